@@ -1,0 +1,1 @@
+"""The HTTP side: the same `Chat` for backends and tools."""

@@ -1,0 +1,54 @@
+"""What an HTTP request says: fields of its path, query and body, as the structs of the wire."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+from twisted.web.iweb import IRequest
+
+from gim.errors import BadRequest, Unauthorized
+from gim.wire.packets import explain
+
+T = TypeVar("T", bound=Struct)
+
+_decode_object = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def from_body(request: IRequest, into: type[T], **path: str) -> T:
+    """Read a JSON body, an empty one counting as ``{}``; fields of the path win. Raises `BadRequest`."""
+    try:
+        fields = _decode_object(request.content.read() or b"{}")
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+        raise BadRequest("body: want a JSON object") from error
+    return _convert(fields | path, into, strict=True)
+
+
+def from_query(request: IRequest, into: type[T], **path: str) -> T:
+    """Read the query parameters, the last of each name; fields of the path win. Raises `BadRequest`."""
+    try:
+        fields = {name.decode(): values[-1].decode() for name, values in request.args.items()}
+    except UnicodeDecodeError as error:
+        raise BadRequest("want query parameters in percent-encoded UTF-8") from error
+    return _convert(fields | path, into, strict=False)
+
+
+def _convert(fields: dict[str, Any], into: type[T], strict: bool) -> T:
+    try:
+        return msgspec.convert(fields, into, strict=strict)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise BadRequest(explain(error)) from error
+
+
+def token_of(request: IRequest) -> str:
+    """Return the bearer token of the header, else of the query, or raise `Unauthorized`."""
+    scheme, _, token = (request.getHeader("authorization") or "").partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip()
+    in_query = request.args.get(b"token", [b""])[-1]
+    if in_query:
+        return bytes(in_query).decode("ascii", "replace")
+    raise Unauthorized(
+        "log in first: send Authorization: Bearer and the token that POST /v1/login returns"
+    )

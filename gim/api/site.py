@@ -1,0 +1,111 @@
+"""The HTTP site: what holds for every request, before and after its route is looked up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from klein.resource import KleinResource
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+from twisted.web import server
+from twisted.web.iweb import IRequest
+from twisted.web.resource import Resource
+
+from gim.api.envelope import refuse
+from gim.api.routes import Routes, fault, no_such_path, undecodable_path
+from gim.errors import TooLong
+from gim.logs import Logger, accept_trace, traced
+
+IDLE_TIMEOUT = 60  # seconds until an idle connection is closed
+
+
+class TracedRequest(server.Request):
+    """A request with a trace id and a bounded body."""
+
+    site: ApiSite
+    channel: Any  # an HTTPChannel, to which the site adds itself
+    trace = ""
+    began = 0.0
+    body_size = 0
+
+    def handleContentChunk(self, data: bytes) -> None:
+        self.body_size += len(data)
+        if self.body_size <= self.channel.site.max_body:  # more is counted, not kept
+            super().handleContentChunk(data)
+
+    def process(self) -> None:
+        site = self.channel.site
+        self.began = site.clock.seconds()
+        self.trace = accept_trace(self.getHeader(site.trace_header) or "")
+        self.setHeader(site.trace_header, self.trace)
+        with traced(self.trace):  # what a route starts here bears the trace to its end
+            super().process()
+
+    def _handleStar(self) -> None:
+        self.write(refuse(self, no_such_path()))
+        self.finish()
+
+
+class ApiSite(server.Site):
+    """Serves the routes and logs each request in a line, without its query: that may hold a token."""
+
+    requestFactory = TracedRequest
+    displayTracebacks = False
+    noisy = False
+    _log = Logger()
+
+    def __init__(
+        self, routes: Routes, clock: IReactorTime, *, max_body: int, trace_header: str = "trace"
+    ) -> None:
+        """*max_body* is in bytes."""
+        super().__init__(
+            Root(routes, max_body),
+            TracedRequest,
+            timeout=IDLE_TIMEOUT,
+            parsePOSTFormSubmission=False,
+        )
+        self.clock = clock
+        self.max_body = max_body
+        self.trace_header = trace_header
+
+    def log(self, request: Any) -> None:
+        with traced(request.trace):
+            self._log.info(
+                "{method} {path} {status} {milliseconds:.1f} ms from {peer}",
+                method=request.method.decode("ascii", "backslashreplace"),
+                path=request.path.decode("ascii", "backslashreplace"),
+                status=request.code,
+                milliseconds=1000 * (self.clock.seconds() - request.began),
+                peer=getattr(request.getClientAddress(), "host", "-"),
+            )
+
+
+class Root(Resource):
+    """Refuses what Klein would answer in plain text, and hands it the rest."""
+
+    isLeaf = True
+
+    def __init__(self, routes: Routes, max_body: int) -> None:
+        super().__init__()
+        self._klein: KleinResource = routes.app.resource()
+        self._max_body = max_body
+
+    def render(self, request: Any) -> Any:
+        if request.body_size > self._max_body:
+            return refuse(request, TooLong(f"body: shorten it to {self._max_body} bytes"))
+        if not _is_text(request):
+            return refuse(request, undecodable_path())
+        request.requestHeaders.setRawHeaders(b"host", [b"gim"])  # Klein would decode the real one
+        try:
+            return self._klein.render(request)
+        except Exception:
+            return refuse(request, fault(request, Failure()))
+
+
+def _is_text(request: IRequest) -> bool:
+    try:
+        request.method.decode("ascii")
+        b"/".join(request.postpath).decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

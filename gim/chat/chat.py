@@ -1,0 +1,227 @@
+"""Chat: what users ask for, whichever way they come in. Checks the rules, asks the storage."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from twisted.internet.interfaces import IReactorTime
+
+from gim import names
+from gim.chat.catchup import LIMIT, CatchUp
+from gim.chat.cursors import read_cursor, write_cursor
+from gim.chat.presence import Connection, Login
+from gim.chat.pushes import Pushes
+from gim.errors import BadRequest, Conflict, Forbidden, TooLong, Unavailable
+from gim.model import (
+    Credentials,
+    History,
+    Joined,
+    LoggedIn,
+    MemberPage,
+    Sent,
+    ServerTime,
+    SessionPage,
+    Unread,
+    User,
+    UserState,
+)
+from gim.names import CHATROOM, PRIVATE, Session
+from gim.storage.seam import Draft, Storage
+from gim.tokens import Tokens
+
+
+class Point(Struct, frozen=True):
+    """How far a device has come: the newest message id it has, and the epoch it had it from."""
+
+    since: str
+    epoch: str
+
+
+class Chat:
+    """The operations of docs/protocol.md, section 5. Every method may raise a `GimError`.
+
+    The shape of arguments (types, lengths, ranges) is checked by whoever decoded them; what depends
+    on the meaning of ids, on limits that are set, or on what is stored, is checked here or below.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        pushes: Pushes,
+        tokens: Tokens,
+        clock: IReactorTime,
+        max_content: int = 4096,
+    ) -> None:
+        """*max_content* is in bytes of UTF-8."""
+        self._storage = storage
+        self._pushes = pushes
+        self._tokens = tokens
+        self._clock = clock
+        self._max_content = max_content
+        self._running = False
+
+    async def start(self) -> None:
+        """Begin to serve."""
+        await self._storage.start(self._pushes)
+        self._running = True
+
+    def drain(self) -> None:
+        """Write out what waits to be pushed, and be not ready any more."""
+        self._running = False
+        self._pushes.flush()
+
+    async def stop(self) -> None:
+        """Serve no more."""
+        await self._storage.stop()
+
+    async def check_ready(self) -> None:
+        """Return if requests can be served, else raise `Unavailable`."""
+        if not self._running:
+            raise Unavailable("the server is starting or stopping: try again in a moment")
+        await self._storage.ping()
+
+    # logging in and out
+
+    async def login(
+        self, connection: Connection, user_id: str, name: str | None, point: Point | None
+    ) -> tuple[Login, LoggedIn]:
+        """Log a connection in; `catch_up` must follow once the client has been told.
+
+        *point* asks for everything after it; None for what no connection of the user has got yet.
+        """
+        names.check_id(user_id, "id")
+        if point is not None:
+            names.check_message_id(point.since, "since")
+        user = await self._storage.put_user(user_id, name)
+        catch_up = CatchUp()
+        login = await self._pushes.enter(user_id, connection, catch_up)
+        try:
+            answer = await self._missed(user, catch_up, point)
+        except BaseException:
+            self._pushes.leave(login)
+            raise
+        return login, answer
+
+    async def _missed(self, user: User, catch_up: CatchUp, point: Point | None) -> LoggedIn:
+        missed = await self._storage.missed(user.id, point.since if point else None, LIMIT)
+        catch_up.begin(missed.messages, missed.titles)
+        same_data = point is None or point.epoch == await self._storage.epoch()
+        return await self._logged_in(user, len(missed.messages), missed.complete and same_data)
+
+    async def _logged_in(self, user: User, missed: int, recovered: bool) -> LoggedIn:
+        return LoggedIn(
+            user=user,
+            token=await self._tokens.issue(user),
+            server_time=self.server_time().server_time,
+            epoch=await self._storage.epoch(),
+            missed=missed,
+            recovered=recovered,
+        )
+
+    def catch_up(self, login: Login) -> None:
+        """Push to a new login what it missed."""
+        self._pushes.catch_up(login)
+
+    async def renew(self, login: Login, user_id: str, name: str | None) -> LoggedIn:
+        """Log in again on the same connection: a new name, a new token, and nothing pushed."""
+        names.check_id(user_id, "id")
+        if login.user.id != user_id:
+            raise Conflict("this connection is logged in as somebody else: log out first")
+        return await self._logged_in(await self._storage.put_user(user_id, name), 0, True)
+
+    def logout(self, login: Login) -> None:
+        """Log a connection out."""
+        self._pushes.leave(login)
+
+    async def credentials(self, user_id: str, name: str | None) -> Credentials:
+        """Log somebody in without a connection."""
+        names.check_id(user_id, "id")
+        user = await self._storage.put_user(user_id, name, hold=True)
+        return Credentials(user, await self._tokens.issue(user))
+
+    async def bearer(self, token: str) -> User:
+        """Return the user whom a token was issued for, or raise `Unauthorized`."""
+        return await self._tokens.read(token)
+
+    def server_time(self) -> ServerTime:
+        """Return the time, in Unix milliseconds."""
+        return ServerTime(int(self._clock.seconds() * 1000))
+
+    async def user(self, user_id: str) -> UserState:
+        """Return a user, or raise `NotFound`."""
+        return await self._storage.user(names.check_id(user_id, "id"))
+
+    # messages
+
+    async def send(
+        self,
+        sender: User,
+        kind: int,
+        target_id: str,
+        content: str,
+        category: str = "text",
+        request_id: str = "",
+        origin: str = "",
+    ) -> Sent:
+        """Store a message and set its push going; *origin* is the connection that gets none."""
+        names.check_id(target_id, "target_id")
+        if kind == PRIVATE:
+            if target_id == sender.id:
+                raise BadRequest("target_id: choose somebody else, this is yourself")
+            session = names.private_session(sender.id, target_id)
+        else:
+            session = names.chatroom_session(target_id)
+        self._check_content(content)
+        return await self._storage.append(Draft(session, sender, content, category, request_id, origin))
+
+    def _check_content(self, content: str) -> None:
+        if 4 * len(content) > self._max_content and len(content.encode()) > self._max_content:
+            raise TooLong(f"content: shorten it to {self._max_content} bytes of UTF-8")
+
+    async def history(self, user_id: str, session_id: str, count: int, before: str | None) -> History:
+        """Return the newest *count* messages of a session, or those just before a message."""
+        session = self._session_of(user_id, session_id)
+        if before is not None:
+            names.check_message_id(before, "message_id")
+        return History(*await self._storage.history(session, user_id, before, count))
+
+    async def sessions(self, user_id: str, count: int, cursor: str, kind: int | None) -> SessionPage:
+        """Return a page of the user's sessions, newest conversation first."""
+        place = read_cursor("s", cursor, 2)
+        after = (place[0], place[1]) if place is not None else None
+        items, following = await self._storage.sessions(user_id, kind, after, count)
+        return SessionPage(items, write_cursor("s", following))
+
+    async def mark_read(self, user_id: str, session_id: str, message_id: str) -> Unread:
+        """Move the user's read position in a session up to a message."""
+        session = self._session_of(user_id, session_id)
+        names.check_message_id(message_id, "message_id")
+        return Unread(await self._storage.mark_read(session, user_id, message_id))
+
+    def _session_of(self, user_id: str, session_id: str) -> Session:
+        session = names.session(session_id)
+        if session.type == PRIVATE and user_id not in session.parts:
+            raise Forbidden("this private session is between two other users")
+        return session
+
+    # chatrooms
+
+    async def join(self, user: User, chatroom_id: str, name: str) -> Joined:
+        """Make the user a member, and the chatroom if there is none."""
+        names.check_id(chatroom_id, "id")
+        total = await self._storage.join(chatroom_id, user, name)
+        await self._pushes.join(user.id, chatroom_id)
+        return Joined(f"{CHATROOM}:{chatroom_id}", total)
+
+    async def leave(self, user_id: str, chatroom_id: str) -> None:
+        """End a membership; from now on no push of the chatroom reaches the user."""
+        names.check_id(chatroom_id, "id")
+        await self._storage.leave(chatroom_id, user_id)
+        self._pushes.leave_room(user_id, chatroom_id)
+
+    async def members(self, user_id: str, chatroom_id: str, count: int, cursor: str) -> MemberPage:
+        """Return a page of a chatroom's members, in order of id."""
+        names.check_id(chatroom_id, "id")
+        place = read_cursor("m", cursor, 1)
+        after = place[0] if place is not None else ""
+        items, total, more = await self._storage.members(chatroom_id, user_id, after, count)
+        return MemberPage(items, total, write_cursor("m", (items[-1].id,) if more else None))

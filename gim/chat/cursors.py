@@ -1,0 +1,42 @@
+"""Cursors: where the next page begins, as opaque text that a client passes back."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+import msgspec
+
+from gim.errors import BadRequest
+
+
+class _Cursor(msgspec.Struct, array_like=True):
+    kind: str
+    place: tuple[str, ...]
+
+
+_decode = msgspec.json.Decoder(_Cursor).decode
+
+
+def write_cursor(kind: str, place: tuple[str, ...] | None) -> str:
+    """Return the cursor of a place in a listing of this kind, "" for no place: the last page."""
+    if place is None:
+        return ""
+    return urlsafe_b64encode(msgspec.json.encode(_Cursor(kind, place))).decode().rstrip("=")
+
+
+def read_cursor(kind: str, cursor: str, size: int) -> tuple[str, ...] | None:
+    """Return the place, *size* strings, None for the first page; raise `BadRequest` for another's."""
+    if cursor == "":
+        return None
+    try:
+        found = _decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (msgspec.MsgspecError, binascii.Error, ValueError) as error:
+        raise _foreign() from error
+    if found.kind != kind or len(found.place) != size:
+        raise _foreign()
+    return found.place
+
+
+def _foreign() -> BadRequest:
+    return BadRequest("cursor: pass back the cursor of the page before, or leave it out to start anew")

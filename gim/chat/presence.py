@@ -1,0 +1,86 @@
+"""Who is logged in at this node, and what a logged-in connection is to the chat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from gim.chat.catchup import CatchUp
+from gim.model import Push
+
+
+class Connection(Protocol):
+    """A connected peer, as the chat knows it."""
+
+    key: str  # unique among all connections of all nodes
+
+    def deliver(self, push: Push) -> None:
+        """Write a push. Never raises, never waits; a connection that is gone drops it."""
+
+    def pull(self, source: Callable[[], bool]) -> None:
+        """Call *source* now, and again each time the socket has taken all that was written, until
+        it returns False or the connection is gone."""
+
+
+class Login:
+    """One connection, logged in."""
+
+    __slots__ = ("catch_up", "connection", "user")
+
+    def __init__(self, user: Online, connection: Connection, catch_up: CatchUp) -> None:
+        self.user = user
+        self.connection = connection
+        self.catch_up: CatchUp | None = catch_up  # until it has caught up
+
+    def offer(self, push: Push) -> bool:
+        """Write a private push, or hold it back behind what is still being caught up on.
+
+        Returns whether it was written.
+        """
+        if self.catch_up is not None:
+            self.catch_up.hold(push)
+            return False
+        self.connection.deliver(push)
+        return True
+
+
+class Online:
+    """A user with connections at this node."""
+
+    __slots__ = ("chatrooms", "id", "logins")
+
+    def __init__(self, user_id: str) -> None:
+        self.id = user_id
+        self.logins: list[Login] = []
+        self.chatrooms: set[str] = set()  # those whose pushes they get
+
+
+class Presence:
+    """The users online at this node."""
+
+    def __init__(self) -> None:
+        self._users: dict[str, Online] = {}
+
+    def __len__(self) -> int:
+        return len(self._users)
+
+    def get(self, user_id: str) -> Online | None:
+        return self._users.get(user_id)
+
+    def enter(self, user_id: str, connection: Connection, catch_up: CatchUp) -> Login:
+        """Add a connection of the user."""
+        user = self._users.get(user_id)
+        if user is None:
+            user = self._users[user_id] = Online(user_id)
+        login = Login(user, connection, catch_up)
+        user.logins.append(login)
+        return login
+
+    def leave(self, login: Login) -> bool:
+        """Take a connection away; say if it was the user's last."""
+        user = login.user
+        user.logins.remove(login)
+        if user.logins:
+            return False
+        del self._users[user.id]
+        return True

@@ -1,0 +1,123 @@
+"""One chatroom at this node: who of it is connected here, and its push interval."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from msgspec import Struct
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.python.failure import Failure
+
+from gim.chat.presence import Online
+from gim.chat.writer import PushWriter
+from gim.logs import Logger
+from gim.model import Message, Push, SessionHead
+from gim.names import CHATROOM
+from gim.storage.seam import Stored
+
+
+class Interval(Struct, frozen=True):
+    """The push policy: at least *duration* seconds between two pushes of a chatroom, each with the
+    newest *count* messages, 0 for all."""
+
+    duration: float
+    count: int
+
+
+class Room:
+    """Collects messages and pushes them at intervals.
+
+    A message in a quiet chatroom is pushed at once and starts the loop; from then on each tick pushes
+    what has come in, and the first tick that finds nothing ends the loop: the chatroom is quiet again
+    and costs nothing. The interval counts from the end of a push, so that it holds for every member,
+    also when a push had to wait for its turn or took a while to write.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        chatroom_id: str,
+        interval: Interval,
+        clock: IReactorTime,
+        writer: PushWriter,
+        when_quiet: Callable[[Room], None],
+    ) -> None:
+        self.id = chatroom_id
+        self.audience: dict[Online, None] = {}  # a set that keeps its order
+        self._interval = interval
+        self._clock = clock
+        self._writer = writer
+        self._when_quiet = when_quiet
+        self._title = ""
+        self._pending: deque[Message] = deque(maxlen=interval.count or None)
+        self._arrived = 0  # since the last push, those that `_pending` let go among them
+        self._submitted = False
+        self._loop = LoopingCall(self._tick)
+        self._loop.clock = clock
+
+    @property
+    def is_quiet(self) -> bool:
+        """Say that nothing was pushed for a whole interval, and nothing waits to be."""
+        return not self._loop.running and not self._submitted
+
+    def offer(self, news: Stored) -> None:
+        """Take a message: push it now if the chatroom is quiet, else with the next tick."""
+        self._title = news.title
+        self._pending.append(news.message)
+        self._arrived += 1
+        if self.is_quiet:
+            self._submit()
+
+    def flush(self) -> None:
+        """Submit what waits for the next tick, now."""
+        if self._arrived and not self._submitted:
+            self._submit()
+
+    def stop(self) -> None:
+        """End the interval."""
+        if self._loop.running:
+            self._loop.stop()
+
+    def write(self) -> Iterator[int]:
+        """Write what has come in to all who are here now and still are when it is their turn."""
+        push = self._take()
+        for user in tuple(self.audience):
+            if user in self.audience:
+                for login in tuple(user.logins):
+                    login.connection.deliver(push)
+                yield len(user.logins)
+
+    def written(self) -> None:
+        """Begin a new interval."""
+        self._submitted = False
+        if not self._loop.running:
+            self._loop.start(self._interval.duration, now=False).addErrback(self._failed)
+        else:
+            self._loop.starttime = self._clock.seconds()  # for the tick that is under way
+            self._loop.reset()  # for the next tick, if this is none
+
+    def _take(self) -> Push:
+        head = SessionHead(f"1:{self.id}", CHATROOM, self._title)
+        push = Push(head, list(self._pending), self._arrived - len(self._pending))
+        self._pending.clear()
+        self._arrived = 0
+        return push
+
+    def _submit(self) -> None:
+        self._submitted = True
+        self._writer.submit(self)
+
+    def _tick(self) -> None:
+        if self._submitted:
+            return
+        if self._arrived:
+            self._submit()
+        else:
+            self._loop.stop()
+            self._when_quiet(self)
+
+    def _failed(self, failure: Failure) -> None:
+        self._log.failure("the interval of a chatroom ended", failure)

@@ -1,0 +1,72 @@
+"""What gim refuses, one class for each code of the protocol (docs/protocol.md, section 3)."""
+
+
+class GimError(Exception):
+    """A refusal made on purpose; whatever else is raised is a bug and becomes a 500.
+
+    ``code`` is what clients match on and is the HTTP status as well; ``str(error)`` is one sentence
+    for people that says what was wrong and what to do.
+    """
+
+    code = 500
+
+
+class BadRequest(GimError):
+    """Not a packet, an unknown operation, or a field missing, of the wrong type or out of range."""
+
+    code = 400
+
+
+class Unauthorized(GimError):
+    """Not logged in, or a token that is not valid (any more)."""
+
+    code = 401
+
+
+class Forbidden(GimError):
+    """A chatroom or a private session that one is no member of."""
+
+    code = 403
+
+
+class NotFound(GimError):
+    """No such user, chatroom, session, message or path."""
+
+    code = 404
+
+
+class MethodNotAllowed(GimError):
+    """HTTP only: the path exists, but not with this method; *allow* names those it has."""
+
+    code = 405
+
+    def __init__(self, allow: str) -> None:
+        super().__init__(f"this path takes {allow}")
+        self.allow = allow
+
+
+class Conflict(GimError):
+    """The connection is logged in as somebody else."""
+
+    code = 409
+
+
+class TooLong(GimError):
+    """The content is longer than the limit."""
+
+    code = 413
+
+
+class InternalError(GimError):
+    """A fault of the server, logged under *trace*."""
+
+    code = 500
+
+    def __init__(self, trace: str) -> None:
+        super().__init__(f"a fault of the server; tell its operator the trace id {trace}")
+
+
+class Unavailable(GimError):
+    """The storage can't be reached, or the server is stopping."""
+
+    code = 503

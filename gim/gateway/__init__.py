@@ -1,0 +1,1 @@
+"""The WebSocket side: connections, their packets and their timeouts."""

@@ -1,0 +1,138 @@
+"""What each operation does: from a decoded packet to the chat and back."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from gim.chat.chat import Chat, Point
+from gim.chat.presence import Connection, Login
+from gim.errors import BadRequest, Unauthorized
+from gim.logs import Logger
+from gim.model import NOTHING, LoggedIn, Nothing, User
+from gim.wire import packets, requests
+from gim.wire.requests import given
+
+
+class Client(Connection, Protocol):
+    """A connection as the operations see it."""
+
+    login: Login | None  # None before login and after logout
+    user: User | None  # as of the last login
+    after_reply: Callable[[], None] | None  # to be called once when the reply has been written
+
+    def can_write(self) -> bool:
+        """Say whether a reply can still be written."""
+
+    def logged_out(self) -> None:
+        """Begin to wait for a login again."""
+
+
+_Operation = Callable[[Client, Any], Awaitable[Struct]]
+
+
+class Operations:
+    """The table of operations. Each takes the client and a decoded body and returns the reply's data."""
+
+    _log = Logger()
+
+    def __init__(self, chat: Chat) -> None:
+        self._chat = chat
+        self._table: dict[int, _Operation] = {
+            packets.LOGIN: self._login,
+            packets.LOGOUT: self._logout,
+            packets.HEARTBEAT: self._heartbeat,
+            packets.SEND: self._send,
+            packets.HISTORY: self._history,
+            packets.SESSIONS: self._sessions,
+            packets.MARK_READ: self._mark_read,
+            packets.JOIN: self._join,
+            packets.LEAVE: self._leave,
+            packets.MEMBERS: self._members,
+        }
+
+    async def perform(self, client: Client, packet: packets.Packet) -> Struct:
+        """Serve a request; raises a `GimError` for a refusal."""
+        return await self._table[packet.op](client, packet.body)
+
+    def disconnected(self, client: Client) -> None:
+        """Log out a client whose connection is gone."""
+        if client.login is not None:
+            self._chat.logout(client.login)
+            client.login = None
+
+    async def _login(self, client: Client, body: requests.LoginRequest) -> LoggedIn:
+        point = _point(body)
+        if client.login is not None:
+            answer = await self._chat.renew(client.login, body.id, given(body.name))
+        else:
+            login, answer = await self._chat.login(client, body.id, given(body.name), point)
+            if not client.can_write():  # it went while the storage was asked
+                self._chat.logout(login)
+                return answer
+            client.login = login
+            client.after_reply = lambda: self._chat.catch_up(login)
+            self._log.info("user {user} logged in, {missed} missed", user=body.id, missed=answer.missed)
+        client.user = answer.user
+        return answer
+
+    async def _logout(self, client: Client, body: requests.LogoutRequest) -> Nothing:
+        _user(client)
+        self.disconnected(client)
+        client.logged_out()
+        return NOTHING
+
+    async def _heartbeat(self, client: Client, body: requests.HeartbeatRequest) -> Struct:
+        _user(client)
+        return self._chat.server_time()
+
+    async def _send(self, client: Client, body: requests.SendRequest) -> Struct:
+        return await self._chat.send(
+            _user(client),
+            body.type,
+            body.target_id,
+            body.content,
+            body.category,
+            body.request_id,
+            client.key,
+        )
+
+    async def _history(self, client: Client, body: requests.HistoryRequest) -> Struct:
+        user_id, before = _user(client).id, given(body.message_id)
+        return await self._chat.history(user_id, body.session_id, body.count, before)
+
+    async def _sessions(self, client: Client, body: requests.SessionsRequest) -> Struct:
+        user_id, kind = _user(client).id, given(body.session_type)
+        return await self._chat.sessions(user_id, body.count, body.cursor, kind)
+
+    async def _mark_read(self, client: Client, body: requests.MarkReadRequest) -> Struct:
+        return await self._chat.mark_read(_user(client).id, body.session_id, body.message_id)
+
+    async def _join(self, client: Client, body: requests.JoinRequest) -> Struct:
+        return await self._chat.join(_user(client), body.id, body.name)
+
+    async def _leave(self, client: Client, body: requests.LeaveRequest) -> Nothing:
+        await self._chat.leave(_user(client).id, body.id)
+        return NOTHING
+
+    async def _members(self, client: Client, body: requests.MembersRequest) -> Struct:
+        return await self._chat.members(_user(client).id, body.id, body.count, body.cursor)
+
+
+def _user(client: Client) -> User:
+    if client.login is None or client.user is None:
+        raise Unauthorized('log in first, for example {"op":101,"body":{"id":"1001"}}')
+    return client.user
+
+
+def _point(body: requests.LoginRequest) -> Point | None:
+    since, epoch = given(body.since), given(body.epoch)
+    if since is None and epoch is None:
+        return None
+    if since is None:
+        raise BadRequest("since: missing, but required beside epoch")
+    if epoch is None:
+        raise BadRequest("epoch: missing, but required beside since")
+    return Point(since, epoch)

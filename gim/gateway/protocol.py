@@ -1,0 +1,208 @@
+"""One WebSocket connection: carries packets between Autobahn, the codec and the operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from autobahn.twisted.websocket import WebSocketServerProtocol
+from autobahn.websocket.types import ConnectionRequest
+from twisted.internet.interfaces import IPullProducer
+from zope.interface import implementer
+
+from gim import logs
+from gim.chat.presence import Login
+from gim.errors import GimError, InternalError
+from gim.gateway import closing
+from gim.gateway.frames import frame
+from gim.gateway.serving import Serving
+from gim.model import Push, User
+from gim.wire.packets import BadPacket, Codec, Packet, reply_op
+
+if TYPE_CHECKING:
+    from gim.gateway.factory import GatewayFactory
+
+MAX_HANDSHAKE = 16 * 1024  # bytes
+
+
+class GatewayProtocol(WebSocketServerProtocol):
+    """Decides nothing: what is asked goes to `Operations`, what is due comes from `Deadlines`."""
+
+    factory: GatewayFactory
+    transport: Any  # a stream transport; Twisted declares only what all transports have
+    codec: Codec
+    _log = logs.Logger()  # Autobahn owns the name `log`
+
+    key = ""
+    trace = ""
+    login: Login | None = None
+    user: User | None = None
+    after_reply: Callable[[], None] | None = None
+    look_at = 0  # the ticks of `Deadlines` from here on
+    _serving: Serving | None = None  # until the handshake
+    _pulling: _Pull | None = None  # while something waits for the socket
+    _heard = 0
+    _pinged = 0  # the `_heard` of the silence that a ping was sent for
+    _waits_since = 0  # for a login
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self.key, self.codec = self.factory.next_key(), self.factory.default_codec
+        self.factory.connections.add(self)
+        deadlines = self.factory.deadlines
+        deadlines.look(self, deadlines.after(deadlines.now, self.factory.timeouts.handshake))
+
+    def dataReceived(self, data: bytes) -> None:
+        self._heard = self.factory.deadlines.now
+        if self.state == self.STATE_CONNECTING and len(self.data) + len(data) > MAX_HANDSHAKE:
+            self._drop("its handshake is too long")
+            return
+        super().dataReceived(data)
+
+    def onConnect(self, request: ConnectionRequest) -> str | None:
+        self.trace = logs.accept_trace(request.headers.get(self.factory.trace_header, ""))
+        self._serving = Serving(self.trace)
+        for name in request.protocols:
+            if name in self.factory.codecs:
+                self.codec = self.factory.codecs[name]
+                return str(name)
+        return None
+
+    def onOpen(self) -> None:
+        self.logged_out()
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        if self.state == self.STATE_OPEN and self._serving is not None:
+            work = self._answer(payload, isBinary)
+            self._serving.add(work, self.transport.pauseProducing, self.transport.resumeProducing)
+
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+        self.factory.deadlines.forget(self)
+        if self._serving is not None:
+            self._serving.stop()
+        with logs.traced(self.trace):
+            self._log_end(code)
+            self.factory.operations.disconnected(self)
+        self.factory.closed(self)
+
+    def _log_end(self, code: int | None) -> None:
+        if self.login is not None:
+            code = self.localCloseCode or code
+            self._log.info("user {user} disconnected, {code}", user=self.login.user.id, code=code)
+
+    async def _answer(self, payload: bytes, is_binary: bool) -> None:
+        self._write(await self._reply(payload, is_binary))
+        if self.after_reply is not None:
+            after_reply, self.after_reply = self.after_reply, None
+            after_reply()
+
+    async def _reply(self, payload: bytes, is_binary: bool) -> bytes:
+        codec = self.codec
+        try:
+            packet = codec.decode(payload, is_binary)
+        except BadPacket as refusal:
+            return codec.encode_error(refusal.op, refusal.seq, refusal)
+        op = reply_op(packet.op)
+        try:
+            data = await self.factory.operations.perform(self, packet)
+            return codec.encode_reply(op, packet.seq, data)
+        except GimError as refusal:
+            return codec.encode_error(op, packet.seq, refusal)
+        except Exception:
+            return codec.encode_error(op, packet.seq, self._fault(packet))
+
+    def _fault(self, packet: Packet) -> InternalError:
+        self._log.failure("serving op {op} from {peer} failed", op=packet.op, peer=self.peer)
+        return InternalError(self.trace)
+
+    def _write(self, payload: bytes) -> None:
+        if self.state == self.STATE_OPEN:
+            self.transport.write(frame(payload, self.codec.is_binary))
+
+    # what `Operations` and `Chat` ask of a connection
+
+    def can_write(self) -> bool:
+        return bool(self.state == self.STATE_OPEN)
+
+    def deliver(self, push: Push) -> None:
+        if self.state != self.STATE_OPEN:
+            return
+        try:
+            self.transport.write(self._frame_of(push))
+        except Exception:
+            self._log.failure("a push to {peer} could not be written", peer=self.peer)
+
+    def _frame_of(self, push: Push) -> bytes:
+        codec = self.codec
+        made = push.frames.get(codec.name)
+        if made is None:
+            made = frame(codec.encode_push(push), codec.is_binary)
+            push.frames[codec.name] = made
+        return made
+
+    def pull(self, source: Callable[[], bool]) -> None:
+        if self._pulling is not None:  # of a login that has ended meanwhile
+            self._pulling.source = source
+        elif self.state == self.STATE_OPEN:
+            self._pulling = _Pull(self, source)
+            self.transport.registerProducer(self._pulling, False)
+
+    def pulled(self) -> None:
+        """Hear from `_Pull` that its source has nothing more to write."""
+        self._pulling = None
+        self.transport.unregisterProducer()
+
+    def logged_out(self) -> None:
+        self._waits_since = self.factory.deadlines.now
+        self.factory.deadlines.look(self, self.check())
+
+    # what is due
+
+    def check(self) -> int:
+        """See `gim.gateway.deadlines.Timed`."""
+        if self.state == self.STATE_CONNECTING:
+            self._drop("it did not complete its handshake in time")
+        if self.state != self.STATE_OPEN:
+            return 0  # while it is closing, Autobahn watches over it
+        timeouts, deadlines = self.factory.timeouts, self.factory.deadlines
+        login_at = deadlines.after(self._waits_since, timeouts.login)
+        silent_at = deadlines.after(self._heard, timeouts.heartbeat)
+        if self.login is None and deadlines.now >= login_at:
+            self.sendClose(closing.LOGIN_TIMEOUT, "no login in time")
+            return 0
+        if deadlines.now >= silent_at:
+            self.sendClose(closing.HEARTBEAT_TIMEOUT, "nothing heard for the heartbeat interval")
+            return 0
+        look_at = self._ping_or_wait(silent_at)
+        return min(look_at, login_at) if self.login is None else look_at
+
+    def _ping_or_wait(self, silent_at: int) -> int:
+        deadlines = self.factory.deadlines
+        ping_at = deadlines.after(self._heard, self.factory.timeouts.heartbeat / 2)
+        if deadlines.now < ping_at:
+            return ping_at
+        if self._pinged != self._heard:
+            self._pinged = self._heard
+            self.sendPing()
+        return silent_at
+
+    def _drop(self, why: str) -> None:
+        self._log.info("dropping {peer}: {why}", peer=self.peer, why=why)
+        self.wasNotCleanReason = why
+        self.dropConnection(abort=True)
+
+
+@implementer(IPullProducer)
+class _Pull:
+    """Lets a source write whenever the transport has handed all bytes to the kernel."""
+
+    def __init__(self, protocol: GatewayProtocol, source: Callable[[], bool]) -> None:
+        self._protocol = protocol
+        self.source = source
+
+    def resumeProducing(self) -> None:
+        if not (self._protocol.can_write() and self.source()):
+            self._protocol.pulled()
+
+    def stopProducing(self) -> None:
+        pass

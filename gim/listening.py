@@ -1,0 +1,96 @@
+"""Listening addresses as services that end the start with one clear line when they can't be had."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.python.failure import Failure
+
+from gim.logs import Logger
+
+
+class StartFailed(SystemExit, Exception):
+    """The start can't go on. Ends the process with status 1 and no traceback.
+
+    It is an `Exception` as well so that twistd takes it for an error of the start: it removes the pid
+    file, and the process that waits for a daemon to start hears of it.
+    """
+
+    def __init__(self, line: str) -> None:
+        super().__init__(line)
+        self.code = 1  # the line has been said: the interpreter need not repeat it
+
+
+class Listening(Service):
+    """Listens on an endpoint while it runs, privileged ports included."""
+
+    _log = Logger()
+
+    def __init__(self, name: str, endpoint: IStreamServerEndpoint, factory: IProtocolFactory) -> None:
+        """*name* says in logs and errors what listens here."""
+        self.setName(name)
+        self._endpoint = endpoint
+        self._factory = factory
+        self.port: IListeningPort | None = None  # while it listens
+
+    def privilegedStartService(self) -> None:
+        super().privilegedStartService()
+        listening = maybeDeferred(self._endpoint.listen, self._factory)
+        failures: list[Failure] = []
+        listening.addCallbacks(self._listens, failures.append)
+        if failures:
+            raise _refused(f"{self.name}: {failures[0].getErrorMessage()}")
+
+    def startService(self) -> None:
+        super().startService()
+        if self.port is None:
+            self.privilegedStartService()
+
+    def stopService(self) -> Deferred[Any] | None:
+        super().stopService()
+        port, self.port = self.port, None
+        return maybeDeferred(port.stopListening) if port is not None else None
+
+    def _listens(self, port: IListeningPort) -> None:
+        self.port = port
+        self._log.info("{name} listens on {address}", name=self.name, address=_written(port.getHost()))
+
+
+def check_free(name: str, endpoint: IStreamServerEndpoint) -> None:
+    """Refuse to start if a TCP endpoint's port is taken.
+
+    Asked before twistd goes into the background, as it has no stderr after that; what comes in between
+    is found by `Listening`.
+    """
+    if not isinstance(endpoint, TCP4ServerEndpoint | TCP6ServerEndpoint):
+        return
+    host, number = endpoint._interface, endpoint._port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, number))
+            probe.listen(1)
+        except OSError as error:
+            raise _refused(f"{name}: cannot listen on {host or '*'}:{number}: {error}") from None
+
+
+def _refused(line: str) -> StartFailed:
+    print(f"gim: {line}", file=sys.__stderr__, flush=True)
+    return StartFailed(line)
+
+
+def _written(address: Any) -> str:
+    if hasattr(address, "port"):
+        return (
+            f"[{address.host}]:{address.port}"
+            if ":" in address.host
+            else f"{address.host}:{address.port}"
+        )
+    return str(getattr(address, "name", address))

@@ -1,0 +1,148 @@
+"""What gim keeps and hands out, as immutable records; the edges write them to the wire field by field.
+
+None of them can be part of a reference cycle, so the garbage collector is told not to look at them.
+Times are Unix milliseconds. Field names and their order are those of docs/protocol.md.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from msgspec import Struct
+
+
+class User(Struct, frozen=True, gc=False):
+    """Somebody who can log in."""
+
+    id: str
+    name: str
+
+
+class UserState(Struct, frozen=True, gc=False):
+    """A user or member, and whether a connection of theirs is logged in somewhere."""
+
+    id: str
+    name: str
+    online: bool
+
+
+class Message(Struct, frozen=True, gc=False):
+    """A stored message. Ids of one session rise strictly in the order of storing."""
+
+    id: str
+    session_id: str
+    sender: User
+    category: str
+    content: str
+    sequence: int
+    status: int
+    created_at: int
+
+
+class Sent(Struct, frozen=True, gc=False):
+    """What a sender learns of the message just stored."""
+
+    id: str
+    session_id: str
+    sequence: int
+    created_at: int
+
+
+class SessionHead(Struct, frozen=True, gc=False):
+    """A session as its reader sees it: a private one bears the peer's name."""
+
+    id: str
+    type: int
+    title: str
+
+
+class Push(Struct, frozen=True, dict=True):
+    """Messages of one session on their way to connections.
+
+    ``skipped`` counts the older messages that an interval left out.
+    """
+
+    session: SessionHead
+    items: list[Message]
+    skipped: int = 0
+
+    @cached_property
+    def frames(self) -> dict[str, bytes]:
+        """The frame of this push by codec name, filled by the first connection that writes it."""
+        return {}
+
+
+class History(Struct, frozen=True):
+    """Messages in ascending order, and whether there are older ones."""
+
+    items: list[Message]
+    has_more: bool
+
+
+class SessionItem(Struct, frozen=True):
+    """One line of a user's session list."""
+
+    id: str
+    type: int
+    title: str
+    last: Message | None
+    unread: int
+
+
+class SessionPage(Struct, frozen=True):
+    """Sessions, newest conversation first; ``cursor`` leads to the next page, "" after the last."""
+
+    items: list[SessionItem]
+    cursor: str
+
+
+class MemberPage(Struct, frozen=True):
+    """Members in order of id, how many there are in all, and the cursor as in `SessionPage`."""
+
+    items: list[UserState]
+    total: int
+    cursor: str
+
+
+class Joined(Struct, frozen=True):
+    """The session of a chatroom that was joined, and how many members it has now."""
+
+    session_id: str
+    total: int
+
+
+class Unread(Struct, frozen=True):
+    """How many messages wait after the read position."""
+
+    unread: int
+
+
+class LoggedIn(Struct, frozen=True):
+    """What a connection learns at login. ``missed`` counts the messages of the pushes that follow."""
+
+    user: User
+    token: str
+    server_time: int
+    epoch: str
+    missed: int
+    recovered: bool
+
+
+class Credentials(Struct, frozen=True):
+    """What a login over HTTP yields."""
+
+    user: User
+    token: str
+
+
+class ServerTime(Struct, frozen=True):
+    """The answer to a heartbeat."""
+
+    server_time: int
+
+
+class Nothing(Struct, frozen=True):
+    """The answer where there is nothing to say."""
+
+
+NOTHING = Nothing()

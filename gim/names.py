@@ -1,0 +1,87 @@
+"""Ids of users, chatrooms, sessions and messages: their rules, and how one is read and written.
+
+An id of a user or chatroom is 1 to 64 printable characters without white space, ``:`` and ``/``, and
+neither ``.`` nor ``..``. Ids are ordered by code point, which is how Python orders strings.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from gim.errors import BadRequest
+
+CHATROOM: Final = 1
+PRIVATE: Final = 2
+
+MAX_ID: Final = 64  # characters
+
+_MESSAGE_ID = re.compile(r"[0-9a-f]{32}", re.ASCII).fullmatch
+
+
+def is_id(text: str) -> bool:
+    """Say whether *text* can be the id of a user or chatroom."""
+    return (
+        0 < len(text) <= MAX_ID
+        and text.isprintable()  # this leaves the space as the only white space
+        and not (" " in text or ":" in text or "/" in text)
+        and text != "."
+        and text != ".."
+    )
+
+
+def check_id(text: str, field: str) -> str:
+    """Return *text*, or raise `BadRequest` that names *field*."""
+    if not is_id(text):
+        raise BadRequest(
+            f"{field}: want 1 to {MAX_ID} printable characters without white space, ':' and '/',"
+            " and not '.' or '..'"
+        )
+    return text
+
+
+def check_message_id(text: str, field: str) -> str:
+    """Return *text*, or raise `BadRequest` that names *field*."""
+    if _MESSAGE_ID(text) is None:
+        raise BadRequest(f"{field}: want the id of a message, 32 lower-case hex digits")
+    return text
+
+
+class Session(NamedTuple):
+    """A conversation: its canonical id, its type and who or what it is with.
+
+    ``parts`` holds the chatroom's id, or the two people's ids in ascending order.
+    """
+
+    id: str
+    type: int
+    parts: tuple[str, ...]
+
+    def peer_of(self, user_id: str) -> str:
+        """Return whom *user_id* talks to in this private session."""
+        one, other = self.parts
+        return other if user_id == one else one
+
+
+def chatroom_session(chatroom_id: str) -> Session:
+    """Return the session of a chatroom, as in ``1:9999``."""
+    return Session(f"1:{chatroom_id}", CHATROOM, (chatroom_id,))
+
+
+def private_session(one: str, other: str) -> Session:
+    """Return the session of two people, the same whichever of them comes first, as in ``2:1001:1002``."""
+    if other < one:
+        one, other = other, one
+    return Session(f"2:{one}:{other}", PRIVATE, (one, other))
+
+
+def session(text: str) -> Session:
+    """Read a session id, the two people of a private one in either order, or raise `BadRequest`."""
+    kind, *parts = text.split(":")
+    if kind == "1" and len(parts) == 1 and is_id(parts[0]):
+        return chatroom_session(parts[0])
+    if kind == "2" and len(parts) == 2 and is_id(parts[0]) and is_id(parts[1]):
+        if parts[0] != parts[1]:
+            return private_session(*parts)
+        raise BadRequest("session_id: a private session is between two different users")
+    raise BadRequest("session_id: want 1:CHATROOM or 2:USER:USER, for example 1:9999 or 2:1001:1002")

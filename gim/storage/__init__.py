@@ -1,0 +1,1 @@
+"""Where users, chatrooms and messages live, behind the seam in `gim.storage.seam`."""

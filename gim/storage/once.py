@@ -1,0 +1,66 @@
+"""The answers given to a sender's ``request_id``, so that a repeated send stores nothing."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from twisted.internet.interfaces import IReactorTime
+
+from gim.model import Sent
+
+WINDOW = 300  # seconds that an answer is remembered
+PER_SENDER = 1000  # the newest answers remembered of one sender
+
+_Answers = OrderedDict[tuple[str, str], tuple[float, Sent]]
+
+
+class Once:
+    """Remembers answers by sender, session and ``request_id`` for `WINDOW` seconds.
+
+    Costs about 500 bytes an answer. `sweep` forgets senders who have been silent for the window;
+    the others are trimmed whenever they send.
+    """
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._senders: OrderedDict[str, _Answers] = OrderedDict()  # the longest silent first
+
+    def __len__(self) -> int:
+        return sum(map(len, self._senders.values()))
+
+    def find(self, sender: str, session_id: str, request_id: str) -> Sent | None:
+        """Return the answer to this request, if it is still remembered."""
+        answers = self._senders.get(sender)
+        found = answers.get((session_id, request_id)) if answers is not None else None
+        if found is None or found[0] <= self._clock.seconds() - WINDOW:
+            return None
+        return found[1]
+
+    def remember(self, sender: str, session_id: str, request_id: str, sent: Sent) -> None:
+        """Keep the answer to this request."""
+        now = self._clock.seconds()
+        answers = self._senders.setdefault(sender, OrderedDict())
+        self._senders.move_to_end(sender)
+        answers.pop((session_id, request_id), None)  # one that has expired would keep its old place
+        answers[session_id, request_id] = now, sent
+        if len(answers) > PER_SENDER:
+            answers.popitem(last=False)
+        _drop_older(answers, now - WINDOW)
+
+    def sweep(self, limit: int) -> bool:
+        """Forget up to *limit* senders who have been silent for the window; say if more may wait."""
+        horizon = self._clock.seconds() - WINDOW
+        for _ in range(limit):
+            if not self._senders:
+                return False
+            answers = next(iter(self._senders.values()))
+            newest, _sent = next(reversed(answers.values()))
+            if newest > horizon:
+                return False
+            self._senders.popitem(last=False)
+        return True
+
+
+def _drop_older(answers: _Answers, horizon: float) -> None:
+    while next(iter(answers.values()))[0] <= horizon:
+        answers.popitem(last=False)

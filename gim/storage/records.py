@@ -1,0 +1,80 @@
+"""What the memory store keeps of people, conversations and memberships, beside the messages."""
+
+from __future__ import annotations
+
+from gim.model import Message, User
+from gim.names import CHATROOM, Session
+from gim.storage.ids import FIRST
+
+
+class Person:
+    """A user, or an id that somebody wrote to. About 700 bytes, and 100 for each private session.
+
+    ``private`` maps the ids of the private sessions that hold messages to the read position in
+    each. Its order is that of their last messages, newest at the end, because appending moves a
+    session there and message ids rise.
+    """
+
+    __slots__ = ("id", "lost", "mark", "name", "private", "rooms", "stored", "watched")
+
+    def __init__(self, user_id: str) -> None:
+        self.id = user_id
+        self.name: str | None = None  # until the first login
+        self.private: dict[str, str] = {}
+        self.rooms: dict[str, Membership] = {}
+        self.stored = 0  # messages kept that they sent, or received in private
+        self.mark = FIRST  # the newest private message written to a connection of theirs
+        self.lost = FIRST  # the newest private message of theirs that is not kept any more
+        self.watched = False  # a connection of theirs is logged in
+
+    @property
+    def title(self) -> str:
+        return self.name or self.id
+
+    def as_user(self) -> User:
+        return User(self.id, self.title)
+
+    def is_needed(self) -> bool:
+        """Say whether anything refers to this person."""
+        return self.watched or self.stored > 0 or bool(self.rooms)
+
+
+class Membership:
+    """A user in a chatroom: since when, and the read position. About 450 bytes with its indexes."""
+
+    __slots__ = ("joined", "read")
+
+    def __init__(self, joined: str, read: str) -> None:
+        self.joined = joined  # an id of the time of joining: it ranks a chatroom without messages
+        self.read = read
+
+
+class Conversation:
+    """A session that holds messages. About 200 bytes."""
+
+    __slots__ = ("count", "last", "sequence", "session")
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.count = 0
+        self.sequence = 0
+        self.last: Message | None = None
+
+    def is_needed(self) -> bool:
+        return self.count > 0
+
+
+class Chatroom(Conversation):
+    """A chatroom with members, or with messages of former ones. About 250 bytes."""
+
+    __slots__ = ("members", "name", "watched")
+
+    def __init__(self, session: Session, name: str) -> None:
+        assert session.type == CHATROOM
+        super().__init__(session)
+        self.name = name
+        self.members = 0
+        self.watched = False
+
+    def is_needed(self) -> bool:
+        return self.count > 0 or self.members > 0

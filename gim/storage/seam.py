@@ -1,0 +1,177 @@
+"""The Storage seam: what `Chat` asks of whatever keeps the data.
+
+Nothing outside this package may assume that the data is near or that a call is instant: every
+question is a coroutine, and whatever changes for a user or a chatroom that somebody here watches
+comes back as an announcement. Records that are handed out are immutable.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from gim.model import Message, Sent, SessionItem, User, UserState
+from gim.names import Session
+
+Position = tuple[str, str]  # rank id and session id of the last line of a page of sessions
+
+
+class Draft(Struct, frozen=True):
+    """A message to store.
+
+    ``request_id`` is "" where the sender gave none. ``origin`` names the connection it came from,
+    "" for none, and comes back in the announcement.
+    """
+
+    session: Session
+    sender: User
+    content: str
+    category: str = "text"
+    request_id: str = ""
+    origin: str = ""
+
+
+class Stored(Struct, frozen=True, gc=False):
+    """A message was stored.
+
+    ``title`` is the chatroom's name, or, for a private message, the receiver's name: the title that
+    the sender's own connections see.
+    """
+
+    message: Message
+    session: Session
+    title: str
+    origin: str
+
+
+class Entered(Struct, frozen=True, gc=False):
+    """A user became a member of a chatroom."""
+
+    user_id: str
+    chatroom_id: str
+
+
+class Left(Struct, frozen=True, gc=False):
+    """A user is no member of a chatroom any more."""
+
+    user_id: str
+    chatroom_id: str
+
+
+News = Stored | Entered | Left
+
+
+class Listener(Protocol):
+    """Whom a storage tells what happened."""
+
+    def announced(self, news: News) -> None:
+        """Take *news* about a watched user or chatroom. Never raises, never waits."""
+
+
+class Missed(Struct, frozen=True):
+    """Private messages after a point, ascending, and the title of each of their sessions.
+
+    ``complete`` is false when the limit cut them, or when any of them had been trimmed or had
+    expired (looked at only for a point that the reader named).
+    """
+
+    messages: list[Message]
+    titles: dict[str, str]
+    complete: bool
+
+
+class Storage(Protocol):
+    """Users, chatrooms, sessions and messages.
+
+    Every coroutine may raise `Unavailable`: then it is not known whether a change took place.
+    Arguments have been checked against the rules of `gim.names`; message ids are well formed.
+    """
+
+    async def start(self, listener: Listener) -> None:
+        """Make ready to serve, and tell *listener* from now on what happens."""
+
+    async def stop(self) -> None:
+        """Give back what `start` took."""
+
+    async def ping(self) -> None:
+        """Return when the data can be reached."""
+
+    async def epoch(self) -> str:
+        """Return the name of the data set: another one when the data was lost."""
+
+    async def token_key(self) -> bytes:
+        """Return the key of the data set that signs tokens, 32 random bytes."""
+
+    async def put_user(self, user_id: str, name: str | None, hold: bool = False) -> User:
+        """Make the user, or rename them unless *name* is None; "" stands for the id.
+
+        A user whom nothing refers to is forgotten; *hold* puts that off for some minutes, for a
+        login that no connection stands behind.
+        """
+
+    async def user(self, user_id: str) -> UserState:
+        """Return a user who has logged in and is not forgotten, or raise `NotFound`."""
+
+    async def append(self, draft: Draft) -> Sent:
+        """Store a message in one atomic step: id, sequence, position, trim; then announce it.
+
+        A draft whose ``request_id`` this sender has used in this session within the window is not
+        stored again: the first answer is returned. A chatroom raises `NotFound` when there is
+        none, `Forbidden` when the sender is no member.
+        """
+
+    async def history(
+        self, session: Session, reader: str, before: str | None, count: int
+    ) -> tuple[list[Message], bool]:
+        """Return up to *count* messages, ascending, the newest or those before *before*; and whether
+        there are older ones. A chatroom raises as in `append`."""
+
+    async def sessions(
+        self, user_id: str, kind: int | None, after: Position | None, count: int
+    ) -> tuple[list[SessionItem], Position | None]:
+        """Return a page of a user's sessions, newest first, and where the next one begins."""
+
+    async def mark_read(self, session: Session, reader: str, message_id: str) -> int:
+        """Move the read position, never backwards and never past the newest message.
+
+        Returns the number of messages after it. A chatroom raises as in `append`.
+        """
+
+    async def join(self, chatroom_id: str, user: User, name: str) -> int:
+        """Make *user* a member, and the chatroom if there is none; return the number of members."""
+
+    async def leave(self, chatroom_id: str, user_id: str) -> None:
+        """End a membership; not to be a member is fine. Raises `NotFound` for no such chatroom."""
+
+    async def members(
+        self, chatroom_id: str, reader: str, after: str, count: int
+    ) -> tuple[list[UserState], int, bool]:
+        """Return members with ids above *after* in order of id, how many there are in all, and
+        whether more follow. Raises as in `append`."""
+
+    async def chatrooms(self, user_id: str) -> list[str]:
+        """Return the ids of the chatrooms that the user is a member of."""
+
+    async def missed(self, user_id: str, since: str | None, limit: int) -> Missed:
+        """Return the newest *limit* private messages after a point, ascending.
+
+        With *since*: all that are newer, one's own sending included. Without: those received after
+        the catching-up mark.
+        """
+
+    def delivered(self, user_id: str, message_id: str) -> None:
+        """Move the user's catching-up mark up to a private message that was written to a connection
+        of theirs. May be recorded a little later."""
+
+    async def watch_user(self, user_id: str) -> None:
+        """Count the user as online, and announce from now on what happens to them. May be repeated."""
+
+    def unwatch_user(self, user_id: str) -> None:
+        """End that: no connection of the user is left here."""
+
+    async def watch_chatroom(self, chatroom_id: str) -> None:
+        """Announce from now on the messages of the chatroom. May be repeated."""
+
+    def unwatch_chatroom(self, chatroom_id: str) -> None:
+        """End that: no member is connected here any more."""

@@ -1,0 +1,101 @@
+"""``twistd gim``: builds every part and hands it what it needs. Nothing else knows concrete classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IStreamServerEndpoint
+
+from gim.api.routes import Routes
+from gim.api.site import ApiSite
+from gim.chat.chat import Chat
+from gim.chat.pushes import Pushes
+from gim.chat.room import Interval
+from gim.daemon import Daemon, Signals
+from gim.gateway.deadlines import Deadlines
+from gim.gateway.factory import GatewayFactory, Timeouts
+from gim.gateway.operations import Operations
+from gim.listening import Listening, check_free
+from gim.options import Options, refuse_start
+from gim.storage.memory import MemoryStore
+from gim.storage.sweeper import Sweeper
+from gim.tokens import Tokens
+from gim.wire.json import JsonCodec
+
+__all__ = ["Options", "makeService"]
+
+
+def makeService(options: Options, reactor: Any = None) -> Daemon:
+    """Return the daemon with all that belongs to it, ready to be started.
+
+    Its services named ``gateway`` and ``api`` know the ports that they listen on.
+    """
+    if reactor is None:
+        from twisted.internet import reactor  # late, so that twistd can still choose one
+    store = _store(options, reactor)
+    interval = Interval(options["message-push-duration"], options["message-push-count"])
+    pushes = Pushes(store, reactor, interval, options["message-push-concurrency-limit"])
+    tokens = Tokens(store.token_key, reactor)
+    chat = Chat(store, pushes, tokens, reactor, options["max-content"])
+    deadlines, gateway = _gateway(options, chat, reactor)
+    site = ApiSite(
+        Routes(chat),
+        reactor,
+        max_body=options["max-packet"],
+        trace_header=options["trace-header"],
+    )
+    daemon = Daemon(chat, gateway, reactor)
+    for service in (
+        Signals(reactor),
+        Sweeper(store.sweep, reactor),
+        deadlines,
+        _listening("api", "api-address", options, site, reactor),
+        _listening("gateway", "gateway-address", options, gateway, reactor),
+    ):
+        service.setServiceParent(daemon)
+    return daemon
+
+
+def _store(options: Options, reactor: Any) -> MemoryStore:
+    return MemoryStore(
+        reactor,
+        max_session_messages=options["max-session-messages"],
+        max_messages=options["max-messages"],
+        ttl=options["message-ttl"],
+        sequences=options["enable-message-sequence"],
+    )
+
+
+def _gateway(options: Options, chat: Chat, reactor: Any) -> tuple[Deadlines, GatewayFactory]:
+    timeouts = Timeouts(
+        handshake=options["handshake-timeout"],
+        login=options["login-timeout"],
+        heartbeat=options["heartbeat-interval"],
+    )
+    deadlines, codec = Deadlines(reactor, timeouts.shortest()), JsonCodec()
+    factory = GatewayFactory(
+        Operations(chat),
+        {codec.name: codec},
+        codec,
+        timeouts,
+        deadlines,
+        reactor,
+        max_packet=options["max-packet"],
+        trace_header=options["trace-header"],
+    )
+    return deadlines, factory
+
+
+def _listening(name: str, option: str, options: Options, factory: Any, reactor: Any) -> Listening:
+    endpoint = _endpoint(option, options[option], reactor)
+    check_free(name, endpoint)
+    return Listening(name, endpoint, factory)
+
+
+def _endpoint(option: str, text: str, reactor: Any) -> IStreamServerEndpoint:
+    try:
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, text)
+    except Exception as error:  # each type of endpoint has errors of its own: files, keys, numbers
+        refuse_start(f"--{option}: {text!r} can't be used: {error}")
+    return endpoint

@@ -1,0 +1,93 @@
+"""Values of options: durations, sizes, counts, addresses. All raise ValueError with what to write."""
+
+from __future__ import annotations
+
+import re
+
+from twisted.internet.endpoints import quoteStringArgument
+from twisted.internet.interfaces import IStreamServerEndpointStringParser
+from twisted.plugin import getPlugins
+
+_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZES = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "kib": 1024, "mib": 1024**2}
+_DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|m|h|d|)", re.ASCII)
+_SIZE = re.compile(r"(\d+)\s*(b|kb|mb|kib|mib|)", re.ASCII | re.IGNORECASE)
+_PORT = re.compile(r":?(\d+)", re.ASCII)
+_HOST_PORT = re.compile(r"(\[[^\[\]]+\]|[^:\[\]=]+):(\d+)", re.ASCII)
+
+LONGEST = 365 * 86400.0  # seconds
+
+
+def duration(text: str) -> float:
+    """Read ``500ms``, ``2s``, ``1m``, ``12h``, ``30d`` or plain seconds; return seconds above 0."""
+    found = _DURATION.fullmatch(text)
+    seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
+    if not 0.001 <= seconds <= LONGEST:
+        raise ValueError(f"{text!r} is no duration from 1ms to 365d: write 500ms, 2s, 1m or 30d")
+    return seconds
+
+
+def size(text: str) -> int:
+    """Read ``4096``, ``64KiB`` or ``1MiB``; return bytes, 1 to 1 GiB."""
+    found = _SIZE.fullmatch(text)
+    size = int(found[1]) * _SIZES[found[2].lower()] if found else 0
+    if not 1 <= size <= 2**30:
+        raise ValueError(f"{text!r} is no size from 1 byte to 1024MiB: write 4096 or 64KiB")
+    return size
+
+
+def count(text: str) -> int:
+    """Read a whole number, 1 or more."""
+    number = count_or_zero(text)
+    if number == 0:
+        raise ValueError("0 is too few: write a whole number, 1 or more")
+    return number
+
+
+def count_or_zero(text: str) -> int:
+    """Read a whole number, 0 or more."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= 15):
+        raise ValueError(f"{text!r} is no whole number, 0 or more")
+    return int(text)
+
+
+def switch(text: str) -> bool:
+    """Read ``true`` or ``false``."""
+    if text.lower() not in ("true", "false"):
+        raise ValueError(f"{text!r} is neither true nor false")
+    return text.lower() == "true"
+
+
+def header_name(text: str) -> str:
+    """Read the name of an HTTP header (RFC 9110, section 5.1: a token)."""
+    if re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", text) is None:
+        raise ValueError(f"{text!r} is no name of an HTTP header")
+    return text
+
+
+def endpoint(text: str) -> str:
+    """Read ``8080``, ``:8080``, ``host:8080``, ``[::1]:8080`` or a Twisted endpoint string.
+
+    Returns the endpoint string.
+    """
+    if found := _PORT.fullmatch(text):
+        return f"tcp:{_port(found[1])}"
+    found = _HOST_PORT.fullmatch(text)
+    if found and found[1] not in _endpoint_types():
+        host = quoteStringArgument(found[1].strip("[]"))
+        return f"tcp:{_port(found[2])}:interface={host}"
+    if text.partition(":")[0] in _endpoint_types():
+        return text
+    raise ValueError(f"{text!r} is no address: write 8080, :8080, host:8080, [::1]:8080, unix:/path")
+
+
+def _port(text: str) -> int:
+    port = int(text) if len(text) <= 5 else 65536
+    if port > 65535:
+        raise ValueError(f"{text} is no port: write 0 to 65535, 0 for any that is free")
+    return port
+
+
+def _endpoint_types() -> set[str]:
+    built_in = {"tcp", "ssl", "unix"}
+    return built_in | {parser.prefix for parser in getPlugins(IStreamServerEndpointStringParser)}

@@ -1,0 +1,1 @@
+"""Bytes to typed packets and back. No Twisted, no clock."""

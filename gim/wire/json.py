@@ -1,0 +1,117 @@
+"""The JSON codec. A packet's body is a string that holds JSON, as the original has it, or the object."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from gim.errors import GimError
+from gim.model import Push
+from gim.wire.packets import (
+    MAX_OP,
+    MAX_SEQ,
+    PUSH,
+    REQUESTS,
+    BadPacket,
+    Packet,
+    explain,
+    reply_op,
+    unknown_op,
+)
+
+NAME = "gim.json"
+
+_Seq = Annotated[int, Meta(ge=0, le=MAX_SEQ)]
+
+# what msgspec raises for bytes that are not what was asked for; ValueError: invalid UTF-8
+_ERRORS = (msgspec.MsgspecError, RecursionError, ValueError)
+
+
+class _Incoming(Struct):
+    op: Annotated[int, Meta(ge=1, le=MAX_OP)]
+    body: Raw = Raw(b"{}")
+    seq: _Seq = 0
+
+
+class _OnlySeq(Struct):
+    seq: _Seq
+
+
+class _Outgoing(Struct):
+    op: int
+    body: str
+    seq: int
+
+
+class _Reply(Struct):
+    code: int
+    msg: str
+    data: Struct | None
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_packet = msgspec.json.Decoder(_Incoming).decode
+_decode_seq = msgspec.json.Decoder(_OnlySeq).decode
+_decode_string = msgspec.json.Decoder(str).decode
+_decode_body = {op: msgspec.json.Decoder(body).decode for op, body in REQUESTS.items()}
+
+
+class JsonCodec:
+    """Implements `gim.wire.packets.Codec`. Some 0.6 us to read a packet, 0.6 us to write one."""
+
+    name = NAME
+    is_binary = False
+
+    def decode(self, payload: bytes, is_binary: bool) -> Packet:
+        if is_binary:
+            raise BadPacket(0, _seq_of(payload), "JSON packets travel in text messages")
+        try:
+            packet = _decode_packet(payload)
+        except _ERRORS as error:
+            raise BadPacket(0, _seq_of(payload), _explain_packet(error)) from error
+        decode = _decode_body.get(packet.op)
+        if decode is None:
+            raise unknown_op(packet.op, packet.seq)
+        try:
+            return Packet(packet.op, packet.seq, decode(_body_of(packet.body)))
+        except _ERRORS as error:
+            raise BadPacket(reply_op(packet.op), packet.seq, _explain_body(error)) from error
+
+    def encode_reply(self, op: int, seq: int, data: Struct) -> bytes:
+        return _encode(_Outgoing(op, _encode(_Reply(0, "", data)).decode(), seq))
+
+    def encode_error(self, op: int, seq: int, error: GimError) -> bytes:
+        return _encode(_Outgoing(op, _encode(_Reply(error.code, str(error), None)).decode(), seq))
+
+    def encode_push(self, push: Push) -> bytes:
+        return _encode(_Outgoing(PUSH, _encode(push).decode(), 0))
+
+
+def _body_of(raw: Raw) -> bytes | str:
+    """Return the JSON text of a body, which for its part may come in a JSON string."""
+    body = bytes(raw)
+    if body[:1] == b'"':
+        return _decode_string(body) or b"{}"
+    return b"{}" if body == b"null" else body
+
+
+def _seq_of(payload: bytes) -> int:
+    try:
+        return _decode_seq(payload).seq
+    except _ERRORS:
+        return 0
+
+
+def _explain_packet(error: Exception) -> str:
+    if isinstance(error, msgspec.ValidationError):
+        return explain(error)
+    return 'not a packet: want a JSON object such as {"op":105}'
+
+
+def _explain_body(error: Exception) -> str:
+    if isinstance(error, msgspec.ValidationError):
+        text = explain(error)
+        return text if not text.startswith("Expected") else f"body: {text[0].lower()}{text[1:]}"
+    return "body: want a JSON object, or a string that holds one"
