@@ -1,0 +1,133 @@
+"""A chat on a memory store and a clock moved by hand, with connections that only record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from itertools import count
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from gim.chat.chat import Chat, Point
+from gim.chat.presence import Login
+from gim.chat.pushes import Pushes
+from gim.chat.room import Interval
+from gim.model import LoggedIn, Push, Sent, User
+from gim.names import CHATROOM, PRIVATE
+from gim.storage.memory import MemoryStore
+from gim.tokens import Tokens
+
+T = TypeVar("T")
+START = 1_800_000_000.0  # a Unix time to begin with
+
+_keys = count(1)
+
+
+def result_of(work: Coroutine[Deferred[Any], Any, T]) -> T:
+    """Return what a coroutine that never waits comes to, or raise what it raises."""
+    try:
+        work.send(None)
+    except StopIteration as end:
+        return end.value
+    raise AssertionError("it waits")
+
+
+class Recorder:
+    """A connection that records its pushes. Its socket takes all at once, or only when told to."""
+
+    def __init__(self, clock: Clock, takes_all: bool = True) -> None:
+        self.key = f"c{next(_keys)}"
+        self.clock = clock
+        self.takes_all = takes_all
+        self.pushes: list[Push] = []
+        self.times: list[float] = []  # of the pushes, in seconds since the start
+        self.source: Callable[[], bool] | None = None
+        self.login: Login
+        self.answer: LoggedIn
+
+    def deliver(self, push: Push) -> None:
+        self.pushes.append(push)
+        self.times.append(round(self.clock.seconds() - START, 6))
+
+    def pull(self, source: Callable[[], bool]) -> None:
+        self.source = source
+        self.take()
+
+    def take(self) -> None:
+        """Take what was written: once, or until there is nothing more."""
+        while self.source is not None:
+            if not self.source():
+                self.source = None
+            if not self.takes_all:
+                return
+
+    @property
+    def contents(self) -> list[list[str]]:
+        return [[message.content for message in push.items] for push in self.pushes]
+
+    @property
+    def skipped(self) -> list[int]:
+        return [push.skipped for push in self.pushes]
+
+
+class ChatTestCase(SynchronousTestCase):
+    """Builds the chat anew for each test."""
+
+    interval = Interval(duration=1.0, count=3)
+    concurrency = 64
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.clock.advance(START)
+        self.store = MemoryStore(self.clock)
+        self.pushes = Pushes(self.store, self.clock, self.interval, self.concurrency)
+        tokens = Tokens(self.store.token_key, self.clock)
+        self.chat = Chat(self.store, self.pushes, tokens, self.clock)
+        result_of(self.chat.start())
+
+    def connect(
+        self,
+        user_id: str,
+        name: str | None = None,
+        point: Point | None = None,
+        takes_all: bool = True,
+    ) -> Recorder:
+        """Log a new connection in and let it catch up."""
+        connection = Recorder(self.clock, takes_all)
+        login = self.chat.login(connection, user_id, name, point)
+        connection.login, connection.answer = result_of(login)
+        self.chat.catch_up(connection.login)
+        return connection
+
+    def disconnect(self, connection: Recorder) -> None:
+        self.chat.logout(connection.login)
+
+    def join(self, chatroom_id: str, *user_ids: str) -> None:
+        for user_id in user_ids:
+            result_of(self.chat.join(User(user_id, user_id), chatroom_id, ""))
+
+    def tell(self, sender: str, target: str, content: str, origin: str = "") -> Sent:
+        """Send a private message."""
+        return result_of(
+            self.chat.send(User(sender, sender), PRIVATE, target, content, origin=origin)
+        )
+
+    def say(self, sender: str, chatroom: str, *contents: str) -> None:
+        """Send messages to a chatroom."""
+        for content in contents:
+            result_of(self.chat.send(User(sender, sender), CHATROOM, chatroom, content))
+
+    def advance_to(self, seconds: float) -> None:
+        """Move the clock to so many seconds after the start, each timer firing at its time."""
+        while calls := self.clock.getDelayedCalls():
+            due = min(call.getTime() for call in calls)
+            if due > START + seconds:
+                break
+            self.clock.advance(max(0.0, due - self.clock.seconds()))
+        self.stall_to(seconds)
+
+    def stall_to(self, seconds: float) -> None:
+        """Move the clock as if the reactor had been busy: timers that were due meanwhile are late."""
+        self.clock.advance(START + seconds - self.clock.seconds())
