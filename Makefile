@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 GIM = --ws 8080 --http 8081
 
-.PHONY: run test check lint format clean
+.PHONY: run test check lint package format clean
 
 run: $(VENV)/.installed-run
 	$(BIN)/twistd -n gim $(GIM)
@@ -20,6 +20,16 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# a wheel in an environment of its own, used from another directory
+package: $(BIN)/python
+	rm -rf build/package && mkdir -p build/package
+	$(BIN)/pip wheel -q --no-deps -w build/package .
+	$(PYTHON) -m venv build/package/venv
+	build/package/venv/bin/pip install -q build/package/gim-*.whl
+	cd / && $(CURDIR)/build/package/venv/bin/twistd gim --version
+	cd / && $(CURDIR)/build/package/venv/bin/twistd gim --help >/dev/null
+	cd / && $(CURDIR)/build/package/venv/bin/twist gim --help >/dev/null
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .

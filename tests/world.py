@@ -110,9 +110,7 @@ class ChatTestCase(SynchronousTestCase):
 
     def tell(self, sender: str, target: str, content: str, origin: str = "") -> Sent:
         """Send a private message."""
-        return result_of(
-            self.chat.send(User(sender, sender), PRIVATE, target, content, origin=origin)
-        )
+        return result_of(self.chat.send(User(sender, sender), PRIVATE, target, content, origin=origin))
 
     def say(self, sender: str, chatroom: str, *contents: str) -> None:
         """Send messages to a chatroom."""

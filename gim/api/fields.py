@@ -41,9 +41,15 @@ def _convert(fields: dict[str, Any], into: type[T], strict: bool) -> T:
         raise BadRequest(explain(error)) from error
 
 
+def header_of(request: IRequest, name: str) -> str:
+    """Return the last value of a header, "" for none. Any byte is a character of it."""
+    values = request.requestHeaders.getRawHeaders(name.encode()) or [b""]
+    return bytes(values[-1]).decode("latin-1")
+
+
 def token_of(request: IRequest) -> str:
     """Return the bearer token of the header, else of the query, or raise `Unauthorized`."""
-    scheme, _, token = (request.getHeader("authorization") or "").partition(" ")
+    scheme, _, token = header_of(request, "authorization").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()
     in_query = request.args.get(b"token", [b""])[-1]

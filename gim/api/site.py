@@ -12,6 +12,7 @@ from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
 
 from gim.api.envelope import refuse
+from gim.api.fields import header_of
 from gim.api.routes import Routes, fault, no_such_path, undecodable_path
 from gim.errors import TooLong
 from gim.logs import Logger, accept_trace, traced
@@ -36,7 +37,7 @@ class TracedRequest(server.Request):
     def process(self) -> None:
         site = self.channel.site
         self.began = site.clock.seconds()
-        self.trace = accept_trace(self.getHeader(site.trace_header) or "")
+        self.trace = accept_trace(header_of(self, site.trace_header))
         self.setHeader(site.trace_header, self.trace)
         with traced(self.trace):  # what a route starts here bears the trace to its end
             super().process()
@@ -95,11 +96,18 @@ class Root(Resource):
             return refuse(request, TooLong(f"body: shorten it to {self._max_body} bytes"))
         if not _is_text(request):
             return refuse(request, undecodable_path())
+        if not _is_plain(request.postpath):
+            return refuse(request, no_such_path())
         request.requestHeaders.setRawHeaders(b"host", [b"gim"])  # Klein would decode the real one
         try:
             return self._klein.render(request)
         except Exception:
             return refuse(request, fault(request, Failure()))
+
+
+def _is_plain(segments: list[bytes]) -> bool:
+    """Say that no segment holds a slash and the first is not empty: Klein would take //a for /a."""
+    return segments[0] != b"" and not any(b"/" in segment for segment in segments)
 
 
 def _is_text(request: IRequest) -> bool:

@@ -1,0 +1,81 @@
+"""docs/protocol.md in step with the code: its examples through the codec, its tables and the structs."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import msgspec
+from twisted.python.filepath import FilePath
+from twisted.trial.unittest import SynchronousTestCase
+
+from gim import errors, model
+from gim.gateway import closing
+from gim.wire import packets
+from gim.wire.json import JsonCodec
+
+DOCUMENT = FilePath(__file__).parent().parent().child("docs").child("protocol.md")
+
+REPLIES = {
+    packets.LOGIN: model.LoggedIn,
+    packets.LOGOUT: model.Nothing,
+    packets.HEARTBEAT: model.ServerTime,
+    packets.SEND: model.Sent,
+    packets.HISTORY: model.History,
+    packets.SESSIONS: model.SessionPage,
+    packets.MARK_READ: model.Unread,
+    packets.JOIN: model.Joined,
+    packets.LEAVE: model.Nothing,
+    packets.MEMBERS: model.MemberPage,
+}
+
+
+class ProtocolDocumentTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.text = DOCUMENT.getContent().decode()
+        self.codec = JsonCodec()
+
+    def lines(self, mark: str) -> list[bytes]:
+        return [line[2:].encode() for line in self.text.splitlines() if line.startswith(mark)]
+
+    def test_every_request_shown_is_one(self) -> None:
+        shown = {self.codec.decode(line, False).op for line in self.lines("> ")}
+        self.assertEqual(shown, set(packets.REQUESTS))
+
+    def test_every_reply_and_push_shown_is_what_the_codec_writes(self) -> None:
+        shown = {self.written_again(line) for line in self.lines("< ")}
+        self.assertEqual(shown, {op + 1 for op in packets.REQUESTS} | {packets.PUSH})
+
+    def written_again(self, line: bytes) -> int:
+        """Read a line into the structs, compare what the codec makes of them, return its op."""
+        packet = json.loads(line)
+        op, seq, body = packet["op"], packet["seq"], json.loads(packet["body"])
+        if op == packets.PUSH:
+            again = self.codec.encode_push(msgspec.convert(body, model.Push))
+        elif body["code"]:
+            error = errors.Forbidden(body["msg"])
+            again = self.codec.encode_error(op, seq, error)
+        else:
+            again = self.codec.encode_reply(op, seq, msgspec.convert(body["data"], REPLIES[op - 1]))
+        self.assertEqual(again, line)
+        return int(op)
+
+    def test_the_table_of_operations_names_every_field_and_no_other(self) -> None:
+        cells = [line.split("|") for line in self.text.splitlines() if re.match(r"\| \d{3} \|", line)]
+        rows = {row[1].strip(): row[3] for row in cells if len(row) == 6}
+        for op, request in packets.REQUESTS.items():
+            fields = re.findall(r"`(\w+)`(\??)", rows[str(op)])
+            struct = msgspec.structs.fields(request)
+            expected = [(field.name, "" if field.required else "?") for field in struct]
+            self.assertEqual(sorted(fields), sorted(expected), op)
+
+    def test_every_error_code_is_in_the_table(self) -> None:
+        codes = {error.code for error in errors.GimError.__subclasses__()}
+        for code in codes:
+            self.assertRegex(self.text, rf"(?m)^\| {code} \|")
+
+    def test_every_close_code_is_in_the_table(self) -> None:
+        codes = [value for name, value in vars(closing).items() if name.isupper()]
+        self.assertGreater(len(codes), 2)
+        for code in codes:
+            self.assertRegex(self.text, rf"(?m)^\| {code} \|")

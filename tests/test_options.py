@@ -1,0 +1,123 @@
+import io
+import sys
+
+from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint, serverFromString
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+
+from gim import tap
+from gim.listening import StartFailed, check_free
+from gim.options import Options
+
+DEFAULTS = {
+    "gateway-address": "tcp:8080",
+    "api-address": "tcp:8081",
+    "message-push-count": 10,
+    "message-push-duration": 1.0,
+    "message-push-concurrency-limit": 64,
+    "enable-message-sequence": False,
+    "trace-header": "trace",
+    "heartbeat-interval": 120.0,
+    "login-timeout": 30.0,
+    "handshake-timeout": 5.0,
+    "max-session-messages": 10_000,
+    "message-ttl": 30 * 86400.0,
+    "max-messages": 1_000_000,
+    "max-content": 4096,
+    "max-packet": 65536,
+}
+
+
+class OptionsTests(SynchronousTestCase):
+    def parse(self, *words: str) -> Options:
+        options = Options()
+        options.parseOptions(list(words))
+        return options
+
+    def refusal(self, *words: str) -> str:
+        """Return the one line that is said of words that can't work."""
+        stderr = io.StringIO()
+        self.patch(sys, "stderr", stderr)
+        with self.assertRaises(SystemExit) as raised:
+            self.parse(*words)
+        self.assertEqual(raised.exception.code, 1)
+        (line,) = stderr.getvalue().splitlines()
+        return line
+
+    def test_defaults(self) -> None:
+        self.assertEqual(dict(self.parse()), DEFAULTS)
+
+    def test_short_and_long_names_are_the_same_option(self) -> None:
+        for short, long in ("ws", "gateway-address"), ("http", "api-address"), ("trace", "trace-header"):
+            for words in [f"--{short}", "7"], [f"--{short}=7"], [f"--{long}", "7"], [f"--{long}=7"]:
+                self.assertIn(self.parse(*words)[long], ("7", "tcp:7"), words)
+
+    def test_message_sequence_is_on_when_it_stands_alone(self) -> None:
+        name = "--enable-message-sequence"
+        for words, value in ([name], True), ([f"{name}=true"], True), ([f"{name}=false"], False):
+            self.assertIs(self.parse(*words, "--ws", "1")["enable-message-sequence"], value)
+
+    def test_values_are_read(self) -> None:
+        options = self.parse(
+            *("--ws", "[::1]:80", "--http", "localhost:81", "--message-push-count", "0"),
+            *("--message-push-duration", "500ms", "--message-ttl", "12h", "--max-packet", "1MiB"),
+        )
+        self.assertEqual(options["gateway-address"], r"tcp:80:interface=\:\:1")
+        self.assertEqual(options["api-address"], "tcp:81:interface=localhost")
+        self.assertEqual(options["message-push-count"], 0)
+        self.assertEqual((options["message-push-duration"], options["message-ttl"]), (0.5, 43200.0))
+        self.assertEqual(options["max-packet"], 2**20)
+
+    def test_what_can_not_work_is_refused_in_one_line_that_names_the_option(self) -> None:
+        for name, bad in (
+            ("message-push-count", "-1"),
+            ("message-push-duration", "0"),
+            ("message-push-concurrency-limit", "0"),
+            ("enable-message-sequence", "maybe"),
+            ("trace-header", "a b"),
+            ("heartbeat-interval", "soon"),
+            ("max-messages", "1e6"),
+            ("max-content", "0"),
+            ("max-packet", "2GiB"),
+            ("gateway-address", "a:b"),
+            ("api-address", ":65536"),
+        ):
+            self.assertTrue(self.refusal(f"--{name}={bad}").startswith(f"gim: --{name}: "), name)
+
+    def test_content_must_fit_into_a_packet(self) -> None:
+        self.assertIn("--max-content", self.refusal("--max-content", "64KiB"))
+
+    def test_unknown_words_are_refused(self) -> None:
+        self.assertIn("--storage", self.refusal("--storage", "memory"))
+        self.assertIn("'true'", self.refusal("--enable-message-sequence", "true"))
+
+
+class EndpointTests(SynchronousTestCase):
+    def test_every_way_of_writing_an_address_makes_an_endpoint(self) -> None:
+        reactor = MemoryReactorClock()
+        for text, kind in (
+            ("0", TCP4ServerEndpoint),
+            (":0", TCP4ServerEndpoint),
+            ("127.0.0.1:0", TCP4ServerEndpoint),
+            ("tcp:0:interface=127.0.0.1", TCP4ServerEndpoint),
+            (r"tcp6:0:interface=\:\:1", TCP6ServerEndpoint),
+        ):
+            options = Options()
+            options.parseOptions(["--ws", text])
+            self.assertIsInstance(serverFromString(reactor, options["gateway-address"]), kind, text)
+
+    def test_an_endpoint_that_can_not_be_made_is_refused_in_one_line(self) -> None:
+        stderr = io.StringIO()
+        self.patch(sys, "stderr", stderr)
+        options = Options()
+        options.parseOptions(["--ws", "tcp:x"])
+        with self.assertRaises(SystemExit):
+            tap.makeService(options, MemoryReactorClock())
+        self.assertTrue(stderr.getvalue().startswith("gim: --gateway-address: 'tcp:x' can't be used: "))
+
+    def test_an_address_of_another_machine_is_refused(self) -> None:
+        stderr = io.StringIO()
+        self.patch(sys, "__stderr__", stderr)
+        with self.assertRaises(StartFailed):
+            check_free("gateway", serverFromString(MemoryReactorClock(), "tcp:0:interface=192.0.2.1"))
+        self.assertTrue(stderr.getvalue().startswith("gim: gateway: cannot listen on 192.0.2.1:0: "))
