@@ -23,6 +23,31 @@ if TYPE_CHECKING:
     from gim.gateway.factory import GatewayFactory
 
 MAX_HANDSHAKE = 16 * 1024  # bytes
+MAX_REASON = 125  # characters of it that are logged
+
+
+class _AutobahnLog:
+    """Autobahn's logger: it hears of faults only.
+
+    What a peer did wrong is in the line that `GatewayProtocol` logs at the end, with the trace id and
+    without raw bytes of the peer.
+    """
+
+    _log = logs.Logger(namespace="autobahn")
+
+    def trace(self, text: str, **fields: Any) -> None:
+        pass
+
+    debug = info = warn = trace
+
+    def error(self, text: str, **fields: Any) -> None:
+        self._log.error(text, **fields)
+
+    def critical(self, text: str, **fields: Any) -> None:
+        self._log.critical(text, **fields)
+
+    def failure(self, text: str, **fields: Any) -> None:
+        self._log.failure(text, **fields)
 
 
 class GatewayProtocol(WebSocketServerProtocol):
@@ -31,7 +56,8 @@ class GatewayProtocol(WebSocketServerProtocol):
     factory: GatewayFactory
     transport: Any  # a stream transport; Twisted declares only what all transports have
     codec: Codec
-    _log = logs.Logger()  # Autobahn owns the name `log`
+    log = _AutobahnLog()
+    _log = logs.Logger()
 
     key = ""
     trace = ""
@@ -57,7 +83,7 @@ class GatewayProtocol(WebSocketServerProtocol):
         if self.state == self.STATE_CONNECTING and len(self.data) + len(data) > MAX_HANDSHAKE:
             self._drop("its handshake is too long")
             return
-        super().dataReceived(data)
+        self._dataReceived(data)
 
     def onConnect(self, request: ConnectionRequest) -> str | None:
         self.trace = logs.accept_trace(request.headers.get(self.factory.trace_header, ""))
@@ -81,14 +107,18 @@ class GatewayProtocol(WebSocketServerProtocol):
         if self._serving is not None:
             self._serving.stop()
         with logs.traced(self.trace):
-            self._log_end(code)
+            self._log_end(self.localCloseCode or code, reason or self.localCloseReason or "")
             self.factory.operations.disconnected(self)
         self.factory.closed(self)
 
-    def _log_end(self, code: int | None) -> None:
-        if self.login is not None:
-            code = self.localCloseCode or code
-            self._log.info("user {user} disconnected, {code}", user=self.login.user.id, code=code)
+    def _log_end(self, code: int | None, reason: str) -> None:
+        self._log.info(
+            "connection of {user} from {peer} ended, {code} {reason!r}",
+            user=self.login.user.id if self.login is not None else "nobody",
+            peer=self.peer,
+            code=code,
+            reason=reason[:MAX_REASON],
+        )
 
     async def _answer(self, payload: bytes, is_binary: bool) -> None:
         self._write(await self._reply(payload, is_binary))
@@ -187,7 +217,6 @@ class GatewayProtocol(WebSocketServerProtocol):
         return silent_at
 
     def _drop(self, why: str) -> None:
-        self._log.info("dropping {peer}: {why}", peer=self.peer, why=why)
         self.wasNotCleanReason = why
         self.dropConnection(abort=True)
 

@@ -2,17 +2,17 @@
 
 What is kept, and for how long (sizes measured on CPython 3.11, 64 bit):
 
-- a message, about 1 KiB with 100 bytes of content: until it is older than the time to live, until
+- a message, about 500 bytes with 100 bytes of content: until it is older than the time to live, until
   its session has ``max_session_messages`` newer ones, or until there are ``max_messages`` newer ones
   in all. An expired message is not handed out; `MemoryStore.sweep` removes it soon after.
-- a private session, about 500 bytes with both people's read positions: while it holds messages. Its
+- a private session, about 600 bytes with both people's read positions: while it holds messages. Its
   sequence begins at 1 again after that.
-- a membership, about 450 bytes: until the user leaves.
-- a chatroom, about 250 bytes: while it has a member or holds messages.
-- a user, about 700 bytes: while a connection of theirs is logged in, while they are a member
+- a membership, about 480 bytes: until the user leaves.
+- a chatroom, about 300 bytes: while it has a member or holds messages.
+- a user, about 300 bytes: while a connection of theirs is logged in, while they are a member
   somewhere, while a message is kept that they sent or were sent, and for `gim.storage.people.HOLD`
   seconds after a login without a connection.
-- the answer to a ``request_id``, about 500 bytes: see `gim.storage.once`.
+- the answer to a ``request_id``, about 400 bytes: see `gim.storage.once`.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ _Answers = OrderedDict[tuple[str, str], tuple[float, Sent]]
 class Once:
     """Remembers answers by sender, session and ``request_id`` for `WINDOW` seconds.
 
-    Costs about 500 bytes an answer. `sweep` forgets senders who have been silent for the window;
+    Costs about 400 bytes an answer. `sweep` forgets senders who have been silent for the window;
     the others are trimmed whenever they send.
     """
 
