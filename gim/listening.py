@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from twisted.application.service import Service
@@ -32,11 +33,19 @@ class Listening(Service):
 
     _log = Logger()
 
-    def __init__(self, name: str, endpoint: IStreamServerEndpoint, factory: IProtocolFactory) -> None:
-        """*name* says in logs and errors what listens here."""
+    def __init__(
+        self,
+        name: str,
+        endpoint: IStreamServerEndpoint,
+        factory: IProtocolFactory,
+        prepare: Callable[[IListeningPort], None] = lambda port: None,
+    ) -> None:
+        """*name* says in logs and errors what listens here; *prepare* is called with the port before
+        it accepts anybody."""
         self.setName(name)
         self._endpoint = endpoint
         self._factory = factory
+        self._prepare = prepare
         self.port: IListeningPort | None = None  # while it listens
 
     def privilegedStartService(self) -> None:
@@ -58,6 +67,7 @@ class Listening(Service):
         return maybeDeferred(port.stopListening) if port is not None else None
 
     def _listens(self, port: IListeningPort) -> None:
+        self._prepare(port)
         self.port = port
         self._log.info("{name} listens on {address}", name=self.name, address=_written(port.getHost()))
 

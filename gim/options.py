@@ -38,6 +38,8 @@ _TABLE: list[list[Any]] = [  # long name, short one, default, help, reader of va
      values.count],
     ["max-messages", None, "1000000", "Messages kept in all: the oldest go.", values.count],
     ["message-ttl", None, "30d", "Age at which a message goes.", values.duration],
+    ["max-unsent", None, "1MiB", "Bytes that may wait unsent for a connection until it gets no more"
+     " chatroom pushes; at four times of it, it is closed.", values.size],
     ["max-content", None, "4096", "Longest content of a message, in bytes of UTF-8.", values.size],
     ["max-packet", None, "64KiB", "Longest packet or HTTP body that is taken in.", values.size],
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from gim.daemon import Daemon, Signals
 from gim.gateway.deadlines import Deadlines
 from gim.gateway.factory import GatewayFactory, Timeouts
 from gim.gateway.operations import Operations
+from gim.gateway.transport import write_at_once
 from gim.listening import Listening, check_free
 from gim.options import Options, refuse_start
 from gim.storage.memory import MemoryStore
@@ -50,8 +51,13 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
         Signals(reactor),
         Sweeper(store.sweep, reactor),
         deadlines,
-        _listening("api", "api-address", options, site, reactor),
-        _listening("gateway", "gateway-address", options, gateway, reactor),
+        Listening("api", _endpoint("api", "api-address", options, reactor), site),
+        Listening(
+            "gateway",
+            _endpoint("gateway", "gateway-address", options, reactor),
+            gateway,
+            write_at_once,
+        ),
     ):
         service.setServiceParent(daemon)
     return daemon
@@ -82,20 +88,17 @@ def _gateway(options: Options, chat: Chat, reactor: Any) -> tuple[Deadlines, Gat
         deadlines,
         reactor,
         max_packet=options["max-packet"],
+        max_unsent=options["max-unsent"],
         trace_header=options["trace-header"],
     )
     return deadlines, factory
 
 
-def _listening(name: str, option: str, options: Options, factory: Any, reactor: Any) -> Listening:
-    endpoint = _endpoint(option, options[option], reactor)
-    check_free(name, endpoint)
-    return Listening(name, endpoint, factory)
-
-
-def _endpoint(option: str, text: str, reactor: Any) -> IStreamServerEndpoint:
+def _endpoint(name: str, option: str, options: Options, reactor: Any) -> IStreamServerEndpoint:
+    text = options[option]
     try:
         endpoint: IStreamServerEndpoint = serverFromString(reactor, text)
     except Exception as error:  # each type of endpoint has errors of its own: files, keys, numbers
         refuse_start(f"--{option}: {text!r} can't be used: {error}")
+    check_free(name, endpoint)
     return endpoint

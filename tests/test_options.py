@@ -23,6 +23,7 @@ DEFAULTS = {
     "max-session-messages": 10_000,
     "message-ttl": 30 * 86400.0,
     "max-messages": 1_000_000,
+    "max-unsent": 2**20,
     "max-content": 4096,
     "max-packet": 65536,
 }

@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.chat.chat import Chat, Point
-from gim.chat.presence import Login
+from gim.chat.presence import Drained, Login
 from gim.chat.pushes import Pushes
 from gim.chat.room import Interval
 from gim.model import LoggedIn, Push, Sent, User
@@ -43,6 +43,9 @@ class Recorder:
         self.takes_all = takes_all
         self.pushes: list[Push] = []
         self.times: list[float] = []  # of the pushes, in seconds since the start
+        self.congested = False
+        self.held_size = 0
+        self.waiting: dict[Drained, None] = {}
         self.source: Callable[[], bool] | None = None
         self.login: Login
         self.answer: LoggedIn
@@ -50,6 +53,24 @@ class Recorder:
     def deliver(self, push: Push) -> None:
         self.pushes.append(push)
         self.times.append(round(self.clock.seconds() - START, 6))
+
+    def offer(self, push: Push) -> bool:
+        if not self.congested:
+            self.deliver(push)
+        return not self.congested
+
+    def when_drained(self, waiting: Drained) -> None:
+        self.waiting[waiting] = None
+
+    def drain(self) -> None:
+        """Be no slow reader any more."""
+        self.congested = False
+        waiting, self.waiting = self.waiting, {}
+        for each in waiting:
+            each.drained(self)
+
+    def held(self, size: int) -> None:
+        self.held_size = size
 
     def pull(self, source: Callable[[], bool]) -> None:
         self.source = source

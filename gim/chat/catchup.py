@@ -3,50 +3,58 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from itertools import takewhile
+from itertools import islice, takewhile
 
 from gim.model import Message, Push, SessionHead
 from gim.names import PRIVATE
 
 LIMIT = 1000  # messages that one login catches up on at most
 PER_PUSH = 100  # messages of one push at most
+OVERHEAD = 400  # bytes of a push of one message, beside its content
 
 
 class CatchUp:
     """What waits for one connection: missed messages oldest first, and new pushes behind them."""
 
-    __slots__ = ("_held", "_missed", "_titles")
+    __slots__ = ("_held", "_held_size", "_missed", "_titles")
 
     def __init__(self) -> None:
         self._missed: deque[Message] = deque()
         self._titles: dict[str, str] = {}
-        self._held: list[Push] = []
+        self._held: deque[Push] = deque()
+        self._held_size = 0
 
     def begin(self, messages: list[Message], titles: dict[str, str]) -> None:
         """Take what was missed. A message that came by as new in the meantime is pushed once."""
         self._missed.extend(messages)
         self._titles = titles
         known = {message.id for message in messages}
-        self._held = [push for push in self._held if push.items[0].id not in known]
+        self._held = deque(push for push in self._held if push.items[0].id not in known)
 
-    def hold(self, push: Push) -> None:
-        """Keep a new push until what was missed has been written."""
+    def hold(self, push: Push) -> int:
+        """Keep a new push until what was missed has been written; return how many bytes are kept."""
         self._held.append(push)
+        self._held_size += _size(push)
+        return self._held_size
 
-    def next(self) -> Push | None:
-        """Return the next push: the oldest missed messages that follow each other in one session."""
-        if not self._missed:
-            return None
+    def next(self) -> list[Push]:
+        """Return what to write next, nothing at the end: the oldest missed messages that follow each
+        other in one session, or when there are none any more, what was held back."""
+        if self._missed:
+            return [self._next_missed()]
+        pushes = [self._held.popleft() for _ in range(min(PER_PUSH, len(self._held)))]
+        self._held_size -= sum(map(_size, pushes))
+        return pushes
+
+    def _next_missed(self) -> Push:
         session_id = self._missed[0].session_id
         run = takewhile(lambda message: message.session_id == session_id, self._missed)
-        items = [message for message, _ in zip(run, range(PER_PUSH), strict=False)]
+        items = list(islice(run, PER_PUSH))
         for _ in items:
             self._missed.popleft()
         return Push(SessionHead(session_id, PRIVATE, self._titles[session_id]), items)
 
-    def release(self, write: Callable[[Push], None]) -> None:
-        """Write what was held back."""
-        for push in self._held:
-            write(push)
-        self._held.clear()
+
+def _size(push: Push) -> int:
+    """Return about how many bytes the push of one new message will be."""
+    return OVERHEAD + len(push.items[0].content)

@@ -31,7 +31,7 @@ def read_cursor(kind: str, cursor: str, size: int) -> tuple[str, ...] | None:
         return None
     try:
         found = _decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (msgspec.MsgspecError, binascii.Error, ValueError) as error:
+    except (msgspec.MsgspecError, RecursionError, binascii.Error, ValueError) as error:
         raise _foreign() from error
     if found.kind != kind or len(found.place) != size:
         raise _foreign()

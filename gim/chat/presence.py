@@ -9,6 +9,13 @@ from gim.chat.catchup import CatchUp
 from gim.model import Push
 
 
+class Drained(Protocol):
+    """Somebody who waits for a slow reader."""
+
+    def drained(self, connection: Connection) -> None:
+        """Hear that the socket has taken all that was written."""
+
+
 class Connection(Protocol):
     """A connected peer, as the chat knows it."""
 
@@ -16,6 +23,15 @@ class Connection(Protocol):
 
     def deliver(self, push: Push) -> None:
         """Write a push. Never raises, never waits; a connection that is gone drops it."""
+
+    def offer(self, push: Push) -> bool:
+        """Do the same unless too much waits unsent already; say if it was written or dropped."""
+
+    def when_drained(self, waiting: Drained) -> None:
+        """Tell *waiting* once when nothing waits unsent any more."""
+
+    def held(self, size: int) -> None:
+        """Hear how many bytes are held back for it, so that it is closed when they are too many."""
 
     def pull(self, source: Callable[[], bool]) -> None:
         """Call *source* now, and again each time the socket has taken all that was written, until
@@ -38,7 +54,7 @@ class Login:
         Returns whether it was written.
         """
         if self.catch_up is not None:
-            self.catch_up.hold(push)
+            self.connection.held(self.catch_up.hold(push))
             return False
         self.connection.deliver(push)
         return True

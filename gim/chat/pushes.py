@@ -94,21 +94,19 @@ class Pushes:
     def _catch_up(self, login: Login) -> bool:
         if login.catch_up is None:  # it has left
             return False
-        push = login.catch_up.next()
-        if push is not None:
-            self._write_private(login, push)
-            return True
-        catch_up, login.catch_up = login.catch_up, None
-        catch_up.release(lambda push: self._write_private(login, push))
-        return False
-
-    def _write_private(self, login: Login, push: Push) -> None:
-        login.connection.deliver(push)
-        self._storage.delivered(login.user.id, push.items[-1].id)
+        pushes = login.catch_up.next()
+        for push in pushes:
+            login.connection.deliver(push)
+            self._storage.delivered(login.user.id, push.items[-1].id)
+        if not pushes:
+            login.catch_up = None
+        return bool(pushes)
 
     def leave(self, login: Login) -> None:
         """End the part of a connection: no push reaches it any more."""
         login.catch_up = None
+        for chatroom_id in login.user.chatrooms:
+            self._rooms[chatroom_id].forget(login.connection)
         if self._presence.leave(login):
             for chatroom_id in tuple(login.user.chatrooms):
                 self._exit(login.user, chatroom_id)
@@ -143,6 +141,8 @@ class Pushes:
         room = self._rooms.get(chatroom_id)
         if room is not None and user in room.audience:
             del room.audience[user]
+            for login in user.logins:
+                room.forget(login.connection)
             if not room.audience:
                 self._storage.unwatch_chatroom(chatroom_id)
                 self._drop_unused(room)

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
-from gim.chat.presence import Online
+from gim.chat.presence import Connection, Online
 from gim.chat.writer import PushWriter
 from gim.logs import Logger
 from gim.model import Message, Push, SessionHead
@@ -55,6 +55,7 @@ class Room:
         self._pending: deque[Message] = deque(maxlen=interval.count or None)
         self._arrived = 0  # since the last push, those that `_pending` let go among them
         self._submitted = False
+        self._missed: dict[Connection, int] = {}  # how many messages slow readers did not get
         self._loop = LoopingCall(self._tick)
         self._loop.clock = clock
 
@@ -83,12 +84,32 @@ class Room:
 
     def write(self) -> Iterator[int]:
         """Write what has come in to all who are here now and still are when it is their turn."""
-        push = self._take()
+        push, missed = self._take(), self._missed
         for user in tuple(self.audience):
             if user in self.audience:
-                for login in tuple(user.logins):
-                    login.connection.deliver(push)
+                for login in user.logins:
+                    connection = login.connection
+                    if connection in missed or not connection.offer(push):
+                        self._write_own(connection, push)
                 yield len(user.logins)
+
+    def _write_own(self, connection: Connection, push: Push) -> None:
+        """Offer a slow reader a push that tells what it has missed, or count this one as well."""
+        missed = self._missed.pop(connection, None)
+        skipped = push.skipped + (missed or 0)
+        own = Push(push.session, push.items, skipped)
+        if missed is None or not connection.offer(own):
+            self._missed[connection] = skipped + len(push.items)
+            connection.when_drained(self)
+
+    def drained(self, connection: Connection) -> None:
+        """Tell a reader that was slow what it missed, unless the next push is to come anyway."""
+        if self.is_quiet and connection in self._missed:
+            self._write_own(connection, Push(self._head(), []))
+
+    def forget(self, connection: Connection) -> None:
+        """Owe a connection nothing any more."""
+        self._missed.pop(connection, None)
 
     def written(self) -> None:
         """Begin a new interval."""
@@ -100,11 +121,13 @@ class Room:
             self._loop.reset()  # for the next tick, if this is none
 
     def _take(self) -> Push:
-        head = SessionHead(f"1:{self.id}", CHATROOM, self._title)
-        push = Push(head, list(self._pending), self._arrived - len(self._pending))
+        push = Push(self._head(), list(self._pending), self._arrived - len(self._pending))
         self._pending.clear()
         self._arrived = 0
         return push
+
+    def _head(self) -> SessionHead:
+        return SessionHead(f"1:{self.id}", CHATROOM, self._title)
 
     def _submit(self) -> None:
         self._submitted = True
@@ -117,6 +140,8 @@ class Room:
             self._submit()
         else:
             self._loop.stop()
+            for connection in tuple(self._missed):
+                self.drained(connection)
             self._when_quiet(self)
 
     def _failed(self, failure: Failure) -> None:

@@ -46,10 +46,12 @@ class GatewayFactory(WebSocketServerFactory):
         clock: IReactorTime,
         *,
         max_packet: int = 65536,
+        max_unsent: int = 2**20,
         trace_header: str = "trace",
     ) -> None:
         """*codecs* go by the subprotocols that ask for them; *max_packet* is in bytes, of what comes
-        in; *clock* serves Autobahn's timer of the closing handshake."""
+        in, *max_unsent* too, of what waits for a slow reader; *clock* serves Autobahn's timer of the
+        closing handshake."""
         super().__init__(server=f"gim/{__version__}", reactor=clock)
         self.setProtocolOptions(
             versions=[13],
@@ -67,6 +69,8 @@ class GatewayFactory(WebSocketServerFactory):
         self.default_codec = default_codec
         self.timeouts = timeouts
         self.deadlines = deadlines
+        self.max_packet = max_packet
+        self.max_unsent = max_unsent
         self.trace_header = trace_header.lower()
         self.connections: set[GatewayProtocol] = set()
         self._node, self._count = token_hex(4), count(1)

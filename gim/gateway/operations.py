@@ -16,8 +16,12 @@ from gim.wire import packets, requests
 from gim.wire.requests import given
 
 
-class Client(Connection, Protocol):
+class Client(Protocol):
     """A connection as the operations see it."""
+
+    @property
+    def sending(self) -> Connection:
+        """Its way out, as the chat knows it."""
 
     login: Login | None  # None before login and after logout
     user: User | None  # as of the last login
@@ -68,7 +72,7 @@ class Operations:
         if client.login is not None:
             answer = await self._chat.renew(client.login, body.id, given(body.name))
         else:
-            login, answer = await self._chat.login(client, body.id, given(body.name), point)
+            login, answer = await self._chat.login(client.sending, body.id, given(body.name), point)
             if not client.can_write():  # it went while the storage was asked
                 self._chat.logout(login)
                 return answer
@@ -96,7 +100,7 @@ class Operations:
             body.content,
             body.category,
             body.request_id,
-            client.key,
+            client.sending.key,
         )
 
     async def _history(self, client: Client, body: requests.HistoryRequest) -> Struct:

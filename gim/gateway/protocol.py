@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.types import ConnectionRequest
-from twisted.internet.interfaces import IPullProducer
-from zope.interface import implementer
 
 from gim import logs
-from gim.chat.presence import Login
+from gim.chat.presence import Connection, Login
 from gim.errors import GimError, InternalError
 from gim.gateway import closing
-from gim.gateway.frames import frame
+from gim.gateway.frames import cut
+from gim.gateway.sending import Sending
 from gim.gateway.serving import Serving
-from gim.model import Push, User
+from gim.model import User
 from gim.wire.packets import BadPacket, Codec, Packet, reply_op
 
 if TYPE_CHECKING:
@@ -59,40 +58,55 @@ class GatewayProtocol(WebSocketServerProtocol):
     log = _AutobahnLog()
     _log = logs.Logger()
 
-    key = ""
     trace = ""
     login: Login | None = None
     user: User | None = None
     after_reply: Callable[[], None] | None = None
+    sending: Sending
     look_at = 0  # the ticks of `Deadlines` from here on
     _serving: Serving | None = None  # until the handshake
-    _pulling: _Pull | None = None  # while something waits for the socket
     _heard = 0
     _pinged = 0  # the `_heard` of the silence that a ping was sent for
     _waits_since = 0  # for a login
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        self.key, self.codec = self.factory.next_key(), self.factory.default_codec
+        self._speak(self.factory.default_codec)
         self.factory.connections.add(self)
         deadlines = self.factory.deadlines
         deadlines.look(self, deadlines.after(deadlines.now, self.factory.timeouts.handshake))
 
     def dataReceived(self, data: bytes) -> None:
         self._heard = self.factory.deadlines.now
-        if self.state == self.STATE_CONNECTING and len(self.data) + len(data) > MAX_HANDSHAKE:
+        if self.state == self.STATE_OPEN and self._is_between_frames():
+            messages, used = cut(data, self.factory.max_packet)
+            for payload, is_binary in messages:
+                self.onMessage(payload, is_binary)
+            if used == len(data):
+                return
+            data = data[used:]
+        elif self.state == self.STATE_CONNECTING and len(self.data) + len(data) > MAX_HANDSHAKE:
             self._drop("its handshake is too long")
             return
         self._dataReceived(data)
+
+    def _is_between_frames(self) -> bool:
+        """Say that nothing read so far waits for its rest, and no extension changes frames."""
+        return not self.data and not self.inside_message and self._perMessageCompress is None
 
     def onConnect(self, request: ConnectionRequest) -> str | None:
         self.trace = logs.accept_trace(request.headers.get(self.factory.trace_header, ""))
         self._serving = Serving(self.trace)
         for name in request.protocols:
             if name in self.factory.codecs:
-                self.codec = self.factory.codecs[name]
+                self._speak(self.factory.codecs[name])
                 return str(name)
         return None
+
+    def _speak(self, codec: Codec) -> None:
+        self.codec = codec
+        key, bound = self.factory.next_key(), self.factory.max_unsent
+        self.sending = Sending(key, codec, self.transport, bound, self._too_slow)
 
     def onOpen(self) -> None:
         self.logged_out()
@@ -102,7 +116,12 @@ class GatewayProtocol(WebSocketServerProtocol):
             work = self._answer(payload, isBinary)
             self._serving.add(work, self.transport.pauseProducing, self.transport.resumeProducing)
 
+    def sendCloseFrame(self, *args: Any, **kwargs: Any) -> None:
+        super().sendCloseFrame(*args, **kwargs)
+        self.sending.close()
+
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+        self.sending.close()
         self.factory.deadlines.forget(self)
         if self._serving is not None:
             self._serving.stop()
@@ -146,43 +165,27 @@ class GatewayProtocol(WebSocketServerProtocol):
         return InternalError(self.trace)
 
     def _write(self, payload: bytes) -> None:
-        if self.state == self.STATE_OPEN:
-            self.transport.write(frame(payload, self.codec.is_binary))
+        """Write a reply; when too much waits unsent, the next requests wait until it has gone."""
+        self.sending.send(payload)
+        if self.sending.is_congested() and self._serving is not None:
+            self._serving.hold()
+            self.sending.when_drained(self)
 
-    # what `Operations` and `Chat` ask of a connection
+    def drained(self, connection: Connection) -> None:
+        """See `gim.chat.presence.Drained`."""
+        if self._serving is not None:
+            self._serving.release()
+
+    def _too_slow(self) -> None:
+        if self.state == self.STATE_OPEN:
+            self.sendClose(closing.READER_TOO_SLOW, "reader too slow")
 
     def can_write(self) -> bool:
+        """Say whether a reply can still be written."""
         return bool(self.state == self.STATE_OPEN)
 
-    def deliver(self, push: Push) -> None:
-        if self.state != self.STATE_OPEN:
-            return
-        try:
-            self.transport.write(self._frame_of(push))
-        except Exception:
-            self._log.failure("a push to {peer} could not be written", peer=self.peer)
-
-    def _frame_of(self, push: Push) -> bytes:
-        codec = self.codec
-        made = push.frames.get(codec.name)
-        if made is None:
-            made = frame(codec.encode_push(push), codec.is_binary)
-            push.frames[codec.name] = made
-        return made
-
-    def pull(self, source: Callable[[], bool]) -> None:
-        if self._pulling is not None:  # of a login that has ended meanwhile
-            self._pulling.source = source
-        elif self.state == self.STATE_OPEN:
-            self._pulling = _Pull(self, source)
-            self.transport.registerProducer(self._pulling, False)
-
-    def pulled(self) -> None:
-        """Hear from `_Pull` that its source has nothing more to write."""
-        self._pulling = None
-        self.transport.unregisterProducer()
-
     def logged_out(self) -> None:
+        """Begin to wait for a login again."""
         self._waits_since = self.factory.deadlines.now
         self.factory.deadlines.look(self, self.check())
 
@@ -219,19 +222,3 @@ class GatewayProtocol(WebSocketServerProtocol):
     def _drop(self, why: str) -> None:
         self.wasNotCleanReason = why
         self.dropConnection(abort=True)
-
-
-@implementer(IPullProducer)
-class _Pull:
-    """Lets a source write whenever the transport has handed all bytes to the kernel."""
-
-    def __init__(self, protocol: GatewayProtocol, source: Callable[[], bool]) -> None:
-        self._protocol = protocol
-        self.source = source
-
-    def resumeProducing(self) -> None:
-        if not (self._protocol.can_write() and self.source()):
-            self._protocol.pulled()
-
-    def stopProducing(self) -> None:
-        pass

@@ -23,17 +23,18 @@ class Serving:
     around it would cost 2. What they log bears the connection's trace id.
     """
 
-    __slots__ = ("_busy", "_resume_reading", "_trace", "_waiting")
+    __slots__ = ("_busy", "_held", "_resume_reading", "_trace", "_waiting")
 
     def __init__(self, trace: str) -> None:
         self._trace = trace
         self._busy = False
+        self._held = False
         self._waiting: deque[_Work] | None = None  # made when it is needed first
         self._resume_reading: Callable[[], None] | None = None
 
     def add(self, work: _Work, pause: Callable[[], None], resume: Callable[[], None]) -> None:
         """Run *work* as soon as it may; *pause* and *resume* reading when too much waits."""
-        if not self._busy:
+        if not (self._busy or self._held or self._waiting):
             self._run(work, None)
             return
         if self._waiting is None:
@@ -42,6 +43,15 @@ class Serving:
         if len(self._waiting) == MAX_WAITING:
             self._resume_reading = resume
             pause()
+
+    def hold(self) -> None:
+        """Begin no other request until `release`."""
+        self._held = True
+
+    def release(self) -> None:
+        """Go on with what waits."""
+        self._held = False
+        self._next()
 
     def stop(self) -> None:
         """Drop what waits; what is under way ends by itself."""
@@ -67,7 +77,10 @@ class Serving:
 
     def _woken(self, result: object, work: _Work) -> None:
         self._run(work, result)
-        while self._waiting and not self._busy:
+        self._next()
+
+    def _next(self) -> None:
+        while self._waiting and not self._busy and not self._held:
             self._run(self._waiting.popleft(), None)
             self._maybe_resume()
 

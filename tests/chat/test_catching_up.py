@@ -58,6 +58,7 @@ class CatchingUpTests(ChatTestCase):
         self.assertEqual([len(items) for items in bob.contents], [100])
         bob.take()
         bob.take()
+        bob.take()
         self.assertEqual([items[-1] for items in bob.contents], ["99", "149", "new"])
         self.tell("ann", "bob", "newer")
         self.assertEqual(bob.contents[-1], ["newer"])

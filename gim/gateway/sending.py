@@ -1,0 +1,134 @@
+"""What goes out to one connection, and what happens when its reader is slow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IPullProducer
+from zope.interface import implementer
+
+from gim.chat.presence import Drained
+from gim.gateway.frames import frame
+from gim.gateway.transport import buffer_of
+from gim.logs import Logger
+from gim.model import Push
+from gim.wire.packets import Codec
+
+CLOSE_AT = 4  # times the bound of what may wait unsent
+
+
+@implementer(IPullProducer)
+class Sending:
+    """The way out of a connection, which is what the chat knows of it (`gim.chat.presence.Connection`).
+
+    Above *bound* bytes that wait unsent the connection is congested and gets no chatroom pushes; above
+    `CLOSE_AT` times of it *too_slow* is called. What a `pull` has written does not count, however long
+    it is: the pull itself waits until it has gone.
+    """
+
+    _log = Logger()
+
+    __slots__ = (
+        "_allowed",
+        "_bound",
+        "_buffer",
+        "_codec",
+        "_source",
+        "_too_slow",
+        "_transport",
+        "_waiting",
+        "_write",
+        "key",
+    )
+
+    def __init__(
+        self, key: str, codec: Codec, transport: Any, bound: int, too_slow: Callable[[], None]
+    ) -> None:
+        self.key = key
+        self._codec = codec
+        self._transport = transport
+        self._buffer = buffer_of(transport)
+        self._bound = bound
+        self._too_slow = too_slow
+        self._allowed = 0  # bytes that wait and do not count
+        self._source: Callable[[], bool] | None = None
+        self._waiting: dict[Drained, None] | None = None
+        self._write: Callable[[bytes], None] = transport.write
+
+    def close(self) -> None:
+        """Write nothing any more: a close frame has been sent, or the connection is gone."""
+        self._write = _drop
+        self._source = None
+        self._waiting = None
+
+    def send(self, payload: bytes) -> None:
+        """Write one message."""
+        self._write(frame(payload, self._codec.is_binary))
+        if not self._buffer.free:
+            self.held(0)
+
+    def deliver(self, push: Push) -> None:
+        try:
+            self._write(push.frames.get(self._codec.name) or self._frame(push))
+        except Exception:
+            self._log.failure("a push could not be written")
+        if not self._buffer.free:
+            self.held(0)
+
+    def offer(self, push: Push) -> bool:
+        if not self._buffer.free and self.is_congested():
+            return False
+        try:
+            self._write(push.frames.get(self._codec.name) or self._frame(push))
+        except Exception:
+            self._log.failure("a push could not be written")
+        return True
+
+    def _frame(self, push: Push) -> bytes:
+        """Encode a push for all connections with this codec: the first that is written to does it."""
+        codec = self._codec
+        made = push.frames[codec.name] = frame(codec.encode_push(push), codec.is_binary)
+        return made
+
+    def is_congested(self) -> bool:
+        """Say whether too much waits unsent."""
+        return self._buffer.unsent - self._allowed > self._bound
+
+    def held(self, size: int) -> None:
+        if self._buffer.unsent + size - self._allowed > CLOSE_AT * self._bound:
+            self._too_slow()
+
+    def when_drained(self, waiting: Drained) -> None:
+        if self._waiting is None:
+            self._waiting = {}
+        self._waiting[waiting] = None
+        self._buffer.when_drained = self._drained
+
+    def _drained(self) -> None:
+        self._allowed = 0
+        waiting, self._waiting = self._waiting or {}, None
+        for each in waiting:
+            each.drained(self)
+
+    def pull(self, source: Callable[[], bool]) -> None:
+        is_new, self._source = self._source is None, source
+        if is_new:  # else it takes the place of that of a login which has ended meanwhile
+            self._transport.registerProducer(self, False)
+
+    def resumeProducing(self) -> None:
+        """See `IPullProducer`."""
+        self._allowed = 0
+        if self._source is not None and self._source():
+            self._allowed = self._buffer.unsent
+            return
+        self._source = None
+        self._transport.unregisterProducer()
+
+    def stopProducing(self) -> None:
+        """See `IPullProducer`."""
+        self._source = None
+
+
+def _drop(data: bytes) -> None:
+    pass
