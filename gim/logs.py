@@ -10,7 +10,7 @@ from constantly import NamedConstant
 
 from twisted import logger
 
-_trace: ContextVar[str] = ContextVar("trace", default="")
+TRACE: ContextVar[str] = ContextVar("trace", default="")
 
 MAX_TRACE = 128  # characters
 
@@ -19,7 +19,7 @@ class Logger(logger.Logger):
     """A Twisted logger that adds the current trace id, in the text and as the field ``trace``."""
 
     def emit(self, level: NamedConstant, format: str | None = None, **kwargs: Any) -> None:
-        trace = _trace.get()
+        trace = TRACE.get()
         if trace and format is not None:
             kwargs.setdefault("trace", trace)
             format += " trace={trace}"
@@ -46,7 +46,7 @@ class traced:
         self._value = value
 
     def __enter__(self) -> None:
-        self._token = _trace.set(self._value)
+        self._token = TRACE.set(self._value)
 
     def __exit__(self, *exc_info: object) -> None:
-        _trace.reset(self._token)
+        TRACE.reset(self._token)

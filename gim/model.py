@@ -6,8 +6,6 @@ Times are Unix milliseconds. Field names and their order are those of docs/proto
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from msgspec import Struct
 
 
@@ -59,17 +57,13 @@ class SessionHead(Struct, frozen=True, gc=False):
 class Push(Struct, frozen=True, dict=True):
     """Messages of one session on their way to connections.
 
-    ``skipped`` counts the older messages that an interval left out.
+    ``skipped`` counts the older messages that an interval left out. Beside its fields it holds its own
+    frame by codec name, in its ``__dict__``: the first connection that writes it puts it there.
     """
 
     session: SessionHead
     items: list[Message]
     skipped: int = 0
-
-    @cached_property
-    def frames(self) -> dict[str, bytes]:
-        """The frame of this push by codec name, filled by the first connection that writes it."""
-        return {}
 
 
 class History(Struct, frozen=True):

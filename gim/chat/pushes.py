@@ -67,12 +67,11 @@ class Pushes:
         user = self._presence.get(user_id)
         if user is None:
             return
+        others = [login for login in user.logins if login.connection.key != news.origin]
+        if not others:
+            return
         push = Push(SessionHead(news.session.id, PRIVATE, title), [news.message])
-        written = False
-        for login in tuple(user.logins):
-            if login.connection.key != news.origin:
-                written |= login.offer(push)
-        if written:
+        if sum(login.offer(push) for login in others):
             self._storage.delivered(user_id, news.message.id)
 
     async def enter(self, user_id: str, connection: Connection, catch_up: CatchUp) -> Login:

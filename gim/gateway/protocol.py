@@ -78,7 +78,13 @@ class GatewayProtocol(WebSocketServerProtocol):
 
     def dataReceived(self, data: bytes) -> None:
         self._heard = self.factory.deadlines.now
-        if self.state == self.STATE_OPEN and self._is_between_frames():
+        if (
+            self.state == self.STATE_OPEN
+            # nothing read so far waits for its rest, and no extension changes frames
+            and not self.data
+            and not self.inside_message
+            and self._perMessageCompress is None
+        ):
             messages, used = cut(data, self.factory.max_packet)
             for payload, is_binary in messages:
                 self.onMessage(payload, is_binary)
@@ -90,13 +96,9 @@ class GatewayProtocol(WebSocketServerProtocol):
             return
         self._dataReceived(data)
 
-    def _is_between_frames(self) -> bool:
-        """Say that nothing read so far waits for its rest, and no extension changes frames."""
-        return not self.data and not self.inside_message and self._perMessageCompress is None
-
     def onConnect(self, request: ConnectionRequest) -> str | None:
         self.trace = logs.accept_trace(request.headers.get(self.factory.trace_header, ""))
-        self._serving = Serving(self.trace)
+        self._serving = Serving(self.transport, self.trace)
         for name in request.protocols:
             if name in self.factory.codecs:
                 self._speak(self.factory.codecs[name])
@@ -113,8 +115,7 @@ class GatewayProtocol(WebSocketServerProtocol):
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         if self.state == self.STATE_OPEN and self._serving is not None:
-            work = self._answer(payload, isBinary)
-            self._serving.add(work, self.transport.pauseProducing, self.transport.resumeProducing)
+            self._serving.add(self._answer(payload, isBinary))
 
     def sendCloseFrame(self, *args: Any, **kwargs: Any) -> None:
         super().sendCloseFrame(*args, **kwargs)
@@ -166,8 +167,7 @@ class GatewayProtocol(WebSocketServerProtocol):
 
     def _write(self, payload: bytes) -> None:
         """Write a reply; when too much waits unsent, the next requests wait until it has gone."""
-        self.sending.send(payload)
-        if self.sending.is_congested() and self._serving is not None:
+        if not self.sending.send(payload) and self._serving is not None:
             self._serving.hold()
             self.sending.when_drained(self)
 

@@ -34,6 +34,7 @@ class Sending:
         "_bound",
         "_buffer",
         "_codec",
+        "_codec_name",
         "_source",
         "_too_slow",
         "_transport",
@@ -47,6 +48,7 @@ class Sending:
     ) -> None:
         self.key = key
         self._codec = codec
+        self._codec_name = codec.name
         self._transport = transport
         self._buffer = buffer_of(transport)
         self._bound = bound
@@ -62,15 +64,17 @@ class Sending:
         self._source = None
         self._waiting = None
 
-    def send(self, payload: bytes) -> None:
-        """Write one message."""
+    def send(self, payload: bytes) -> bool:
+        """Write one message; say if another one may follow at once."""
         self._write(frame(payload, self._codec.is_binary))
-        if not self._buffer.free:
-            self.held(0)
+        if self._buffer.free:
+            return True
+        self.held(0)
+        return not self.is_congested()
 
     def deliver(self, push: Push) -> None:
         try:
-            self._write(push.frames.get(self._codec.name) or self._frame(push))
+            self._write(push.__dict__.get(self._codec_name) or self._frame(push))
         except Exception:
             self._log.failure("a push could not be written")
         if not self._buffer.free:
@@ -80,7 +84,7 @@ class Sending:
         if not self._buffer.free and self.is_congested():
             return False
         try:
-            self._write(push.frames.get(self._codec.name) or self._frame(push))
+            self._write(push.__dict__.get(self._codec_name) or self._frame(push))
         except Exception:
             self._log.failure("a push could not be written")
         return True
@@ -88,7 +92,7 @@ class Sending:
     def _frame(self, push: Push) -> bytes:
         """Encode a push for all connections with this codec: the first that is written to does it."""
         codec = self._codec
-        made = push.frames[codec.name] = frame(codec.encode_push(push), codec.is_binary)
+        made = push.__dict__[codec.name] = frame(codec.encode_push(push), codec.is_binary)
         return made
 
     def is_congested(self) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from gim.logs import traced
+from gim.logs import TRACE
 
 _Work = Coroutine[Deferred[Any], Any, None]
 
@@ -23,17 +23,18 @@ class Serving:
     around it would cost 2. What they log bears the connection's trace id.
     """
 
-    __slots__ = ("_busy", "_held", "_resume_reading", "_trace", "_waiting")
+    __slots__ = ("_busy", "_held", "_is_paused", "_trace", "_transport", "_waiting")
 
-    def __init__(self, trace: str) -> None:
+    def __init__(self, transport: Any, trace: str) -> None:
+        self._transport = transport
         self._trace = trace
         self._busy = False
         self._held = False
         self._waiting: deque[_Work] | None = None  # made when it is needed first
-        self._resume_reading: Callable[[], None] | None = None
+        self._is_paused = False
 
-    def add(self, work: _Work, pause: Callable[[], None], resume: Callable[[], None]) -> None:
-        """Run *work* as soon as it may; *pause* and *resume* reading when too much waits."""
+    def add(self, work: _Work) -> None:
+        """Run *work* as soon as it may; when too much waits, the transport reads no more."""
         if not (self._busy or self._held or self._waiting):
             self._run(work, None)
             return
@@ -41,8 +42,8 @@ class Serving:
             self._waiting = deque()
         self._waiting.append(work)
         if len(self._waiting) == MAX_WAITING:
-            self._resume_reading = resume
-            pause()
+            self._is_paused = True
+            self._transport.pauseProducing()
 
     def hold(self) -> None:
         """Begin no other request until `release`."""
@@ -59,20 +60,22 @@ class Serving:
             for work in self._waiting:
                 work.close()
             self._waiting = None
-        self._resume_reading = None
+        self._is_paused = False
 
     def _run(self, work: _Work, result: object) -> None:
         """Run *work* until it waits or ends; *result* is what it waited for."""
         self._busy = True
+        token = TRACE.set(self._trace)
         try:
-            with traced(self._trace):
-                if isinstance(result, Failure):
-                    pending = work.throw(cast(BaseException, result.value))
-                else:
-                    pending = work.send(result)
+            if isinstance(result, Failure):
+                pending = work.throw(cast(BaseException, result.value))
+            else:
+                pending = work.send(result)
         except StopIteration:
             self._busy = False
             return
+        finally:
+            TRACE.reset(token)
         pending.addBoth(self._woken, work)
 
     def _woken(self, result: object, work: _Work) -> None:
@@ -86,6 +89,6 @@ class Serving:
 
     def _maybe_resume(self) -> None:
         waiting = len(self._waiting) if self._waiting is not None else 0
-        if self._resume_reading is not None and waiting <= MAX_WAITING // 2:
-            resume, self._resume_reading = self._resume_reading, None
-            resume()
+        if self._is_paused and waiting <= MAX_WAITING // 2:
+            self._is_paused = False
+            self._transport.resumeProducing()

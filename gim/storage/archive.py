@@ -14,7 +14,6 @@ from gim.storage.records import Chatroom, Conversation, Membership, Person
 from gim.storage.seam import Draft
 
 NORMAL = 1  # status of a message
-_EXPIRED_PER_MESSAGE = 4  # removed with each one stored, so that expiry keeps up with any rate
 
 
 class Archive:
@@ -110,7 +109,7 @@ class Archive:
         message = Message(
             id=message_id,
             session_id=conversation.session.id,
-            sender=sender.as_user(),
+            sender=sender.user,
             category=draft.category,
             content=draft.content,
             sequence=conversation.sequence,
@@ -129,7 +128,6 @@ class Archive:
             self._dropped(self.messages.drop_first(conversation.session.id))
         if len(self.messages) > self._max_messages:
             self._drop_oldest(LAST)
-        self.expire(_EXPIRED_PER_MESSAGE)
 
     def expire(self, limit: int) -> bool:
         """Remove up to *limit* expired messages; say if more may wait."""

@@ -95,7 +95,7 @@ class MemoryStore:
         person = self._people.log_in(user_id, name)
         if hold:
             self._people.hold(user_id)
-        return person.as_user()
+        return person.user
 
     async def user(self, user_id: str) -> UserState:
         return self._people.state(user_id)

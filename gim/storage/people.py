@@ -47,23 +47,23 @@ class People:
     def known(self, user: User) -> Person:
         """Return the person behind a login, who may have been forgotten since."""
         person = self.make(user.id)
-        if person.name is None:
-            person.name = user.name
+        if not person.has_logged_in:
+            person.log_in(user.name)
         return person
 
     def log_in(self, user_id: str, name: str | None) -> Person:
         """Return the person as a user, renamed unless *name* is None; "" stands for the id."""
         person = self.make(user_id)
-        if name is not None or person.name is None:
-            person.name = name or user_id
+        if name is not None or not person.has_logged_in:
+            person.log_in(name or "")
         return person
 
     def state(self, user_id: str) -> UserState:
         """Return a user, or raise `NotFound` for an id that is none (any more)."""
         person = self._by_id.get(user_id)
-        if person is None or person.name is None:
+        if person is None or not person.has_logged_in:
             raise NotFound(f"no user {user_id!r}: an id becomes a user with its first login")
-        return UserState(user_id, person.name, person.watched)
+        return UserState(user_id, person.title, person.watched)
 
     def title(self, user_id: str) -> str:
         """Return the name that others see."""

@@ -15,11 +15,11 @@ class Person:
     session there and message ids rise.
     """
 
-    __slots__ = ("id", "lost", "mark", "name", "private", "rooms", "stored", "watched")
+    __slots__ = ("has_logged_in", "lost", "mark", "private", "rooms", "stored", "user", "watched")
 
     def __init__(self, user_id: str) -> None:
-        self.id = user_id
-        self.name: str | None = None  # until the first login
+        self.user = User(user_id, user_id)  # all messages that they send share it
+        self.has_logged_in = False
         self.private: dict[str, str] = {}
         self.rooms: dict[str, Membership] = {}
         self.stored = 0  # messages kept that they sent, or received in private
@@ -28,11 +28,20 @@ class Person:
         self.watched = False  # a connection of theirs is logged in
 
     @property
-    def title(self) -> str:
-        return self.name or self.id
+    def id(self) -> str:
+        return self.user.id
 
-    def as_user(self) -> User:
-        return User(self.id, self.title)
+    @property
+    def title(self) -> str:
+        """The name that others see."""
+        return self.user.name
+
+    def log_in(self, name: str) -> None:
+        """Be a user with this name from now on; "" stands for the id."""
+        self.has_logged_in = True
+        name = name or self.user.id
+        if name != self.user.name:
+            self.user = User(self.user.id, name)
 
     def is_needed(self) -> bool:
         """Say whether anything refers to this person."""
