@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.application.service import MultiService, Service
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
@@ -16,7 +17,7 @@ from gim.gateway import closing
 from gim.gateway.factory import GatewayFactory
 from gim.logs import Logger
 
-CLOSING_TIME = 3.0  # seconds that clients have for the closing handshake
+CLOSING_TIME = 2.0  # seconds that clients have for the closing handshake
 
 
 class Daemon(MultiService):
@@ -79,5 +80,7 @@ class Signals(Service):
         self._reactor.callFromThread(self._stop_once)
 
     def _stop_once(self) -> None:
-        if self._reactor.running:
+        try:
             self._reactor.stop()
+        except ReactorNotRunning:  # it is stopping already
+            pass

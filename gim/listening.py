@@ -54,7 +54,9 @@ class Listening(Service):
         failures: list[Failure] = []
         listening.addCallbacks(self._listens, failures.append)
         if failures:
-            raise _refused(f"{self.name}: {failures[0].getErrorMessage()}")
+            line = f"{self.name}: {failures[0].getErrorMessage()}"
+            self._log.critical("can't start: {line}", line=line)
+            raise _refused(line)
 
     def startService(self) -> None:
         super().startService()
@@ -87,7 +89,7 @@ def check_free(name: str, endpoint: IStreamServerEndpoint) -> None:
         try:
             probe.bind((host, number))
             probe.listen(1)
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             raise _refused(f"{name}: cannot listen on {host or '*'}:{number}: {error}") from None
 
 

@@ -22,7 +22,12 @@ from gim.options import Options, refuse_start
 from gim.storage.memory import MemoryStore
 from gim.storage.sweeper import Sweeper
 from gim.tokens import Tokens
+from gim.values import with_backlog
 from gim.wire.json import JsonCodec
+
+# Connections that may wait to be accepted. Twisted's 50 would reset most of those who come back at once
+# when a server has restarted; the kernel lowers it to net.core.somaxconn.
+BACKLOG = 4096
 
 __all__ = ["Options", "makeService"]
 
@@ -97,7 +102,7 @@ def _gateway(options: Options, chat: Chat, reactor: Any) -> tuple[Deadlines, Gat
 def _endpoint(name: str, option: str, options: Options, reactor: Any) -> IStreamServerEndpoint:
     text = options[option]
     try:
-        endpoint: IStreamServerEndpoint = serverFromString(reactor, text)
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, with_backlog(text, BACKLOG))
     except Exception as error:  # each type of endpoint has errors of its own: files, keys, numbers
         refuse_start(f"--{option}: {text!r} can't be used: {error}")
     check_free(name, endpoint)

@@ -15,6 +15,7 @@ _SIZE = re.compile(r"(\d+)\s*(b|kb|mb|kib|mib|)", re.ASCII | re.IGNORECASE)
 _PORT = re.compile(r":?(\d+)", re.ASCII)
 _HOST_PORT = re.compile(r"(\[[^\[\]]+\]|[^:\[\]=]+):(\d+)", re.ASCII)
 
+_WITH_BACKLOG = ("tcp", "tcp4", "tcp6", "ssl", "tls", "unix")
 LONGEST = 365 * 86400.0  # seconds
 
 
@@ -79,6 +80,13 @@ def endpoint(text: str) -> str:
     if text.partition(":")[0] in _endpoint_types():
         return text
     raise ValueError(f"{text!r} is no address: write 8080, :8080, host:8080, [::1]:8080, unix:/path")
+
+
+def with_backlog(endpoint: str, backlog: int) -> str:
+    """Let an endpoint string say how many connections may wait to be accepted, if it does not yet."""
+    if endpoint.partition(":")[0] not in _WITH_BACKLOG or "backlog=" in endpoint:
+        return endpoint
+    return f"{endpoint}:backlog={backlog}"
 
 
 def _port(text: str) -> int:

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gim import tap
 from gim.listening import StartFailed, check_free
 from gim.options import Options
+from gim.values import with_backlog
 
 DEFAULTS = {
     "gateway-address": "tcp:8080",
@@ -106,6 +107,15 @@ class EndpointTests(SynchronousTestCase):
             options = Options()
             options.parseOptions(["--ws", text])
             self.assertIsInstance(serverFromString(reactor, options["gateway-address"]), kind, text)
+
+    def test_a_backlog_is_added_where_there_is_none(self) -> None:
+        for text, expected in (
+            ("tcp:80", "tcp:80:backlog=9"),
+            ("unix:/a:mode=600", "unix:/a:mode=600:backlog=9"),
+            ("ssl:443:backlog=5", "ssl:443:backlog=5"),
+            ("systemd:domain=INET:index=0", "systemd:domain=INET:index=0"),
+        ):
+            self.assertEqual(with_backlog(text, 9), expected)
 
     def test_an_endpoint_that_can_not_be_made_is_refused_in_one_line(self) -> None:
         stderr = io.StringIO()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from klein.resource import KleinResource
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
-from twisted.web import server
+from twisted.web import http, server
 from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
 
@@ -17,6 +18,7 @@ from gim.api.routes import Routes, fault, no_such_path, undecodable_path
 from gim.errors import TooLong
 from gim.logs import Logger, accept_trace, traced
 
+_ABSOLUTE = re.compile(rb"^https?://[^/]*", re.IGNORECASE)  # RFC 9112, section 3.2.2
 IDLE_TIMEOUT = 60  # seconds until an idle connection is closed
 
 
@@ -36,6 +38,7 @@ class TracedRequest(server.Request):
 
     def process(self) -> None:
         site = self.channel.site
+        self.path = _ABSOLUTE.sub(b"", self.path) or b"/"
         self.began = site.clock.seconds()
         self.trace = accept_trace(header_of(self, site.trace_header))
         self.setHeader(site.trace_header, self.trace)
@@ -47,10 +50,27 @@ class TracedRequest(server.Request):
         self.finish()
 
 
+class ApiChannel(http.HTTPChannel):
+    """Answers with the envelope what is no HTTP request at all, and hangs up."""
+
+    transport: Any
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        body = b'{"code":400,"msg":"not an HTTP request: want one as in RFC 9112","data":null}'
+        self.transport.write(
+            b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/json\r\n"
+            b"Content-Length: %d\r\n\r\n" % len(body) + body
+        )
+        self.loseConnection()
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        self._respondToBadRequestAndDisconnect()
+
+
 class ApiSite(server.Site):
     """Serves the routes and logs each request in a line, without its query: that may hold a token."""
 
-    requestFactory = TracedRequest
+    protocol = ApiChannel  # type: ignore[assignment]  # plain HTTP/1.1, without the choice of h2
     displayTracebacks = False
     noisy = False
     _log = Logger()

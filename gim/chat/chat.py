@@ -88,9 +88,7 @@ class Chat:
 
         *point* asks for everything after it; None for what no connection of the user has got yet.
         """
-        names.check_id(user_id, "id")
-        if point is not None:
-            names.check_message_id(point.since, "since")
+        _check_login(user_id, point)
         user = await self._storage.put_user(user_id, name)
         catch_up = CatchUp()
         login = await self._pushes.enter(user_id, connection, catch_up)
@@ -104,8 +102,11 @@ class Chat:
     async def _missed(self, user: User, catch_up: CatchUp, point: Point | None) -> LoggedIn:
         missed = await self._storage.missed(user.id, point.since if point else None, LIMIT)
         catch_up.begin(missed.messages, missed.titles)
-        same_data = point is None or point.epoch == await self._storage.epoch()
-        return await self._logged_in(user, len(missed.messages), missed.complete and same_data)
+        recovered = missed.complete and (point is None or await self._is_of_this_data(point))
+        return await self._logged_in(user, len(missed.messages), recovered)
+
+    async def _is_of_this_data(self, point: Point) -> bool:
+        return point.epoch == await self._storage.epoch()
 
     async def _logged_in(self, user: User, missed: int, recovered: bool) -> LoggedIn:
         return LoggedIn(
@@ -121,12 +122,20 @@ class Chat:
         """Push to a new login what it missed."""
         self._pushes.catch_up(login)
 
-    async def renew(self, login: Login, user_id: str, name: str | None) -> LoggedIn:
-        """Log in again on the same connection: a new name, a new token, and nothing pushed."""
-        names.check_id(user_id, "id")
+    async def renew(self, login: Login, user_id: str, name: str | None, point: Point | None) -> LoggedIn:
+        """Log in again on the same connection: a new name, a new token, and nothing pushed.
+
+        With a *point* ``recovered`` tells whether there was nothing to push.
+        """
+        _check_login(user_id, point)
         if login.user.id != user_id:
             raise Conflict("this connection is logged in as somebody else: log out first")
-        return await self._logged_in(await self._storage.put_user(user_id, name), 0, True)
+        user = await self._storage.put_user(user_id, name)
+        if point is None:
+            return await self._logged_in(user, 0, True)
+        missed = await self._storage.missed(user_id, point.since, 1)
+        nothing = missed.complete and not missed.messages
+        return await self._logged_in(user, 0, nothing and await self._is_of_this_data(point))
 
     def logout(self, login: Login) -> None:
         """Log a connection out."""
@@ -225,3 +234,9 @@ class Chat:
         after = place[0] if place is not None else ""
         items, total, more = await self._storage.members(chatroom_id, user_id, after, count)
         return MemberPage(items, total, write_cursor("m", (items[-1].id,) if more else None))
+
+
+def _check_login(user_id: str, point: Point | None) -> None:
+    names.check_id(user_id, "id")
+    if point is not None:
+        names.check_message_id(point.since, "since")

@@ -70,7 +70,7 @@ class Operations:
     async def _login(self, client: Client, body: requests.LoginRequest) -> LoggedIn:
         point = _point(body)
         if client.login is not None:
-            answer = await self._chat.renew(client.login, body.id, given(body.name))
+            answer = await self._chat.renew(client.login, body.id, given(body.name), point)
         else:
             login, answer = await self._chat.login(client.sending, body.id, given(body.name), point)
             if not client.can_write():  # it went while the storage was asked

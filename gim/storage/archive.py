@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from twisted.internet.interfaces import IReactorTime
 
 from gim.errors import Forbidden, NotFound
@@ -14,6 +16,7 @@ from gim.storage.records import Chatroom, Conversation, Membership, Person
 from gim.storage.seam import Draft
 
 NORMAL = 1  # status of a message
+MAX_EMPTIED = 100_000  # private sessions without messages whose sequence is kept, 200 bytes each
 
 
 class Archive:
@@ -41,6 +44,7 @@ class Archive:
         self._sequences = sequences
         self._ids = TimeIds(clock)
         self._conversations: dict[str, Conversation] = {}  # by session id, the chatrooms among them
+        self._emptied: OrderedDict[str, int] = OrderedDict()  # private session id to its sequence
         self.messages = Messages()
 
     def __getitem__(self, session_id: str) -> Conversation:
@@ -74,6 +78,7 @@ class Archive:
         conversation = self._conversations.get(session.id)
         if conversation is None:
             conversation = self._conversations[session.id] = Conversation(session)
+            conversation.sequence = self._emptied.pop(session.id, 0)
         return conversation
 
     def chatroom(self, chatroom_id: str) -> Chatroom:
@@ -136,8 +141,13 @@ class Archive:
 
     def let_go(self, conversation: Conversation) -> None:
         """Drop the conversation if nothing refers to it."""
-        if not conversation.is_needed():
-            del self._conversations[conversation.session.id]
+        if conversation.is_needed():
+            return
+        del self._conversations[conversation.session.id]
+        if conversation.session.type == PRIVATE and conversation.sequence:
+            self._emptied[conversation.session.id] = conversation.sequence
+            if len(self._emptied) > MAX_EMPTIED:
+                self._emptied.popitem(last=False)
 
     def _drop_oldest(self, before: str) -> bool:
         message = self.messages.drop_oldest(before)

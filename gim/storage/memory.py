@@ -5,8 +5,8 @@ What is kept, and for how long (sizes measured on CPython 3.11, 64 bit):
 - a message, about 500 bytes with 100 bytes of content: until it is older than the time to live, until
   its session has ``max_session_messages`` newer ones, or until there are ``max_messages`` newer ones
   in all. An expired message is not handed out; `MemoryStore.sweep` removes it soon after.
-- a private session, about 600 bytes with both people's read positions: while it holds messages. Its
-  sequence begins at 1 again after that.
+- a private session, about 600 bytes with both people's read positions: while it holds messages. Of
+  those emptied last, `gim.storage.archive.MAX_EMPTIED`, the sequence is kept, so that it goes on.
 - a membership, about 480 bytes: until the user leaves.
 - a chatroom, about 300 bytes: while it has a member or holds messages.
 - a user, about 300 bytes: while a connection of theirs is logged in, while they are a member
@@ -111,12 +111,12 @@ class MemoryStore:
 
     async def append(self, draft: Draft) -> Sent:
         session, sender_id = draft.session, draft.sender.id
-        if session.type == CHATROOM:
-            self._archive.membership(session.parts[0], sender_id)
         if draft.request_id:
             sent = self._once.find(sender_id, session.id, draft.request_id)
             if sent is not None:
                 return sent
+        if session.type == CHATROOM:
+            self._archive.membership(session.parts[0], sender_id)
         message = self._append(draft)
         sent = Sent(message.id, session.id, message.sequence, message.created_at)
         if draft.request_id:

@@ -117,8 +117,8 @@ class Storage(Protocol):
         """Store a message in one atomic step: id, sequence, position, trim; then announce it.
 
         A draft whose ``request_id`` this sender has used in this session within the window is not
-        stored again: the first answer is returned. A chatroom raises `NotFound` when there is
-        none, `Forbidden` when the sender is no member.
+        stored again: the first answer is returned, to a former member as well. A chatroom raises
+        `NotFound` when there is none, `Forbidden` when the sender is no member.
         """
 
     async def history(

@@ -188,6 +188,20 @@ class RefusalTests(ApiTestCase):
             self.assertEqual(self.ask_http("GET", path)["code"], 400, path)
         self.assertEqual(self.raw(b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n").envelope["code"], 404)
 
+    def test_what_is_no_http_request_gets_the_envelope_too(self) -> None:
+        for data in (
+            b"GET /v1/users/\xc3\xa9 HTTP/1.1\r\n\r\n",
+            b"\xc3\xa9 / HTTP/1.1\r\n\r\n",
+            b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+            b"GET / HTTP/1.1\r\nno header\r\n\r\n",
+            b"GET /" + b"x" * 70_000,
+        ):
+            self.assertEqual(self.raw(data).envelope["code"], 400, data[:40])
+
+    def test_a_path_in_absolute_form_is_fine(self) -> None:
+        for form in "http://127.0.0.1:8081/healthz", "HTTPS://x/healthz?a=b":
+            self.assertEqual(self.ask_http("GET", form)["code"], 0, form)
+
     def test_a_wrong_method_names_the_right_ones(self) -> None:
         response = self.request("POST", "/v1/chatrooms/den/members/me")
         self.assertEqual(response.envelope["code"], 405)

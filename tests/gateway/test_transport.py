@@ -1,0 +1,370 @@
+"""The transport against a socket that takes what it is told to, and against Twisted's own."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet import reactor, tcp
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint, serverFromString
+from twisted.internet.interfaces import IHalfCloseableProtocol, IPullProducer, IPushProducer
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import Clock, deferLater
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+from zope.interface import implementer
+
+from gim.gateway.transport import ACCEPTS, DirectServer, DirectUnixServer, buffer_of, write_at_once
+
+
+class Socket:
+    """A socket whose `send` takes as many bytes as *takes* says, call by call, then all."""
+
+    def __init__(self, takes: list[int | OSError]) -> None:
+        self.takes = takes
+        self.taken = b""
+        self.calls = 0
+        self.is_shut = False
+
+    def send(self, data: bytes) -> int:
+        self.calls += 1
+        count = self.takes.pop(0) if self.takes else len(data)
+        if isinstance(count, OSError):
+            raise count
+        if count == 0:
+            raise BlockingIOError(errno.EAGAIN, "would block")
+        self.taken += bytes(data[:count])
+        return min(count, len(data))
+
+    def shutdown(self, how: int) -> None:
+        self.is_shut = True
+
+    def fileno(self) -> int:
+        return 7
+
+    def close(self) -> None:
+        pass
+
+    def setblocking(self, flag: bool) -> None:
+        pass
+
+    def setsockopt(self, *args: Any) -> None:
+        pass
+
+
+class Reactor(Clock):
+    """Knows who wants to write, and lets them, as the real one does in its turns."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writers: set[Any] = set()
+        self.readers: set[Any] = set()
+
+    def addWriter(self, writer: Any) -> None:
+        self.writers.add(writer)
+
+    def removeWriter(self, writer: Any) -> None:
+        self.writers.discard(writer)
+
+    def addReader(self, reader: Any) -> None:
+        self.readers.add(reader)
+
+    def removeReader(self, reader: Any) -> None:
+        self.readers.discard(reader)
+
+    def turn(self) -> None:
+        for writer in tuple(self.writers):
+            if why := writer.doWrite():
+                self.removeReader(writer)
+                self.removeWriter(writer)
+                writer.connectionLost(Failure(why))
+        self.advance(0)
+
+
+@implementer(IHalfCloseableProtocol)
+class Peer(Protocol):
+    def __init__(self) -> None:
+        self.lost: list[type[BaseException]] = []
+        self.half_closed = 0
+
+    def writeConnectionLost(self) -> None:
+        self.half_closed += 1
+
+    def readConnectionLost(self) -> None:
+        pass
+
+    def connectionLost(self, reason: Failure = None) -> None:  # type: ignore[assignment]
+        self.lost.append(reason.type)
+
+
+def build(kind: type[tcp.Server], takes: list[int | OSError]) -> tuple[Any, Socket, Reactor, Peer]:
+    wire, loop, peer = Socket(takes), Reactor(), Peer()
+    transport = kind(wire, peer, ("127.0.0.1", 1), None, 1, loop)
+    peer.makeConnection(transport)
+    return transport, wire, loop, peer
+
+
+class WritingTests(SynchronousTestCase):
+    def build(self, *takes: int | OSError) -> None:
+        self.transport, self.socket, self.reactor, self.peer = build(DirectServer, list(takes))
+
+    def test_what_the_kernel_takes_is_not_buffered(self) -> None:
+        self.build()
+        self.transport.write(b"hello")
+        self.assertEqual((self.socket.taken, self.transport.unsent), (b"hello", 0))
+        self.assertEqual(self.reactor.writers, set())
+
+    def test_the_rest_waits_and_what_comes_later_waits_behind_it(self) -> None:
+        self.build(2)
+        self.transport.write(b"hello")
+        self.transport.write(b" world")
+        self.assertEqual((self.socket.taken, self.transport.unsent), (b"he", 9))
+        self.reactor.turn()
+        self.assertEqual((self.socket.taken, self.transport.unsent), (b"hello world", 0))
+        self.transport.write(b"!")
+        self.assertEqual((self.socket.taken, self.reactor.writers), (b"hello world!", set()))
+
+    def test_a_socket_that_takes_nothing_costs_one_call(self) -> None:
+        self.build(0)
+        for _ in range(10):
+            self.transport.write(b"x")
+        self.assertEqual((self.socket.calls, self.transport.unsent), (1, 10))
+
+    def test_a_sequence_is_written_as_one(self) -> None:
+        self.build()
+        self.transport.writeSequence([b"a", b"b", b"c"])
+        self.assertEqual((self.socket.taken, self.socket.calls), (b"abc", 1))
+
+    def test_a_sequence_waits_as_well(self) -> None:
+        self.build(1)
+        self.transport.write(b"ab")
+        self.transport.writeSequence(iter([b"c", b"d"]))
+        self.reactor.turn()
+        self.assertEqual(self.socket.taken, b"abcd")
+
+    def test_text_is_refused(self) -> None:
+        self.build()
+        self.assertRaises(TypeError, self.transport.write, "text")
+
+    def test_closing_waits_for_what_is_unsent(self) -> None:
+        self.build(1, 0)
+        self.transport.write(b"abc")
+        self.transport.loseConnection()
+        self.reactor.turn()
+        self.assertEqual((self.socket.taken, self.peer.lost), (b"a", []))
+        self.reactor.turn()
+        self.assertEqual((self.socket.taken, len(self.peer.lost)), (b"abc", 1))
+
+    def test_half_closing_waits_for_what_is_unsent(self) -> None:
+        self.build(1)
+        self.transport.write(b"abc")
+        self.transport.loseWriteConnection()
+        self.assertFalse(self.socket.is_shut)
+        self.reactor.turn()
+        self.assertEqual(
+            (self.socket.taken, self.socket.is_shut, self.peer.half_closed), (b"abc", True, 1)
+        )
+        self.transport.write(b"more")
+        self.assertEqual((self.socket.taken, self.transport.unsent), (b"abc", 0))
+
+    def test_a_broken_connection_is_lost_in_a_turn_of_its_own(self) -> None:
+        self.build(BrokenPipeError(errno.EPIPE, "broken"), BrokenPipeError(errno.EPIPE, "broken"))
+        self.transport.write(b"abc")
+        self.assertEqual(self.peer.lost, [])
+        self.reactor.turn()
+        self.assertEqual(len(self.peer.lost), 1)
+        self.transport.write(b"more")
+        self.assertEqual((self.socket.taken, self.reactor.writers), (b"", set()))
+
+    def test_after_an_abort_nothing_is_sent(self) -> None:
+        self.build()
+        self.transport.abortConnection()
+        self.transport.write(b"abc")
+        self.reactor.turn()
+        self.assertEqual((self.socket.taken, len(self.peer.lost)), (b"", 1))
+
+    def test_when_drained_is_called_once(self) -> None:
+        self.build(1, 1)
+        calls: list[int] = []
+        self.transport.write(b"abc")
+        self.transport.when_drained = lambda: calls.append(self.transport.unsent)
+        self.reactor.turn()
+        self.assertEqual(calls, [])
+        self.reactor.turn()
+        self.transport.write(b"d")
+        self.reactor.turn()
+        self.assertEqual(calls, [0])
+
+    def test_a_descriptor_on_a_unix_socket_goes_before_what_follows(self) -> None:
+        transport, wire, loop, _ = build(DirectUnixServer, [])
+        transport.sendFileDescriptor(0)
+        transport.write(b"a")
+        self.assertEqual((wire.taken, transport in loop.writers), (b"", True))
+
+
+@implementer(IPullProducer, IPushProducer)
+class Producer:
+    """Writes *parts*, one for each time it is asked; notes when it is paused and resumed."""
+
+    def __init__(self, transport: Any, parts: list[bytes]) -> None:
+        self.transport, self.parts, self.log = transport, parts, []
+
+    def resumeProducing(self) -> None:
+        self.log.append("resume")
+        if self.parts:
+            self.transport.write(self.parts.pop(0))
+        else:
+            self.transport.unregisterProducer()
+
+    def pauseProducing(self) -> None:
+        self.log.append("pause")
+
+    def stopProducing(self) -> None:
+        self.log.append("stop")
+
+
+class ProducerTests(SynchronousTestCase):
+    """Twisted's own transport and ours, side by side."""
+
+    def pull(self, kind: type[tcp.Server]) -> tuple[list[bytes], list[str]]:
+        transport, wire, loop, _ = build(kind, [2, 0, 1])
+        producer = Producer(transport, [b"abc", b"def", b"ghi"])
+        transport.registerProducer(producer, False)
+        seen = [wire.taken]
+        while loop.writers:
+            loop.turn()
+            seen.append(wire.taken)
+        transport.write(b"!")
+        loop.turn()
+        return [*seen, wire.taken], producer.log
+
+    def test_a_pull_producer_is_asked_when_all_has_gone(self) -> None:
+        ours = self.pull(DirectServer)
+        self.assertEqual(ours, self.pull(tcp.Server))
+        self.assertEqual(ours[0][-1], b"abcdefghi!")
+        self.assertEqual(ours[1], ["resume"] * 4)
+
+    def push(self, kind: type[tcp.Server]) -> list[str]:
+        transport, _, loop, _ = build(kind, [0, 0, 0])
+        producer = Producer(transport, [])
+        transport.registerProducer(producer, True)
+        for _ in range(3):
+            transport.write(b"x" * 40_000)
+        while loop.writers:
+            loop.turn()
+        return producer.log
+
+    def test_a_push_producer_is_paused_and_resumed(self) -> None:
+        self.assertEqual(self.push(DirectServer), self.push(tcp.Server))
+        self.assertEqual(self.push(DirectServer), ["pause", "pause", "resume"])
+
+    def test_a_producer_keeps_a_closing_connection_until_it_is_done(self) -> None:
+        transport, wire, loop, peer = build(DirectServer, [])
+        producer = Producer(transport, [b"abc"])
+        transport.registerProducer(producer, False)
+        transport.loseConnection()
+        loop.turn()
+        loop.turn()
+        self.assertEqual((wire.taken, len(peer.lost)), (b"abc", 1))
+
+
+# after the end there are only turns: what is written then is lost or not by how far the closing has come
+steps = st.lists(st.one_of(st.binary(min_size=1, max_size=9), st.just("turn")), max_size=12)
+ends = st.sampled_from(["turn", "lose", "half"])
+takes = st.lists(st.integers(0, 5), max_size=12)
+
+
+class AnyOrderTests(SynchronousTestCase):
+    def play(
+        self, kind: type[tcp.Server], script: list[bytes | str], end: str, taking: list[int]
+    ) -> tuple[bytes, bool, int, list[Any]]:
+        transport, wire, loop, peer = build(kind, list(taking))
+        acts = {
+            "turn": loop.turn,
+            "lose": transport.loseConnection,
+            "half": transport.loseWriteConnection,
+        }
+        for step in [*script, end]:
+            if isinstance(step, bytes):
+                transport.write(step)
+            else:
+                acts[step]()
+        for _ in range(40):
+            loop.turn()
+        return wire.taken, wire.is_shut, peer.half_closed, peer.lost
+
+    @settings(derandomize=True, deadline=None, max_examples=300, database=None)
+    @given(steps, ends, takes)
+    def test_whatever_a_socket_takes_the_same_arrives_as_with_twisted(
+        self, script: list[bytes | str], end: str, taking: list[int]
+    ) -> None:
+        ours = self.play(DirectServer, script, end, taking)
+        self.assertEqual(ours, self.play(tcp.Server, script, end, taking))
+        self.assertEqual(ours[0], b"".join(step for step in script if isinstance(step, bytes)))
+
+
+class Greeter(Protocol):
+    """Says at once what kind of transport it has, and echoes."""
+
+    def connectionMade(self) -> None:
+        kind = type(buffer_of(self.transport)).__name__
+        self.transport.write(kind.encode() + b"\n")
+
+    def dataReceived(self, data: bytes) -> None:
+        self.transport.write(data)
+
+
+class Listener(Protocol):
+    def __init__(self) -> None:
+        self.received = b""
+        self.done: Deferred[bytes] = Deferred()
+
+    def dataReceived(self, data: bytes) -> None:
+        self.received += data
+        if self.received.count(b"\n") == 2:
+            self.transport.abortConnection()
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.done.callback(self.received)
+
+
+class WaysToListenTests(TestCase):
+    """Every kind of endpoint, with real sockets."""
+
+    async def listen(self, description: str) -> Any:
+        endpoint = serverFromString(reactor, description)
+        port = await endpoint.listen(Factory.forProtocol(Greeter))
+        write_at_once(port)
+        self.addCleanup(port.stopListening)
+        return port
+
+    async def talk(self, endpoint: Any) -> bytes:
+        listener = await endpoint.connect(Factory.forProtocol(Listener))
+        listener.transport.write(b"hello\n")
+        received = await listener.done
+        await deferLater(reactor, 0)  # the other side hears of the end
+        return bytes(received)
+
+    async def test_tcp(self) -> None:
+        port = await self.listen("tcp:0:interface=127.0.0.1")
+        endpoint = HostnameEndpoint(reactor, "127.0.0.1", port.getHost().port)
+        self.assertEqual(await self.talk(endpoint), b"DirectServer\nhello\n")
+
+    async def test_a_rush_is_accepted_a_few_at_a_time(self) -> None:
+        port = await self.listen("tcp:0:interface=127.0.0.1")
+        clients = [
+            socket.create_connection(("127.0.0.1", port.getHost().port)) for _ in range(2 * ACCEPTS)
+        ]
+        self.addCleanup(lambda: [client.close() for client in clients])
+        port.doRead()
+        self.assertEqual(port.sessionno, ACCEPTS)
+        while port.sessionno < len(clients):
+            await deferLater(reactor, 0)
+        for client in clients:
+            client.close()
+        for _ in range(3):
+            await deferLater(reactor, 0.01)
