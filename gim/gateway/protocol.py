@@ -127,7 +127,7 @@ class GatewayProtocol(WebSocketServerProtocol):
         if self._serving is not None:
             self._serving.stop()
         with logs.traced(self.trace):
-            self._log_end(self.localCloseCode or code, reason or self.localCloseReason or "")
+            self._log_end(self.localCloseCode or code, self.localCloseReason or reason or "")
             self.factory.operations.disconnected(self)
         self.factory.closed(self)
 

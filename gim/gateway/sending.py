@@ -16,6 +16,7 @@ from gim.model import Push
 from gim.wire.packets import Codec
 
 CLOSE_AT = 4  # times the bound of what may wait unsent
+_ANY = 2**62  # bytes
 
 
 @implementer(IPullProducer)
@@ -122,12 +123,12 @@ class Sending:
 
     def resumeProducing(self) -> None:
         """See `IPullProducer`."""
-        self._allowed = 0
-        if self._source is not None and self._source():
-            self._allowed = self._buffer.unsent
-            return
-        self._source = None
-        self._transport.unregisterProducer()
+        self._allowed = _ANY
+        has_more = self._source is not None and self._source()
+        self._allowed = self._buffer.unsent
+        if not has_more:
+            self._source = None
+            self._transport.unregisterProducer()
 
     def stopProducing(self) -> None:
         """See `IPullProducer`."""

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import errno
 import socket
+import tempfile
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet import reactor, tcp
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint, serverFromString
+from twisted.internet.endpoints import (
+    AdoptedStreamServerEndpoint,
+    HostnameEndpoint,
+    SSL4ClientEndpoint,
+    UNIXClientEndpoint,
+    serverFromString,
+)
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPullProducer, IPushProducer
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.ssl import CertificateOptions
 from twisted.internet.task import Clock, deferLater
 from twisted.python.failure import Failure
+from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 
@@ -307,6 +320,25 @@ class AnyOrderTests(SynchronousTestCase):
         self.assertEqual(ours[0], b"".join(step for step in script if isinstance(step, bytes)))
 
 
+def certificate(path: FilePath[str]) -> str:
+    """Write a key and a self-signed certificate into a file; return its path."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    encoding = serialization.Encoding.PEM
+    path.setContent(
+        key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + signed.public_bytes(encoding)
+    )
+    return path.path
+
+
 class Greeter(Protocol):
     """Says at once what kind of transport it has, and echoes."""
 
@@ -352,6 +384,33 @@ class WaysToListenTests(TestCase):
     async def test_tcp(self) -> None:
         port = await self.listen("tcp:0:interface=127.0.0.1")
         endpoint = HostnameEndpoint(reactor, "127.0.0.1", port.getHost().port)
+        self.assertEqual(await self.talk(endpoint), b"DirectServer\nhello\n")
+
+    async def test_unix(self) -> None:
+        path = self.short_path()
+        await self.listen(f"unix:{path}:lockfile=0")
+        self.assertEqual(await self.talk(UNIXClientEndpoint(reactor, path)), b"DirectUnixServer\nhello\n")
+
+    def short_path(self) -> str:
+        directory = FilePath(tempfile.mkdtemp())  # that of the test may be too long for a socket
+        self.addCleanup(directory.remove)
+        return directory.child("socket").path
+
+    async def test_tls_writes_its_records_through_it(self) -> None:
+        pem = certificate(FilePath(self.mktemp()))
+        port = await self.listen(f"ssl:0:privateKey={pem}:interface=127.0.0.1")
+        endpoint = SSL4ClientEndpoint(reactor, "127.0.0.1", port.getHost().port, CertificateOptions())
+        self.assertEqual(await self.talk(endpoint), b"DirectServer\nhello\n")
+
+    async def test_a_socket_that_was_handed_in(self) -> None:
+        listening = socket.create_server(("127.0.0.1", 0))
+        listening.setblocking(False)
+        number = listening.getsockname()[1]
+        adopted = AdoptedStreamServerEndpoint(reactor, listening.detach(), socket.AF_INET)
+        port = await adopted.listen(Factory.forProtocol(Greeter))
+        write_at_once(port)
+        self.addCleanup(port.stopListening)
+        endpoint = HostnameEndpoint(reactor, "127.0.0.1", number)
         self.assertEqual(await self.talk(endpoint), b"DirectServer\nhello\n")
 
     async def test_a_rush_is_accepted_a_few_at_a_time(self) -> None:
