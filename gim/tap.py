@@ -13,6 +13,7 @@ from gim.chat.chat import Chat
 from gim.chat.pushes import Pushes
 from gim.chat.room import Interval
 from gim.daemon import Daemon, Signals
+from gim.garbage import Garbage
 from gim.gateway.deadlines import Deadlines
 from gim.gateway.factory import GatewayFactory, Timeouts
 from gim.gateway.operations import Operations
@@ -54,6 +55,7 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
     daemon = Daemon(chat, gateway, reactor)
     for service in (
         Signals(reactor),
+        Garbage(reactor),
         Sweeper(store.sweep, reactor),
         deadlines,
         Listening("api", _endpoint("api", "api-address", options, reactor), site),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.types import ConnectionRequest
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
 
 from gim import logs
 from gim.chat.presence import Connection, Login
@@ -120,6 +122,12 @@ class GatewayProtocol(WebSocketServerProtocol):
     def sendCloseFrame(self, *args: Any, **kwargs: Any) -> None:
         super().sendCloseFrame(*args, **kwargs)
         self.sending.close()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        super().connectionLost(reason)
+        # Each of these Deferreds has the connection for its result. Without that cycle it is freed as
+        # soon as it is gone, and not only by the garbage collector.
+        self.is_open = self.is_closed = None
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         self.sending.close()

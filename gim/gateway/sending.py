@@ -61,9 +61,11 @@ class Sending:
 
     def close(self) -> None:
         """Write nothing any more: a close frame has been sent, or the connection is gone."""
-        self._write = _drop
+        self._write = self._drop
+        self._too_slow = self._nothing  # it leads back to the connection, which is to be freed at once
         self._source = None
         self._waiting = None
+        self._buffer.when_drained = None
 
     def send(self, payload: bytes) -> bool:
         """Write one message; say if another one may follow at once."""
@@ -134,6 +136,10 @@ class Sending:
         """See `IPullProducer`."""
         self._source = None
 
+    @staticmethod
+    def _drop(data: bytes) -> None:
+        pass
 
-def _drop(data: bytes) -> None:
-    pass
+    @staticmethod
+    def _nothing() -> None:
+        pass

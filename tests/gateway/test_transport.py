@@ -59,6 +59,9 @@ class Socket:
     def fileno(self) -> int:
         return 7
 
+    def getsockname(self) -> tuple[str, int]:
+        return "127.0.0.1", 9
+
     def close(self) -> None:
         pass
 
