@@ -15,8 +15,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
-from gim.logs import Logger
-
 # Allocations until what is youngest is looked at, and how often until the next older: some 1 and 6 ms.
 # The last number is out of reach: the oldest generation is looked at by `Garbage` only.
 THRESHOLDS = (2_000, 4, 1_000_000_000)
@@ -32,7 +30,7 @@ class Garbage(Service):
     at again, and freed by its reference counts all the same.
     """
 
-    _log = Logger()
+    name = "garbage"
 
     def __init__(self, clock: IReactorTime) -> None:
         self._loop = LoopingCall(self._look)

@@ -84,6 +84,7 @@ class GatewayProtocol(WebSocketServerProtocol):
             self.state == self.STATE_OPEN
             # nothing read so far waits for its rest, and no extension changes frames
             and not self.data
+            and self.current_frame is None
             and not self.inside_message
             and self._perMessageCompress is None
         ):

@@ -84,6 +84,8 @@ class GatewayTestCase(SynchronousTestCase):
         options = Options()
         options.parseOptions(["--ws", "0", "--http", "0", *self.options])
         self.daemon = makeService(options, self.clock)
+        # it is the whole process's, and would look at all of it for each test
+        self.daemon.removeService(self.daemon.getServiceNamed("garbage"))
         self.daemon.startService()
         self.gateway: GatewayFactory = self.daemon.getServiceNamed("gateway").port.factory
         self.api = self.daemon.getServiceNamed("api").port.factory
