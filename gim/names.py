@@ -7,6 +7,7 @@ neither ``.`` nor ``..``. Ids are ordered by code point, which is how Python ord
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from gim.errors import BadRequest
@@ -15,6 +16,8 @@ CHATROOM: Final = 1
 PRIVATE: Final = 2
 
 MAX_ID: Final = 64  # characters
+
+_SESSIONS = 8192  # used last and kept, some 3 MB: each message needs its session
 
 _MESSAGE_ID = re.compile(r"[0-9a-f]{32}", re.ASCII).fullmatch
 
@@ -63,11 +66,13 @@ class Session(NamedTuple):
         return other if user_id == one else one
 
 
+@lru_cache(_SESSIONS)
 def chatroom_session(chatroom_id: str) -> Session:
     """Return the session of a chatroom, as in ``1:9999``."""
     return Session(f"1:{chatroom_id}", CHATROOM, (chatroom_id,))
 
 
+@lru_cache(_SESSIONS)
 def private_session(one: str, other: str) -> Session:
     """Return the session of two people, the same whichever of them comes first, as in ``2:1001:1002``."""
     if other < one:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from msgspec import Struct
 from twisted.internet.interfaces import IReactorTime
 
@@ -161,7 +163,7 @@ class Chat:
 
     # messages
 
-    async def send(
+    def send(
         self,
         sender: User,
         kind: int,
@@ -170,7 +172,7 @@ class Chat:
         category: str = "text",
         request_id: str = "",
         origin: str = "",
-    ) -> Sent:
+    ) -> Awaitable[Sent]:
         """Store a message and set its push going; *origin* is the connection that gets none."""
         names.check_id(target_id, "target_id")
         if kind == PRIVATE:
@@ -180,7 +182,7 @@ class Chat:
         else:
             session = names.chatroom_session(target_id)
         self._check_content(content)
-        return await self._storage.append(Draft(session, sender, content, category, request_id, origin))
+        return self._storage.append(Draft(session, sender, content, category, request_id, origin))
 
     def _check_content(self, content: str) -> None:
         if 4 * len(content) > self._max_content and len(content.encode()) > self._max_content:

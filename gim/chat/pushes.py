@@ -41,15 +41,17 @@ class Pushes:
     def announced(self, news: News) -> None:
         """See `gim.storage.seam.Listener`."""
         try:
-            self._take(news)
+            if isinstance(news, Stored) and news.session.type == PRIVATE:
+                self._push_private(news)
+            else:
+                self._take(news)
         except Exception:
             self._log.failure("an announcement could not be pushed")
 
     def _take(self, news: News) -> None:
         if isinstance(news, Stored):
-            if news.session.type == PRIVATE:
-                self._push_private(news)
-            elif (room := self._rooms.get(news.session.parts[0])) is not None:
+            room = self._rooms.get(news.session.parts[0])
+            if room is not None:
                 room.offer(news)
         elif (user := self._presence.get(news.user_id)) is not None:
             if isinstance(news, Entered):
@@ -58,21 +60,22 @@ class Pushes:
                 self.leave_room(news.user_id, news.chatroom_id)
 
     def _push_private(self, news: Stored) -> None:
-        message = news.message
-        sender = message.sender
-        self._push_to(news.session.peer_of(sender.id), news, sender.name)
-        self._push_to(sender.id, news, news.title)
+        sender = news.message.sender
+        receiver = self._presence.get(news.session.peer_of(sender.id))
+        if receiver is not None:
+            self._push_to(receiver, news, sender.name)
+        user = self._presence.get(sender.id)
+        if user is not None and (len(user.logins) > 1 or user.logins[0].connection.key != news.origin):
+            self._push_to(user, news, news.title)
 
-    def _push_to(self, user_id: str, news: Stored, title: str) -> None:
-        user = self._presence.get(user_id)
-        if user is None:
-            return
-        others = [login for login in user.logins if login.connection.key != news.origin]
-        if not others:
-            return
+    def _push_to(self, user: Online, news: Stored, title: str) -> None:
         push = Push(SessionHead(news.session.id, PRIVATE, title), [news.message])
-        if sum(login.offer(push) for login in others):
-            self._storage.delivered(user_id, news.message.id)
+        written = False
+        for login in user.logins:
+            if login.connection.key != news.origin and login.offer(push):
+                written = True
+        if written:
+            self._storage.delivered(user.id, news.message.id)
 
     async def enter(self, user_id: str, connection: Connection, catch_up: CatchUp) -> Login:
         """Let a connection take part: it gets the pushes of its user and of all their chatrooms."""

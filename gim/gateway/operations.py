@@ -57,9 +57,9 @@ class Operations:
             packets.MEMBERS: self._members,
         }
 
-    async def perform(self, client: Client, packet: packets.Packet) -> Struct:
-        """Serve a request; raises a `GimError` for a refusal."""
-        return await self._table[packet.op](client, packet.body)
+    def perform(self, client: Client, packet: packets.Packet) -> Awaitable[Struct]:
+        """Serve a request; it, or what it returns, raises a `GimError` for a refusal."""
+        return self._table[packet.op](client, packet.body)
 
     def disconnected(self, client: Client) -> None:
         """Log out a client whose connection is gone."""
@@ -92,8 +92,8 @@ class Operations:
         _user(client)
         return self._chat.server_time()
 
-    async def _send(self, client: Client, body: requests.SendRequest) -> Struct:
-        return await self._chat.send(
+    def _send(self, client: Client, body: requests.SendRequest) -> Awaitable[Struct]:
+        return self._chat.send(
             _user(client),
             body.type,
             body.target_id,

@@ -150,25 +150,23 @@ class GatewayProtocol(WebSocketServerProtocol):
         )
 
     async def _answer(self, payload: bytes, is_binary: bool) -> None:
-        self._write(await self._reply(payload, is_binary))
-        if self.after_reply is not None:
-            after_reply, self.after_reply = self.after_reply, None
-            after_reply()
-
-    async def _reply(self, payload: bytes, is_binary: bool) -> bytes:
         codec = self.codec
         try:
             packet = codec.decode(payload, is_binary)
         except BadPacket as refusal:
-            return codec.encode_error(refusal.op, refusal.seq, refusal)
-        op = reply_op(packet.op)
+            self._write(codec.encode_error(refusal.op, refusal.seq, refusal))
+            return
+        op, seq = reply_op(packet.op), packet.seq
         try:
-            data = await self.factory.operations.perform(self, packet)
-            return codec.encode_reply(op, packet.seq, data)
+            reply = codec.encode_reply(op, seq, await self.factory.operations.perform(self, packet))
         except GimError as refusal:
-            return codec.encode_error(op, packet.seq, refusal)
+            reply = codec.encode_error(op, seq, refusal)
         except Exception:
-            return codec.encode_error(op, packet.seq, self._fault(packet))
+            reply = codec.encode_error(op, seq, self._fault(packet))
+        self._write(reply)
+        if self.after_reply is not None:
+            after_reply, self.after_reply = self.after_reply, None
+            after_reply()
 
     def _fault(self, packet: Packet) -> InternalError:
         self._log.failure("serving op {op} from {peer} failed", op=packet.op, peer=self.peer)

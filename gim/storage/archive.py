@@ -112,14 +112,14 @@ class Archive:
         if self._sequences:
             conversation.sequence += 1
         message = Message(
-            id=message_id,
-            session_id=conversation.session.id,
-            sender=sender.user,
-            category=draft.category,
-            content=draft.content,
-            sequence=conversation.sequence,
-            status=NORMAL,
-            created_at=at_ms,
+            message_id,
+            conversation.session.id,
+            sender.user,
+            draft.category,
+            draft.content,
+            conversation.sequence,
+            NORMAL,
+            at_ms,
         )
         self.messages.add(message, first=conversation.count == 0)
         conversation.count += 1
@@ -156,19 +156,24 @@ class Archive:
         return message is not None
 
     def _dropped(self, message: Message) -> None:
+        """Take note that a message is gone, and forget whom and what nothing refers to any more."""
         conversation = self._conversations[message.session_id]
         conversation.count -= 1
-        if conversation.count == 0:
-            conversation.last = None
         if conversation.session.type == PRIVATE:
-            people = [self._people[user_id] for user_id in conversation.session.parts]
-            for person in people:
-                person.lost = max(person.lost, message.id)
-                if conversation.count == 0:
+            for user_id in conversation.session.parts:
+                person = self._people[user_id]
+                if message.id > person.lost:
+                    person.lost = message.id
+                if not conversation.count:
                     del person.private[message.session_id]
+                self._release(person)
         else:
-            people = [self._people[message.sender.id]]
-        for person in people:
-            person.stored -= 1
+            self._release(self._people[message.sender.id])
+        if not conversation.count:
+            conversation.last = None
+            self.let_go(conversation)
+
+    def _release(self, person: Person) -> None:
+        person.stored -= 1
+        if not person.stored:
             self._people.let_go(person)
-        self.let_go(conversation)

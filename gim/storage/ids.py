@@ -2,7 +2,8 @@
 
 Layout of the 128 bits: 48 Unix milliseconds, 4 version, 12 counter (method 1 of section 6.2), 2
 variant, 62 random. The counter starts at 0 with each new millisecond; when it is used up, or when
-the clock goes back, the time part runs ahead of the clock, as that section allows.
+the clock goes back, the time part runs ahead of the clock, as that section allows. Ids of one
+millisecond share their random bits: the counter tells them apart.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from random import getrandbits
 from twisted.internet.interfaces import IReactorTime
 
 _COUNTER_END = 1 << 12
+_COUNTERS = [f"{number:03x}" for number in range(_COUNTER_END)]
 _VARIANT = 0b10 << 62
 
 FIRST = "0" * 32  # before every id
@@ -24,24 +26,29 @@ def first_id_of(at_ms: int) -> str:
 
 
 class TimeIds:
-    """Makes ids from the injected clock; 0.6 us each."""
+    """Makes ids from the injected clock."""
 
-    __slots__ = ("_clock", "_counter", "_ms")
+    __slots__ = ("_counter", "_ms", "_prefix", "_random", "_seconds")
 
     def __init__(self, clock: IReactorTime) -> None:
-        self._clock = clock
+        self._seconds = clock.seconds
         self._ms = 0
         self._counter = 0
+        self._prefix = ""  # what the ids of one millisecond begin with: time and version
+        self._random = ""  # and what they end with: variant and random bits
 
     def next(self) -> tuple[str, int]:
         """Return a new id, 32 lower-case hex digits, and its time in Unix milliseconds."""
-        now = int(self._clock.seconds() * 1000)
+        now = int(self._seconds() * 1000)
+        self._counter += 1
         if now > self._ms:
-            self._ms = now
-            self._counter = 0
-        else:
-            self._counter += 1
-            if self._counter == _COUNTER_END:
-                self._ms += 1
-                self._counter = 0
-        return f"{self._ms:012x}7{self._counter:03x}{_VARIANT | getrandbits(62):016x}", self._ms
+            self._begin(now)
+        elif self._counter == _COUNTER_END:
+            self._begin(self._ms + 1)
+        return self._prefix + _COUNTERS[self._counter] + self._random, self._ms
+
+    def _begin(self, ms: int) -> None:
+        self._ms = ms
+        self._counter = 0
+        self._prefix = f"{ms:012x}7"
+        self._random = f"{_VARIANT | getrandbits(62):016x}"

@@ -30,7 +30,7 @@ from gim.storage.ids import FIRST, LAST
 from gim.storage.inbox import Inbox
 from gim.storage.once import Once
 from gim.storage.people import People
-from gim.storage.records import Chatroom, Membership, Person
+from gim.storage.records import Chatroom, Membership
 from gim.storage.seam import Draft, Entered, Left, Listener, Missed, News, Position, Stored
 
 
@@ -110,26 +110,28 @@ class MemoryStore:
             self._people.let_go(person)
 
     async def append(self, draft: Draft) -> Sent:
-        session, sender_id = draft.session, draft.sender.id
         if draft.request_id:
-            sent = self._once.find(sender_id, session.id, draft.request_id)
-            if sent is not None:
-                return sent
-        if session.type == CHATROOM:
-            self._archive.membership(session.parts[0], sender_id)
-        message = self._append(draft)
-        sent = Sent(message.id, session.id, message.sequence, message.created_at)
-        if draft.request_id:
-            self._once.remember(sender_id, session.id, draft.request_id, sent)
+            return self._append_once(draft)
+        return self._append(draft)
+
+    def _append_once(self, draft: Draft) -> Sent:
+        key = draft.sender.id, draft.session.id, draft.request_id
+        sent = self._once.find(*key)
+        if sent is None:
+            sent = self._append(draft)
+            self._once.remember(*key, sent)
         return sent
 
-    def _append(self, draft: Draft) -> Message:
-        sender = self._people.known(draft.sender)
+    def _append(self, draft: Draft) -> Sent:
         if draft.session.type == CHATROOM:
-            return self._append_to_chatroom(draft, sender)
-        return self._append_private(draft, sender)
+            self._archive.membership(draft.session.parts[0], draft.sender.id)
+            message = self._append_to_chatroom(draft)
+        else:
+            message = self._append_private(draft)
+        return Sent(message.id, message.session_id, message.sequence, message.created_at)
 
-    def _append_to_chatroom(self, draft: Draft, sender: Person) -> Message:
+    def _append_to_chatroom(self, draft: Draft) -> Message:
+        sender = self._people.known(draft.sender)
         chatroom_id = draft.session.parts[0]
         chatroom = self._archive.chatroom(chatroom_id)
         message = self._archive.store(chatroom, sender, draft)
@@ -139,14 +141,16 @@ class MemoryStore:
         self._archive.trim(chatroom)
         return message
 
-    def _append_private(self, draft: Draft, sender: Person) -> Message:
+    def _append_private(self, draft: Draft) -> Message:
         session = draft.session
-        conversation = self._archive.private(session)
+        sender = self._people.known(draft.sender)
         receiver = self._people.make(session.peer_of(sender.id))
+        conversation = self._archive.private(session)
         message = self._archive.store(conversation, sender, draft)
         receiver.stored += 1
+        # out and in again: at the end of the order, which is where the newest is
         receiver.private[session.id] = receiver.private.pop(session.id, FIRST)
-        sender.private.pop(session.id, None)  # so that it goes to the end: the newest
+        sender.private.pop(session.id, None)
         sender.private[session.id] = message.id
         if receiver.watched or sender.watched:
             self._announce(Stored(message, session, receiver.title, draft.origin))

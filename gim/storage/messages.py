@@ -61,7 +61,7 @@ class Messages:
 
     def drop_first(self, session_id: str) -> Message:
         """Remove the oldest message of a session that has several."""
-        message: Message = self._by_key.pop(next(self._keys(session_id, FIRST, LAST)))
+        message: Message = self._by_key.pop(self._first(session_id))
         return message
 
     def drop_oldest(self, before: str = LAST) -> Message | None:
@@ -70,7 +70,7 @@ class Messages:
             head, session_id = self._heads[0]
             if (session_id, head) in self._by_key:
                 return self._drop_head(session_id, head)
-            heapreplace(self._heads, (self._first_id(session_id), session_id))
+            heapreplace(self._heads, (self._first(session_id)[1], session_id))
         return None
 
     def _drop_head(self, session_id: str, head: str) -> Message:
@@ -82,8 +82,9 @@ class Messages:
             heapreplace(self._heads, (following[1], session_id))
         return message
 
-    def _first_id(self, session_id: str) -> str:
-        return next(self._keys(session_id, FIRST, LAST))[1]
+    def _first(self, session_id: str) -> _Key:
+        """Return the key of the oldest message of a session that has any."""
+        return next(self._by_key.irange((session_id, FIRST)))
 
     def _keys(self, session_id: str, after: str, before: str, reverse: bool = False) -> Iterator[_Key]:
         return self._by_key.irange(

@@ -46,7 +46,7 @@ class People:
 
     def known(self, user: User) -> Person:
         """Return the person behind a login, who may have been forgotten since."""
-        person = self.make(user.id)
+        person = self._by_id.get(user.id) or self.make(user.id)
         if not person.has_logged_in:
             person.log_in(user.name)
         return person

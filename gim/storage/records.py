@@ -15,9 +15,10 @@ class Person:
     session there and message ids rise.
     """
 
-    __slots__ = ("has_logged_in", "lost", "mark", "private", "rooms", "stored", "user", "watched")
+    __slots__ = ("has_logged_in", "id", "lost", "mark", "private", "rooms", "stored", "user", "watched")
 
     def __init__(self, user_id: str) -> None:
+        self.id = user_id
         self.user = User(user_id, user_id)  # all messages that they send share it
         self.has_logged_in = False
         self.private: dict[str, str] = {}
@@ -28,10 +29,6 @@ class Person:
         self.watched = False  # a connection of theirs is logged in
 
     @property
-    def id(self) -> str:
-        return self.user.id
-
-    @property
     def title(self) -> str:
         """The name that others see."""
         return self.user.name
@@ -39,9 +36,9 @@ class Person:
     def log_in(self, name: str) -> None:
         """Be a user with this name from now on; "" stands for the id."""
         self.has_logged_in = True
-        name = name or self.user.id
+        name = name or self.id
         if name != self.user.name:
-            self.user = User(self.user.id, name)
+            self.user = User(self.id, name)
 
     def is_needed(self) -> bool:
         """Say whether anything refers to this person."""

@@ -12,7 +12,6 @@ from gim.model import Push
 from gim.wire.packets import (
     MAX_OP,
     MAX_SEQ,
-    PUSH,
     REQUESTS,
     BadPacket,
     Packet,
@@ -39,17 +38,14 @@ class _OnlySeq(Struct):
     seq: _Seq
 
 
-class _Outgoing(Struct):
-    op: int
-    body: str
-    seq: int
-
-
-class _Reply(Struct):
+class _Refusal(Struct):
     code: int
     msg: str
-    data: Struct | None
+    data: None = None
 
+
+_REPLY = b'{"op":%d,"body":"%b","seq":%d}'
+_SUCCESS = rb"{\"code\":0,\"msg\":\"\",\"data\":"
 
 _encode = msgspec.json.Encoder().encode
 _decode_packet = msgspec.json.Decoder(_Incoming).decode
@@ -80,13 +76,18 @@ class JsonCodec:
             raise BadPacket(reply_op(packet.op), packet.seq, _explain_body(error)) from error
 
     def encode_reply(self, op: int, seq: int, data: Struct) -> bytes:
-        return _encode(_Outgoing(op, _encode(_Reply(0, "", data)).decode(), seq))
+        return _REPLY % (op, _SUCCESS + _escape(_encode(data)) + b"}", seq)
 
     def encode_error(self, op: int, seq: int, error: GimError) -> bytes:
-        return _encode(_Outgoing(op, _encode(_Reply(error.code, str(error), None)).decode(), seq))
+        return _REPLY % (op, _escape(_encode(_Refusal(error.code, str(error)))), seq)
 
     def encode_push(self, push: Push) -> bytes:
-        return _encode(_Outgoing(PUSH, _encode(push).decode(), 0))
+        return b'{"op":207,"body":"' + _escape(_encode(push)) + b'","seq":0}'
+
+
+def _escape(encoded: bytes) -> bytes:
+    """Return JSON as it stands within a JSON string: control characters in it are escaped already."""
+    return encoded.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
 
 
 def _body_of(raw: Raw) -> bytes | str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
@@ -40,7 +40,7 @@ MAX_OP: Final = 2**31 - 1
 MAX_SEQ: Final = 2**53 - 1  # the largest integer that every JSON reader takes exactly
 
 
-class Packet(NamedTuple):
+class Packet(Struct, frozen=True, gc=False):
     """A request: its operation, the number its reply will bear, and its body, a struct of `REQUESTS`."""
 
     op: int
