@@ -83,6 +83,7 @@ class ApiSite(server.Site):
             Root(routes, max_body),
             TracedRequest,
             timeout=IDLE_TIMEOUT,
+            reactor=clock,
             parsePOSTFormSubmission=False,
         )
         self.clock = clock

@@ -81,6 +81,8 @@ class Pushes:
         """Let a connection take part: it gets the pushes of its user and of all their chatrooms."""
         await self._storage.watch_user(user_id)
         login = self._presence.enter(user_id, connection, catch_up)
+        for chatroom_id in login.user.chatrooms:
+            self._rooms[chatroom_id].enter(connection)
         try:
             for chatroom_id in await self._storage.chatrooms(user_id):
                 await self.enter_room(login.user, chatroom_id)
@@ -108,7 +110,7 @@ class Pushes:
         """End the part of a connection: no push reaches it any more."""
         login.catch_up = None
         for chatroom_id in login.user.chatrooms:
-            self._rooms[chatroom_id].forget(login.connection)
+            self._rooms[chatroom_id].leave(login.connection)
         if self._presence.leave(login):
             for chatroom_id in tuple(login.user.chatrooms):
                 self._exit(login.user, chatroom_id)
@@ -123,7 +125,8 @@ class Pushes:
         if room is None:
             room = Room(chatroom_id, self._interval, self._clock, self._writer, self._drop_unused)
             self._rooms[chatroom_id] = room
-        room.audience[user] = None
+        for login in user.logins:
+            room.enter(login.connection)
         user.chatrooms.add(chatroom_id)
 
     async def join(self, user_id: str, chatroom_id: str) -> None:
@@ -141,16 +144,16 @@ class Pushes:
     def _exit(self, user: Online, chatroom_id: str) -> None:
         user.chatrooms.discard(chatroom_id)
         room = self._rooms.get(chatroom_id)
-        if room is not None and user in room.audience:
-            del room.audience[user]
-            for login in user.logins:
-                room.forget(login.connection)
-            if not room.audience:
-                self._storage.unwatch_chatroom(chatroom_id)
-                self._drop_unused(room)
+        if room is None:
+            return
+        for login in user.logins:
+            room.leave(login.connection)
+        if room.is_empty:
+            self._storage.unwatch_chatroom(chatroom_id)
+            self._drop_unused(room)
 
     def _drop_unused(self, room: Room) -> None:
-        if not room.audience and room.is_quiet:
+        if room.is_empty and room.is_quiet:
             self._rooms.pop(room.id, None)
 
     def flush(self) -> None:

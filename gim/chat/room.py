@@ -10,12 +10,14 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
-from gim.chat.presence import Connection, Online
+from gim.chat.presence import Connection
 from gim.chat.writer import PushWriter
 from gim.logs import Logger
 from gim.model import Message, Push, SessionHead
 from gim.names import CHATROOM
 from gim.storage.seam import Stored
+
+CHUNK = 32  # connections written to between two looks at what a turn of the reactor allows
 
 
 class Interval(Struct, frozen=True):
@@ -46,7 +48,7 @@ class Room:
         when_quiet: Callable[[Room], None],
     ) -> None:
         self.id = chatroom_id
-        self.audience: dict[Online, None] = {}  # a set that keeps its order
+        self._audience: dict[Connection, None] = {}  # a set that keeps its order
         self._interval = interval
         self._clock = clock
         self._writer = writer
@@ -63,6 +65,20 @@ class Room:
     def is_quiet(self) -> bool:
         """Say that nothing was pushed for a whole interval, and nothing waits to be."""
         return not self._loop.running and not self._submitted
+
+    @property
+    def is_empty(self) -> bool:
+        """Say that nobody is here."""
+        return not self._audience
+
+    def enter(self, connection: Connection) -> None:
+        """Let a connection get the pushes from now on."""
+        self._audience[connection] = None
+
+    def leave(self, connection: Connection) -> None:
+        """Let a connection get none any more, and owe it nothing."""
+        self._audience.pop(connection, None)
+        self._missed.pop(connection, None)
 
     def offer(self, news: Stored) -> None:
         """Take a message: push it now if the chatroom is quiet, else with the next tick."""
@@ -84,14 +100,14 @@ class Room:
 
     def write(self) -> Iterator[int]:
         """Write what has come in to all who are here now and still are when it is their turn."""
-        push, missed = self._take(), self._missed
-        for user in tuple(self.audience):
-            if user in self.audience:
-                for login in user.logins:
-                    connection = login.connection
-                    if connection in missed or not connection.offer(push):
-                        self._write_own(connection, push)
-                yield len(user.logins)
+        push, missed, audience = self._take(), self._missed, self._audience
+        everybody = tuple(audience)
+        for begin in range(0, len(everybody), CHUNK):
+            chunk = everybody[begin : begin + CHUNK]
+            for connection in chunk:
+                if connection in audience and (connection in missed or not connection.offer(push)):
+                    self._write_own(connection, push)
+            yield len(chunk)
 
     def _write_own(self, connection: Connection, push: Push) -> None:
         """Offer a slow reader a push that tells what it has missed, or count this one as well."""
@@ -106,10 +122,6 @@ class Room:
         """Tell a reader that was slow what it missed, unless the next push is to come anyway."""
         if self.is_quiet and connection in self._missed:
             self._write_own(connection, Push(self._head(), []))
-
-    def forget(self, connection: Connection) -> None:
-        """Owe a connection nothing any more."""
-        self._missed.pop(connection, None)
 
     def written(self) -> None:
         """Begin a new interval."""

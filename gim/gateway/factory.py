@@ -15,6 +15,7 @@ from gim import __version__
 from gim.gateway.deadlines import Deadlines
 from gim.gateway.operations import Operations
 from gim.gateway.protocol import GatewayProtocol
+from gim.gateway.turn import Turn
 from gim.wire.packets import Codec
 
 
@@ -69,6 +70,7 @@ class GatewayFactory(WebSocketServerFactory):
         self.default_codec = default_codec
         self.timeouts = timeouts
         self.deadlines = deadlines
+        self.turn = Turn(clock)
         self.max_packet = max_packet
         self.max_unsent = max_unsent
         self.trace_header = trace_header.lower()

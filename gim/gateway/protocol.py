@@ -110,8 +110,8 @@ class GatewayProtocol(WebSocketServerProtocol):
 
     def _speak(self, codec: Codec) -> None:
         self.codec = codec
-        key, bound = self.factory.next_key(), self.factory.max_unsent
-        self.sending = Sending(key, codec, self.transport, bound, self._too_slow)
+        key, turn, bound = self.factory.next_key(), self.factory.turn, self.factory.max_unsent
+        self.sending = Sending(key, codec, self.transport, turn, bound, self._too_slow)
 
     def onOpen(self) -> None:
         self.logged_out()
@@ -121,6 +121,7 @@ class GatewayProtocol(WebSocketServerProtocol):
             self._serving.add(self._answer(payload, isBinary))
 
     def sendCloseFrame(self, *args: Any, **kwargs: Any) -> None:
+        self.sending.flush()
         super().sendCloseFrame(*args, **kwargs)
         self.sending.close()
 

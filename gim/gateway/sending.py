@@ -11,10 +11,12 @@ from zope.interface import implementer
 from gim.chat.presence import Drained
 from gim.gateway.frames import frame
 from gim.gateway.transport import buffer_of
+from gim.gateway.turn import Turn
 from gim.logs import Logger
 from gim.model import Push
 from gim.wire.packets import Codec
 
+MAX_CORKED = 16 * 1024  # bytes that wait for the end of a turn
 CLOSE_AT = 4  # times the bound of what may wait unsent
 _ANY = 2**62  # bytes
 
@@ -36,22 +38,32 @@ class Sending:
         "_buffer",
         "_codec",
         "_codec_name",
+        "_corked",
         "_source",
         "_too_slow",
         "_transport",
+        "_turn",
         "_waiting",
         "_write",
         "key",
     )
 
     def __init__(
-        self, key: str, codec: Codec, transport: Any, bound: int, too_slow: Callable[[], None]
+        self,
+        key: str,
+        codec: Codec,
+        transport: Any,
+        turn: Turn,
+        bound: int,
+        too_slow: Callable[[], None],
     ) -> None:
         self.key = key
         self._codec = codec
         self._codec_name = codec.name
         self._transport = transport
         self._buffer = buffer_of(transport)
+        self._turn = turn
+        self._corked = b""  # frames that wait for the end of the turn
         self._bound = bound
         self._too_slow = too_slow
         self._allowed = 0  # bytes that wait and do not count
@@ -60,7 +72,8 @@ class Sending:
         self._write: Callable[[bytes], None] = transport.write
 
     def close(self) -> None:
-        """Write nothing any more: a close frame has been sent, or the connection is gone."""
+        """Write nothing any more: a close frame is on its way, or the connection is gone."""
+        self._corked = b""
         self._write = self._drop
         self._too_slow = self._nothing  # it leads back to the connection, which is to be freed at once
         self._source = None
@@ -69,28 +82,47 @@ class Sending:
 
     def send(self, payload: bytes) -> bool:
         """Write one message; say if another one may follow at once."""
-        self._write(frame(payload, self._codec.is_binary))
-        if self._buffer.free:
-            return True
-        self.held(0)
-        return not self.is_congested()
+        self._cork(frame(payload, self._codec.is_binary))
+        return self._buffer.free or not self.is_congested()
 
     def deliver(self, push: Push) -> None:
         try:
-            self._write(push.__dict__.get(self._codec_name) or self._frame(push))
+            self._cork(push.__dict__.get(self._codec_name) or self._frame(push))
         except Exception:
             self._log.failure("a push could not be written")
-        if not self._buffer.free:
-            self.held(0)
 
     def offer(self, push: Push) -> bool:
         if not self._buffer.free and self.is_congested():
             return False
         try:
+            if self._corked:
+                self.flush()
             self._write(push.__dict__.get(self._codec_name) or self._frame(push))
         except Exception:
             self._log.failure("a push could not be written")
         return True
+
+    def _cork(self, frame: bytes) -> None:
+        if self._corked:
+            self._corked += frame
+            if len(self._corked) > MAX_CORKED:
+                self.flush()
+        elif len(frame) > MAX_CORKED or self._source is not None:
+            self._written(frame)
+        else:
+            self._corked = frame
+            self._turn.add(self)
+
+    def flush(self) -> None:
+        """Write the frames that wait for the end of the turn."""
+        if self._corked:
+            corked, self._corked = self._corked, b""
+            self._written(corked)
+
+    def _written(self, frames: bytes) -> None:
+        self._write(frames)
+        if not self._buffer.free:
+            self.held(0)
 
     def _frame(self, push: Push) -> bytes:
         """Encode a push for all connections with this codec: the first that is written to does it."""
@@ -119,6 +151,7 @@ class Sending:
             each.drained(self)
 
     def pull(self, source: Callable[[], bool]) -> None:
+        self.flush()
         is_new, self._source = self._source is None, source
         if is_new:  # else it takes the place of that of a login which has ended meanwhile
             self._transport.registerProducer(self, False)

@@ -32,10 +32,8 @@ class TimeIds:
 
     def __init__(self, clock: IReactorTime) -> None:
         self._seconds = clock.seconds
-        self._ms = 0
-        self._counter = 0
-        self._prefix = ""  # what the ids of one millisecond begin with: time and version
-        self._random = ""  # and what they end with: variant and random bits
+        self._begin(0)
+        self._counter = -1  # none has been made
 
     def next(self) -> tuple[str, int]:
         """Return a new id, 32 lower-case hex digits, and its time in Unix milliseconds."""
@@ -48,6 +46,7 @@ class TimeIds:
         return self._prefix + _COUNTERS[self._counter] + self._random, self._ms
 
     def _begin(self, ms: int) -> None:
+        """Write what the ids of one millisecond have in common."""
         self._ms = ms
         self._counter = 0
         self._prefix = f"{ms:012x}7"

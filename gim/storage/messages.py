@@ -1,8 +1,9 @@
 """The messages of all sessions in one SortedDict, by session and by time of sending.
 
-One shared SortedDict keyed ``(session_id, message_id)`` costs 272 bytes and some 3 us an entry, where
-a SortedDict for each session costs 2,255 bytes for a session of a single message. Ids sort by time, so
-a session's history is one `irange`.
+One shared SortedDict keyed by session id and message id costs some 270 bytes and 3 us an entry, where a
+SortedDict for each session costs 2,255 bytes for a session of a single message. Ids sort by time, so
+a session's history is one `irange`. The two ids are written into one string, with a character between
+them that sorts before all others: comparing two of them touches less memory than comparing two pairs.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from sortedcontainers import SortedDict
 from gim.model import Message
 from gim.storage.ids import FIRST, LAST
 
-_Key = tuple[str, str]
+_GAP = "\0"  # no id holds it
 
 
 class Messages:
@@ -28,7 +29,7 @@ class Messages:
     """
 
     def __init__(self) -> None:
-        self._by_key: SortedDict[_Key, Message] = SortedDict()
+        self._by_key: SortedDict[str, Message] = SortedDict()
         self._heads: list[tuple[str, str]] = []  # (first message id or smaller, session id)
 
     def __len__(self) -> int:
@@ -36,7 +37,7 @@ class Messages:
 
     def add(self, message: Message, first: bool) -> None:
         """Store a message that is newer than all of its session; *first* when it is the only one."""
-        self._by_key[message.session_id, message.id] = message
+        self._by_key[message.session_id + _GAP + message.id] = message
         if first:
             heappush(self._heads, (message.id, message.session_id))
 
@@ -52,8 +53,8 @@ class Messages:
 
     def count_after(self, session_id: str, after: str) -> int:
         """Return how many messages of the session are newer than *after*. O(log n)."""
-        end = self._by_key.bisect_right((session_id, LAST))
-        return int(end - self._by_key.bisect_right((session_id, after)))
+        end = self._by_key.bisect_right(session_id + _GAP + LAST)
+        return int(end - self._by_key.bisect_right(session_id + _GAP + after))
 
     def has_between(self, session_id: str, after: str, before: str) -> bool:
         """Say whether any message of the session lies between two ids, both exclusive."""
@@ -68,25 +69,32 @@ class Messages:
         """Remove the oldest message of all if its id is below *before*; return it."""
         while self._heads and self._heads[0][0] < before:
             head, session_id = self._heads[0]
-            if (session_id, head) in self._by_key:
+            if session_id + _GAP + head in self._by_key:
                 return self._drop_head(session_id, head)
-            heapreplace(self._heads, (self._first(session_id)[1], session_id))
+            heapreplace(self._heads, (_message_id(self._first(session_id)), session_id))
         return None
 
     def _drop_head(self, session_id: str, head: str) -> Message:
-        message: Message = self._by_key.pop((session_id, head))
+        message: Message = self._by_key.pop(session_id + _GAP + head)
         following = next(self._keys(session_id, FIRST, LAST), None)
         if following is None:
             heappop(self._heads)
         else:
-            heapreplace(self._heads, (following[1], session_id))
+            heapreplace(self._heads, (_message_id(following), session_id))
         return message
 
-    def _first(self, session_id: str) -> _Key:
+    def _first(self, session_id: str) -> str:
         """Return the key of the oldest message of a session that has any."""
-        return next(self._by_key.irange((session_id, FIRST)))
+        return next(self._by_key.irange(session_id + _GAP))
 
-    def _keys(self, session_id: str, after: str, before: str, reverse: bool = False) -> Iterator[_Key]:
+    def _keys(self, session_id: str, after: str, before: str, reverse: bool = False) -> Iterator[str]:
         return self._by_key.irange(
-            (session_id, after), (session_id, before), inclusive=(False, False), reverse=reverse
+            session_id + _GAP + after,
+            session_id + _GAP + before,
+            inclusive=(False, False),
+            reverse=reverse,
         )
+
+
+def _message_id(key: str) -> str:
+    return key.rpartition(_GAP)[2]

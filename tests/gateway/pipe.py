@@ -123,7 +123,7 @@ class GatewayTestCase(SynchronousTestCase):
         """Carry all bytes to where they belong, and fire what is due now."""
         self.clock.advance(0)
         while sum(pump.pump() for pump in self.pumps):
-            pass
+            self.clock.advance(0)
 
     def advance(self, seconds: float, step: float = 0.05) -> None:
         """Let time go by in small steps, so that timers fire near their time."""
