@@ -1,0 +1,59 @@
+"""A memory store on a clock moved by hand, and a look into what it holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import TestCase
+
+from gim.storage.memory import MemoryStore
+
+START = 1_800_000_000.0  # a Unix time to begin with
+
+
+class MemoryCase(TestCase):
+    """A store of this process and a clock moved by hand."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.clock.advance(START)
+
+    def make_store(self, **limits: Any) -> MemoryStore:
+        return MemoryStore(self.clock, **limits)
+
+    def sweep_all(self, store: MemoryStore) -> None:
+        while store.sweep(10):
+            pass
+
+    def assertKept(self, store: MemoryStore, **expected: int) -> None:
+        sizes = store.sizes()
+        self.assertEqual({kind: sizes[kind] for kind in expected}, expected)
+
+    def assertEmpty(self, store: MemoryStore) -> None:
+        self.assertEqual(set(store.sizes().values()), {0}, store.sizes())
+        self.assertEqual(containers_with_entries(store), [])
+
+
+def containers_with_entries(owner: Any) -> list[str]:
+    """Return the attributes of gim's objects below *owner* that hold anything.
+
+    `MemoryStore.sizes` cannot tell of an index that it does not know of: this finds every one.
+    """
+    found, waiting = [], [("store", owner)]
+    seen = set()
+    while waiting:
+        path, thing = waiting.pop()
+        if isinstance(thing, dict | list | set) and thing:
+            found.append(path)
+        elif type(thing).__module__.startswith("gim.") and id(thing) not in seen:
+            seen.add(id(thing))
+            waiting += [
+                (f"{type(thing).__name__}.{name}", value) for name, value in attributes_of(thing).items()
+            ]
+    return found
+
+
+def attributes_of(thing: Any) -> dict[str, Any]:
+    slots = {name: getattr(thing, name) for name in getattr(type(thing), "__slots__", ())}
+    return slots | getattr(thing, "__dict__", {})

@@ -1,0 +1,173 @@
+"""What any storage lets go of: by number in a session, by number in all, by age."""
+
+from __future__ import annotations
+
+from gim.names import chatroom_session, private_session
+from tests.storage.seam_base import (
+    AB,
+    ANCIENT,
+    FUTURE,
+    ROOM,
+    StorageCase,
+    contents_of,
+    join,
+    line_of,
+    listed,
+    posted,
+    private,
+    send,
+    unread_of,
+)
+
+AC = private_session("ann", "cat")
+TTL = 60.0
+
+
+class NumberBehaviour(StorageCase):
+    """A session holds so many messages, all sessions together so many."""
+
+    async def test_a_session_holds_its_newest_messages_up_to_its_limit(self) -> None:
+        store = await self.make_store(max_session_messages=3)
+        await send(store, *(private("ann", "bob", str(n)) for n in range(5)))
+        self.assertEqual(await contents_of(store, AB), ["2", "3", "4"])
+        self.assertEqual((await store.history(AB, "ann", None, 3))[1], False)
+
+    async def test_the_limit_of_a_session_is_for_each_session(self) -> None:
+        store = await self.make_store(max_session_messages=2)
+        await join(store, "room", "ann")
+        for n in range(3):
+            await send(store, private("ann", "bob", str(n)), posted("room", "ann", str(n)))
+        self.assertEqual(await contents_of(store, AB), ["1", "2"])
+        self.assertEqual(await contents_of(store, ROOM), ["1", "2"])
+
+    async def test_a_session_may_hold_a_single_message(self) -> None:
+        store = await self.make_store(max_session_messages=1)
+        await send(store, private("ann", "bob", "one"), private("bob", "ann", "two"))
+        self.assertEqual(await contents_of(store, AB), ["two"])
+
+    async def test_above_the_limit_in_all_the_oldest_message_of_any_session_goes(self) -> None:
+        store = await self.make_store(max_messages=3)
+        await join(store, "room", "ann")
+        await send(
+            store, private("ann", "bob", "0"), posted("room", "ann", "1"), private("ann", "cat", "2")
+        )
+        await send(store, posted("room", "ann", "3"))
+        self.assertEqual(await contents_of(store, AB), [])
+        self.assertEqual(await contents_of(store, ROOM), ["1", "3"])
+        await send(store, private("ann", "cat", "4"))
+        self.assertEqual(await contents_of(store, ROOM), ["3"])
+        self.assertEqual(await contents_of(store, AC), ["2", "4"])
+
+    async def test_what_its_session_let_go_does_not_count_in_all(self) -> None:
+        store = await self.make_store(max_session_messages=1, max_messages=2)
+        await send(store, private("ann", "cat", "kept"), *[private("ann", "bob")] * 5)
+        self.assertEqual(await contents_of(store, AC), ["kept"])
+
+    async def test_one_message_in_all_is_the_newest(self) -> None:
+        store = await self.make_store(max_messages=1)
+        await send(store, private("ann", "bob"), private("ann", "cat", "newest"))
+        self.assertEqual(await contents_of(store, AC), ["newest"])
+        self.assertEqual(await listed(store, "ann"), [AC.id])
+
+    async def test_a_private_session_leaves_both_lists_with_its_last_message(self) -> None:
+        store = await self.make_store(max_messages=2)
+        await send(store, private("ann", "bob"), *[private("cat", "dan")] * 2)
+        self.assertEqual(await listed(store, "ann") + await listed(store, "bob"), [])
+
+    async def test_a_chatroom_stays_in_the_list_without_its_messages(self) -> None:
+        store = await self.make_store(max_messages=2)
+        await join(store, "room", "ann", "bob")
+        await send(store, posted("room", "ann"), *[private("cat", "dan")] * 2)
+        line = await line_of(store, "bob", ROOM)
+        self.assertEqual((line.last, line.unread), (None, 0))
+
+    async def test_unread_counts_only_what_is_kept(self) -> None:
+        store = await self.make_store(max_session_messages=2)
+        await send(store, *[private("ann", "bob")] * 5)
+        self.assertEqual(await unread_of(store, "bob", AB), 2)
+
+    async def test_a_private_session_that_was_emptied_begins_anew(self) -> None:
+        store = await self.make_store(max_messages=1)
+        await send(store, private("ann", "bob"), private("cat", "dan"), private("ann", "bob", "again"))
+        self.assertEqual(await contents_of(store, AB, "bob"), ["again"])
+        self.assertEqual([await unread_of(store, reader, AB) for reader in ("ann", "bob")], [0, 1])
+
+
+class AgeBehaviour(StorageCase):
+    """No expired message is handed out, swept or not."""
+
+    async def test_a_message_younger_than_the_time_to_live_is_there(self) -> None:
+        store = await self.make_store(ttl=TTL)
+        await send(store, private("ann", "bob"))
+        await self.advance(TTL - 1)
+        self.assertEqual(await contents_of(store, AB), ["hi"])
+        self.assertEqual(await unread_of(store, "bob", AB), 1)
+
+    async def test_expired_messages_are_not_in_the_history(self) -> None:
+        store = await self.make_store(ttl=TTL)
+        (gone,) = await send(store, private("ann", "bob", "gone"))
+        await self.advance(TTL / 2)
+        await send(store, private("ann", "bob", "kept"))
+        await self.advance(TTL / 2 + 1)
+        self.assertEqual(await contents_of(store, AB), ["kept"])
+        self.assertEqual((await store.history(AB, "ann", None, 1))[1], False)
+        self.assertEqual(await store.history(AB, "ann", gone.id, 1), ([], False))
+
+    async def test_expired_messages_are_not_unread(self) -> None:
+        store = await self.make_store(ttl=TTL)
+        await send(store, *[private("ann", "bob")] * 2)
+        await self.advance(TTL / 2)
+        (newest,) = await send(store, private("ann", "bob"))
+        await self.advance(TTL / 2 + 1)
+        self.assertEqual(await unread_of(store, "bob", AB), 1)
+        self.assertEqual(await store.mark_read(AB, "bob", ANCIENT), 1)
+        self.assertEqual(await store.mark_read(AB, "bob", newest.id), 0)
+
+    async def test_a_private_session_leaves_the_list_when_its_newest_message_expires(self) -> None:
+        store = await self.make_store(ttl=TTL)
+        await send(store, private("ann", "bob"))
+        await self.advance(1)
+        await send(store, private("ann", "cat"))
+        await self.advance(TTL)
+        self.assertEqual(await listed(store, "ann"), [AC.id])
+        self.assertEqual(await listed(store, "bob"), [])
+        self.assertEqual(await store.mark_read(AB, "bob", FUTURE), 0)
+
+    async def test_a_chatroom_whose_messages_expired_is_listed_from_the_joining(self) -> None:
+        store = await self.make_store(ttl=TTL)
+        await join(store, "old", "ann", "bob")
+        await join(store, "new", "ann")
+        await send(store, posted("old", "bob"))
+        self.assertEqual(await listed(store, "ann"), ["1:old", "1:new"])
+        await self.advance(TTL + 1)
+        self.assertEqual(await listed(store, "ann"), ["1:new", "1:old"])
+        line = await line_of(store, "ann", chatroom_session("old"))
+        self.assertEqual((line.last, line.unread), (None, 0))
+
+    async def test_expired_messages_are_not_missed(self) -> None:
+        store = await self.make_store(ttl=TTL)
+        await send(store, private("ann", "bob", "gone"), private("cat", "bob", "gone"))
+        await self.advance(TTL / 2)
+        await send(store, private("cat", "bob", "kept"))
+        await self.advance(TTL / 2 + 1)
+        for since in (None, ANCIENT):
+            missed = await store.missed("bob", since, 10)
+            self.assertEqual([m.content for m in missed.messages], ["kept"], since)
+            self.assertEqual(list(missed.titles), [private_session("bob", "cat").id], since)
+
+    async def test_expired_messages_take_no_room_from_new_ones(self) -> None:
+        store = await self.make_store(ttl=TTL, max_session_messages=2, max_messages=3)
+        await send(store, *[private("ann", "bob")] * 2, private("cat", "dan"))
+        await self.advance(TTL + 1)
+        await send(store, private("ann", "bob", "1"), private("ann", "bob", "2"), private("cat", "dan"))
+        self.assertEqual(await contents_of(store, AB), ["1", "2"])
+
+    async def test_messages_go_on_in_a_session_whose_messages_all_expired(self) -> None:
+        store = await self.make_store(ttl=TTL)
+        await join(store, "room", "ann", "bob")
+        await send(store, private("ann", "bob", "gone"), posted("room", "ann", "gone"))
+        await self.advance(TTL + 1)
+        await send(store, private("ann", "bob", "new"), posted("room", "ann", "new"))
+        for session in (AB, ROOM):
+            self.assertEqual(await contents_of(store, session, "bob"), ["new"])
+            self.assertEqual(await unread_of(store, "bob", session), 1)

@@ -1,0 +1,219 @@
+"""The parts of the memory store, each by itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from gim.errors import NotFound
+from gim.model import Message, Sent, User
+from gim.storage.ids import FIRST, LAST, TimeIds, first_id_of
+from gim.storage.messages import Messages
+from gim.storage.once import PER_SENDER, WINDOW, Once
+from gim.storage.people import HOLD, People
+
+steady = settings(derandomize=True, deadline=None, database=None)
+
+
+def clock_at(seconds: float) -> Clock:
+    clock = Clock()
+    clock.advance(seconds)
+    return clock
+
+
+class TimeIdTests(SynchronousTestCase):
+    """Message ids."""
+
+    @given(st.lists(st.tuples(st.integers(-5000, 5000), st.sampled_from([1, 2, 5000])), max_size=4))
+    @steady
+    def test_ids_rise_whatever_the_clock_does(self, steps: list[tuple[int, int]]) -> None:
+        clock = clock_at(1000)
+        ids, made = TimeIds(clock), []
+        for milliseconds, count in steps:
+            clock.advance(milliseconds / 1000)
+            made += [ids.next() for _ in range(count)]
+            self.assertGreaterEqual(made[-1][1], int(clock.seconds() * 1000))
+        self.assertEqual([pair for pair in pairwise(made) if pair[0] >= pair[1]], [])
+        self.assertTrue(all(int(message_id[:12], 16) == at_ms for message_id, at_ms in made))
+
+    def test_the_4097th_id_of_a_millisecond_borrows_the_next(self) -> None:
+        ids = TimeIds(clock_at(1))
+        times = Counter(ids.next()[1] for _ in range(2 * 4096 + 1))
+        self.assertEqual(times, {1000: 4096, 1001: 4096, 1002: 1})
+
+    def test_ids_go_with_the_clock_again_once_it_has_caught_up(self) -> None:
+        clock = clock_at(2)
+        ids = TimeIds(clock)
+        times = []
+        for step in (0, -1, 0.999, 0.001, 0.001):
+            clock.advance(step)
+            times.append(ids.next()[1])
+        self.assertEqual(times, [2000, 2000, 2000, 2000, 2001])
+
+    def test_a_clock_at_0_makes_ids_too(self) -> None:
+        ids = TimeIds(Clock())
+        first, second = ids.next(), ids.next()
+        self.assertEqual((len(first[0]), first[0][:13], first[1]), (32, "0000000000007", 0))
+        self.assertLess(first, second)
+
+    @given(st.integers(0, 2**48 - 2))
+    @steady
+    def test_the_first_id_of_a_time_divides_earlier_ids_from_later_ones(self, at_ms: int) -> None:
+        made, made_at = TimeIds(clock_at(at_ms / 1000)).next()
+        self.assertLess(first_id_of(made_at), made)
+        self.assertGreater(first_id_of(made_at + 1), made)
+        self.assertTrue(FIRST <= first_id_of(made_at) < LAST)
+
+    def test_the_first_id_of_a_time_before_1970_is_before_every_id(self) -> None:
+        self.assertEqual(first_id_of(-1), FIRST)
+
+
+class OnceTests(SynchronousTestCase):
+    """Answers to requests."""
+
+    def setUp(self) -> None:
+        self.clock = clock_at(1000)
+        self.once = Once(self.clock)
+
+    def remember(self, sender: str, *request_ids: str) -> None:
+        for request_id in request_ids:
+            self.once.remember(sender, "s", request_id, Sent(request_id, "s", 0, 0))
+
+    def found(self, sender: str, *request_ids: str) -> list[bool]:
+        return [self.once.find(sender, "s", request_id) is not None for request_id in request_ids]
+
+    def test_a_sweep_forgets_senders_who_were_silent_for_the_window(self) -> None:
+        self.remember("ann", "1")
+        self.clock.advance(WINDOW / 2)
+        self.remember("bob", "1", "2")
+        self.clock.advance(WINDOW / 2)
+        self.assertFalse(self.once.sweep(10))
+        self.assertEqual((len(self.once), self.found("bob", "1", "2")), (2, [True, True]))
+
+    def test_a_sweep_forgets_up_to_its_limit_and_says_if_more_may_wait(self) -> None:
+        for sender in "abc":
+            self.remember(sender, "1")
+        self.clock.advance(WINDOW)
+        kept = [(self.once.sweep(2), len(self.once)) for _ in range(2)]
+        self.assertEqual(kept, [(True, 1), (False, 0)])
+
+    def test_a_sender_who_sends_on_does_not_keep_others_from_being_swept(self) -> None:
+        self.remember("ann", "1")
+        self.remember("bob", "1")
+        self.clock.advance(WINDOW - 1)
+        self.remember("ann", "2")
+        self.clock.advance(1)
+        self.once.sweep(10)
+        self.assertEqual((self.found("ann", "2"), self.found("bob", "1")), ([True], [False]))
+
+    def test_sending_drops_the_answers_of_that_sender_that_had_their_time(self) -> None:
+        self.remember("ann", "1", "2")
+        self.clock.advance(WINDOW)
+        self.remember("ann", "3")
+        self.assertEqual((len(self.once), self.found("ann", "1", "2", "3")), (1, [False, False, True]))
+
+    def test_a_sender_has_so_many_answers_at_most(self) -> None:
+        self.remember("ann", *map(str, range(PER_SENDER + 10)))
+        self.assertEqual(len(self.once), PER_SENDER)
+        self.assertEqual(self.found("ann", "9", "10", str(PER_SENDER + 9)), [False, True, True])
+
+    def test_a_request_made_anew_is_the_newest(self) -> None:
+        self.remember("ann", "again")
+        self.clock.advance(WINDOW)
+        self.remember("ann", "again", *map(str, range(PER_SENDER - 1)))
+        self.assertEqual(self.found("ann", "again", "0"), [True, True])
+
+
+class PeopleTests(SynchronousTestCase):
+    """Who is known."""
+
+    def setUp(self) -> None:
+        self.clock = clock_at(1000)
+        self.people = People(self.clock)
+
+    def test_somebody_written_to_is_known_but_no_user(self) -> None:
+        self.people.make("ann")
+        self.assertEqual((len(self.people), self.people.title("ann")), (1, "ann"))
+        self.assertRaises(NotFound, self.people.state, "ann")
+
+    def test_a_login_of_long_ago_names_whom_nobody_knows_and_renames_nobody(self) -> None:
+        for name in ("Ann", "Old"):
+            self.assertEqual(self.people.known(User("ann", name)).user, User("ann", "Ann"))
+        self.assertEqual(self.people.state("ann").name, "Ann")
+
+    def test_whoever_is_needed_is_not_let_go(self) -> None:
+        person = self.people.make("ann")
+        for need in ("watched", "stored"):
+            setattr(person, need, True)
+            self.people.let_go(person)
+            self.assertIs(self.people.get("ann"), person)
+            setattr(person, need, False)
+        self.people.let_go(person)
+        self.assertIsNone(self.people.get("ann"))
+
+    def test_a_hold_is_released_when_it_has_had_its_time(self) -> None:
+        self.people.log_in("ann", None)
+        self.people.hold("ann")
+        self.people.let_go(self.people["ann"])
+        self.clock.advance(HOLD - 1)
+        self.assertEqual((self.people.release(10), len(self.people)), (False, 1))
+        self.clock.advance(1)
+        self.assertEqual((self.people.release(10), len(self.people)), (False, 0))
+
+    def test_whoever_comes_after_somebody_was_forgotten_begins_with_the_newest_loss(self) -> None:
+        for user_id, lost in (("ann", "5"), ("bob", "3")):
+            person = self.people.make(user_id)
+            person.lost = lost
+            self.people.let_go(person)
+        self.assertEqual((self.people.forgotten_lost, self.people.make("ann").lost), ("5", "5"))
+
+
+def message(session_id: str, number: int) -> Message:
+    return Message(f"{number:032x}", session_id, User("a", "a"), "text", "", 0, 1, 0)
+
+
+operations = st.lists(st.tuples(st.sampled_from(["add", "trim", "oldest"]), st.sampled_from("abcd")))
+
+
+class MessagesTests(SynchronousTestCase):
+    """The one sorted dict, and the heap that finds the oldest message of all."""
+
+    @given(operations)
+    @steady
+    def test_the_oldest_of_all_is_found_whatever_went_before(self, steps: list[tuple[str, str]]) -> None:
+        messages, plain = Messages(), []
+        for number, (step, session_id) in enumerate(steps, 1):
+            of_session = [kept for kept in plain if kept.session_id == session_id]
+            if step == "add":
+                messages.add(message(session_id, number), first=not of_session)
+                plain.append(message(session_id, number))
+            elif step == "oldest":
+                self.assertEqual(messages.drop_oldest(), plain.pop(0) if plain else None)
+            elif len(of_session) > 1:
+                self.assertEqual(messages.drop_first(session_id), of_session[0])
+                plain.remove(of_session[0])
+            self.assertEqual(len(messages), len(plain))
+            self.assertEqual(len(messages._heads), len({kept.session_id for kept in plain}))
+
+    def test_the_oldest_goes_only_if_it_is_before_an_id(self) -> None:
+        messages = Messages()
+        for number, session_id in enumerate("aba"):
+            messages.add(message(session_id, number), first=number < 2)
+        border = message("a", 2).id
+        dropped = [messages.drop_oldest(border) for _ in range(3)]
+        self.assertEqual(dropped, [message("a", 0), message("b", 1), None])
+        self.assertEqual(len(messages), 1)
+
+    def test_an_empty_range_of_ids_holds_nothing(self) -> None:
+        messages = Messages()
+        messages.add(message("a", 5), first=True)
+        low, high = message("a", 1).id, message("a", 9).id
+        self.assertTrue(messages.has_between("a", low, high))
+        self.assertFalse(messages.has_between("a", high, low))
+        self.assertEqual(messages.page("a", high, low, 10), ([], False))
+        self.assertEqual((messages.count_after("a", low), messages.count_after("a", high)), (1, 0))
