@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 GIM = --ws 8080 --http 8081
 
-.PHONY: run test check lint package format clean
+.PHONY: run test check lint package bench conformance conformance-quick format clean
 
 run: $(VENV)/.installed-run
 	$(BIN)/twistd -n gim $(GIM)
@@ -30,6 +30,17 @@ package: $(BIN)/python
 	cd / && $(CURDIR)/build/package/venv/bin/twistd gim --version
 	cd / && $(CURDIR)/build/package/venv/bin/twistd gim --help >/dev/null
 	cd / && $(CURDIR)/build/package/venv/bin/twist gim --help >/dev/null
+
+# speed beside a C loop, a stock server and two on Node; BENCH holds options, as in BENCH=--quick
+bench: $(VENV)/.installed-run
+	$(BIN)/python -m bench $(BENCH)
+
+# the Autobahn test suite, seven minutes; the other target takes some seconds
+conformance: $(VENV)/.installed-test
+	$(BIN)/python -m tests.conformance.run
+
+conformance-quick: $(VENV)/.installed-test
+	$(BIN)/python -m tests.conformance.run --quick
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .

@@ -1,0 +1,1 @@
+"""The benchmark: see bench/README.md. Run it with ``python -m bench`` from the root of the project."""

@@ -1,0 +1,32 @@
+/* What the commands of the generator share. Each prints its figures and returns the seconds it took. */
+#ifndef LOAD_H
+#define LOAD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "conn.h"
+#include "samples.h"
+
+#define FOREVER 1e18
+
+extern struct conn *conns; /* `count` of them, in the order of their ids */
+extern unsigned count, first_id;
+extern int port, content_size;
+extern struct samples acks, pushes;
+extern uint64_t unexpected; /* messages that came twice, out of order, or that nothing waits for */
+
+/* packets.c: every server of this benchmark writes op first, as in {"op":202,... */
+int op_of(const char *text, size_t len);
+void check_reply(const char *text, size_t len, int op);
+void send_to(struct conn *c, int type, const char *target, uint32_t number);
+uint32_t number_of(const char *text, size_t len); /* of a content that send_to made */
+
+double cmd_connect(unsigned n, unsigned at_a_time);
+double cmd_join(const char *room);
+double cmd_close(void);
+double cmd_fanout(const char *room, unsigned rounds, double every, double wait);
+double cmd_private(unsigned conns_used, unsigned window, double seconds);
+double cmd_paced(unsigned conns_used, double rate, double seconds);
+
+#endif

@@ -1,0 +1,75 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "load.h"
+
+#define JOINING 64 /* connections that join a chatroom at a time */
+
+static unsigned done, room_for;
+
+static void log_in(struct conn *c)
+{
+    char text[128];
+    int len = snprintf(text, sizeof text, "{\"op\":101,\"body\":\"{\\\"id\\\":\\\"u%u\\\"}\",\"seq\":1}", c->id);
+    net_send(c, text, len);
+}
+
+static void logged_in(struct conn *c, const char *text, size_t len)
+{
+    check_reply(text, len, 102);
+    samples_add(&acks, now() - c->began);
+    done++;
+}
+
+double cmd_connect(unsigned n, unsigned at_a_time)
+{
+    unsigned opened = 0;
+    double began = now();
+    if (count + n > room_for) {
+        if (count > 0) /* epoll holds pointers into it */
+            fail("connect: at most %u connections without a close between", room_for);
+        room_for = n > 20000 ? n : 20000;
+        conns = calloc(room_for, sizeof *conns);
+    }
+    on_open = log_in;
+    on_text = logged_in;
+    for (done = 0; done < n; net_turn(FOREVER))
+        for (; opened < n && opened - done < at_a_time; opened++, count++) {
+            conns[count].id = first_id + count;
+            net_open(&conns[count], port);
+        }
+    printf("\"connections\":%u,", n);
+    samples_print(&acks, "login_us");
+    return now() - began;
+}
+
+/* join */
+
+static void joined(struct conn *c, const char *text, size_t len)
+{
+    (void)c;
+    check_reply(text, len, 302);
+    done++;
+}
+
+double cmd_join(const char *room)
+{
+    char text[256];
+    double began = now();
+    unsigned asked = 0;
+    int len = snprintf(text, sizeof text, "{\"op\":301,\"body\":\"{\\\"id\\\":\\\"%s\\\"}\",\"seq\":1}", room);
+    on_text = joined;
+    for (done = 0; done < count; net_turn(FOREVER))
+        for (; asked < count && asked - done < JOINING; asked++)
+            net_send(&conns[asked], text, len);
+    return now() - began;
+}
+
+double cmd_close(void)
+{
+    double began = now();
+    for (unsigned i = 0; i < count; i++)
+        net_close(&conns[i]);
+    count = 0;
+    return now() - began;
+}
