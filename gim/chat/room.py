@@ -49,6 +49,7 @@ class Room:
     ) -> None:
         self.id = chatroom_id
         self._audience: dict[Connection, None] = {}  # a set that keeps its order
+        self._leavings = 0  # how often somebody left, for a push that is being written meanwhile
         self._interval = interval
         self._clock = clock
         self._writer = writer
@@ -79,6 +80,7 @@ class Room:
         """Let a connection get none any more, and owe it nothing."""
         self._audience.pop(connection, None)
         self._missed.pop(connection, None)
+        self._leavings += 1
 
     def offer(self, news: Stored) -> None:
         """Take a message: push it now if the chatroom is quiet, else with the next tick."""
@@ -100,12 +102,14 @@ class Room:
 
     def write(self) -> Iterator[int]:
         """Write what has come in to all who are here now and still are when it is their turn."""
-        push, missed, audience = self._take(), self._missed, self._audience
-        everybody = tuple(audience)
+        push, missed, leavings = self._take(), self._missed, self._leavings
+        everybody = tuple(self._audience)
         for begin in range(0, len(everybody), CHUNK):
             chunk = everybody[begin : begin + CHUNK]
             for connection in chunk:
-                if connection in audience and (connection in missed or not connection.offer(push)):
+                if self._leavings != leavings and connection not in self._audience:
+                    continue
+                if (missed and connection in missed) or not connection.offer(push):
                     self._write_own(connection, push)
             yield len(chunk)
 
