@@ -1,0 +1,124 @@
+"""An echo server of the gateway's own protocol, frames and transport; with --stock, of Autobahn's alone.
+
+`python -m tests.conformance.echo` listens on a free port of 127.0.0.1, prints its number, and ends with
+its standard input.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import Any, cast
+
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.websocket.compress import (
+    PerMessageDeflateOffer,
+    PerMessageDeflateOfferAccept,
+)
+from twisted.internet import reactor
+from twisted.internet.protocol import Factory
+
+from gim.gateway.deadlines import Deadlines
+from gim.gateway.factory import GatewayFactory, Timeouts
+from gim.gateway.operations import Operations
+from gim.gateway.protocol import GatewayProtocol
+from gim.gateway.transport import write_at_once
+from gim.wire.packets import Codec
+
+MAX_PACKET = 32 * 2**20  # bytes; the longest message of the cases has 16 MiB
+MAX_UNSENT = 64 * 2**20
+TIMEOUTS = Timeouts(handshake=30.0, login=3600.0, heartbeat=3600.0)
+
+
+def accept_deflate(offers: list[Any]) -> PerMessageDeflateOfferAccept | None:
+    """Accept the first offer of permessage-deflate; the gateway itself declines them all."""
+    for offer in offers:
+        if isinstance(offer, PerMessageDeflateOffer):
+            return PerMessageDeflateOfferAccept(offer)
+    return None
+
+
+class _NoCodec:
+    """Stands for a codec where messages go out in the kind that they came in."""
+
+    name = "echo"
+    is_binary = False
+
+
+class _NoOperations:
+    def disconnected(self, connection: Any) -> None:
+        pass
+
+
+class Echo(GatewayProtocol):
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        if self.state != self.STATE_OPEN:
+            return
+        if self._perMessageCompress is not None:
+            self.sendMessage(payload, isBinary)
+            return
+        cast(_NoCodec, self.codec).is_binary = isBinary
+        self.sending.send(payload)
+
+
+class StockEcho(WebSocketServerProtocol):
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        if self.state == self.STATE_OPEN:
+            self.sendMessage(payload, isBinary)
+
+
+def gateway_factory() -> tuple[GatewayFactory, Deadlines]:
+    """Return a factory as the daemon has it, but for what a test needs; and the timeouts, to start."""
+    deadlines = Deadlines(cast(Any, reactor), TIMEOUTS.shortest())
+    codec = cast(Codec, _NoCodec())
+    factory = GatewayFactory(
+        cast(Operations, _NoOperations()),
+        {},
+        codec,
+        TIMEOUTS,
+        deadlines,
+        cast(Any, reactor),
+        max_packet=MAX_PACKET,
+        max_unsent=MAX_UNSENT,
+    )
+    factory.protocol = Echo
+    # Autobahn takes "null" origins back to its own default with every call
+    factory.setProtocolOptions(perMessageCompressionAccept=accept_deflate, allowNullOrigin=True)
+    return factory, deadlines
+
+
+def stock_factory() -> WebSocketServerFactory:
+    """Return a factory of Autobahn's, with the same options."""
+    ours, _ = gateway_factory()
+    factory = WebSocketServerFactory(server="stock Autobahn")
+    factory.protocol = StockEcho
+    for name in StockEcho.CONFIG_ATTRS:
+        setattr(factory, name, getattr(ours, name))
+    return factory
+
+
+def main(arguments: list[str]) -> None:
+    loop: Any = reactor
+    factory: Factory
+    if arguments == ["--stock"]:
+        factory = stock_factory()
+        port = loop.listenTCP(0, factory, interface="127.0.0.1")
+    elif not arguments:
+        factory, deadlines = gateway_factory()
+        deadlines.startService()
+        port = loop.listenTCP(0, factory, interface="127.0.0.1")
+        write_at_once(port)
+    else:
+        sys.exit("usage: python -m tests.conformance.echo [--stock]")
+    print(port.getHost().port, flush=True)
+
+    def wait_for_the_end() -> None:
+        sys.stdin.buffer.read()
+        loop.callFromThread(loop.stop)
+
+    threading.Thread(target=wait_for_the_end, daemon=True).start()
+    loop.run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
