@@ -91,6 +91,7 @@ class ConnectionTests(GatewayTestCase):
         protocol.dataReceived(masked(b'{"op":101,"body":{"id":"ann"}}'))
         protocol.dataReceived(masked(b'{"op":301,"body":{"id":"den"}}'))
         self.assertIsNotNone(protocol.login)
+        self.pump()  # to the end of the turn, which holds what was written in it
         gone = [weakref.ref(each) for each in (protocol, transport)]
         gc.collect()
         gc.disable()

@@ -57,6 +57,16 @@ class SizeTests(MemoryCase):
         kept = [(store.sweep(2), store.sizes()["messages"]) for _ in range(3)]
         self.assertEqual(kept, [(True, 3), (True, 1), (False, 0)])
 
+    async def test_a_sweep_removes_of_each_kind_at_a_time(self) -> None:
+        store = self.make_store(ttl=60)
+        for n in range(3):
+            await store.put_user(f"held{n}", None, hold=True)
+            await send(store, private(f"{n}", "bob", request_id="r"))
+        self.clock.advance(HOLD + 1)
+        self.assertKept(store, messages=3, users=7, answers=3)
+        self.assertTrue(store.sweep(2))
+        self.assertKept(store, messages=1, users=3, answers=1)  # bob, a sender, and one who was held
+
     async def test_a_sweep_leaves_what_has_not_had_its_time(self) -> None:
         store = self.make_store(ttl=60)
         await send(store, private("ann", "bob", "gone"))
