@@ -39,7 +39,7 @@ class Tokens:
         """Return the user whom a token was issued for, or raise `Unauthorized`."""
         try:
             claims = jwt.decode(token, await self._key(), [_ALGORITHM], _OPTIONS, audience=AUDIENCE)
-        except jwt.InvalidTokenError as error:
+        except (jwt.InvalidTokenError, RecursionError) as error:
             raise Unauthorized("the token is not one of this server's: log in again") from error
         if claims["exp"] <= self._clock.seconds():
             raise Unauthorized("the token has expired: log in again")

@@ -106,8 +106,9 @@ def _seq_of(payload: bytes) -> int:
 
 
 def _explain_packet(error: Exception) -> str:
-    if isinstance(error, msgspec.ValidationError):
-        return explain(error)
+    text = explain(error) if isinstance(error, msgspec.ValidationError) else ""
+    if ":" in text:  # it names a field
+        return text
     return 'not a packet: want a JSON object such as {"op":105}'
 
 
