@@ -14,8 +14,8 @@ from gim.chat.pushes import Pushes
 from gim.chat.room import Interval
 from gim.daemon import Daemon, Signals
 from gim.garbage import Garbage
-from gim.gateway.deadlines import Deadlines
-from gim.gateway.factory import GatewayFactory, Timeouts
+from gim.gateway.deadlines import Deadlines, Timeouts
+from gim.gateway.factory import GatewayFactory
 from gim.gateway.operations import Operations
 from gim.gateway.transport import write_at_once
 from gim.listening import Listening, check_free

@@ -13,12 +13,25 @@ from __future__ import annotations
 from math import ceil
 from typing import Protocol
 
+from msgspec import Struct
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
 from gim.logs import Logger
+
+
+class Timeouts(Struct, frozen=True):
+    """All in seconds, see docs/protocol.md, section 1."""
+
+    handshake: float = 5.0
+    login: float = 30.0
+    heartbeat: float = 120.0
+
+    def shortest(self) -> float:
+        """Return what decides how often to look."""
+        return min(self.handshake, self.login, self.heartbeat / 2)
 
 
 class Timed(Protocol):

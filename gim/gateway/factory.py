@@ -7,28 +7,15 @@ from itertools import count
 from secrets import token_hex
 
 from autobahn.twisted.websocket import WebSocketServerFactory
-from msgspec import Struct
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from gim import __version__
-from gim.gateway.deadlines import Deadlines
+from gim.gateway.deadlines import Deadlines, Timeouts
 from gim.gateway.operations import Operations
 from gim.gateway.protocol import GatewayProtocol
 from gim.gateway.turn import Turn
 from gim.wire.packets import Codec
-
-
-class Timeouts(Struct, frozen=True):
-    """All in seconds, see docs/protocol.md, section 1."""
-
-    handshake: float = 5.0
-    login: float = 30.0
-    heartbeat: float = 120.0
-
-    def shortest(self) -> float:
-        """Return what decides how often to look."""
-        return min(self.handshake, self.login, self.heartbeat / 2)
 
 
 class GatewayFactory(WebSocketServerFactory):
@@ -78,8 +65,9 @@ class GatewayFactory(WebSocketServerFactory):
         self._node, self._count = token_hex(4), count(1)
         self._all_closed: Deferred[None] | None = None
 
-    def next_key(self) -> str:
-        """Return a key for one more connection."""
+    def opened(self, connection: GatewayProtocol) -> str:
+        """Take note of a connection and give it a key that no other one has, on any node."""
+        self.connections.add(connection)
         return f"{self._node}-{next(self._count)}"
 
     def closed(self, connection: GatewayProtocol) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.types import ConnectionRequest
@@ -14,14 +14,14 @@ from gim import logs
 from gim.chat.presence import Connection, Login
 from gim.errors import GimError, InternalError
 from gim.gateway import closing
+from gim.gateway.deadlines import Deadlines, Timeouts
 from gim.gateway.frames import cut
+from gim.gateway.operations import Operations
 from gim.gateway.sending import Sending
 from gim.gateway.serving import Serving
+from gim.gateway.turn import Turn
 from gim.model import User
 from gim.wire.packets import BadPacket, Codec, Packet, reply_op
-
-if TYPE_CHECKING:
-    from gim.gateway.factory import GatewayFactory
 
 MAX_HANDSHAKE = 16 * 1024  # bytes
 MAX_REASON = 125  # characters of it that are logged
@@ -51,15 +51,36 @@ class _AutobahnLog:
         self._log.failure(text, **fields)
 
 
+class Gateway(Protocol):
+    """What all connections share."""
+
+    operations: Operations
+    codecs: Mapping[str, Codec]  # by the subprotocols that ask for them
+    default_codec: Codec
+    timeouts: Timeouts
+    deadlines: Deadlines
+    turn: Turn
+    max_packet: int  # bytes
+    max_unsent: int  # bytes
+    trace_header: str  # in lower case
+
+    def opened(self, connection: GatewayProtocol) -> str:
+        """Take note of a connection and give it a key."""
+
+    def closed(self, connection: GatewayProtocol) -> None:
+        """Take note that a connection is gone."""
+
+
 class GatewayProtocol(WebSocketServerProtocol):
     """Decides nothing: what is asked goes to `Operations`, what is due comes from `Deadlines`."""
 
-    factory: GatewayFactory
+    factory: Gateway
     transport: Any  # a stream transport; Twisted declares only what all transports have
     codec: Codec
     log = _AutobahnLog()
     _log = logs.Logger()
 
+    _key = ""
     trace = ""
     login: Login | None = None
     user: User | None = None
@@ -73,8 +94,8 @@ class GatewayProtocol(WebSocketServerProtocol):
 
     def connectionMade(self) -> None:
         super().connectionMade()
+        self._key = self.factory.opened(self)
         self._speak(self.factory.default_codec)
-        self.factory.connections.add(self)
         deadlines = self.factory.deadlines
         deadlines.look(self, deadlines.after(deadlines.now, self.factory.timeouts.handshake))
 
@@ -110,8 +131,8 @@ class GatewayProtocol(WebSocketServerProtocol):
 
     def _speak(self, codec: Codec) -> None:
         self.codec = codec
-        key, turn, bound = self.factory.next_key(), self.factory.turn, self.factory.max_unsent
-        self.sending = Sending(key, codec, self.transport, turn, bound, self._too_slow)
+        turn, bound = self.factory.turn, self.factory.max_unsent
+        self.sending = Sending(self._key, codec, self.transport, turn, bound, self._too_slow)
 
     def onOpen(self) -> None:
         self.logged_out()

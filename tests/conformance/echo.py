@@ -18,8 +18,8 @@ from autobahn.websocket.compress import (
 from twisted.internet import reactor
 from twisted.internet.protocol import Factory
 
-from gim.gateway.deadlines import Deadlines
-from gim.gateway.factory import GatewayFactory, Timeouts
+from gim.gateway.deadlines import Deadlines, Timeouts
+from gim.gateway.factory import GatewayFactory
 from gim.gateway.operations import Operations
 from gim.gateway.protocol import GatewayProtocol
 from gim.gateway.transport import write_at_once

@@ -15,8 +15,8 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.gateway.deadlines import Deadlines
-from gim.gateway.factory import GatewayFactory, Timeouts
+from gim.gateway.deadlines import Deadlines, Timeouts
+from gim.gateway.factory import GatewayFactory
 from gim.gateway.frames import cut, frame
 from gim.gateway.protocol import GatewayProtocol
 from gim.wire.json import JsonCodec
