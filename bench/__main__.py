@@ -13,7 +13,7 @@ import msgspec
 
 from bench import build, report
 from bench.bars import judge
-from bench.jobs import fanout, generator, idle, latency, logins, private, store
+from bench.jobs import collector, fanout, generator, idle, latency, logins, private, store
 from bench.process import BUILD, BenchError, Others
 from bench.results import Plan, Table
 
@@ -25,8 +25,9 @@ JOBS: dict[str, Callable[[Plan], list[Table]]] = {
     "store": store.run,
     "logins": logins.run,
     "generator": generator.run,
+    "collector": collector.run,
 }
-LETTERS = dict(zip("abcdef", JOBS, strict=False))  # the generator has none
+LETTERS = dict(zip("abcdef", JOBS, strict=False))  # the last two have none
 
 FULL = Plan(
     rounds=5,

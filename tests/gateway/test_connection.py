@@ -74,6 +74,18 @@ class HandshakeTests(GatewayTestCase):
         self.assertIsNone(self.connect(["other"]).protocol_in_use)
         self.assertIsNone(self.connect().protocol_in_use)
 
+    def test_an_extension_that_is_offered_is_declined(self) -> None:
+        client = self.connect(
+            headers={"Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits"}
+        )
+        self.assertEqual(self.refusal(client, 105)[0], 401)
+
+    def test_options_are_not_copied_to_each_connection(self) -> None:
+        self.connect()
+        (server,) = self.gateway.connections
+        self.assertEqual(server.maxMessagePayloadSize, 65536)
+        self.assertNotIn("maxMessagePayloadSize", vars(server))
+
     def test_a_handshake_without_end_is_dropped(self) -> None:
         client = Protocol()
         server = self.attach(client)
