@@ -11,6 +11,8 @@ from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
+from gim.logs import Logger
+
 
 class Flushable(Protocol):
     """Something with frames that wait for the end of the turn."""
@@ -21,6 +23,8 @@ class Flushable(Protocol):
 
 class Turn:
     """Flushes, before the reactor waits for the kernel again, whatever `add` was told of."""
+
+    _log = Logger()
 
     __slots__ = ("_clock", "_waiting")
 
@@ -37,4 +41,7 @@ class Turn:
     def _end(self) -> None:
         waiting, self._waiting = self._waiting, []
         for flushable in waiting:
-            flushable.flush()
+            try:
+                flushable.flush()
+            except Exception:  # that of one connection is not to cost the others theirs
+                self._log.failure("what waited for the end of the turn could not be written")
