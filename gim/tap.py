@@ -18,6 +18,7 @@ from gim.gateway.deadlines import Deadlines, Timeouts
 from gim.gateway.factory import GatewayFactory
 from gim.gateway.operations import Operations
 from gim.gateway.transport import write_at_once
+from gim.gateway.turn import Turn
 from gim.listening import Listening, check_free
 from gim.options import Options, refuse_start
 from gim.storage.memory import MemoryStore
@@ -42,10 +43,13 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
         from twisted.internet import reactor  # late, so that twistd can still choose one
     store = _store(options, reactor)
     interval = Interval(options["message-push-duration"], options["message-push-count"])
-    pushes = Pushes(store, reactor, interval, options["message-push-concurrency-limit"])
+    turn = Turn(reactor)
+    pushes = Pushes(
+        store, reactor, interval, options["message-push-concurrency-limit"], before_slice=turn.flush
+    )
     tokens = Tokens(store.token_key, reactor)
     chat = Chat(store, pushes, tokens, reactor, options["max-content"])
-    deadlines, gateway = _gateway(options, chat, reactor)
+    deadlines, gateway = _gateway(options, chat, turn, reactor)
     site = ApiSite(
         Routes(chat),
         reactor,
@@ -80,7 +84,7 @@ def _store(options: Options, reactor: Any) -> MemoryStore:
     )
 
 
-def _gateway(options: Options, chat: Chat, reactor: Any) -> tuple[Deadlines, GatewayFactory]:
+def _gateway(options: Options, chat: Chat, turn: Turn, reactor: Any) -> tuple[Deadlines, GatewayFactory]:
     timeouts = Timeouts(
         handshake=options["handshake-timeout"],
         login=options["login-timeout"],
@@ -93,6 +97,7 @@ def _gateway(options: Options, chat: Chat, reactor: Any) -> tuple[Deadlines, Gat
         codec,
         timeouts,
         deadlines,
+        turn,
         reactor,
         max_packet=options["max-packet"],
         max_unsent=options["max-unsent"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -29,12 +29,18 @@ class Pushes:
     _log = Logger()
 
     def __init__(
-        self, storage: Storage, clock: IReactorTime, interval: Interval, concurrency: int
+        self,
+        storage: Storage,
+        clock: IReactorTime,
+        interval: Interval,
+        concurrency: int,
+        before_slice: Callable[[], None] = lambda: None,
     ) -> None:
+        """*concurrency* and *before_slice* are for `PushWriter`."""
         self._storage = storage
         self._clock = clock
         self._interval = interval
-        self._writer = PushWriter(clock, concurrency)
+        self._writer = PushWriter(clock, concurrency, before_slice)
         self._presence = Presence()
         self._rooms: dict[str, Room] = {}
 

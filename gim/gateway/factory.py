@@ -32,6 +32,7 @@ class GatewayFactory(WebSocketServerFactory):
         default_codec: Codec,
         timeouts: Timeouts,
         deadlines: Deadlines,
+        turn: Turn,
         clock: IReactorTime,
         *,
         max_packet: int = 65536,
@@ -58,7 +59,7 @@ class GatewayFactory(WebSocketServerFactory):
         self.default_codec = default_codec
         self.timeouts = timeouts
         self.deadlines = deadlines
-        self.turn = Turn(clock)
+        self.turn = turn
         self.max_packet = max_packet
         self.max_unsent = max_unsent
         self.trace_header = trace_header.lower()

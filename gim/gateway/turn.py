@@ -35,10 +35,11 @@ class Turn:
     def add(self, flushable: Flushable) -> None:
         """Flush this at the end of the turn; once for each call."""
         if not self._waiting:
-            self._clock.callLater(0, self._end)
+            self._clock.callLater(0, self.flush)
         self._waiting.append(flushable)
 
-    def _end(self) -> None:
+    def flush(self) -> None:
+        """Flush what waits, now."""
         waiting, self._waiting = self._waiting, []
         for flushable in waiting:
             try:

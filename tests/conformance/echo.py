@@ -23,6 +23,7 @@ from gim.gateway.factory import GatewayFactory
 from gim.gateway.operations import Operations
 from gim.gateway.protocol import GatewayProtocol
 from gim.gateway.transport import write_at_once
+from gim.gateway.turn import Turn
 from gim.wire.packets import Codec
 
 MAX_PACKET = 32 * 2**20  # bytes; the longest message of the cases has 16 MiB
@@ -77,6 +78,7 @@ def gateway_factory() -> tuple[GatewayFactory, Deadlines]:
         codec,
         TIMEOUTS,
         deadlines,
+        Turn(cast(Any, reactor)),
         cast(Any, reactor),
         max_packet=MAX_PACKET,
         max_unsent=MAX_UNSENT,

@@ -19,6 +19,7 @@ from gim.gateway.deadlines import Deadlines, Timeouts
 from gim.gateway.factory import GatewayFactory
 from gim.gateway.frames import cut, frame
 from gim.gateway.protocol import GatewayProtocol
+from gim.gateway.turn import Turn
 from gim.wire.json import JsonCodec
 
 FIN, CONTINUED, TEXT, BINARY, CLOSE, PING, PONG = 0x80, 0, 1, 2, 8, 9, 10
@@ -341,8 +342,8 @@ class BothSidesTestCase(SynchronousTestCase):
     def make(self, kind: type[Recording], limit: int) -> Any:
         if kind is Ours:
             codec, deadlines = JsonCodec(), Deadlines(self.clock, 1.0)
-            arguments: list[Any] = [NoOperations(), {}, codec, Timeouts(), deadlines, self.clock]
-            ours = GatewayFactory(*arguments, max_packet=limit)
+            shared: list[Any] = [codec, Timeouts(), deadlines, Turn(self.clock), self.clock]
+            ours = GatewayFactory(NoOperations(), {}, *shared, max_packet=limit)
             ours.protocol = Ours
             return ours
         model = self.factory(Ours, limit)
