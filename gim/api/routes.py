@@ -13,7 +13,7 @@ from gim.api.envelope import answer, refuse
 from gim.api.fields import from_body, from_query, token_of
 from gim.chat.chat import Chat
 from gim.errors import BadRequest, GimError, InternalError, MethodNotAllowed, NotFound
-from gim.logs import Logger, accept_trace, traced
+from gim.logs import Logger, new_trace, traced
 from gim.model import NOTHING, User
 from gim.wire import requests
 from gim.wire.requests import given
@@ -132,7 +132,7 @@ def undecodable_path() -> BadRequest:
 
 def fault(request: IRequest, failure: Failure) -> InternalError:
     """Log a fault of the server and return what the client learns of it."""
-    trace = getattr(request, "trace", "") or accept_trace("")
+    trace = getattr(request, "trace", "") or new_trace()
     with traced(trace):
         Routes._log.failure(
             "serving {method} {path} failed", failure, method=request.method, path=request.path

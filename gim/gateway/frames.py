@@ -32,7 +32,7 @@ def cut(data: bytes, limit: int) -> tuple[list[tuple[bytes, bool]], int]:
 
     Returns the messages, each with whether it is binary, and how many bytes they took. It ends before
     the first frame that is not complete, not of the common kind, longer than *limit* bytes, not as
-    short as it could be written, or text that is not UTF-8. 0.6 us for a frame of 100 bytes.
+    short as it could be written, or text that is not UTF-8. About 2 us for a frame of 150 bytes.
     """
     messages: list[tuple[bytes, bool]] = []
     at, size = 0, len(data)

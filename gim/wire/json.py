@@ -12,6 +12,7 @@ from gim.model import Push
 from gim.wire.packets import (
     MAX_OP,
     MAX_SEQ,
+    PUSH,
     REQUESTS,
     BadPacket,
     Packet,
@@ -44,7 +45,7 @@ class _Refusal(Struct):
     data: None = None
 
 
-_REPLY = b'{"op":%d,"body":"%b","seq":%d}'
+_PACKET = b'{"op":%d,"body":"%b","seq":%d}'
 _SUCCESS = rb"{\"code\":0,\"msg\":\"\",\"data\":"
 
 _encode = msgspec.json.Encoder().encode
@@ -55,7 +56,7 @@ _decode_body = {op: msgspec.json.Decoder(body).decode for op, body in REQUESTS.i
 
 
 class JsonCodec:
-    """Implements `gim.wire.packets.Codec`. Some 0.6 us to read a packet, 0.6 us to write one."""
+    """Implements `gim.wire.packets.Codec`. Between 1 and 2 us to read a packet or to write one."""
 
     name = NAME
     is_binary = False
@@ -76,13 +77,13 @@ class JsonCodec:
             raise BadPacket(reply_op(packet.op), packet.seq, _explain_body(error)) from error
 
     def encode_reply(self, op: int, seq: int, data: Struct) -> bytes:
-        return _REPLY % (op, _SUCCESS + _escape(_encode(data)) + b"}", seq)
+        return _PACKET % (op, _SUCCESS + _escape(_encode(data)) + b"}", seq)
 
     def encode_error(self, op: int, seq: int, error: GimError) -> bytes:
-        return _REPLY % (op, _escape(_encode(_Refusal(error.code, str(error)))), seq)
+        return _PACKET % (op, _escape(_encode(_Refusal(error.code, str(error)))), seq)
 
     def encode_push(self, push: Push) -> bytes:
-        return b'{"op":207,"body":"' + _escape(_encode(push)) + b'","seq":0}'
+        return _PACKET % (PUSH, _escape(_encode(push)), 0)
 
 
 def _escape(encoded: bytes) -> bytes:
