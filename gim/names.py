@@ -80,6 +80,7 @@ def private_session(one: str, other: str) -> Session:
     return Session(f"2:{one}:{other}", PRIVATE, (one, other))
 
 
+@lru_cache(_SESSIONS)
 def session(text: str) -> Session:
     """Read a session id, the two people of a private one in either order, or raise `BadRequest`."""
     kind, *parts = text.split(":")

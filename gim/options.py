@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
@@ -9,6 +10,7 @@ from typing import Any, NoReturn
 from twisted.python import usage
 
 from gim import __version__, values
+from gim.storage.redis import url
 
 _ALIASES = {"ws": "gateway-address", "http": "api-address", "trace": "trace-header"}
 _SWITCHES = ("enable-message-sequence",)
@@ -29,6 +31,12 @@ _TABLE: list[list[Any]] = [  # long name, short one, default, help, reader of va
      " or =true or =false.", values.switch],
     ["trace-header", None, "trace", "HTTP header with the trace id of a request, short --trace.",
      values.header_name],
+    ["storage", None, "memory", "Where messages are kept: memory, or redis for several nodes.",
+     values.storage],
+    ["redis-url", None, "redis://127.0.0.1:6379/0", "The Redis of --storage redis: redis://, rediss://"
+     " (TLS), unix://, redis+sentinel:// or redis+cluster://. Or in the environment: GIM_REDIS_URL.",
+     url.read],
+    ["redis-prefix", None, "gim", "What the names of all keys in Redis begin with.", values.prefix],
     ["heartbeat-interval", None, "2m", "Silence after which a connection is closed; half of it"
      " brings a ping.", values.duration],
     ["login-timeout", None, "30s", "Time that a connection has for its login.", values.duration],
@@ -45,14 +53,19 @@ _TABLE: list[list[Any]] = [  # long name, short one, default, help, reader of va
 ]  # fmt: skip
 
 
+_READERS: dict[str, Callable[[str], Any]] = {name: read for name, *_, read in _TABLE}
+_DEFAULTS: dict[str, str] = {row[0]: row[2] for row in _TABLE}
+_VARIABLES = {"redis-url": "GIM_REDIS_URL"}  # an environment shows no password in the list of processes
+
+
 def _named(name: str, read: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Let what *read* says of a bad value begin with the option's name."""
+    """Let what *read* says of a bad value begin with the option's or the variable's name."""
 
     def coerce(text: str) -> Any:
         try:
             return read(text)
         except ValueError as error:
-            raise usage.UsageError(f"--{name}: {error}") from error
+            raise usage.UsageError(f"{name}: {error}") from error
 
     return coerce
 
@@ -69,7 +82,7 @@ class Options(usage.Options):
         "Serves WebSocket clients and an HTTP API in one process."
         " Durations are written as 500ms, 2s, 1m, 12h, 30d or plain seconds, sizes as 4096 or 64KiB."
     )
-    optParameters = [[*words, _named(words[0], read)] for *words, read in _TABLE]
+    optParameters = [[*words, _named(f"--{words[0]}", read)] for *words, read in _TABLE]
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Parse, or end the process with one clear line on stderr."""
@@ -83,11 +96,28 @@ class Options(usage.Options):
             raise usage.UsageError(f"unexpected argument {args[0]!r}: options begin with --")
 
     def postOptions(self) -> None:
-        for name, value in self.items():
-            if isinstance(value, str):  # a default, which usage does not coerce
-                self[name] = self._dispatch[name].coerce(value)
+        given = {name for name in _READERS if self[name] is not _DEFAULTS[name]}
+        for name in _READERS.keys() - given:  # usage does not coerce defaults
+            self[name] = self._from_environment(name) or _READERS[name](_DEFAULTS[name])
+        self._check_storage(given)
         if self["max-content"] >= self["max-packet"]:
             raise usage.UsageError("--max-content: it must be smaller than --max-packet")
+
+    def _from_environment(self, name: str) -> Any:
+        """Return the value that a variable gives to the option, None for no such variable."""
+        text = os.environ.get(_VARIABLES.get(name, ""), "")
+        return _named(_VARIABLES[name], _READERS[name])(text) if text else None
+
+    def _check_storage(self, given: set[str]) -> None:
+        """Refuse options that the storage has no use for."""
+        if self["storage"] == "redis" and "max-messages" in given:
+            raise usage.UsageError(
+                "--max-messages: it is for --storage memory; what Redis holds is bounded by"
+                " --max-session-messages, --message-ttl and its own maxmemory"
+            )
+        useless = sorted(given & {"redis-url", "redis-prefix"})
+        if self["storage"] != "redis" and useless:
+            raise usage.UsageError(f"--{useless[0]}: add --storage redis, or leave it out")
 
     def opt_version(self) -> NoReturn:
         """Print the version and exit."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.application.service import Service
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
 
@@ -14,6 +15,7 @@ from gim.chat.pushes import Pushes
 from gim.chat.room import Interval
 from gim.daemon import Daemon, Signals
 from gim.garbage import Garbage
+from gim.gateway import closing
 from gim.gateway.deadlines import Deadlines, Timeouts
 from gim.gateway.factory import GatewayFactory
 from gim.gateway.operations import Operations
@@ -22,6 +24,10 @@ from gim.gateway.turn import Turn
 from gim.listening import Listening, check_free
 from gim.options import Options, refuse_start
 from gim.storage.memory import MemoryStore
+from gim.storage.redis.connecting import connect
+from gim.storage.redis.probe import Unusable, probe
+from gim.storage.redis.store import RedisStore
+from gim.storage.seam import Storage
 from gim.storage.sweeper import Sweeper
 from gim.tokens import Tokens
 from gim.values import with_backlog
@@ -41,11 +47,16 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
     """
     if reactor is None:
         from twisted.internet import reactor  # late, so that twistd can still choose one
-    store = _store(options, reactor)
+    store, *store_services = _store(options, reactor)
     interval = Interval(options["message-push-duration"], options["message-push-count"])
     turn = Turn(reactor)
     pushes = Pushes(
-        store, reactor, interval, options["message-push-concurrency-limit"], before_slice=turn.flush
+        store,
+        reactor,
+        interval,
+        options["message-push-concurrency-limit"],
+        before_slice=turn.flush,
+        replaced=lambda: gateway.turn_away(closing.DATA_SET_CHANGED, "data set changed: log in again"),
     )
     tokens = Tokens(store.token_key, reactor)
     chat = Chat(store, pushes, tokens, reactor, options["max-content"])
@@ -60,7 +71,7 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
     for service in (
         Signals(reactor),
         Garbage(reactor),
-        Sweeper(store.sweep, reactor),
+        *store_services,
         deadlines,
         Listening("api", _endpoint("api", "api-address", options, reactor), site),
         Listening(
@@ -74,14 +85,23 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
     return daemon
 
 
-def _store(options: Options, reactor: Any) -> MemoryStore:
-    return MemoryStore(
-        reactor,
-        max_session_messages=options["max-session-messages"],
-        max_messages=options["max-messages"],
-        ttl=options["message-ttl"],
-        sequences=options["enable-message-sequence"],
-    )
+def _store(options: Options, reactor: Any) -> tuple[Storage, *tuple[Service, ...]]:
+    """Return the storage, and the services that it needs beside its own."""
+    limits = {
+        "max_session_messages": options["max-session-messages"],
+        "ttl": options["message-ttl"],
+        "sequences": options["enable-message-sequence"],
+    }
+    if options["storage"] == "memory":
+        store = MemoryStore(reactor, max_messages=options["max-messages"], **limits)
+        return store, Sweeper(store.sweep, reactor)
+    target = options["redis-url"]
+    try:
+        probe(target)
+        way = connect(target, reactor)
+    except Unusable as error:
+        refuse_start(f"--redis-url: {error}")
+    return (RedisStore(way, reactor, prefix=options["redis-prefix"], **limits),)
 
 
 def _gateway(options: Options, chat: Chat, turn: Turn, reactor: Any) -> tuple[Deadlines, GatewayFactory]:

@@ -66,6 +66,20 @@ def header_name(text: str) -> str:
     return text
 
 
+def storage(text: str) -> str:
+    """Read ``memory`` or ``redis``."""
+    if text not in ("memory", "redis"):
+        raise ValueError(f"{text!r} is no storage: write memory or redis")
+    return text
+
+
+def prefix(text: str) -> str:
+    """Read what the names of keys begin with. A brace would change where a cluster keeps them."""
+    if re.fullmatch(r"[A-Za-z0-9_.:-]{1,64}", text) is None:
+        raise ValueError(f"{text!r} is no prefix: write 1 to 64 letters, digits and any of _ . : -")
+    return text
+
+
 def endpoint(text: str) -> str:
     """Read ``8080``, ``:8080``, ``host:8080``, ``[::1]:8080`` or a Twisted endpoint string.
 

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gim import tap
 from gim.listening import StartFailed, check_free
 from gim.options import Options
+from gim.storage.redis import url
 from gim.values import with_backlog
 
 DEFAULTS = {
@@ -18,6 +19,9 @@ DEFAULTS = {
     "message-push-concurrency-limit": 64,
     "enable-message-sequence": False,
     "trace-header": "trace",
+    "storage": "memory",
+    "redis-url": url.read("redis://127.0.0.1:6379/0"),
+    "redis-prefix": "gim",
     "heartbeat-interval": 120.0,
     "login-timeout": 30.0,
     "handshake-timeout": 5.0,
@@ -90,7 +94,7 @@ class OptionsTests(SynchronousTestCase):
         self.assertIn("--max-content", self.refusal("--max-content", "64KiB"))
 
     def test_unknown_words_are_refused(self) -> None:
-        self.assertIn("--storage", self.refusal("--storage", "memory"))
+        self.assertIn("--colour", self.refusal("--colour", "red"))
         self.assertIn("'true'", self.refusal("--enable-message-sequence", "true"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -12,10 +13,11 @@ from gim.chat.catchup import CatchUp
 from gim.chat.presence import Connection, Login, Online, Presence
 from gim.chat.room import Interval, Room
 from gim.chat.writer import PushWriter
+from gim.gathering import gather
 from gim.logs import Logger
 from gim.model import Push, SessionHead
 from gim.names import PRIVATE
-from gim.storage.seam import Entered, Left, News, Storage, Stored
+from gim.storage.seam import Entered, Left, Memberships, News, Replaced, Storage, Stored
 
 
 class Pushes:
@@ -35,14 +37,19 @@ class Pushes:
         interval: Interval,
         concurrency: int,
         before_slice: Callable[[], None] = lambda: None,
+        replaced: Callable[[], object] = lambda: None,
     ) -> None:
-        """*concurrency* and *before_slice* are for `PushWriter`."""
+        """*concurrency* and *before_slice* are for `PushWriter`; *replaced* is called when the storage
+        serves another data set, and is to close all connections."""
         self._storage = storage
         self._clock = clock
         self._interval = interval
         self._writer = PushWriter(clock, concurrency, before_slice)
+        self._replaced = replaced
         self._presence = Presence()
         self._rooms: dict[str, Room] = {}
+        self._entering: Counter[str] = Counter()  # chatrooms that the storage is asked to watch
+        self._untold: set[Login] = set()  # logins whose clients do not know of it yet
 
     def announced(self, news: News) -> None:
         """See `gim.storage.seam.Listener`."""
@@ -59,23 +66,29 @@ class Pushes:
             room = self._rooms.get(news.session.parts[0])
             if room is not None:
                 room.offer(news)
+        elif isinstance(news, Replaced):
+            self._replaced()
         elif (user := self._presence.get(news.user_id)) is not None:
-            if isinstance(news, Entered):
-                self._in_background(self.enter_room(user, news.chatroom_id))
-            elif isinstance(news, Left):
-                self.leave_room(news.user_id, news.chatroom_id)
+            self._change_rooms(user, news)
+
+    def _change_rooms(self, user: Online, news: Entered | Left | Memberships) -> None:
+        if isinstance(news, Entered):
+            self._in_background(self.enter_room(user, news.chatroom_id))
+        elif isinstance(news, Left):
+            self.leave_room(user.id, news.chatroom_id)
+        else:
+            for chatroom_id in user.chatrooms - news.chatroom_ids:
+                self.leave_room(user.id, chatroom_id)
+            for chatroom_id in news.chatroom_ids - user.chatrooms:
+                self._in_background(self.enter_room(user, chatroom_id))
 
     def _push_private(self, news: Stored) -> None:
-        sender = news.message.sender
-        receiver = self._presence.get(news.session.peer_of(sender.id))
-        if receiver is not None:
-            self._push_to(receiver, news, sender.name)
-        user = self._presence.get(sender.id)
+        user = self._presence.get(news.reader)
         if user is not None and (len(user.logins) > 1 or user.logins[0].connection.key != news.origin):
-            self._push_to(user, news, news.title)
+            self._push_to(user, news)
 
-    def _push_to(self, user: Online, news: Stored, title: str) -> None:
-        push = Push(SessionHead(news.session.id, PRIVATE, title), [news.message])
+    def _push_to(self, user: Online, news: Stored) -> None:
+        push = Push(SessionHead(news.session.id, PRIVATE, news.title), [news.message])
         written = False
         for login in user.logins:
             if login.connection.key != news.origin and login.offer(push):
@@ -84,21 +97,23 @@ class Pushes:
             self._storage.delivered(user.id, news.message.id)
 
     async def enter(self, user_id: str, connection: Connection, catch_up: CatchUp) -> Login:
-        """Let a connection take part: it gets the pushes of its user and of all their chatrooms."""
-        await self._storage.watch_user(user_id)
+        """Let a connection take part: private pushes are held back for it, and `catch_up` must follow."""
         login = self._presence.enter(user_id, connection, catch_up)
-        for chatroom_id in login.user.chatrooms:
-            self._rooms[chatroom_id].enter(connection)
+        self._untold.add(login)
         try:
-            for chatroom_id in await self._storage.chatrooms(user_id):
-                await self.enter_room(login.user, chatroom_id)
+            await self._storage.watch_user(user_id)
+            chatroom_ids = await self._storage.chatrooms(user_id)
+            await gather(self.enter_room(login.user, chatroom_id) for chatroom_id in chatroom_ids)
         except BaseException:
             self.leave(login)
             raise
         return login
 
     def catch_up(self, login: Login) -> None:
-        """Begin to push what a login missed."""
+        """Begin to push: what the login missed, and its chatrooms."""
+        self._untold.discard(login)
+        for chatroom_id in login.user.chatrooms:
+            self._room(chatroom_id).enter(login.connection)
         login.connection.pull(lambda: self._catch_up(login))
 
     def _catch_up(self, login: Login) -> bool:
@@ -115,8 +130,10 @@ class Pushes:
     def leave(self, login: Login) -> None:
         """End the part of a connection: no push reaches it any more."""
         login.catch_up = None
+        self._untold.discard(login)
         for chatroom_id in login.user.chatrooms:
-            self._rooms[chatroom_id].leave(login.connection)
+            if (room := self._rooms.get(chatroom_id)) is not None:
+                room.leave(login.connection)
         if self._presence.leave(login):
             for chatroom_id in tuple(login.user.chatrooms):
                 self._exit(login.user, chatroom_id)
@@ -124,16 +141,29 @@ class Pushes:
 
     async def enter_room(self, user: Online, chatroom_id: str) -> None:
         """Let a user's connections get the pushes of a chatroom."""
-        await self._storage.watch_chatroom(chatroom_id)
-        if not user.logins:  # gone while waiting
-            return
+        user.chatrooms.add(chatroom_id)
+        self._entering[chatroom_id] += 1
+        try:
+            await self._storage.watch_chatroom(chatroom_id)
+        except BaseException:
+            user.chatrooms.discard(chatroom_id)
+            raise
+        finally:
+            self._entering[chatroom_id] -= 1
+            if not self._entering[chatroom_id]:
+                del self._entering[chatroom_id]
+        if chatroom_id in user.chatrooms:  # they did not leave while this waited
+            for login in user.logins:
+                if login not in self._untold:
+                    self._room(chatroom_id).enter(login.connection)
+        self._unwatch_unused(chatroom_id)
+
+    def _room(self, chatroom_id: str) -> Room:
         room = self._rooms.get(chatroom_id)
         if room is None:
             room = Room(chatroom_id, self._interval, self._clock, self._writer, self._drop_unused)
             self._rooms[chatroom_id] = room
-        for login in user.logins:
-            room.enter(login.connection)
-        user.chatrooms.add(chatroom_id)
+        return room
 
     async def join(self, user_id: str, chatroom_id: str) -> None:
         """Do as `enter_room` for a user who may be online here or not."""
@@ -149,13 +179,20 @@ class Pushes:
 
     def _exit(self, user: Online, chatroom_id: str) -> None:
         user.chatrooms.discard(chatroom_id)
+        if (room := self._rooms.get(chatroom_id)) is not None:
+            for login in user.logins:
+                room.leave(login.connection)
+        self._unwatch_unused(chatroom_id)
+
+    def _unwatch_unused(self, chatroom_id: str) -> None:
+        """Watch a chatroom no more that nobody here is in, or about to be."""
         room = self._rooms.get(chatroom_id)
-        if room is None:
+        if (room is not None and not room.is_empty) or self._entering[chatroom_id]:
             return
-        for login in user.logins:
-            room.leave(login.connection)
-        if room.is_empty:
-            self._storage.unwatch_chatroom(chatroom_id)
+        if any(chatroom_id in login.user.chatrooms for login in self._untold):
+            return
+        self._storage.unwatch_chatroom(chatroom_id)
+        if room is not None:
             self._drop_unused(room)
 
     def _drop_unused(self, room: Room) -> None:

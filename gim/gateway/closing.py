@@ -7,5 +7,6 @@ from typing import Final
 
 SHUTTING_DOWN: Final = 3001
 READER_TOO_SLOW: Final = 3008
+DATA_SET_CHANGED: Final = 3009
 HEARTBEAT_TIMEOUT: Final = 3012
 LOGIN_TIMEOUT: Final = 3502

@@ -90,15 +90,20 @@ class GatewayFactory(WebSocketServerFactory):
     def close_all(self, code: int, reason: str) -> Deferred[None]:
         """Close every connection; fires when the last one is gone."""
         all_closed = self._all_closed = Deferred()
+        self.turn_away(code, reason)
         for connection in tuple(self.connections):
-            if connection.can_write():
-                connection.sendClose(code, reason)
-            elif connection.state == connection.STATE_CONNECTING:
+            if connection.state == connection.STATE_CONNECTING:
                 connection.dropConnection(abort=True)
         if not self.connections and self._all_closed is not None:
             self._all_closed = None
             all_closed.callback(None)
         return all_closed
+
+    def turn_away(self, code: int, reason: str) -> None:
+        """Begin to close every connection that is open; new ones may come."""
+        for connection in tuple(self.connections):
+            if connection.can_write():
+                connection.sendClose(code, reason)
 
     def abort_all(self) -> None:
         """Drop whatever is still connected, at once."""

@@ -137,7 +137,7 @@ class MemoryStore:
         message = self._archive.store(chatroom, sender, draft)
         sender.rooms[chatroom_id].read = message.id
         if chatroom.watched:
-            self._announce(Stored(message, draft.session, chatroom.name, draft.origin))
+            self._announce(Stored(message, draft.session, chatroom.name, draft.origin, ""))
         self._archive.trim(chatroom)
         return message
 
@@ -152,8 +152,10 @@ class MemoryStore:
         receiver.private[session.id] = receiver.private.pop(session.id, FIRST)
         sender.private.pop(session.id, None)
         sender.private[session.id] = message.id
-        if receiver.watched or sender.watched:
-            self._announce(Stored(message, session, receiver.title, draft.origin))
+        if receiver.watched:
+            self._announce(Stored(message, session, sender.title, draft.origin, receiver.id))
+        if sender.watched:
+            self._announce(Stored(message, session, receiver.title, draft.origin, sender.id))
         self._archive.trim(conversation)
         return message
 

@@ -35,14 +35,15 @@ class Draft(Struct, frozen=True):
 class Stored(Struct, frozen=True, gc=False):
     """A message was stored.
 
-    ``title`` is the chatroom's name, or, for a private message, the receiver's name: the title that
-    the sender's own connections see.
+    A private message is announced for each of the two people who is watched: ``reader`` is which, and
+    ``title`` is how they see the session. For a chatroom message ``reader`` is "".
     """
 
     message: Message
     session: Session
     title: str
     origin: str
+    reader: str
 
 
 class Entered(Struct, frozen=True, gc=False):
@@ -59,7 +60,21 @@ class Left(Struct, frozen=True, gc=False):
     chatroom_id: str
 
 
-News = Stored | Entered | Left
+class Memberships(Struct, frozen=True, gc=False):
+    """All chatrooms of a watched user, after announcements may have been missed."""
+
+    user_id: str
+    chatroom_ids: frozenset[str]
+
+
+class Replaced(Struct, frozen=True, gc=False):
+    """The data was lost: another data set is served from now on. Whatever was watched must be watched
+    again."""
+
+    epoch: str
+
+
+News = Stored | Entered | Left | Memberships | Replaced
 
 
 class Listener(Protocol):

@@ -45,6 +45,10 @@ class StorageCase:
         """Move the store's clock, back when *seconds* is negative."""
         raise NotImplementedError
 
+    async def let_be_forgotten(self) -> None:
+        """Let the time go by after which the store forgets users whom nothing refers to."""
+        await self.settle()
+
     async def settle(self) -> None:
         """Return when all that the store may do a little later is done, announcing included."""
 

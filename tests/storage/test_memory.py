@@ -21,10 +21,11 @@ from tests.storage.seam_base import (
     private,
     send,
 )
+from tests.storage.seam_total import TotalBehaviour
 
 
-class MemoryBehaviourTests(StorageBehaviour, TestCase):
-    """The behaviour of the seam."""
+class MemoryBehaviourTests(StorageBehaviour, TotalBehaviour, TestCase):
+    """The behaviour of the seam, and the limit in all."""
 
     def setUp(self) -> None:
         self.clock = Clock()

@@ -1,0 +1,1 @@
+"""The Redis storage: users, sessions and messages that several nodes share."""

@@ -1,0 +1,19 @@
+"""From the URL of an operator to the way to the servers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gim.storage.redis.endpoints import endpoint
+from gim.storage.redis.greeting import Greeting
+from gim.storage.redis.seam import Guests, Redis
+from gim.storage.redis.single import OneServer
+from gim.storage.redis.url import Target
+
+
+def connect(target: Target, reactor: Any, name: str = "gim") -> Callable[[Guests], Redis]:
+    """Return what makes the way to the servers; *name* is what CLIENT LIST shows."""
+    greeting = Greeting(target, name)
+    way = endpoint(reactor, target.addresses[0], target.tls)
+    return lambda guests: OneServer(target.describe(), way, greeting, guests, reactor)

@@ -1,0 +1,26 @@
+"""The names of keys: a base for each thing, with the hash tag that keeps all its keys in one slot.
+
+An id of a user or chatroom holds no ``:``, so no two things share a key, whatever braces are in it.
+A base is also the channel on which its changes are announced. docs/redis.md lists what stands behind it.
+"""
+
+from __future__ import annotations
+
+
+class Keys:
+    """Bases below a prefix."""
+
+    __slots__ = ("_session", "_user", "data")
+
+    def __init__(self, prefix: str) -> None:
+        self.data = f"{prefix}:{{gim}}"
+        self._session = prefix + ":{s:"
+        self._user = prefix + ":{u:"
+
+    def session(self, session_id: str) -> str:
+        """Return the base of a session; a chatroom's is its channel."""
+        return self._session + session_id + "}"
+
+    def user(self, user_id: str) -> str:
+        """Return the base of a user, which is their channel."""
+        return self._user + user_id + "}"

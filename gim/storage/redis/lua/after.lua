@@ -1,0 +1,27 @@
+-- parts: session
+-- The newest *limit* messages after a point, newest first, without those of *but* ('' for none), and whether
+-- any after it was lost.
+local S = KEYS[1]
+local point, but, limit, ttl = unpack(ARGV)
+local floor, before = now_ms() - ttl, ''
+local found, kept = {}, {}
+limit = tonumber(limit)
+while #found < limit do
+  local ids = newest(S, math.max(floor, score_of(point)), before, 200)
+  if #ids == 0 then break end
+  local packed = values(S, ids)
+  for n, id in ipairs(ids) do
+    before = id
+    if id <= point or #found == limit then break end
+    if packed[n] and (but == '' or cmsgpack.unpack(packed[n])[3] ~= but) then
+      table.insert(found, id)
+      table.insert(kept, packed[n])
+    end
+  end
+  if before <= point then break end
+end
+local lost = call('HGET', S .. ':state', 'lost')
+local expired = call('ZRANGEBYSCORE', S .. ':ids', number(score_of(point)), '(' .. number(floor), 'LIMIT', 0, 2)
+local is_whole = not (lost and lost > point)
+for _, id in ipairs(expired) do is_whole = is_whole and id <= point end
+return {found, kept, is_whole and 1 or 0}

@@ -1,0 +1,12 @@
+-- parts: session room person
+-- One server: a user becomes a member; returns the number of members.
+local S, U, G = unpack(KEYS)
+local user, name, chatroom, title, random, born, keep = unpack(ARGV)
+local total = admit(S, user, title)
+touch(U, born, keep)
+known(U, name)
+if call('HEXISTS', U .. ':rooms', chatroom) == 0 then
+  enter(U, chatroom, new_id(G .. ':last', now_ms(), random))
+  call('PUBLISH', U, cmsgpack.pack({'j', user, chatroom}))
+end
+return total

@@ -1,0 +1,8 @@
+-- parts: session room person
+-- One server: a user is no member any more.
+local S, U = unpack(KEYS)
+local user, chatroom, ttl, keep = unpack(ARGV)
+if not is_chatroom(S) then return 'none' end
+dismiss(S, user, now_ms() - ttl)
+if exit(U, chatroom, keep) then call('PUBLISH', U, cmsgpack.pack({'l', user, chatroom})) end
+return 1

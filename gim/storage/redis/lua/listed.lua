@@ -1,0 +1,9 @@
+-- parts: person
+-- A user's private sessions with scores from a score downwards, newest first, and their chatrooms with ranks.
+local U = KEYS[1]
+local top, count, ttl, with_chatrooms = unpack(ARGV)
+local sessions = {}
+if tonumber(count) > 0 then
+  sessions = call('ZREVRANGEBYSCORE', U .. ':sessions', top, number(now_ms() - ttl), 'WITHSCORES', 'LIMIT', 0, count)
+end
+return {sessions, with_chatrooms == '1' and call('HGETALL', U .. ':rooms') or {}}

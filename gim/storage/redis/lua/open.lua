@@ -1,0 +1,8 @@
+-- parts:
+-- Returns what names the data set, made by whoever comes first: epoch, key of tokens, time of making, layout.
+local data = KEYS[1] .. ':data'
+local epoch, key, layout = unpack(ARGV)
+if call('EXISTS', data) == 0 then
+  call('HSET', data, 'epoch', epoch, 'token_key', key, 'created', number(now_ms()), 'layout', layout)
+end
+return call('HMGET', data, 'epoch', 'token_key', 'created', 'layout')

@@ -1,0 +1,54 @@
+-- Users: names, private sessions by last message, chatrooms, nodes. All keys of one user share a hash slot.
+
+-- Keeps what is known of a user for *keep* ms from now. *born* is the score before which nothing is known
+-- to be lost; a member of any chatroom is kept without end, which GT leaves as it is.
+local function touch(U, born, keep)
+  if call('HSETNX', U .. ':user', 'born', born) == 1 then
+    call('PEXPIRE', U .. ':user', keep)
+  else
+    call('PEXPIRE', U .. ':user', keep, 'GT')
+  end
+end
+
+-- The name of a user: *name* if it is the first time that they are heard of.
+local function known(U, name)
+  local kept = call('HGET', U .. ':user', 'name')
+  if kept then return kept end
+  call('HSET', U .. ':user', 'name', name)
+  return name
+end
+
+local function title(U, id)
+  return call('HGET', U .. ':user', 'name') or id
+end
+
+local function raise(U, field, score)
+  local kept = call('HGET', U .. ':user', field)
+  if not kept or tonumber(kept) < tonumber(score) then call('HSET', U .. ':user', field, score) end
+end
+
+-- Puts a private session at the front of a user's list. May be repeated.
+local function index(U, session, id, floor, ttl)
+  local score, sessions = number(score_of(id)), U .. ':sessions'
+  call('ZADD', sessions, 'GT', score, session)
+  raise(U, 'newest', score)
+  local gone = call('ZREVRANGEBYSCORE', sessions, '(' .. number(floor), '-inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  if #gone > 0 then
+    raise(U, 'lost', gone[2])
+    call('ZREMRANGEBYSCORE', sessions, '-inf', '(' .. number(floor))
+  end
+  call('PEXPIRE', sessions, ttl)
+end
+
+-- Makes a chatroom one of the user's; says if it is new. *rank* is the id that it is listed by.
+local function enter(U, chatroom, rank)
+  if call('HSETNX', U .. ':rooms', chatroom, rank) == 0 then return false end
+  call('PERSIST', U .. ':user')
+  return true
+end
+
+local function exit(U, chatroom, keep)
+  if call('HDEL', U .. ':rooms', chatroom) == 0 then return false end
+  if call('EXISTS', U .. ':rooms') == 0 then call('PEXPIRE', U .. ':user', keep) end
+  return true
+end

@@ -1,0 +1,8 @@
+-- parts: person
+-- Makes or renames a user; returns the name. A *name* is given when *renamed* is 1.
+local U = KEYS[1]
+local id, renamed, name, born, keep = unpack(ARGV)
+touch(U, born, keep)
+if renamed == '0' then return known(U, id) end
+call('HSET', U .. ':user', 'name', name)
+return name

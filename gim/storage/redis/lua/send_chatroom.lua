@@ -1,0 +1,19 @@
+-- parts: session person
+-- One server: a chatroom message and its announcement in one step.
+local S, A, G = unpack(KEYS)
+local deadline, ttl, cap, numbered, window, limit, born, keep, random, session, sender, name, category,
+  content, request, origin = unpack(ARGV)
+local now = now_ms()
+if now > tonumber(deadline) then return 'late' end
+local again = answered(S, sender, request, now, window)
+if again then return again end
+local refused = refusal(S, sender)
+if refused then return refused end
+touch(A, born, keep)
+name = known(A, name)
+local id, sequence = store(S, G .. ':last', now, random, ttl, tonumber(cap), numbered, sender, name, category,
+  content, origin)
+remember(S, sender, request, now, window, tonumber(limit), id, sequence)
+call('PUBLISH', S, cmsgpack.pack({'m', id, session, call('HGET', S .. ':state', 'name'), sequence, 1,
+  sender, name, category, content, origin}))
+return {id, sequence}

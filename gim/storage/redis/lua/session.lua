@@ -1,0 +1,95 @@
+-- Sessions: messages, read positions, members. All keys of one session share its hash slot.
+
+local function is_chatroom(S)
+  return call('HEXISTS', S .. ':state', 'name') == 1
+end
+
+-- Says why *user* may not read or write here: nil when they may.
+local function refusal(S, user)
+  if call('ZSCORE', S .. ':members', user) then return nil end
+  return is_chatroom(S) and 'forbidden' or 'none'
+end
+
+-- The ids of the newest *count* messages before *before* ('' for none), newest first.
+local function newest(S, floor, before, count)
+  local top = before == '' and '+inf' or number(score_of(before))
+  local ids = call('ZREVRANGEBYSCORE', S .. ':ids', top, number(floor), 'LIMIT', 0, count + 1)
+  while before ~= '' and ids[1] and ids[1] >= before do table.remove(ids, 1) end
+  if #ids > count then table.remove(ids) end
+  return ids
+end
+
+local function values(S, ids)
+  if #ids == 0 then return {} end
+  return call('HMGET', S .. ':messages', unpack(ids))
+end
+
+local function unread(S, read, floor)
+  local from = score_of(read)
+  if from < floor then return call('ZCOUNT', S .. ':ids', number(floor), '+inf') end
+  local count = call('ZCOUNT', S .. ':ids', number(from), '+inf')
+  local edge = call('ZRANGEBYSCORE', S .. ':ids', number(from), number(from), 'LIMIT', 0, 1)[1]
+  return edge and edge <= read and count - 1 or count
+end
+
+-- Removes messages, oldest first, and remembers the newest of them.
+local function remove(S, ids)
+  call('ZREM', S .. ':ids', unpack(ids))
+  call('HDEL', S .. ':messages', unpack(ids))
+  call('HSET', S .. ':state', 'lost', ids[#ids])
+end
+
+local function trim(S, floor, cap)
+  local expired = call('ZRANGEBYSCORE', S .. ':ids', '-inf', '(' .. number(floor), 'LIMIT', 0, 100)
+  if #expired > 0 then remove(S, expired) end
+  local over = call('ZCARD', S .. ':ids') - cap
+  if over > 0 then remove(S, call('ZRANGE', S .. ':ids', 0, math.min(over, 100) - 1)) end
+end
+
+-- Stores a message under the next id of *clock*; returns its id and its sequence.
+local function store(S, clock, now, random, ttl, cap, numbered, sender, name, category, content, origin)
+  local id, sequence = new_id(clock, now, random), 0
+  if numbered == '1' then sequence = call('INCR', S .. ':sequence') end
+  local value = cmsgpack.pack({sequence, 1, sender, name, category, content, origin})
+  call('ZADD', S .. ':ids', number(score_of(id)), id)
+  call('HSET', S .. ':messages', id, value)
+  call('HSET', S .. ':state', 'read:' .. sender, id)
+  trim(S, now - ttl, cap)
+  call('PEXPIRE', S .. ':ids', ttl)
+  call('PEXPIRE', S .. ':messages', ttl)
+  return id, sequence
+end
+
+-- A private session ends with its last message, but for the sequence, which goes on for a while.
+local function let_private_expire(S, numbered, ttl, keep)
+  call('PEXPIRE', S .. ':state', ttl)
+  if numbered == '1' then call('PEXPIRE', S .. ':sequence', keep) end
+end
+
+-- The answer that *sender* got to this request before, or nil.
+local function answered(S, sender, request, now, window)
+  if request == '' then return nil end
+  local answer = call('HGET', S .. ':once:' .. sender, request)
+  if not answer then return nil end
+  answer = cmsgpack.unpack(answer)
+  if answer[3] <= now - window then return nil end
+  return {answer[1], answer[2], 'again'}
+end
+
+local function remember(S, sender, request, now, window, limit, id, sequence)
+  if request == '' then return end
+  local answers, order = S .. ':once:' .. sender, S .. ':asked:' .. sender
+  call('HSET', answers, request, cmsgpack.pack({id, sequence, now}))
+  call('ZADD', order, number(score_of(id)), request)
+  local old = call('ZRANGEBYSCORE', order, '-inf', number(now - window), 'LIMIT', 0, 100)
+  local over = call('ZCARD', order) - #old - limit
+  if over > 0 then
+    for _, one in ipairs(call('ZRANGE', order, #old, #old + over - 1)) do table.insert(old, one) end
+  end
+  if #old > 0 then
+    call('HDEL', answers, unpack(old))
+    call('ZREM', order, unpack(old))
+  end
+  call('PEXPIRE', answers, window)
+  call('PEXPIRE', order, window)
+end

@@ -1,0 +1,16 @@
+-- parts: person
+-- Where to look for what a user missed: the point after which (their mark unless one is given), whether nothing
+-- after it is known to be lost, and the private sessions with newer messages, newest first.
+local U = KEYS[1]
+local since, ttl, born = unpack(ARGV)
+local kept = call('HMGET', U .. ':user', 'mark', 'born', 'lost', 'newest')
+local point = since ~= '' and since or kept[1] or FIRST
+local floor, from, is_whole = now_ms() - ttl, score_of(point), 1
+if since ~= '' then
+  local newest = tonumber(kept[4] or 0)
+  if from < tonumber(kept[2] or born) or from < tonumber(kept[3] or 0) or (from < newest and newest < floor)
+    or call('ZCOUNT', U .. ':sessions', '(' .. number(from), '(' .. number(floor)) > 0 then
+    is_whole = 0
+  end
+end
+return {point, is_whole, call('ZREVRANGEBYSCORE', U .. ':sessions', '+inf', number(math.max(from, floor)), 'WITHSCORES')}

@@ -1,0 +1,111 @@
+"""Users and chatrooms on Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from gim.errors import NotFound
+from gim.gathering import gather
+from gim.model import User, UserState
+from gim.names import chatroom_session
+from gim.storage.redis import scripts
+from gim.storage.redis.keys import Keys
+from gim.storage.redis.messages import check, random_tail
+from gim.storage.redis.pulse import Pulse
+from gim.storage.redis.seam import Limits, Redis
+
+NODES_KEPT = 2 * 86_400_000  # ms that a user's nodes are kept without being named again
+
+
+class People:
+    """Who there is, whether they are online, and which chatrooms they are members of."""
+
+    def __init__(self, redis: Redis, keys: Keys, pulse: Pulse, limits: Limits) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._pulse = pulse
+        self._limits = limits
+
+    async def put(self, user_id: str, name: str | None) -> User:
+        """See `gim.storage.seam.Storage.put_user`."""
+        base = self._keys.user(user_id)
+        words = user_id, int(name is not None), name or user_id, self._pulse.born(), self._limits.keep
+        return User(user_id, (await self._redis.run(scripts.PUT_USER, (base,), *words)).decode())
+
+    async def state(self, user_id: str) -> UserState:
+        """See `gim.storage.seam.Storage.user`."""
+        name, nodes = await self._look_up(user_id)
+        if name is None:
+            raise NotFound(f"no user {user_id!r}: an id becomes a user with its first login")
+        return UserState(user_id, name.decode(), await self._pulse.is_online(nodes))
+
+    async def _look_up(self, user_id: str) -> tuple[bytes | None, list[bytes]]:
+        base = self._keys.user(user_id)
+        name, nodes = await gather(
+            [
+                self._redis.call(base, "HGET", f"{base}:user", "name"),
+                self._redis.call(base, "SMEMBERS", f"{base}:nodes"),
+            ]
+        )
+        return name, list(nodes)
+
+    async def titles(self, user_ids: Iterable[str]) -> dict[str, str]:
+        """Return the names that others see, by id."""
+        ids = list(dict.fromkeys(user_ids))
+        bases = [self._keys.user(user_id) for user_id in ids]
+        names = await gather(self._redis.call(base, "HGET", f"{base}:user", "name") for base in bases)
+        return {
+            user_id: name.decode() if name else user_id for user_id, name in zip(ids, names, strict=True)
+        }
+
+    async def watch(self, user_id: str) -> None:
+        """Count the user as connected here."""
+        base = self._keys.user(user_id)
+        words = self._pulse.node, self._pulse.born(), self._limits.keep, NODES_KEPT
+        await self._redis.run(scripts.WATCH, (base,), *words)
+
+    async def unwatch(self, user_id: str) -> None:
+        """End that."""
+        base = self._keys.user(user_id)
+        await self._redis.call(base, "SREM", f"{base}:nodes", self._pulse.node)
+
+    async def chatrooms(self, user_id: str) -> list[str]:
+        """See `gim.storage.seam.Storage.chatrooms`."""
+        base = self._keys.user(user_id)
+        return [one.decode() for one in await self._redis.call(base, "HKEYS", f"{base}:rooms")]
+
+    async def join(self, chatroom_id: str, user: User, name: str) -> int:
+        """See `gim.storage.seam.Storage.join`."""
+        words = user.id, user.name, chatroom_id, name or f"chatroom:{chatroom_id}", random_tail()
+        bases = *self._bases(chatroom_id, user.id), self._keys.data
+        kept = self._pulse.born(), self._limits.keep
+        return int(await self._redis.run(scripts.JOIN, bases, *words, *kept))
+
+    async def leave(self, chatroom_id: str, user_id: str) -> None:
+        """See `gim.storage.seam.Storage.leave`."""
+        words = user_id, chatroom_id, self._limits.ttl, self._limits.keep
+        bases = self._bases(chatroom_id, user_id)
+        check(await self._redis.run(scripts.LEAVE, bases, *words), chatroom_id)
+
+    def _bases(self, chatroom_id: str, user_id: str) -> tuple[str, str]:
+        return self._keys.session(chatroom_session(chatroom_id).id), self._keys.user(user_id)
+
+    async def members(
+        self, chatroom_id: str, reader: str, after: str, count: int
+    ) -> tuple[list[UserState], int, bool]:
+        """See `gim.storage.seam.Storage.members`."""
+        base = self._keys.session(chatroom_session(chatroom_id).id)
+        reply = await self._redis.run(scripts.MEMBERS, (base,), reader, after, count + 1)
+        ids, total = check(reply, chatroom_id)
+        page = [user_id.decode() for user_id in ids[:count]]
+        found = await gather(self._look_up(user_id) for user_id in page)
+        return await self._states(page, found), total, len(ids) > count
+
+    async def _states(self, ids: list[str], found: list[Any]) -> list[UserState]:
+        away = [node for _, nodes in found for node in nodes if not self._pulse.is_alive([node])]
+        await self._pulse.is_online(away)
+        return [
+            UserState(user_id, name.decode() if name else user_id, self._pulse.is_alive(nodes))
+            for user_id, (name, nodes) in zip(ids, found, strict=True)
+        ]

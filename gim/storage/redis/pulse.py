@@ -1,0 +1,135 @@
+"""What a node knows of the data set, and what the other nodes know of it: looked at every second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from secrets import token_bytes, token_hex
+from typing import Any
+
+from msgspec import Struct
+from twisted.application.service import Service
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+
+from gim.errors import Unavailable
+from gim.logs import Logger
+from gim.storage.ids import FIRST
+from gim.storage.redis import scripts
+from gim.storage.redis.keys import Keys
+from gim.storage.redis.protocol import RedisProtocol
+from gim.storage.redis.seam import Limits, Redis
+
+EVERY = 1.0  # seconds
+LEASE = 15_000  # ms that a node counts as alive without another beat
+LAYOUT = "1"  # of the keys and values; another one is for another version of gim
+
+
+class DataSet(Struct, frozen=True):
+    """What names a data set. ``created`` is in ms."""
+
+    epoch: str
+    token_key: bytes
+    created: float
+
+
+class Pulse(Service):
+    """Beats: renews the lease of this node, and notices a new data set, new nodes and dead ones."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys,
+        node: str,
+        limits: Limits,
+        replaced: Callable[[str], None],
+        clock: IReactorTime,
+    ) -> None:
+        """*replaced* is called with the new epoch when the data set is another one."""
+        self.node = node
+        self._redis = redis
+        self._base = keys.data
+        self._limits = limits
+        self._replaced = replaced
+        self._data: DataSet | None = None
+        self._alive: frozenset[bytes] = frozenset()
+        self._now = 0.0  # ms, the server's clock at the last beat
+        self.newest = FIRST  # the largest message id that this node has seen
+        self._loop = LoopingCall(self._run)
+        self._loop.clock = clock
+
+    @property
+    def data(self) -> DataSet:
+        """The data set served; raises `Unavailable` before there is any."""
+        if self._data is None:
+            raise Unavailable("the storage was not reached yet: try again in a moment")
+        return self._data
+
+    def startService(self) -> None:
+        super().startService()
+        self._loop.start(EVERY, now=False)
+
+    def stopService(self) -> None:
+        super().stopService()
+        if self._loop.running:
+            self._loop.stop()
+
+    def saw(self, message_id: str) -> None:
+        """Take note of an id: everything announced up to it has been handed over."""
+        if message_id > self.newest:
+            self.newest = message_id
+
+    def born(self) -> str:
+        """Return the score before which nothing is known of a user who is new: while the data set is
+        younger than the time that users are kept, nobody can have been forgotten."""
+        return str(self._now) if self._now - self.data.created > self._limits.keep else "0"
+
+    def is_alive(self, nodes: Iterable[bytes]) -> bool:
+        """Say whether any of *nodes* is."""
+        return not self._alive.isdisjoint(nodes)
+
+    async def is_online(self, nodes: list[bytes]) -> bool:
+        """Say the same; looks again if none is known to be alive, for a node that is new."""
+        if nodes and not self.is_alive(nodes):
+            await self.beat()
+        return self.is_alive(nodes)
+
+    async def open(self, connection: RedisProtocol) -> None:
+        """Find the data set, or begin one."""
+        script = scripts.OPEN
+        words = token_hex(8), token_bytes(32), LAYOUT
+        self._take(await connection.call("EVALSHA", script.sha, 1, self._base, *words))
+
+    def _take(self, reply: list[Any]) -> None:
+        epoch, token_key, created, layout = reply
+        if layout != LAYOUT.encode():
+            raise Unavailable(f"the keys have layout {layout!r}, this version of gim reads {LAYOUT}")
+        before, self._data = self._data, DataSet(epoch.decode(), token_key, float(created))
+        self._now = max(self._now, self._data.created)
+        if before is not None and before.epoch != self._data.epoch:
+            self._log.warn("the data set is another one: epoch {epoch}", epoch=self._data.epoch)
+            self.newest = FIRST
+            self._replaced(self._data.epoch)
+
+    async def beat(self) -> None:
+        """Renew the lease, look at the data set and at the nodes."""
+        now, epoch, last, alive = await self._redis.run(scripts.BEAT, (self._base,), self.node, LEASE)
+        self._now, self._alive = float(now), frozenset(alive)
+        if not self._redis.is_cluster:
+            self.saw(last.decode())
+        if epoch.decode() != self.data.epoch:
+            words = token_hex(8), token_bytes(32), LAYOUT
+            self._take(await self._redis.run(scripts.OPEN, (self._base,), *words))
+
+    async def _run(self) -> None:
+        try:
+            await self.beat()
+        except Unavailable:  # the link says so itself
+            pass
+        except Exception:
+            self._log.failure("a beat failed, next one in {every} s", every=EVERY)
+
+    async def resign(self) -> None:
+        """Give up the lease: whoever is connected here counts no more."""
+        await self._redis.call(self._base, "ZREM", f"{self._base}:nodes", self.node)

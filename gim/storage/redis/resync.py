@@ -1,0 +1,133 @@
+"""After a connection was lost: what was announced meanwhile is looked up and announced once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred, DeferredSemaphore
+
+from gim.errors import Unavailable
+from gim.gathering import gather
+from gim.logs import Logger
+from gim.storage.redis.inbox import Inbox
+from gim.storage.redis.messages import Messages
+from gim.storage.redis.people import People
+from gim.storage.redis.watches import Watch, Watches
+from gim.storage.seam import Memberships, News, Stored
+
+AT_A_TIME = 64  # users and chatrooms that are looked up at the same time
+MOST = 100_000  # private messages looked up for one user
+
+
+class Resync:
+    """Makes good what a node did not hear, and could not say, while it had no connection."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        watches: Watches,
+        people: People,
+        messages: Messages,
+        inbox: Inbox,
+        announce: Callable[[News], None],
+    ) -> None:
+        self._watches = watches
+        self._people = people
+        self._messages = messages
+        self._inbox = inbox
+        self._announce = announce
+        self._gone: set[str] = set()  # users who left while Redis could not be told
+        self._work: Deferred[None] | None = None
+        self._leaving = 0
+        self._again = False
+        self._idle: list[Deferred[None]] = []
+
+    def begin(self) -> None:
+        """Look up what every watch that holds may have missed."""
+        if self._work is not None:
+            self._again = True
+            return
+        self._work = Deferred.fromCoroutine(self._run())
+        self._work.addBoth(self._ended)
+
+    def _ended(self, result: object) -> None:
+        self._work = None
+        if self._again:
+            self._again = False
+            self.begin()
+        self._maybe_idle()
+
+    async def _run(self) -> None:
+        try:
+            await gather([self._catch_up_all(), self.leave_all()])
+        except Unavailable:  # the next connection begins anew
+            pass
+        except Exception:
+            self._log.failure("what was missed could not be looked up")
+
+    async def _catch_up_all(self) -> None:
+        few = DeferredSemaphore(AT_A_TIME)
+        await gather(few.run(self._catch_up, watch) for watch in self._watches if watch.held is not None)
+
+    async def _catch_up(self, watch: Watch) -> None:
+        missed = await (self._chatroom(watch) if watch.session else self._user(watch))
+        if watch in self._watches and watch.held is not None:
+            for news in watch.caught_up(missed):
+                self._announce(news)
+
+    async def _chatroom(self, watch: Watch) -> list[News]:
+        assert watch.session is not None
+        messages = await self._messages.since(watch.session, watch.point)
+        if not messages:
+            return []
+        title = await self._messages.chatroom_name(watch.session)
+        return [Stored(message, watch.session, title, "", "") for message in messages]
+
+    async def _user(self, watch: Watch) -> list[News]:
+        user_id = watch.user_id
+        _, missed, chatrooms = await gather(
+            [
+                self._people.watch(user_id),
+                self._inbox.news(user_id, watch.point, MOST),
+                self._people.chatrooms(user_id),
+            ]
+        )
+        return [Memberships(user_id, frozenset(chatrooms)), *missed]
+
+    def leave(self, user_id: str) -> None:
+        """Say that no connection of the user is left here, now or when Redis can be told."""
+        self._gone.add(user_id)
+        self._leaving += 1
+        Deferred.fromCoroutine(self._leave(user_id)).addBoth(self._left)
+
+    async def _leave(self, user_id: str) -> None:
+        try:
+            if self._watches.user(user_id) is None:
+                await self._people.unwatch(user_id)
+            self._gone.discard(user_id)
+        except Unavailable:
+            pass
+        except Exception:
+            self._log.failure("a user who left could not be taken out")
+
+    def _left(self, result: object) -> None:
+        self._leaving -= 1
+        self._maybe_idle()
+
+    async def leave_all(self) -> None:
+        """Say it of all who could not be told of yet."""
+        await gather(self._leave(user_id) for user_id in tuple(self._gone))
+
+    async def idle(self) -> None:
+        """Return when nothing is under way."""
+        if self._work is not None or self._leaving:
+            waiting: Deferred[None] = Deferred()
+            self._idle.append(waiting)
+            await waiting
+
+    def _maybe_idle(self) -> None:
+        if self._work is None and not self._leaving:
+            idle, self._idle = self._idle, []
+            for waiting in idle:
+                waiting.callback(None)

@@ -1,0 +1,73 @@
+"""What the parts of the Redis storage ask of the servers, be it one, one of several, or a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from gim.storage.redis.protocol import RedisProtocol, Word
+from gim.storage.redis.scripts import Script
+
+
+class Redis(Protocol):
+    """The servers. Every call may raise `gim.errors.Unavailable`, and does so within two seconds."""
+
+    is_cluster: bool  # a script can touch the keys of one base only
+
+    async def run(self, script: Script, bases: tuple[str, ...], *words: Word) -> Any:
+        """Run a script where the keys of the first base live; return its reply as hiredis reads it."""
+
+    async def call(self, base: str, *words: Word) -> Any:
+        """Run a command where the keys of *base* live."""
+
+    def deadline(self, base: str) -> int:
+        """Return the time in ms at which a call made now is given up, by the clock of its server."""
+
+    async def measure(self, base: str) -> None:
+        """Look at that clock again."""
+
+    def subscribe(self, base: str) -> Awaitable[Any]:
+        """Subscribe to the channel *base*; done when the server has confirmed it."""
+
+    def unsubscribe(self, base: str) -> None:
+        """End that."""
+
+    def start(self) -> None:
+        """Connect, and stay connected."""
+
+    def stop(self) -> None:
+        """Disconnect."""
+
+
+class Guests(Protocol):
+    """What a new connection is prepared with, and whom it tells what happens."""
+
+    async def prepare(self, connection: RedisProtocol) -> None:
+        """Look at the data behind a connection, and subscribe again; it serves afterwards."""
+
+    def published(self, channel: bytes, payload: bytes) -> None:
+        """Take an announcement."""
+
+    def dropped(self, channel: bytes) -> None:
+        """Hear that a server ended a subscription by itself."""
+
+    def connected(self) -> None:
+        """Hear that a connection serves."""
+
+    def lost(self, connection: RedisProtocol) -> None:
+        """Hear that a connection is gone."""
+
+
+class Limits(Struct, frozen=True):
+    """What is kept, and for how long; durations in milliseconds."""
+
+    ttl: int  # of a message
+    max_session_messages: int
+    sequences: bool
+
+    @property
+    def keep(self) -> int:
+        """How long a user is kept whom nothing refers to: as long as any message may, and a day."""
+        return self.ttl + 86_400_000

@@ -1,0 +1,214 @@
+"""The Redis store: what several nodes share. docs/redis.md names the keys and what an operation costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from secrets import token_hex
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+
+from gim.errors import Unavailable
+from gim.gathering import gather
+from gim.logs import Logger
+from gim.model import Message, Sent, SessionItem, User, UserState
+from gim.names import Session
+from gim.storage.redis.greeting import listen
+from gim.storage.redis.inbox import Inbox
+from gim.storage.redis.keys import Keys
+from gim.storage.redis.marks import Marks
+from gim.storage.redis.messages import Messages
+from gim.storage.redis.people import People
+from gim.storage.redis.protocol import RedisProtocol
+from gim.storage.redis.pulse import Pulse
+from gim.storage.redis.records import news_of
+from gim.storage.redis.resync import Resync
+from gim.storage.redis.seam import Guests, Limits, Redis
+from gim.storage.redis.watches import Watches
+from gim.storage.seam import Draft, Listener, Missed, News, Position, Replaced
+
+Connect = Callable[[Guests], Redis]
+
+
+class RedisStore:
+    """Implements `gim.storage.seam.Storage` on a Redis server, several, or a cluster.
+
+    Announcements come on the connection that commands use. So when one is lost, the largest id seen on
+    it tells what was announced: all that is newer is looked up when the next connection is there.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        connect: Connect,
+        clock: IReactorTime,
+        *,
+        prefix: str = "gim",
+        max_session_messages: int = 10_000,
+        ttl: float = 30 * 86400,
+        sequences: bool = False,
+    ) -> None:
+        """*connect* makes the way to the servers; *ttl* is in seconds."""
+        limits = Limits(round(ttl * 1000), max_session_messages, sequences)
+        keys, redis = Keys(prefix), connect(self)
+        self._redis, self._keys = redis, keys
+        self.pulse = Pulse(redis, keys, token_hex(6), limits, self._replaced, clock)
+        self._people = People(redis, keys, self.pulse, limits)
+        self._messages = Messages(redis, keys, self.pulse, limits)
+        self._marks = Marks(redis, keys, self.pulse, limits, clock)
+        self._inbox = Inbox(redis, keys, self.pulse, self._people, self._marks, limits)
+        self._watches = Watches(keys)
+        self._resync = Resync(self._watches, self._people, self._messages, self._inbox, self._announce)
+        self._listener: Listener | None = None
+        self._first: Deferred[None] = Deferred()
+
+    async def start(self, listener: Listener) -> None:
+        self._listener = listener
+        self._redis.start()
+        await self._first
+        if self._listener is not None:  # it was not stopped meanwhile
+            self.pulse.startService()
+
+    async def stop(self) -> None:
+        self._listener = None
+        self.pulse.stopService()
+        try:
+            await gather([self._marks.flush(), self._resync.idle(), self.pulse.resign()])
+        except Unavailable:  # the lease will run out
+            pass
+        self._redis.stop()
+        self._served()
+
+    # what the connections tell: see `gim.storage.redis.seam.Guests`
+
+    async def prepare(self, connection: RedisProtocol) -> None:
+        await self.pulse.open(connection)
+        await listen(connection, "SUBSCRIBE", self._watches.bases())
+
+    def connected(self) -> None:
+        self._served()
+        self._resync.begin()
+        self._marks.flush_soon()
+
+    def _served(self) -> None:
+        if not self._first.called:
+            self._first.callback(None)
+
+    def lost(self, connection: RedisProtocol) -> None:
+        for watch in self._watches:
+            watch.miss(self.pulse.newest)
+
+    def published(self, channel: bytes, payload: bytes) -> None:
+        watch = self._watches.get(channel)
+        if watch is None:
+            return
+        try:
+            news = news_of(payload, watch.user_id)
+        except Exception:
+            self._log.failure("an announcement on {channel} can't be read", channel=channel)
+            return
+        if watch.held is not None:
+            watch.held.append(news)
+        else:
+            self._announce(news)
+
+    def dropped(self, channel: bytes) -> None:
+        watch = self._watches.get(channel)
+        if watch is not None:
+            watch.miss(self.pulse.newest)
+            self._resync.begin()
+
+    def _announce(self, news: News) -> None:
+        if self._listener is not None:
+            self._listener.announced(news)
+
+    def _replaced(self, epoch: str) -> None:
+        for watch in self._watches:
+            watch.point, watch.held = "", None
+        self._announce(Replaced(epoch))
+
+    # the data set
+
+    async def ping(self) -> None:
+        await self.pulse.beat()
+
+    async def epoch(self) -> str:
+        return self.pulse.data.epoch
+
+    async def token_key(self) -> bytes:
+        return self.pulse.data.token_key
+
+    # users
+
+    async def put_user(self, user_id: str, name: str | None, hold: bool = False) -> User:
+        return await self._people.put(user_id, name)
+
+    async def user(self, user_id: str) -> UserState:
+        return await self._people.state(user_id)
+
+    async def watch_user(self, user_id: str) -> None:
+        watch = self._watches.add_user(user_id)
+        await gather([self._subscribe(watch.base), self._people.watch(user_id)])
+
+    async def _subscribe(self, base: str) -> None:
+        await self._redis.subscribe(base)
+
+    def unwatch_user(self, user_id: str) -> None:
+        base = self._keys.user(user_id)
+        if self._watches.remove(base):
+            self._redis.unsubscribe(base)
+            self._resync.leave(user_id)
+
+    async def watch_chatroom(self, chatroom_id: str) -> None:
+        await self._redis.subscribe(self._watches.add_chatroom(chatroom_id).base)
+
+    def unwatch_chatroom(self, chatroom_id: str) -> None:
+        base = self._keys.session(f"1:{chatroom_id}")
+        if self._watches.remove(base):
+            self._redis.unsubscribe(base)
+
+    # messages and sessions
+
+    async def append(self, draft: Draft) -> Sent:
+        return await self._messages.append(draft)
+
+    async def history(
+        self, session: Session, reader: str, before: str | None, count: int
+    ) -> tuple[list[Message], bool]:
+        return await self._messages.history(session, reader, before, count)
+
+    async def sessions(
+        self, user_id: str, kind: int | None, after: Position | None, count: int
+    ) -> tuple[list[SessionItem], Position | None]:
+        return await self._inbox.sessions(user_id, kind, after, count)
+
+    async def mark_read(self, session: Session, reader: str, message_id: str) -> int:
+        return await self._messages.mark_read(session, reader, message_id)
+
+    async def missed(self, user_id: str, since: str | None, limit: int) -> Missed:
+        return await self._inbox.missed(user_id, since, limit)
+
+    def delivered(self, user_id: str, message_id: str) -> None:
+        self._marks.move(user_id, message_id)
+
+    # chatrooms
+
+    async def join(self, chatroom_id: str, user: User, name: str) -> int:
+        return await self._people.join(chatroom_id, user, name)
+
+    async def leave(self, chatroom_id: str, user_id: str) -> None:
+        await self._people.leave(chatroom_id, user_id)
+
+    async def members(
+        self, chatroom_id: str, reader: str, after: str, count: int
+    ) -> tuple[list[UserState], int, bool]:
+        return await self._people.members(chatroom_id, reader, after, count)
+
+    async def chatrooms(self, user_id: str) -> list[str]:
+        return await self._people.chatrooms(user_id)
+
+    async def settled(self) -> None:
+        """Return when all that is done a little later is done."""
+        await gather([self._marks.flush(), self._resync.idle()])
+        await self.ping()

@@ -1,0 +1,82 @@
+"""What this node listens to: users connected here, and chatrooms with members connected here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gim.names import Session, chatroom_session
+from gim.storage.redis.keys import Keys
+from gim.storage.seam import News, Stored
+
+
+class Watch:
+    """A user or chatroom that is listened to.
+
+    While ``held`` is a list, what was announced after ``point`` is being looked up, and what is announced
+    now waits in it.
+    """
+
+    __slots__ = ("base", "held", "point", "session", "user_id")
+
+    def __init__(self, base: str, user_id: str, session: Session | None) -> None:
+        self.base = base
+        self.user_id = user_id  # "" for a chatroom
+        self.session = session  # None for a user
+        self.point = ""
+        self.held: list[News] | None = None
+
+    def miss(self, point: str) -> None:
+        """Begin to hold: after *point* announcements may have been missed."""
+        if self.held is None:
+            self.point = point
+        self.held = []
+
+    def caught_up(self, missed: list[News]) -> list[News]:
+        """End that; return what to announce, in order and each once."""
+        known = {news.message.id for news in missed if isinstance(news, Stored)}
+        held, self.held = self.held or [], None
+        return missed + [
+            news for news in held if not (isinstance(news, Stored) and news.message.id in known)
+        ]
+
+
+class Watches:
+    """Watches by channel."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+        self._by_channel: dict[bytes, Watch] = {}
+
+    def __iter__(self) -> Iterator[Watch]:
+        return iter(tuple(self._by_channel.values()))
+
+    def __contains__(self, watch: Watch) -> bool:
+        return self._by_channel.get(watch.base.encode()) is watch
+
+    def get(self, channel: bytes) -> Watch | None:
+        return self._by_channel.get(channel)
+
+    def user(self, user_id: str) -> Watch | None:
+        return self._by_channel.get(self._keys.user(user_id).encode())
+
+    def add_user(self, user_id: str) -> Watch:
+        """Return the watch of a user, made if need be."""
+        return self._add(Watch(self._keys.user(user_id), user_id, None))
+
+    def add_chatroom(self, chatroom_id: str) -> Watch:
+        """Return the watch of a chatroom, made if need be."""
+        session = chatroom_session(chatroom_id)
+        return self._add(Watch(self._keys.session(session.id), "", session))
+
+    def _add(self, watch: Watch) -> Watch:
+        return self._by_channel.setdefault(watch.base.encode(), watch)
+
+    def remove(self, base: str) -> bool:
+        """End a watch; say if there was one."""
+        return self._by_channel.pop(base.encode(), None) is not None
+
+    def bases(self) -> list[str]:
+        return [watch.base for watch in self._by_channel.values()]
+
+    def clear(self) -> None:
+        self._by_channel.clear()

@@ -1,0 +1,56 @@
+"""The Redis store: the behaviour of the seam, on a real server whose clock can be moved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet import reactor
+
+from gim.storage.redis.connecting import connect
+from gim.storage.redis.store import RedisStore
+from gim.storage.redis.url import read
+from tests.redis.server import SKEW_MISSING, RedisServer, RedisTestCase
+from tests.storage.behaviour import StorageBehaviour
+from tests.storage.seam_base import RecordingListener
+
+
+class RedisStoreCase(RedisTestCase):
+    """Stores on a server of the test's own; each has a prefix of its own."""
+
+    made = 0
+    server: RedisServer
+
+    async def setUp(self) -> None:
+        self.server = await self.redis(skewed=True)
+
+    async def make_store(self, prefix: str | None = None, **limits: Any) -> RedisStore:
+        self.made += 1
+        target = read(self.server.url)
+        self.store = RedisStore(
+            connect(target, reactor), reactor, prefix=prefix or f"t{self.made}", **limits
+        )
+        self.addCleanup(self.end, self.store)
+        listener = RecordingListener()
+        self.news = listener.news
+        await self.store.start(listener)
+        return self.store
+
+    async def end(self, store: RedisStore) -> None:
+        await store.stop()
+
+    async def advance(self, seconds: float) -> None:
+        self.server.advance(seconds)
+        await self.store.ping()
+
+    async def let_be_forgotten(self) -> None:
+        await self.settle()
+        await self.advance(32 * 86_400)  # a message may be kept for 30 days, a user for one more
+
+    async def settle(self) -> None:
+        await self.store.settled()
+
+
+class RedisBehaviourTests(RedisStoreCase, StorageBehaviour):
+    """The behaviour of the seam."""
+
+    skip = RedisTestCase.skip or SKEW_MISSING
