@@ -24,9 +24,6 @@ from gim.gateway.turn import Turn
 from gim.listening import Listening, check_free
 from gim.options import Options, refuse_start
 from gim.storage.memory import MemoryStore
-from gim.storage.redis.connecting import connect
-from gim.storage.redis.probe import Unusable, probe
-from gim.storage.redis.store import RedisStore
 from gim.storage.seam import Storage
 from gim.storage.sweeper import Sweeper
 from gim.tokens import Tokens
@@ -95,13 +92,21 @@ def _store(options: Options, reactor: Any) -> tuple[Storage, *tuple[Service, ...
     if options["storage"] == "memory":
         store = MemoryStore(reactor, max_messages=options["max-messages"], **limits)
         return store, Sweeper(store.sweep, reactor)
+    return (_redis_store(options, reactor, limits),)
+
+
+def _redis_store(options: Options, reactor: Any, limits: dict[str, Any]) -> Storage:
+    """Return the Redis storage, or end the process if that Redis can't be used."""
+    from gim.storage.redis.connecting import connect  # 7 MiB that the memory store has no use for
+    from gim.storage.redis.probe import Unusable, probe
+    from gim.storage.redis.store import RedisStore
+
     target = options["redis-url"]
     try:
         probe(target)
-        way = connect(target, reactor)
     except Unusable as error:
         refuse_start(f"--redis-url: {error}")
-    return (RedisStore(way, reactor, prefix=options["redis-prefix"], **limits),)
+    return RedisStore(connect(target, reactor), reactor, prefix=options["redis-prefix"], **limits)
 
 
 def _gateway(options: Options, chat: Chat, turn: Turn, reactor: Any) -> tuple[Deadlines, GatewayFactory]:

@@ -10,6 +10,7 @@ from gim.storage.redis.connecting import connect
 from gim.storage.redis.store import RedisStore
 from gim.storage.redis.url import read
 from tests.redis.server import SKEW_MISSING, RedisServer, RedisTestCase
+from tests.redis.shared import SharedCluster, shared_cluster
 from tests.storage.behaviour import StorageBehaviour
 from tests.storage.seam_base import RecordingListener
 
@@ -18,22 +19,25 @@ class RedisStoreCase(RedisTestCase):
     """Stores on a server of the test's own; each has a prefix of its own."""
 
     made = 0
-    server: RedisServer
+    server: RedisServer | SharedCluster
 
     async def setUp(self) -> None:
         self.server = await self.redis(skewed=True)
 
     async def make_store(self, prefix: str | None = None, **limits: Any) -> RedisStore:
         self.made += 1
-        target = read(self.server.url)
+        target = read(self.url())
         self.store = RedisStore(
-            connect(target, reactor), reactor, prefix=prefix or f"t{self.made}", **limits
+            connect(target, reactor), reactor, prefix=prefix or f"{self.id()}{self.made}", **limits
         )
         self.addCleanup(self.end, self.store)
         listener = RecordingListener()
         self.news = listener.news
         await self.store.start(listener)
         return self.store
+
+    def url(self) -> str:
+        return self.server.url
 
     async def end(self, store: RedisStore) -> None:
         await store.stop()
@@ -54,3 +58,16 @@ class RedisBehaviourTests(RedisStoreCase, StorageBehaviour):
     """The behaviour of the seam."""
 
     skip = RedisTestCase.skip or SKEW_MISSING
+
+
+class ClusterBehaviourTests(RedisStoreCase, StorageBehaviour):
+    """The same on a cluster of one server: it refuses whatever spans two slots, as any cluster does."""
+
+    skip = RedisTestCase.skip or SKEW_MISSING
+    server: SharedCluster
+
+    async def setUp(self) -> None:
+        self.server = shared_cluster()  # each store has a prefix of its own
+
+    def url(self) -> str:
+        return f"redis+cluster://127.0.0.1:{self.server.port}"

@@ -5,6 +5,12 @@ from __future__ import annotations
 import socket
 from typing import Any
 
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from hiredis import Reader
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
@@ -16,7 +22,7 @@ from twisted.python.filepath import FilePath
 from gim.storage.redis.peer import NotYet
 from gim.storage.redis.probe import Unusable, probe
 from gim.storage.redis.url import read
-from tests.redis.machine import HOST, until
+from tests.redis.machine import HOST, until, write_certificate
 from tests.redis.server import OLD_MISSING, OLD_SERVER, RedisServer
 from tests.redis.setups import NAME, Node, SetupTestCase
 
@@ -276,6 +282,17 @@ class TlsTests(ProbeCase):
         await self.assert_refused(f"{url}?{cert}&ssl_keyfile=/no/such", "ssl_keyfile '/no/such'")
         await self.assert_refused(f"{url}?{cert}", f"ssl_certfile '{empty.path}'", "PEM")
         await self.assert_refused(f"{url}?ssl_ca_certs={empty.path}", "ssl_ca_certs", "PEM")
+
+    async def test_a_key_with_a_passphrase_is_refused(self) -> None:
+        directory = FilePath(self.mktemp())
+        directory.makedirs()
+        write_certificate(directory)
+        key = directory.child("key.pem")
+        plain = load_pem_private_key(key.getContent(), None)
+        locked = BestAvailableEncryption(PASSWORD.encode())
+        key.setContent(plain.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, locked))
+        files = f"ssl_certfile={directory.child('ca.pem').path}&ssl_keyfile={key.path}"
+        await self.assert_refused(f"rediss://{HOST}:1?{files}", "ssl_certfile", "without a passphrase")
 
 
 class KindTests(ProbeCase):

@@ -86,6 +86,7 @@ class AnyTextTests(UrlCase):
     @given(st.sampled_from(PLACES), st.text(), st.text())
     @example(PLACES[0], "a/", "")
     @example(PLACES[0], "a?", "=1")
+    @example(PLACES[1], "1?", "=1")
     @example(PLACES[0], "a#", "")
     @example(PLACES[0], "%", "")
     @example(PLACES[0], "a@", "")
@@ -264,7 +265,14 @@ class RefusalTests(UrlCase):
 
     def test_a_port_is_a_number(self) -> None:
         self.assertRefuses(
-            "65535", "redis://h:", "redis://h:0", "redis://h:65536", "redis://h:x", "redis://h:1:2"
+            "65535",
+            "redis://h:",
+            "redis://h:0",
+            "redis://h:65536",
+            "redis://h:006379",
+            f"redis://h:{'9' * 5000}",
+            "redis://h:x",
+            "redis://h:1:2",
         )
         self.assertRefuses("65535", "redis://h:\u0663", "redis://h:-1", "redis+cluster://a:1,b:x")
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from gim.storage.redis.cluster import Cluster
 from gim.storage.redis.endpoints import endpoint
 from gim.storage.redis.greeting import Greeting
 from gim.storage.redis.seam import Guests, Redis
+from gim.storage.redis.sentinel import MasterEndpoint
 from gim.storage.redis.single import OneServer
 from gim.storage.redis.url import Target
 
@@ -15,5 +17,10 @@ from gim.storage.redis.url import Target
 def connect(target: Target, reactor: Any, name: str = "gim") -> Callable[[Guests], Redis]:
     """Return what makes the way to the servers; *name* is what CLIENT LIST shows."""
     greeting = Greeting(target, name)
-    way = endpoint(reactor, target.addresses[0], target.tls)
+    if target.kind == "cluster":
+        return lambda guests: Cluster(target, greeting, guests, reactor)
+    if target.kind == "sentinel":
+        way: Any = MasterEndpoint(target, reactor)
+    else:
+        way = endpoint(reactor, target.addresses[0], target.tls)
     return lambda guests: OneServer(target.describe(), way, greeting, guests, reactor)

@@ -11,8 +11,6 @@ from gim.storage.redis import scripts
 from gim.storage.redis.protocol import RedisProtocol, Word
 from gim.storage.redis.url import Target
 
-CHANNELS_AT_A_TIME = 1000
-
 
 class Greeting:
     """Logs in to a server, chooses the database, and hands over the scripts."""
@@ -24,7 +22,7 @@ class Greeting:
 
     async def greet(self, connection: RedisProtocol) -> None:
         """Make a connection usable. Raises `Unavailable` for a server that is no master (now)."""
-        await connection.call(*self._hello())
+        await connection.call(*self.hello())
         if self._target.database:
             await connection.call("SELECT", self._target.database)
         if self._target.kind == "sentinel":
@@ -32,7 +30,8 @@ class Greeting:
         loads = [connection.call("SCRIPT", "LOAD", script.source) for script in scripts.ALL]
         await gatherResults(loads, consumeErrors=True)
 
-    def _hello(self) -> list[Word]:
+    def hello(self) -> list[Word]:
+        """Return the command that logs in and chooses RESP3."""
         words: list[Word] = ["HELLO", 3]
         if self._target.password:
             words += ["AUTH", self._target.user or "default", self._target.password]
@@ -43,9 +42,3 @@ def check_master(role: list[Any]) -> None:
     """Refuse a server that is not a master: a Sentinel may name one that is not promoted yet."""
     if role[0] != b"master":
         raise Unavailable(f"the server is a {role[0].decode()}, not a master")
-
-
-async def listen(connection: RedisProtocol, command: str, channels: list[str]) -> None:
-    """Subscribe a new connection to all of *channels*."""
-    for start in range(0, len(channels), CHANNELS_AT_A_TIME):
-        await connection.subscribe(command, *channels[start : start + CHANNELS_AT_A_TIME])

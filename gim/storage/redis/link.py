@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from random import uniform
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from hiredis import ReplyError
 from twisted.application.service import Service
@@ -23,12 +22,25 @@ REPLY_TIMEOUT = 1.5  # seconds: a request is to be answered within 2, with 503 i
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds between two attempts to connect
 PING_EVERY = 1.0  # seconds
 
-Prepare = Callable[[RedisProtocol], Awaitable[None]]
-
 # What a server says that can't serve for now. A link that hears it looks for its server anew.
 _GOING = ("READONLY", "LOADING", "MASTERDOWN", "UNBLOCKED", "NOAUTH", "CLUSTERDOWN")
 # What it says when it serves but must refuse: memory, disk, too few replicas, a script that does not end.
 _REFUSING = ("OOM", "MISCONF", "NOREPLICAS", "BUSY", "NOPERM", "TRYAGAIN")
+
+
+class Host(Protocol):
+    """Whom a link belongs to."""
+
+    guests: Guests
+
+    async def prepare(self, link: Link, connection: RedisProtocol) -> None:
+        """Make a new connection ready to serve."""
+
+    def up(self, link: Link) -> None:
+        """Hear that the link serves."""
+
+    def down(self, link: Link) -> None:
+        """Hear that it does not any more."""
 
 
 class Link(Service):
@@ -44,16 +56,14 @@ class Link(Service):
         self,
         name: str,
         endpoint: IStreamClientEndpoint,
-        prepare: Prepare,
-        audience: Guests,
+        host: Host,
         clock: IReactorTime,
         timeout: float = REPLY_TIMEOUT,
     ) -> None:
-        """*prepare* makes a new connection ready to serve; only when it has ended, `is_up`."""
+        """The *host* prepares every new connection; only when it has, the link `is_up`."""
         self.link_name = name
         self._endpoint = endpoint
-        self._prepare = prepare
-        self._audience = audience
+        self._host = host
         self._clock = clock
         self._timeout = timeout
         self._up: RedisProtocol | None = None
@@ -67,6 +77,11 @@ class Link(Service):
     @property
     def is_up(self) -> bool:
         return self._up is not None
+
+    @property
+    def connection(self) -> RedisProtocol | None:
+        """The connection that serves now."""
+        return self._up
 
     def startService(self) -> None:
         super().startService()
@@ -173,7 +188,7 @@ class Link(Service):
         factory.noisy = False
         connection = cast(RedisProtocol, await self._endpoint.connect(factory))
         try:
-            await self._prepare(connection)
+            await self._host.prepare(self, connection)
             self._compare(await connection.call("TIME"))
         except BaseException:
             connection.abort()
@@ -187,7 +202,7 @@ class Link(Service):
             self._went(connection)
         else:
             self._pings.start(PING_EVERY, now=False)
-            self._audience.connected()
+            self._host.up(self)
         await self._lost
         self._log.warn("lost Redis {name}, connecting again", name=self.link_name)
 
@@ -196,7 +211,7 @@ class Link(Service):
             self._up = None
             if self._pings.running:
                 self._pings.stop()
-            self._audience.lost(connection)
+            self._host.down(self)
             self._lost.callback(None)
 
     def _complain(self, error: Exception) -> None:
@@ -211,8 +226,8 @@ class _Ears:
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self.published = link._audience.published
-        self.dropped = link._audience.dropped
+        self.published = link._host.guests.published
+        self.dropped = link._host.guests.dropped
 
     def lost(self, connection: RedisProtocol) -> None:
         self._link._went(connection)

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from random import getrandbits
 from typing import Any
 
 from gim.errors import Forbidden, NotFound, Unavailable
 from gim.model import Message, Sent
 from gim.names import CHATROOM, Session
-from gim.storage.once import PER_SENDER, WINDOW
 from gim.storage.redis import scripts
+from gim.storage.redis.changes import Changes
 from gim.storage.redis.keys import Keys
-from gim.storage.redis.protocol import Word
 from gim.storage.redis.pulse import Pulse
 from gim.storage.redis.records import messages_of, time_of
 from gim.storage.redis.seam import Limits, Redis
 from gim.storage.seam import Draft
-
-_VARIANT = 0b10 << 62
-
-
-def random_tail() -> str:
-    """Return the 16 hex digits that end an id: the variant of RFC 9562, and 62 random bits."""
-    return f"{_VARIANT | getrandbits(62):016x}"
 
 
 def check(reply: Any, chatroom_id: str) -> Any:
@@ -35,42 +26,22 @@ def check(reply: Any, chatroom_id: str) -> Any:
 
 
 class Messages:
-    """Each operation is one script, in one round trip."""
+    """Each operation is one round trip, but for changes on a cluster."""
 
-    def __init__(self, redis: Redis, keys: Keys, pulse: Pulse, limits: Limits) -> None:
+    def __init__(self, redis: Redis, keys: Keys, pulse: Pulse, changes: Changes, limits: Limits) -> None:
         self._redis = redis
         self._keys = keys
         self._pulse = pulse
+        self._changes = changes
         self._limits = limits
-        self._common: tuple[Word, ...] = (
-            limits.ttl,
-            limits.max_session_messages,
-            int(limits.sequences),
-            WINDOW * 1000,
-            PER_SENDER,
-        )
 
     async def append(self, draft: Draft) -> Sent:
         """See `gim.storage.seam.Storage.append`."""
-        base = self._keys.session(draft.session.id)
-        reply = await self._append(base, draft)
+        reply = await self._changes.append(draft)
         if reply == b"late":  # the clocks were compared long ago, or one of them was set
-            await self._redis.measure(base)
-            reply = await self._append(base, draft)
+            await self._redis.measure(self._keys.session(draft.session.id))
+            reply = await self._changes.append(draft)
         return self._sent(draft.session, reply)
-
-    def _append(self, base: str, draft: Draft) -> Any:
-        deadline = self._redis.deadline(base), *self._common
-        ours = self._pulse.born(), self._limits.keep, random_tail(), draft.session.id
-        said = draft.category, draft.content, draft.request_id, draft.origin
-        sender = self._keys.user(draft.sender.id)
-        if draft.session.type == CHATROOM:
-            words = *deadline, *ours, draft.sender.id, draft.sender.name, *said
-            return self._redis.run(scripts.SEND_CHATROOM, (base, sender, self._keys.data), *words)
-        peer = draft.session.peer_of(draft.sender.id)
-        bases = base, sender, self._keys.user(peer), self._keys.data
-        words = *deadline, *ours, draft.sender.id, draft.sender.name, peer, *said
-        return self._redis.run(scripts.SEND_PRIVATE, bases, *words)
 
     def _sent(self, session: Session, reply: Any) -> Sent:
         if reply == b"late":

@@ -10,8 +10,9 @@ from gim.gathering import gather
 from gim.model import User, UserState
 from gim.names import chatroom_session
 from gim.storage.redis import scripts
+from gim.storage.redis.changes import Changes
 from gim.storage.redis.keys import Keys
-from gim.storage.redis.messages import check, random_tail
+from gim.storage.redis.messages import check
 from gim.storage.redis.pulse import Pulse
 from gim.storage.redis.seam import Limits, Redis
 
@@ -21,10 +22,11 @@ NODES_KEPT = 2 * 86_400_000  # ms that a user's nodes are kept without being nam
 class People:
     """Who there is, whether they are online, and which chatrooms they are members of."""
 
-    def __init__(self, redis: Redis, keys: Keys, pulse: Pulse, limits: Limits) -> None:
+    def __init__(self, redis: Redis, keys: Keys, pulse: Pulse, changes: Changes, limits: Limits) -> None:
         self._redis = redis
         self._keys = keys
         self._pulse = pulse
+        self._changes = changes
         self._limits = limits
 
     async def put(self, user_id: str, name: str | None) -> User:
@@ -77,19 +79,14 @@ class People:
 
     async def join(self, chatroom_id: str, user: User, name: str) -> int:
         """See `gim.storage.seam.Storage.join`."""
-        words = user.id, user.name, chatroom_id, name or f"chatroom:{chatroom_id}", random_tail()
-        bases = *self._bases(chatroom_id, user.id), self._keys.data
-        kept = self._pulse.born(), self._limits.keep
-        return int(await self._redis.run(scripts.JOIN, bases, *words, *kept))
+        session = chatroom_session(chatroom_id)
+        name = name or f"chatroom:{chatroom_id}"
+        return int(await self._changes.join(session.id, chatroom_id, user, name))
 
     async def leave(self, chatroom_id: str, user_id: str) -> None:
         """See `gim.storage.seam.Storage.leave`."""
-        words = user_id, chatroom_id, self._limits.ttl, self._limits.keep
-        bases = self._bases(chatroom_id, user_id)
-        check(await self._redis.run(scripts.LEAVE, bases, *words), chatroom_id)
-
-    def _bases(self, chatroom_id: str, user_id: str) -> tuple[str, str]:
-        return self._keys.session(chatroom_session(chatroom_id).id), self._keys.user(user_id)
+        session = chatroom_session(chatroom_id)
+        check(await self._changes.leave(session.id, chatroom_id, user_id), chatroom_id)
 
     async def members(
         self, chatroom_id: str, reader: str, after: str, count: int

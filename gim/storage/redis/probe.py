@@ -102,8 +102,6 @@ def _check_data(server: Peer, target: Target, mode: str) -> str:
     info = server.fields("INFO")
     _check_version(server, info.get("redis_version", "unknown"))
     _check_mode(server, info, mode)
-    if info.get("loading", "0") != "0":
-        raise NotYet(f"{server} still loads its data: start gim when it has, or wait longer")
     if target.database:
         _check_database(server, target.database)
     for words in TRIED:

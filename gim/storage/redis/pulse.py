@@ -13,7 +13,7 @@ from twisted.internet.task import LoopingCall
 
 from gim.errors import Unavailable
 from gim.logs import Logger
-from gim.storage.ids import FIRST
+from gim.storage.ids import FIRST, first_id_of
 from gim.storage.redis import scripts
 from gim.storage.redis.keys import Keys
 from gim.storage.redis.protocol import RedisProtocol
@@ -21,6 +21,7 @@ from gim.storage.redis.seam import Limits, Redis
 
 EVERY = 1.0  # seconds
 LEASE = 15_000  # ms that a node counts as alive without another beat
+SLACK = 10_000  # ms
 LAYOUT = "1"  # of the keys and values; another one is for another version of gim
 
 
@@ -54,7 +55,7 @@ class Pulse(Service):
         self._replaced = replaced
         self._data: DataSet | None = None
         self._alive: frozenset[bytes] = frozenset()
-        self._now = 0.0  # ms, the server's clock at the last beat
+        self.now = 0.0  # ms, the server's clock at the last beat
         self.newest = FIRST  # the largest message id that this node has seen
         self._loop = LoopingCall(self._run)
         self._loop.clock = clock
@@ -80,10 +81,18 @@ class Pulse(Service):
         if message_id > self.newest:
             self.newest = message_id
 
+    def point(self) -> str:
+        """Return an id up to which everything was handed over that was announced here.
+
+        A cluster announces a little after it stores, and its servers have clocks of their own: there it
+        is `SLACK` before the last beat, and `Recent` finds out what was handed over already.
+        """
+        return first_id_of(int(self.now) - SLACK) if self._redis.is_cluster else self.newest
+
     def born(self) -> str:
         """Return the score before which nothing is known of a user who is new: while the data set is
         younger than the time that users are kept, nobody can have been forgotten."""
-        return str(self._now) if self._now - self.data.created > self._limits.keep else "0"
+        return str(self.now) if self.now - self.data.created > self._limits.keep else "0"
 
     def is_alive(self, nodes: Iterable[bytes]) -> bool:
         """Say whether any of *nodes* is."""
@@ -106,7 +115,7 @@ class Pulse(Service):
         if layout != LAYOUT.encode():
             raise Unavailable(f"the keys have layout {layout!r}, this version of gim reads {LAYOUT}")
         before, self._data = self._data, DataSet(epoch.decode(), token_key, float(created))
-        self._now = max(self._now, self._data.created)
+        self.now = max(self.now, self._data.created)
         if before is not None and before.epoch != self._data.epoch:
             self._log.warn("the data set is another one: epoch {epoch}", epoch=self._data.epoch)
             self.newest = FIRST
@@ -115,7 +124,7 @@ class Pulse(Service):
     async def beat(self) -> None:
         """Renew the lease, look at the data set and at the nodes."""
         now, epoch, last, alive = await self._redis.run(scripts.BEAT, (self._base,), self.node, LEASE)
-        self._now, self._alive = float(now), frozenset(alive)
+        self.now, self._alive = float(now), frozenset(alive)
         if not self._redis.is_cluster:
             self.saw(last.decode())
         if epoch.decode() != self.data.epoch:

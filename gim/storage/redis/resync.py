@@ -12,6 +12,7 @@ from gim.logs import Logger
 from gim.storage.redis.inbox import Inbox
 from gim.storage.redis.messages import Messages
 from gim.storage.redis.people import People
+from gim.storage.redis.seam import Redis
 from gim.storage.redis.watches import Watch, Watches
 from gim.storage.seam import Memberships, News, Stored
 
@@ -26,12 +27,14 @@ class Resync:
 
     def __init__(
         self,
+        redis: Redis,
         watches: Watches,
         people: People,
         messages: Messages,
         inbox: Inbox,
         announce: Callable[[News], None],
     ) -> None:
+        self._redis = redis
         self._watches = watches
         self._people = people
         self._messages = messages
@@ -68,9 +71,16 @@ class Resync:
 
     async def _catch_up_all(self) -> None:
         few = DeferredSemaphore(AT_A_TIME)
-        await gather(few.run(self._catch_up, watch) for watch in self._watches if watch.held is not None)
+        await gather(few.run(self._catch_up, watch) for watch in self._watches if self._is_due(watch))
+
+    def _is_due(self, watch: Watch) -> bool:
+        """Say whether it is time, which it is not before it is listened to again."""
+        return watch.held is not None and (watch.is_dropped or self._redis.hears(watch.base))
 
     async def _catch_up(self, watch: Watch) -> None:
+        if watch.is_dropped:
+            await self._redis.subscribe(watch.base)
+            watch.is_dropped = False
         missed = await (self._chatroom(watch) if watch.session else self._user(watch))
         if watch in self._watches and watch.held is not None:
             for news in watch.caught_up(missed):

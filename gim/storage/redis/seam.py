@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -25,14 +24,20 @@ class Redis(Protocol):
     def deadline(self, base: str) -> int:
         """Return the time in ms at which a call made now is given up, by the clock of its server."""
 
+    async def ping(self) -> None:
+        """Return when every server has answered."""
+
     async def measure(self, base: str) -> None:
         """Look at that clock again."""
 
-    def subscribe(self, base: str) -> Awaitable[Any]:
+    async def subscribe(self, base: str) -> None:
         """Subscribe to the channel *base*; done when the server has confirmed it."""
 
     def unsubscribe(self, base: str) -> None:
         """End that."""
+
+    def hears(self, base: str) -> bool:
+        """Say whether the channel *base* is subscribed to on a connection that is there."""
 
     def start(self) -> None:
         """Connect, and stay connected."""
@@ -44,8 +49,13 @@ class Redis(Protocol):
 class Guests(Protocol):
     """What a new connection is prepared with, and whom it tells what happens."""
 
-    async def prepare(self, connection: RedisProtocol) -> None:
-        """Look at the data behind a connection, and subscribe again; it serves afterwards."""
+    data_base: str  # the base of what names the data set
+
+    async def open(self, connection: RedisProtocol) -> None:
+        """Look at the data behind a new connection to the server that names it."""
+
+    def bases(self) -> list[str]:
+        """Return the channels to subscribe a new connection to."""
 
     def published(self, channel: bytes, payload: bytes) -> None:
         """Take an announcement."""
@@ -54,10 +64,10 @@ class Guests(Protocol):
         """Hear that a server ended a subscription by itself."""
 
     def connected(self) -> None:
-        """Hear that a connection serves."""
+        """Hear that a connection serves, and is subscribed to what it was to be."""
 
-    def lost(self, connection: RedisProtocol) -> None:
-        """Hear that a connection is gone."""
+    def lost(self, bases: list[str]) -> None:
+        """Hear that announcements on these channels may be missed from now on."""
 
 
 class Limits(Struct, frozen=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
@@ -13,6 +12,8 @@ from gim.storage.redis.link import Link
 from gim.storage.redis.protocol import RedisProtocol, Word
 from gim.storage.redis.scripts import Script
 from gim.storage.redis.seam import Guests
+
+CHANNELS_AT_A_TIME = 1000
 
 
 class OneServer:
@@ -29,12 +30,27 @@ class OneServer:
         clock: IReactorTime,
     ) -> None:
         self._greeting = greeting
-        self._guests = guests
-        self._link = Link(name, endpoint, self._prepare, guests, clock)
+        self.guests = guests
+        self._link = Link(name, endpoint, self, clock)
 
-    async def _prepare(self, connection: RedisProtocol) -> None:
+    # see `gim.storage.redis.link.Host`
+
+    async def prepare(self, link: Link, connection: RedisProtocol) -> None:
         await self._greeting.greet(connection)
-        await self._guests.prepare(connection)
+        await self.guests.open(connection)
+        await self._listen(connection, self.guests.bases())
+
+    async def _listen(self, connection: RedisProtocol, channels: list[str]) -> None:
+        for start in range(0, len(channels), CHANNELS_AT_A_TIME):
+            await connection.subscribe("SUBSCRIBE", *channels[start : start + CHANNELS_AT_A_TIME])
+
+    def up(self, link: Link) -> None:
+        self.guests.connected()
+
+    def down(self, link: Link) -> None:
+        self.guests.lost(self.guests.bases())
+
+    # see `gim.storage.redis.seam.Redis`
 
     def start(self) -> None:
         self._link.startService()
@@ -51,11 +67,17 @@ class OneServer:
     def deadline(self, base: str) -> int:
         return self._link.deadline()
 
+    async def ping(self) -> None:
+        await self._link.command("PING")
+
     async def measure(self, base: str) -> None:
         await self._link.measure()
 
-    def subscribe(self, base: str) -> Awaitable[Any]:
-        return self._link.subscribe("SUBSCRIBE", base)
+    async def subscribe(self, base: str) -> None:
+        await self._link.subscribe("SUBSCRIBE", base)
+
+    def hears(self, base: str) -> bool:
+        return self._link.is_up
 
     def unsubscribe(self, base: str) -> None:
         try:

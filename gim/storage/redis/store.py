@@ -13,7 +13,7 @@ from gim.gathering import gather
 from gim.logs import Logger
 from gim.model import Message, Sent, SessionItem, User, UserState
 from gim.names import Session
-from gim.storage.redis.greeting import listen
+from gim.storage.redis.changes import Changes, OneStep
 from gim.storage.redis.inbox import Inbox
 from gim.storage.redis.keys import Keys
 from gim.storage.redis.marks import Marks
@@ -21,11 +21,13 @@ from gim.storage.redis.messages import Messages
 from gim.storage.redis.people import People
 from gim.storage.redis.protocol import RedisProtocol
 from gim.storage.redis.pulse import Pulse
+from gim.storage.redis.recent import Recent
 from gim.storage.redis.records import news_of
 from gim.storage.redis.resync import Resync
 from gim.storage.redis.seam import Guests, Limits, Redis
+from gim.storage.redis.steps import InSteps
 from gim.storage.redis.watches import Watches
-from gim.storage.seam import Draft, Listener, Missed, News, Position, Replaced
+from gim.storage.seam import Draft, Listener, Missed, News, Position, Replaced, Stored
 
 Connect = Callable[[Guests], Redis]
 
@@ -51,15 +53,21 @@ class RedisStore:
     ) -> None:
         """*connect* makes the way to the servers; *ttl* is in seconds."""
         limits = Limits(round(ttl * 1000), max_session_messages, sequences)
-        keys, redis = Keys(prefix), connect(self)
+        keys = Keys(prefix)
+        self.data_base = keys.data
+        redis = connect(self)
         self._redis, self._keys = redis, keys
         self.pulse = Pulse(redis, keys, token_hex(6), limits, self._replaced, clock)
-        self._people = People(redis, keys, self.pulse, limits)
-        self._messages = Messages(redis, keys, self.pulse, limits)
+        changes = _changes(redis, keys, self.pulse, limits, clock)
+        self._people = People(redis, keys, self.pulse, changes, limits)
+        self._messages = Messages(redis, keys, self.pulse, changes, limits)
         self._marks = Marks(redis, keys, self.pulse, limits, clock)
         self._inbox = Inbox(redis, keys, self.pulse, self._people, self._marks, limits)
         self._watches = Watches(keys)
-        self._resync = Resync(self._watches, self._people, self._messages, self._inbox, self._announce)
+        self._recent = Recent(clock) if redis.is_cluster else None
+        self._resync = Resync(
+            redis, self._watches, self._people, self._messages, self._inbox, self._announce_missed
+        )
         self._listener: Listener | None = None
         self._first: Deferred[None] = Deferred()
 
@@ -82,9 +90,11 @@ class RedisStore:
 
     # what the connections tell: see `gim.storage.redis.seam.Guests`
 
-    async def prepare(self, connection: RedisProtocol) -> None:
+    async def open(self, connection: RedisProtocol) -> None:
         await self.pulse.open(connection)
-        await listen(connection, "SUBSCRIBE", self._watches.bases())
+
+    def bases(self) -> list[str]:
+        return self._watches.bases()
 
     def connected(self) -> None:
         self._served()
@@ -95,9 +105,11 @@ class RedisStore:
         if not self._first.called:
             self._first.callback(None)
 
-    def lost(self, connection: RedisProtocol) -> None:
-        for watch in self._watches:
-            watch.miss(self.pulse.newest)
+    def lost(self, bases: list[str]) -> None:
+        point = self.pulse.point()
+        for base in bases:
+            if (watch := self._watches.get(base.encode())) is not None:
+                watch.miss(point)
 
     def published(self, channel: bytes, payload: bytes) -> None:
         watch = self._watches.get(channel)
@@ -108,6 +120,11 @@ class RedisStore:
         except Exception:
             self._log.failure("an announcement on {channel} can't be read", channel=channel)
             return
+        if self._recent is not None:
+            if self._recent.knows(news):
+                return
+        elif isinstance(news, Stored):
+            self.pulse.saw(news.message.id)
         if watch.held is not None:
             watch.held.append(news)
         else:
@@ -116,8 +133,13 @@ class RedisStore:
     def dropped(self, channel: bytes) -> None:
         watch = self._watches.get(channel)
         if watch is not None:
-            watch.miss(self.pulse.newest)
+            watch.miss(self.pulse.point())
+            watch.is_dropped = True
             self._resync.begin()
+
+    def _announce_missed(self, news: News) -> None:
+        if self._recent is None or not self._recent.knows(news):
+            self._announce(news)
 
     def _announce(self, news: News) -> None:
         if self._listener is not None:
@@ -131,7 +153,7 @@ class RedisStore:
     # the data set
 
     async def ping(self) -> None:
-        await self.pulse.beat()
+        await gather([self.pulse.beat(), self._redis.ping()])
 
     async def epoch(self) -> str:
         return self.pulse.data.epoch
@@ -149,10 +171,7 @@ class RedisStore:
 
     async def watch_user(self, user_id: str) -> None:
         watch = self._watches.add_user(user_id)
-        await gather([self._subscribe(watch.base), self._people.watch(user_id)])
-
-    async def _subscribe(self, base: str) -> None:
-        await self._redis.subscribe(base)
+        await gather([self._redis.subscribe(watch.base), self._people.watch(user_id)])
 
     def unwatch_user(self, user_id: str) -> None:
         base = self._keys.user(user_id)
@@ -212,3 +231,9 @@ class RedisStore:
         """Return when all that is done a little later is done."""
         await gather([self._marks.flush(), self._resync.idle()])
         await self.ping()
+
+
+def _changes(redis: Redis, keys: Keys, pulse: Pulse, limits: Limits, clock: IReactorTime) -> Changes:
+    if redis.is_cluster:
+        return InSteps(redis, keys, pulse, limits, clock)
+    return OneStep(redis, keys, pulse, limits)

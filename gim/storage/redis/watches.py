@@ -16,7 +16,7 @@ class Watch:
     now waits in it.
     """
 
-    __slots__ = ("base", "held", "point", "session", "user_id")
+    __slots__ = ("base", "held", "is_dropped", "point", "session", "user_id")
 
     def __init__(self, base: str, user_id: str, session: Session | None) -> None:
         self.base = base
@@ -24,6 +24,7 @@ class Watch:
         self.session = session  # None for a user
         self.point = ""
         self.held: list[News] | None = None
+        self.is_dropped = False  # the server ended the subscription by itself
 
     def miss(self, point: str) -> None:
         """Begin to hold: after *point* announcements may have been missed."""
