@@ -182,7 +182,9 @@ class Chat:
         else:
             session = names.chatroom_session(target_id)
         self._check_content(content)
-        return self._storage.append(Draft(session, sender, content, category, request_id, origin))
+        is_alone = self._pushes.is_alone(sender.id, origin)
+        draft = Draft(session, sender, content, category, request_id, origin, is_alone)
+        return self._storage.append(draft)
 
     def _check_content(self, content: str) -> None:
         if 4 * len(content) > self._max_content and len(content.encode()) > self._max_content:

@@ -82,6 +82,11 @@ class Pushes:
             for chatroom_id in news.chatroom_ids - user.chatrooms:
                 self._in_background(self.enter_room(user, chatroom_id))
 
+    def is_alone(self, user_id: str, key: str) -> bool:
+        """Say whether the connection of this key is all that the user has here."""
+        user = self._presence.get(user_id)
+        return user is None or (len(user.logins) == 1 and user.logins[0].connection.key == key)
+
     def _push_private(self, news: Stored) -> None:
         user = self._presence.get(news.reader)
         if user is not None and (len(user.logins) > 1 or user.logins[0].connection.key != news.origin):

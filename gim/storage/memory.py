@@ -154,7 +154,7 @@ class MemoryStore:
         sender.private[session.id] = message.id
         if receiver.watched:
             self._announce(Stored(message, session, sender.title, draft.origin, receiver.id))
-        if sender.watched:
+        if sender.watched and not draft.is_alone:
             self._announce(Stored(message, session, receiver.title, draft.origin, sender.id))
         self._archive.trim(conversation)
         return message

@@ -21,7 +21,8 @@ class Draft(Struct, frozen=True):
     """A message to store.
 
     ``request_id`` is "" where the sender gave none. ``origin`` names the connection it came from,
-    "" for none, and comes back in the announcement.
+    "" for none, and comes back in the announcement. ``is_alone`` says that the sender has no other
+    connection here, so that here nobody waits for an announcement to the sender.
     """
 
     session: Session
@@ -30,6 +31,7 @@ class Draft(Struct, frozen=True):
     category: str = "text"
     request_id: str = ""
     origin: str = ""
+    is_alone: bool = False
 
 
 class Stored(Struct, frozen=True, gc=False):

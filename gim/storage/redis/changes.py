@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from random import getrandbits
 from typing import Any, Protocol
 
@@ -21,7 +22,7 @@ _VARIANT = 0b10 << 62
 class Changes(Protocol):
     """Each returns the reply of a script, which may be b"late", b"none" or b"forbidden" instead."""
 
-    async def append(self, draft: Draft) -> Any:
+    def append(self, draft: Draft) -> Awaitable[Any]:
         """Store and announce a message; return its id and its sequence."""
 
     async def join(self, session_id: str, chatroom_id: str, user: User, name: str) -> Any:
@@ -52,7 +53,7 @@ class OneStep:
         self._limits = limits
         self._limit_words = limit_words(limits)
 
-    async def append(self, draft: Draft) -> Any:
+    def append(self, draft: Draft) -> Awaitable[Any]:
         keys, session, sender = self._keys, draft.session, draft.sender
         base = keys.session(session.id)
         bounds = self._redis.deadline(base), *self._limit_words
@@ -60,10 +61,12 @@ class OneStep:
         said = draft.category, draft.content, draft.request_id, draft.origin
         if session.type == CHATROOM:
             bases: tuple[str, ...] = base, keys.user(sender.id), keys.data
-            return await self._redis.run(scripts.SEND_CHATROOM, bases, *bounds, *ours, *said)
+            return self._redis.run(scripts.SEND_CHATROOM, bases, *bounds, *ours, *said)
         peer = session.peer_of(sender.id)
         bases = base, keys.user(sender.id), keys.user(peer), keys.data
-        return await self._redis.run(scripts.SEND_PRIVATE, bases, *bounds, *ours, peer, *said)
+        return self._redis.run(
+            scripts.SEND_PRIVATE, bases, *bounds, *ours, peer, *said, int(draft.is_alone)
+        )
 
     async def join(self, session_id: str, chatroom_id: str, user: User, name: str) -> Any:
         bases = self._keys.session(session_id), self._keys.user(user.id), self._keys.data

@@ -147,7 +147,7 @@ class Link(Service):
 
     def deadline(self) -> int:
         """Return the server's time in ms after which nobody waits any more for what is sent now."""
-        return int((self._clock.seconds() + self._timeout + self._ahead) * 1000)
+        return int((self._connection().given_up_at() + self._ahead) * 1000)
 
     async def measure(self) -> None:
         """Compare the clocks. What the server says is past when it arrives, so this errs on the side of

@@ -91,6 +91,12 @@ class RedisProtocol(TwistedProtocol):
         self.transport.write(packed)
         return deferred
 
+    def given_up_at(self) -> float:
+        """Return when a command that is sent now is given up, at the latest: with the oldest that waits,
+        since the connection is given up then."""
+        begun = self._waiting[0].at if self._waiting else self._clock.seconds()
+        return begun + self._timeout
+
     def dataReceived(self, data: bytes) -> None:
         try:
             self._reader.feed(data)

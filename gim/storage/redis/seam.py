@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -15,10 +16,10 @@ class Redis(Protocol):
 
     is_cluster: bool  # a script can touch the keys of one base only
 
-    async def run(self, script: Script, bases: tuple[str, ...], *words: Word) -> Any:
+    def run(self, script: Script, bases: tuple[str, ...], *words: Word) -> Awaitable[Any]:
         """Run a script where the keys of the first base live; return its reply as hiredis reads it."""
 
-    async def call(self, base: str, *words: Word) -> Any:
+    def call(self, base: str, *words: Word) -> Awaitable[Any]:
         """Run a command where the keys of *base* live."""
 
     def deadline(self, base: str) -> int:
@@ -79,5 +80,5 @@ class Limits(Struct, frozen=True):
 
     @property
     def keep(self) -> int:
-        """How long a user is kept whom nothing refers to: as long as any message may, and a day."""
+        """How long a user is kept whom nothing refers to: longer than any message may be."""
         return self.ttl + 86_400_000

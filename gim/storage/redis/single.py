@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
@@ -58,11 +59,11 @@ class OneServer:
     def stop(self) -> None:
         self._link.stopService()
 
-    async def run(self, script: Script, bases: tuple[str, ...], *words: Word) -> Any:
-        return await self._link.run(script, bases, *words)
+    def run(self, script: Script, bases: tuple[str, ...], *words: Word) -> Awaitable[Any]:
+        return self._link.run(script, bases, *words)
 
-    async def call(self, base: str, *words: Word) -> Any:
-        return await self._link.command(*words)
+    def call(self, base: str, *words: Word) -> Awaitable[Any]:
+        return self._link.command(*words)
 
     def deadline(self, base: str) -> int:
         return self._link.deadline()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from secrets import token_hex
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -189,8 +190,8 @@ class RedisStore:
 
     # messages and sessions
 
-    async def append(self, draft: Draft) -> Sent:
-        return await self._messages.append(draft)
+    def append(self, draft: Draft) -> Coroutine[Any, Any, Sent]:
+        return self._messages.append(draft)
 
     async def history(
         self, session: Session, reader: str, before: str | None, count: int

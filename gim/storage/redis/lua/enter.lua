@@ -4,7 +4,9 @@ local U = KEYS[1]
 local user, name, chatroom, random, born, keep = unpack(ARGV)
 touch(U, born, keep)
 known(U, name)
-if enter(U, chatroom, next_id(false, now_ms(), random)) then
+local rank = next_id(call('HGET', U .. ':user', 'rank'), now_ms(), random)
+if enter(U, chatroom, rank) then
+  call('HSET', U .. ':user', 'rank', rank)
   call('SPUBLISH', U, cmsgpack.pack({'j', user, chatroom}))
 end
 return 1

@@ -10,6 +10,17 @@ local function touch(U, born, keep)
   end
 end
 
+-- What a message needs to know of a user: the name (false for none), and whether it is time to renew.
+local function look(U, born, keep, now, ttl)
+  local user = call('HMGET', U .. ':user', 'name', 'renewed')
+  local is_due = not user[2] or now - user[2] >= renewal(ttl) or now < tonumber(user[2])
+  if is_due then
+    touch(U, born, keep)
+    call('HSET', U .. ':user', 'renewed', number(now))
+  end
+  return user[1], is_due
+end
+
 -- The name of a user: *name* if it is the first time that they are heard of.
 local function known(U, name)
   local kept = call('HGET', U .. ':user', 'name')
@@ -18,26 +29,23 @@ local function known(U, name)
   return name
 end
 
-local function title(U, id)
-  return call('HGET', U .. ':user', 'name') or id
-end
-
 local function raise(U, field, score)
   local kept = call('HGET', U .. ':user', field)
   if not kept or tonumber(kept) < tonumber(score) then call('HSET', U .. ':user', field, score) end
 end
 
--- Puts a private session at the front of a user's list. May be repeated.
-local function index(U, session, id, floor, ttl)
-  local score, sessions = number(score_of(id)), U .. ':sessions'
+-- Puts a private session at the front of a user's list. May be repeated. When it *is_due*, sessions whose messages
+-- have all expired go; the list lives as long as what is known of the user, to tell what expired.
+local function index(U, session, score, is_due, floor, keep)
+  local sessions = U .. ':sessions'
   call('ZADD', sessions, 'GT', score, session)
-  raise(U, 'newest', score)
+  if not is_due then return end
   local gone = call('ZREVRANGEBYSCORE', sessions, '(' .. number(floor), '-inf', 'WITHSCORES', 'LIMIT', 0, 1)
   if #gone > 0 then
     raise(U, 'lost', gone[2])
     call('ZREMRANGEBYSCORE', sessions, '-inf', '(' .. number(floor))
   end
-  call('PEXPIRE', sessions, ttl)
+  call('PEXPIRE', sessions, keep)
 end
 
 -- Makes a chatroom one of the user's; says if it is new. *rank* is the id that it is listed by.

@@ -9,11 +9,9 @@ local again = answered(S, sender, request, now, window)
 if again then return again end
 local refused = refusal(S, sender)
 if refused then return refused end
-touch(A, born, keep)
-name = known(A, name)
-local id, sequence = store(S, G .. ':last', now, random, ttl, tonumber(cap), numbered, sender, name, category,
-  content, origin)
+name = look(A, born, keep, now, ttl) or known(A, name)
+local id, sequence, _, said = store(S, G .. ':last', now, random, ttl, tonumber(cap), numbered, false, keep, sender,
+  name, category, content, origin)
 remember(S, sender, request, now, window, tonumber(limit), id, sequence)
-call('PUBLISH', S, cmsgpack.pack({'m', id, session, call('HGET', S .. ':state', 'name'), sequence, 1,
-  sender, name, category, content, origin}))
+call('PUBLISH', S, news_of(id, session, call('HGET', S .. ':state', 'name'), said))
 return {id, sequence}

@@ -1,24 +1,23 @@
 -- parts: session person
--- One server: a private message, both people's lists and the announcements in one step.
+-- One server: a private message, both people's lists and the announcements in one step. A sender who *is_alone* has
+-- no other connection at this node.
 local S, A, B, G = unpack(KEYS)
 local deadline, ttl, cap, numbered, window, limit, born, keep, random, session, sender, name, receiver,
-  category, content, request, origin = unpack(ARGV)
+  category, content, request, origin, is_alone = unpack(ARGV)
 local now = now_ms()
 if now > tonumber(deadline) then return 'late' end
 local again = answered(S, sender, request, now, window)
 if again then return again end
-touch(A, born, keep)
-touch(B, born, keep)
-name = known(A, name)
-local id, sequence = store(S, G .. ':last', now, random, ttl, tonumber(cap), numbered, sender, name, category,
-  content, origin)
-let_private_expire(S, numbered, ttl, keep)
+local own_name, own_due = look(A, born, keep, now, ttl)
+local title, its_due = look(B, born, keep, now, ttl)
+name = own_name or known(A, name)
+local id, sequence, score, said = store(S, G .. ':last', now, random, ttl, tonumber(cap), numbered, true, keep, sender,
+  name, category, content, origin)
 remember(S, sender, request, now, window, tonumber(limit), id, sequence)
-index(A, session, id, now - ttl, ttl)
-index(B, session, id, now - ttl, ttl)
-local function announce(U, title)
-  call('PUBLISH', U, cmsgpack.pack({'m', id, session, title, sequence, 1, sender, name, category, content, origin}))
+index(A, session, score, own_due, now - ttl, keep)
+index(B, session, score, its_due, now - ttl, keep)
+call('PUBLISH', B, news_of(id, session, name, said))
+if is_alone == '0' or call('SCARD', A .. ':nodes') > 1 then
+  call('PUBLISH', A, news_of(id, session, title or receiver, said))
 end
-announce(B, name)
-announce(A, title(B, receiver))
 return {id, sequence}

@@ -39,31 +39,44 @@ local function remove(S, ids)
   call('HSET', S .. ':state', 'lost', ids[#ids])
 end
 
-local function trim(S, floor, cap)
-  local expired = call('ZRANGEBYSCORE', S .. ':ids', '-inf', '(' .. number(floor), 'LIMIT', 0, 100)
+-- Drops what has expired, and lets what is left go a while after the last message would. A private session
+-- ends with its last message, but for the sequence, which goes on for as long as people are kept.
+local function renew(S, now, ttl, is_private, keep)
+  local expired = call('ZRANGEBYSCORE', S .. ':ids', '-inf', '(' .. number(now - ttl), 'LIMIT', 0, 1000)
   if #expired > 0 then remove(S, expired) end
+  local left = ttl + 2 * renewal(ttl)
+  call('PEXPIRE', S .. ':ids', left)
+  call('PEXPIRE', S .. ':messages', left)
+  if is_private then
+    call('PEXPIRE', S .. ':state', left)
+    call('PEXPIRE', S .. ':sequence', keep + left)
+  end
+end
+
+-- Stores a message under the next id of *clock*. Returns its id, its sequence, its score, and the end of its value
+-- that announcements share.
+local function store(S, clock, now, random, ttl, cap, numbered, is_private, keep, sender, name, category, content,
+    origin)
+  local id, score = new_id(clock, now, random)
+  local sequence = numbered == '1' and call('INCR', S .. ':sequence') or 0
+  local said = cmsgpack.pack(sequence, 1, sender, name, category, content, origin)
+  call('ZADD', S .. ':ids', score, id)
+  call('HSET', S .. ':messages', id, '\151' .. said) -- an array of 7
+  local renewed = call('HGET', S .. ':state', 'renewed')
+  if renewed and now - renewed < renewal(ttl) and now >= tonumber(renewed) then
+    call('HSET', S .. ':state', 'read:' .. sender, id)
+  else
+    call('HSET', S .. ':state', 'read:' .. sender, id, 'renewed', number(now))
+    renew(S, now, tonumber(ttl), is_private, keep)
+  end
   local over = call('ZCARD', S .. ':ids') - cap
   if over > 0 then remove(S, call('ZRANGE', S .. ':ids', 0, math.min(over, 100) - 1)) end
+  return id, sequence, score, said
 end
 
--- Stores a message under the next id of *clock*; returns its id and its sequence.
-local function store(S, clock, now, random, ttl, cap, numbered, sender, name, category, content, origin)
-  local id, sequence = new_id(clock, now, random), 0
-  if numbered == '1' then sequence = call('INCR', S .. ':sequence') end
-  local value = cmsgpack.pack({sequence, 1, sender, name, category, content, origin})
-  call('ZADD', S .. ':ids', number(score_of(id)), id)
-  call('HSET', S .. ':messages', id, value)
-  call('HSET', S .. ':state', 'read:' .. sender, id)
-  trim(S, now - ttl, cap)
-  call('PEXPIRE', S .. ':ids', ttl)
-  call('PEXPIRE', S .. ':messages', ttl)
-  return id, sequence
-end
-
--- A private session ends with its last message, but for the sequence, which goes on for a while.
-local function let_private_expire(S, numbered, ttl, keep)
-  call('PEXPIRE', S .. ':state', ttl)
-  if numbered == '1' then call('PEXPIRE', S .. ':sequence', keep) end
+-- What is announced of a message: an array of 11. Its end is that of the stored value.
+local function news_of(id, session, title, said)
+  return '\155' .. cmsgpack.pack('m', id, session, title) .. said
 end
 
 -- The answer that *sender* got to this request before, or nil.

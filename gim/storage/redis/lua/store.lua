@@ -13,14 +13,11 @@ if members_only == '1' then
 end
 local clock = S .. ':last'
 if (call('GET', clock) or FIRST) < hint then call('SET', clock, hint) end
-local id, sequence = store(S, clock, now, random, ttl, tonumber(cap), numbered, sender, name, category, content,
-  origin)
+local id, sequence, _, said = store(S, clock, now, random, ttl, tonumber(cap), numbered, members_only == '0', keep,
+  sender, name, category, content, origin)
 call('PEXPIRE', clock, keep)
 remember(S, sender, request, now, window, tonumber(limit), id, sequence)
 if members_only == '1' then
-  call('SPUBLISH', S, cmsgpack.pack({'m', id, session, call('HGET', S .. ':state', 'name'), sequence, 1, sender,
-    name, category, content, origin}))
-else
-  let_private_expire(S, numbered, ttl, keep)
+  call('SPUBLISH', S, news_of(id, session, call('HGET', S .. ':state', 'name'), said))
 end
 return {id, sequence}

@@ -3,12 +3,11 @@
 -- after it is known to be lost, and the private sessions with newer messages, newest first.
 local U = KEYS[1]
 local since, ttl, born = unpack(ARGV)
-local kept = call('HMGET', U .. ':user', 'mark', 'born', 'lost', 'newest')
+local kept = call('HMGET', U .. ':user', 'mark', 'born', 'lost')
 local point = since ~= '' and since or kept[1] or FIRST
 local floor, from, is_whole = now_ms() - ttl, score_of(point), 1
 if since ~= '' then
-  local newest = tonumber(kept[4] or 0)
-  if from < tonumber(kept[2] or born) or from < tonumber(kept[3] or 0) or (from < newest and newest < floor)
+  if from < tonumber(kept[2] or born) or from < tonumber(kept[3] or 0)
     or call('ZCOUNT', U .. ':sessions', '(' .. number(from), '(' .. number(floor)) > 0 then
     is_whole = 0
   end
