@@ -13,7 +13,7 @@ import msgspec
 
 from bench import build, report
 from bench.bars import judge
-from bench.jobs import collector, fanout, generator, idle, latency, logins, private, store
+from bench.jobs import collector, fanout, generator, idle, latency, logins, private, redis, store
 from bench.process import BUILD, BenchError, Others
 from bench.results import Plan, Table
 
@@ -24,10 +24,11 @@ JOBS: dict[str, Callable[[Plan], list[Table]]] = {
     "idle": idle.run,
     "store": store.run,
     "logins": logins.run,
+    "redis": redis.run,
     "generator": generator.run,
     "collector": collector.run,
 }
-LETTERS = dict(zip("abcdef", JOBS, strict=False))  # the last two have none
+LETTERS = dict(zip("abcdefg", JOBS, strict=False))  # the last two have none
 
 FULL = Plan(
     rounds=5,

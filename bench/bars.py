@@ -54,6 +54,7 @@ def judge(plan: Plan, tables: Mapping[str, Table]) -> list[Bar]:
         "latency": _latency,
         "idle": _idle,
         "store": _store,
+        "redis": _redis,
     }
     return [bar for job, table in tables.items() if job in judges for bar in judges[job](plan, table)]
 
@@ -107,3 +108,9 @@ def _store(plan: Plan, table: Table) -> Iterator[Bar]:
             name = column.head.removesuffix(", µs")
             ratio = table.ratio(f"{most}-{which}", f"{least}-{which}", column.key)
             yield Bar("e", f"{name}, {words}: {most:,} by {least:,} stored", ratio, 2, False)
+
+
+def _redis(plan: Plan, table: Table) -> Iterator[Bar]:
+    for n in (1, 8):
+        ratio = table.ratio(f"one-{n}", f"memory-{n}", "per_s")
+        yield Bar("g", f"messages/s on Redis by those of memory, {n} in flight", ratio, 0.35, True)

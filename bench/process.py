@@ -24,7 +24,8 @@ class BenchError(Exception):
     """The benchmark cannot go on; the text says why."""
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """End with this process, however it ends: for ``preexec_fn``."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -61,7 +62,7 @@ class Process:
                 stderr=log,
                 cwd=ROOT,
                 env={**os.environ, **(environment or {})},
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
                 text=True,
                 bufsize=1,
             )

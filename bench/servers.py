@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from http.client import HTTPConnection
 from typing import Any
 
 from bench.process import BUILD, ROOT, BenchError, Process, free_port
@@ -30,14 +32,19 @@ WORDS = {
 
 def _command(kind: str, port: int) -> tuple[list[str], dict[str, str]]:
     if kind == "gim":
-        addresses = ["--ws", f"127.0.0.1:{port}", "--http", f"127.0.0.1:{free_port()}"]
-        return [sys.executable, "-c", _TWISTD, "-n", "--pidfile=", "gim", *addresses, *_GIM], {}
+        return _gim(port, free_port()), {}
     if kind == "stock":
         return [sys.executable, str(PEERS / "stock.py"), str(port)], {}
     if kind == "floor":
         return [str(BUILD / "floor"), str(port)], {}
     node = shutil.which("node") or "node"
     return [node, str(PEERS / f"{kind}.js"), str(port)], {"NODE_PATH": str(BUILD / "node_modules")}
+
+
+def _gim(port: int, http_port: int, *options: str) -> list[str]:
+    addresses = ["--ws", f"127.0.0.1:{port}", "--http", f"127.0.0.1:{http_port}"]
+    twistd = [sys.executable, "-c", _TWISTD, "-n", "--pidfile="]
+    return [*twistd, "gim", *addresses, *_GIM, *options]
 
 
 class Load:
@@ -87,9 +94,13 @@ class Server:
         self.port = port
 
     @contextmanager
-    def load(self, first_id: int = 0, nice: int = 0, timeout: int = 180) -> Iterator[Load]:
-        """Start a generator for it; its users are u<first_id> and up."""
-        command = [str(BUILD / "load"), "-t", str(timeout), "-f", str(first_id), str(self.port), "-"]
+    def load(
+        self, first_id: int = 0, nice: int = 0, timeout: int = 180, beside: Server | None = None
+    ) -> Iterator[Load]:
+        """Start a generator for it; its users are u<first_id> and up, every other one at *beside*."""
+        options = ["-t", str(timeout), "-f", str(first_id)]
+        options += ["-p", str(beside.port)] if beside else []
+        command = [str(BUILD / "load"), *options, str(self.port), "-"]
         with Process(f"load-{self.kind}-{first_id}", command, pipes=True, nice=nice) as process:
             yield Load(self, process)
 
@@ -102,6 +113,38 @@ def serving(kind: str) -> Iterator[Server]:
     with Process(kind, command, environment) as process:
         process.wait_for_port(port)
         yield Server(kind, process, port)
+
+
+@contextmanager
+def serving_gim(name: str, *options: str) -> Iterator[Server]:
+    """Start a gim with more options than it has beside its peers; *name* is that of its log."""
+    port, http_port = free_port(), free_port()
+    with Process(name, _gim(port, http_port, *options)) as process:
+        process.wait_for_port(port)
+        _wait_until_ready(process, http_port)
+        yield Server(name, process, port)
+
+
+def _wait_until_ready(process: Process, http_port: int, patience: float = 20.0) -> None:
+    """Return when gim says that it serves: it listens before its storage is there."""
+    give_up_at = time.monotonic() + patience
+    while not _is_ready(http_port):
+        if time.monotonic() > give_up_at:
+            raise BenchError(
+                f"{process.name} is not ready after {patience:.0f} s: {process.last_words()}"
+            )
+        time.sleep(0.05)
+
+
+def _is_ready(http_port: int) -> bool:
+    connection = HTTPConnection("127.0.0.1", http_port, timeout=2)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
 
 
 @contextmanager

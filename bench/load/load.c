@@ -11,7 +11,7 @@
 
 struct conn *conns;
 unsigned count, first_id;
-int port, content_size = 64;
+int port, second_port, content_size = 64;
 struct samples acks, pushes;
 uint64_t unexpected;
 
@@ -19,7 +19,7 @@ static double timeout = 120;
 
 static void usage(void)
 {
-    fputs("usage: load [-t SECONDS] [-f FIRST_ID] [-s CONTENT_BYTES] PORT COMMAND...\n"
+    fputs("usage: load [-t SECONDS] [-f FIRST_ID] [-s CONTENT_BYTES] [-p SECOND_PORT] PORT COMMAND...\n"
           "Runs the commands one after the other on 127.0.0.1:PORT and prints a JSON object, one line,\n"
           "for each; latencies are in microseconds. The command - reads commands from stdin, one a line.\n"
           "  connect N AT_A_TIME          N more connections: handshake and login, as u0, u1, u2 ...\n"
@@ -33,7 +33,8 @@ static void usage(void)
           "  paced CONNS RATE SECONDS     the same, RATE messages a second in all, on time whatever the\n"
           "                               server does; latencies count from when each was due\n"
           "  close                        hang up all connections\n"
-          "-t is the most that one command may take (120).\n",
+          "-t is the most that one command may take (120). With -p, every other connection is made to\n"
+          "SECOND_PORT, so that the two of a pair are at different servers.\n",
           stderr);
     exit(2);
 }
@@ -113,13 +114,15 @@ int main(int argc, char **argv)
     prctl(PR_SET_TIMERSLACK, 1000);   /* nanoseconds: paced messages leave on time */
     signal(SIGPIPE, SIG_IGN);
     setvbuf(stdout, NULL, _IOFBF, 4096);
-    while ((option = getopt(argc, argv, "+t:f:s:")) != -1) {
+    while ((option = getopt(argc, argv, "+t:f:s:p:")) != -1) {
         if (option == 't')
             timeout = atof(optarg);
         else if (option == 'f')
             first_id = strtoul(optarg, NULL, 10);
         else if (option == 's')
             content_size = atoi(optarg);
+        else if (option == 'p' && atoi(optarg) > 0)
+            second_port = atoi(optarg);
         else
             usage();
     }

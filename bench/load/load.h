@@ -12,7 +12,7 @@
 
 extern struct conn *conns; /* `count` of them, in the order of their ids */
 extern unsigned count, first_id;
-extern int port, content_size;
+extern int port, second_port, content_size; /* second_port: 0 for none */
 extern struct samples acks, pushes;
 extern uint64_t unexpected; /* messages that came twice, out of order, or that nothing waits for */
 

@@ -36,7 +36,7 @@ double cmd_connect(unsigned n, unsigned at_a_time)
     for (done = 0; done < n; net_turn(FOREVER))
         for (; opened < n && opened - done < at_a_time; opened++, count++) {
             conns[count].id = first_id + count;
-            net_open(&conns[count], port);
+            net_open(&conns[count], second_port && count % 2 ? second_port : port);
         }
     printf("\"connections\":%u,", n);
     samples_print(&acks, "login_us");

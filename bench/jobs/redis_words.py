@@ -1,0 +1,64 @@
+"""The command by which a gim node stores a private message in Redis, from gim's own code."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable
+from types import SimpleNamespace
+from typing import Any
+
+from twisted.internet.defer import succeed
+
+from gim.model import User
+from gim.names import private_session
+from gim.options import Options
+from gim.storage.redis import scripts
+from gim.storage.redis.changes import OneStep
+from gim.storage.redis.keys import Keys
+from gim.storage.redis.protocol import Word
+from gim.storage.redis.scripts import Script
+from gim.storage.redis.seam import Limits
+from gim.storage.seam import Draft
+
+SCRIPT = scripts.SEND_PRIVATE
+_CONTENT = f"no=0000000001 {'.' * 50}"  # as the generator's
+_PREFIX = "benchmark__rand_int__"  # no node has it: nobody hears the announcements
+_HOUR_MS = 3_600_000
+
+
+class _Recorder:
+    """Stands where the servers would, and keeps the command that it would have sent."""
+
+    words: tuple[Word, ...] = ()
+
+    def deadline(self, base: str) -> int:
+        return int(time.time() * 1000) + _HOUR_MS  # gim's are soon over, and a late message costs nothing
+
+    def run(self, script: Script, bases: tuple[str, ...], *words: Word) -> Awaitable[Any]:
+        self.words = "EVALSHA", script.sha, len(bases), *bases, *words
+        return succeed([b"", 0])
+
+
+def send_private() -> tuple[Word, ...]:
+    """Return the words of the command, as a node with its default options sends it.
+
+    Where redis-benchmark puts numbers for ``__rand_int__``, there is a session and two people for each of
+    them; they share the clock, as those of a node do.
+    """
+    options = Options()
+    options.parseOptions([])
+    limits = Limits(
+        round(options["message-ttl"] * 1000),
+        options["max-session-messages"],
+        options["enable-message-sequence"],
+    )
+    recorder: Any = _Recorder()
+    pulse: Any = SimpleNamespace(born=lambda: "0")
+    keys = Keys(_PREFIX)
+    keys.data = Keys("benchmark").data
+    draft = Draft(
+        private_session("u0", "u1"), User("u0", "u0"), _CONTENT, origin="0123abcd-100", is_alone=True
+    )
+    OneStep(recorder, keys, pulse, limits).append(draft)
+    words: tuple[Word, ...] = recorder.words
+    return words
