@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 GIM = --ws 8080 --http 8081
 
-.PHONY: run test check lint package bench conformance conformance-quick format clean
+.PHONY: run test check lint failover package bench conformance conformance-quick format clean
 
 run: $(VENV)/.installed-run
 	$(BIN)/twistd -n gim $(GIM)
@@ -20,6 +20,10 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# failovers of Sentinels and of a Cluster under traffic, a minute
+failover: $(VENV)/.installed-test
+	$(BIN)/python -m twisted.trial tests.nodes.failover_sentinel tests.nodes.failover_cluster
 
 # a wheel in an environment of its own, used from another directory
 package: $(BIN)/python

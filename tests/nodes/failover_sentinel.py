@@ -17,15 +17,14 @@ LONG = 60_000  # ms, more than any failover takes
 
 
 class FailoverCase(FaultCase, SetupTestCase):
-    """Has nodes ``a`` and ``b`` on a setup of several servers, and ``traffic`` that flows."""
+    """Has nodes ``a`` and ``b`` on a setup of several servers."""
 
     timeout = 120
 
     async def begin(self, url: str) -> None:
         """Take the place of `FaultCase.setUp`, which has one server."""
         NodesTestCase.setUp(self)
-        self.a, self.b = a, b = await self.nodes(url, url, options=QUICK)
-        await self.talk(a, b, "ann", "bob", "cid", "dan")
+        self.a, self.b = await self.nodes(url, url, options=QUICK)
 
     async def stop_acknowledging(self, master: RedisServer) -> None:
         """Keep a master from acknowledging changes, and have its replica know those that it did.
@@ -45,12 +44,13 @@ async def _is_replicated(master: RedisServer) -> bool:
 
 
 class SentinelCase(FailoverCase):
-    """Has a master, its replica and three sentinels."""
+    """Has a master, its replica and three sentinels, and ``traffic`` that flows."""
 
     async def setUp(self) -> None:
         self.servers = await self.sentinels()
         await self.elect_at_once()
         await self.begin(self.servers.url)
+        await self.talk(self.a, self.b, "ann", "bob", "cid", "dan")
 
     async def elect_at_once(self) -> None:
         """See that the first election of a master succeeds: the next one would be 8 s later."""
