@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.nodes.cluster_case import CHATROOM, PRIVATE, eventually
-from tests.nodes.test_sentinel import FailoverCase
+from tests.nodes.failover_sentinel import FailoverCase
 from tests.nodes.traffic import Sender
 from tests.redis.machine import HOST, PATIENCE, until
 from tests.redis.setups import Node as Server
