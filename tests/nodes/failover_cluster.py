@@ -71,7 +71,7 @@ class OrdinaryTests(ClusterCase):
         }
         for client, contents in everybody.items():
             await eventually(lambda c=client: "all" in c.contents(), "the push of the chatroom")
-            await eventually(lambda c=client, n=len(contents): len(c.items()) >= n, "the other pushes")
+            await eventually(lambda c=client, n=contents: len(c.items()) >= len(n), "the other pushes")
             self.assertCountEqual(client.contents(), contents)
         for client, session_id, count in ((bob, "2:ann:bob", 2), (ann_too, "1:den", 1)):
             page = await client.ask(203, session_id=session_id)
