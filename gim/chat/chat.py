@@ -61,6 +61,11 @@ class Chat:
         self._max_content = max_content
         self._running = False
 
+    @property
+    def keeps_order(self) -> bool:
+        """Say whether sends that are begun one after the other are stored in that order."""
+        return self._storage.keeps_order
+
     async def start(self) -> None:
         """Begin to serve."""
         await self._storage.start(self._pushes)

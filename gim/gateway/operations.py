@@ -44,6 +44,8 @@ class Operations:
 
     def __init__(self, chat: Chat) -> None:
         self._chat = chat
+        # of one connection, these may be begun before the ones in front have ended
+        self.overlapping = frozenset({packets.SEND} if chat.keeps_order else ())
         self._table: dict[int, _Operation] = {
             packets.LOGIN: self._login,
             packets.LOGOUT: self._logout,

@@ -122,7 +122,7 @@ class GatewayProtocol(WebSocketServerProtocol):
 
     def onConnect(self, request: ConnectionRequest) -> str | None:
         self.trace = logs.accept_trace(request.headers.get(self.factory.trace_header, ""))
-        self._serving = Serving(self.transport, self.trace)
+        self._serving = Serving(self.transport, self.trace, self._reply)
         for name in request.protocols:
             if name in self.factory.codecs:
                 self._speak(self.factory.codecs[name])
@@ -138,8 +138,14 @@ class GatewayProtocol(WebSocketServerProtocol):
         self.logged_out()
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        if self.state == self.STATE_OPEN and self._serving is not None:
-            self._serving.add(self._answer(payload, isBinary))
+        if self.state != self.STATE_OPEN or self._serving is None:
+            return
+        try:
+            packet = self.codec.decode(payload, isBinary)
+        except BadPacket as refusal:
+            self._serving.add(self._refuse(refusal))
+        else:
+            self._serving.add(self._answer(packet), packet.op in self.factory.operations.overlapping)
 
     def sendCloseFrame(self, *args: Any, **kwargs: Any) -> None:
         self.sending.flush()
@@ -171,34 +177,30 @@ class GatewayProtocol(WebSocketServerProtocol):
             reason=reason[:MAX_REASON],
         )
 
-    async def _answer(self, payload: bytes, is_binary: bool) -> None:
-        codec = self.codec
+    async def _refuse(self, refusal: BadPacket) -> bytes:
+        return self.codec.encode_error(refusal.op, refusal.seq, refusal)
+
+    async def _answer(self, packet: Packet) -> bytes:
+        codec, op, seq = self.codec, reply_op(packet.op), packet.seq
         try:
-            packet = codec.decode(payload, is_binary)
-        except BadPacket as refusal:
-            self._write(codec.encode_error(refusal.op, refusal.seq, refusal))
-            return
-        op, seq = reply_op(packet.op), packet.seq
-        try:
-            reply = codec.encode_reply(op, seq, await self.factory.operations.perform(self, packet))
+            return codec.encode_reply(op, seq, await self.factory.operations.perform(self, packet))
         except GimError as refusal:
-            reply = codec.encode_error(op, seq, refusal)
+            return codec.encode_error(op, seq, refusal)
         except Exception:
-            reply = codec.encode_error(op, seq, self._fault(packet))
-        self._write(reply)
-        if self.after_reply is not None:
-            after_reply, self.after_reply = self.after_reply, None
-            after_reply()
+            return codec.encode_error(op, seq, self._fault(packet))
 
     def _fault(self, packet: Packet) -> InternalError:
         self._log.failure("serving op {op} from {peer} failed", op=packet.op, peer=self.peer)
         return InternalError(self.trace)
 
-    def _write(self, payload: bytes) -> None:
+    def _reply(self, payload: bytes) -> None:
         """Write a reply; when too much waits unsent, the next requests wait until it has gone."""
         if not self.sending.send(payload) and self._serving is not None:
             self._serving.hold()
             self.sending.when_drained(self)
+        if self.after_reply is not None:
+            after_reply, self.after_reply = self.after_reply, None
+            after_reply()
 
     def drained(self, connection: Connection) -> None:
         """See `gim.chat.presence.Drained`."""

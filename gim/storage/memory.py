@@ -37,6 +37,8 @@ from gim.storage.seam import Draft, Entered, Left, Listener, Missed, News, Posit
 class MemoryStore:
     """Implements `gim.storage.seam.Storage` in this process. No coroutine of it ever waits."""
 
+    keeps_order = True
+
     def __init__(
         self,
         clock: IReactorTime,

@@ -105,6 +105,10 @@ class Storage(Protocol):
     Arguments have been checked against the rules of `gim.names`; message ids are well formed.
     """
 
+    @property
+    def keeps_order(self) -> bool:
+        """Say whether appends that are begun one after the other are stored in that order."""
+
     async def start(self, listener: Listener) -> None:
         """Make ready to serve, and tell *listener* from now on what happens."""
 

@@ -25,14 +25,14 @@ _Found = tuple[str, str, Value]  # message id, session id, what is stored
 
 def rank_of(score: bytes) -> str:
     """Return the beginning of the id that has this score."""
-    ms, fraction = divmod(float(score), 1)
-    return f"{int(ms):012x}7{int(fraction * 4096):03x}"
+    ms, micros = divmod(int(float(score)), 1000)
+    return f"{ms:012x}7{micros:03x}"
 
 
-def score_of(rank: str) -> float:
-    """Return the score of an id or of its beginning."""
-    counter = min(max(int(rank[12:16], 16) - 0x7000, 0), 4096)
-    return int(rank[:12], 16) + counter / 4096
+def score_of(rank: str) -> int:
+    """Return the score of an id or of its beginning: microseconds."""
+    micros = min(max(int(rank[12:16], 16) - 0x7000, 0), 1000)
+    return int(rank[:12], 16) * 1000 + micros
 
 
 class Inbox:
@@ -63,7 +63,7 @@ class Inbox:
     async def _ranks(
         self, user_id: str, kind: int | None, after: Position | None, count: int
     ) -> list[tuple[str, Session]]:
-        top = repr(score_of(after[0])) if after else "+inf"
+        top = score_of(after[0]) if after else "+inf"
         private = 0 if kind == CHATROOM else count + (_TIES if after else 0)
         words = top, private, self._limits.ttl, int(kind != PRIVATE)
         flat, rooms = await self._redis.run(scripts.LISTED, (self._keys.user(user_id),), *words)

@@ -92,7 +92,7 @@ class Pulse(Service):
     def born(self) -> str:
         """Return the score before which nothing is known of a user who is new: while the data set is
         younger than the time that users are kept, nobody can have been forgotten."""
-        return str(self.now) if self.now - self.data.created > self._limits.keep else "0"
+        return str(int(self.now) * 1000) if self.now - self.data.created > self._limits.keep else "0"
 
     def is_alive(self, nodes: Iterable[bytes]) -> bool:
         """Say whether any of *nodes* is."""

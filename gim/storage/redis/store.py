@@ -69,6 +69,9 @@ class RedisStore:
         self._resync = Resync(
             redis, self._watches, self._people, self._messages, self._inbox, self._announce_missed
         )
+        # one connection, one script: only where a server forgot its scripts, or set its clock, may an
+        # append be overtaken while it is sent again
+        self.keeps_order = not redis.is_cluster
         self._listener: Listener | None = None
         self._first: Deferred[None] = Deferred()
 

@@ -3,7 +3,7 @@
 -- any after it was lost.
 local S = KEYS[1]
 local point, but, limit, ttl = unpack(ARGV)
-local floor, before = now_ms() - ttl, ''
+local floor, before = floor_of(ttl), ''
 local found, kept = {}, {}
 limit = tonumber(limit)
 while #found < limit do

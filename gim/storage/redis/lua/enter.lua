@@ -4,7 +4,7 @@ local U = KEYS[1]
 local user, name, chatroom, random, born, keep = unpack(ARGV)
 touch(U, born, keep)
 known(U, name)
-local rank = next_id(call('HGET', U .. ':user', 'rank'), now_ms(), random)
+local rank = next_id(call('HGET', U .. ':user', 'rank'), now_score(), random)
 if enter(U, chatroom, rank) then
   call('HSET', U .. ':user', 'rank', rank)
   call('SPUBLISH', U, cmsgpack.pack({'j', user, chatroom}))

@@ -6,5 +6,5 @@ if members_only == '1' then
   local refused = refusal(S, reader)
   if refused then return refused end
 end
-local ids = newest(S, now_ms() - ttl, before, tonumber(count))
+local ids = newest(S, floor_of(ttl), before, tonumber(count))
 return {ids, values(S, ids)}

@@ -6,7 +6,7 @@ local total = admit(S, user, title)
 touch(U, born, keep)
 known(U, name)
 if call('HEXISTS', U .. ':rooms', chatroom) == 0 then
-  local rank = new_id(G .. ':last', now_ms(), random)
+  local rank = new_id(G .. ':last', now_score(), random)
   enter(U, chatroom, rank)
   call('PUBLISH', U, cmsgpack.pack({'j', user, chatroom}))
 end

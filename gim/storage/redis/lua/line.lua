@@ -2,7 +2,7 @@
 -- What a list of sessions says of one: the newest message, the unread ones, a chatroom's name.
 local S = KEYS[1]
 local reader, ttl = unpack(ARGV)
-local floor = now_ms() - ttl
+local floor = floor_of(ttl)
 local last = newest(S, floor, '', 1)
 local read = call('HGET', S .. ':state', 'read:' .. reader) or FIRST
 return {last[1] or '', values(S, last)[1] or '', unread(S, read, floor), call('HGET', S .. ':state', 'name') or ''}

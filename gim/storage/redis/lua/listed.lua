@@ -4,6 +4,6 @@ local U = KEYS[1]
 local top, count, ttl, with_chatrooms = unpack(ARGV)
 local sessions = {}
 if tonumber(count) > 0 then
-  sessions = call('ZREVRANGEBYSCORE', U .. ':sessions', top, number(now_ms() - ttl), 'WITHSCORES', 'LIMIT', 0, count)
+  sessions = call('ZREVRANGEBYSCORE', U .. ':sessions', top, number(floor_of(ttl)), 'WITHSCORES', 'LIMIT', 0, count)
 end
 return {sessions, with_chatrooms == '1' and call('HGETALL', U .. ':rooms') or {}}

@@ -6,7 +6,7 @@ if members_only == '1' then
   local refused = refusal(S, reader)
   if refused then return refused end
 end
-local floor = now_ms() - ttl
+local floor = floor_of(ttl)
 local last = newest(S, floor, '', 1)[1]
 if not last then return 0 end
 local read = call('HGET', S .. ':state', 'read:' .. reader) or FIRST

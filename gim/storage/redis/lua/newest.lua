@@ -1,3 +1,3 @@
 -- parts: session
 -- The id of the newest message, '' for none.
-return newest(KEYS[1], now_ms() - ARGV[1], '', 1)[1] or ''
+return newest(KEYS[1], floor_of(ARGV[1]), '', 1)[1] or ''

@@ -3,6 +3,6 @@
 local data = KEYS[1] .. ':data'
 local epoch, key, layout = unpack(ARGV)
 if call('EXISTS', data) == 0 then
-  call('HSET', data, 'epoch', epoch, 'token_key', key, 'created', number(now_ms()), 'layout', layout)
+  call('HSET', data, 'epoch', epoch, 'token_key', key, 'created', number(ms_of(now_score())), 'layout', layout)
 end
 return call('HMGET', data, 'epoch', 'token_key', 'created', 'layout')

@@ -3,14 +3,15 @@
 local S, A, G = unpack(KEYS)
 local deadline, ttl, cap, numbered, window, limit, born, keep, random, session, sender, name, category,
   content, request, origin = unpack(ARGV)
-local now = now_ms()
+local score = now_score()
+local now = ms_of(score)
 if now > tonumber(deadline) then return 'late' end
 local again = answered(S, sender, request, now, window)
 if again then return again end
 local refused = refusal(S, sender)
 if refused then return refused end
 name = look(A, born, keep, now, ttl) or known(A, name)
-local id, sequence, _, said = store(S, G .. ':last', now, random, ttl, tonumber(cap), numbered, false, keep, sender,
+local id, sequence, _, said = store(S, G .. ':last', score, random, ttl, tonumber(cap), numbered, false, keep, sender,
   name, category, content, origin)
 remember(S, sender, request, now, window, tonumber(limit), id, sequence)
 call('PUBLISH', S, news_of(id, session, call('HGET', S .. ':state', 'name'), said))

@@ -4,18 +4,19 @@
 local S, A, B, G = unpack(KEYS)
 local deadline, ttl, cap, numbered, window, limit, born, keep, random, session, sender, name, receiver,
   category, content, request, origin, is_alone = unpack(ARGV)
-local now = now_ms()
+local score = now_score()
+local now = ms_of(score)
 if now > tonumber(deadline) then return 'late' end
 local again = answered(S, sender, request, now, window)
 if again then return again end
 local own_name, own_due = look(A, born, keep, now, ttl)
 local title, its_due = look(B, born, keep, now, ttl)
 name = own_name or known(A, name)
-local id, sequence, score, said = store(S, G .. ':last', now, random, ttl, tonumber(cap), numbered, true, keep, sender,
+local id, sequence, rank, said = store(S, G .. ':last', score, random, ttl, tonumber(cap), numbered, true, keep, sender,
   name, category, content, origin)
 remember(S, sender, request, now, window, tonumber(limit), id, sequence)
-index(A, session, score, own_due, now - ttl, keep)
-index(B, session, score, its_due, now - ttl, keep)
+index(A, session, rank, own_due, score - ttl * 1000, keep)
+index(B, session, rank, its_due, score - ttl * 1000, keep)
 call('PUBLISH', B, news_of(id, session, name, said))
 if is_alone == '0' or call('SCARD', A .. ':nodes') > 1 then
   call('PUBLISH', A, news_of(id, session, title or receiver, said))

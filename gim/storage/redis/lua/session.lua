@@ -41,8 +41,8 @@ end
 
 -- Drops what has expired, and lets what is left go a while after the last message would. A private session
 -- ends with its last message, but for the sequence, which goes on for as long as people are kept.
-local function renew(S, now, ttl, is_private, keep)
-  local expired = call('ZRANGEBYSCORE', S .. ':ids', '-inf', '(' .. number(now - ttl), 'LIMIT', 0, 1000)
+local function renew(S, floor, ttl, is_private, keep)
+  local expired = call('ZRANGEBYSCORE', S .. ':ids', '-inf', '(' .. number(floor), 'LIMIT', 0, 1000)
   if #expired > 0 then remove(S, expired) end
   local left = ttl + 2 * renewal(ttl)
   call('PEXPIRE', S .. ':ids', left)
@@ -55,19 +55,19 @@ end
 
 -- Stores a message under the next id of *clock*. Returns its id, its sequence, its score, and the end of its value
 -- that announcements share.
-local function store(S, clock, now, random, ttl, cap, numbered, is_private, keep, sender, name, category, content,
+local function store(S, clock, time, random, ttl, cap, numbered, is_private, keep, sender, name, category, content,
     origin)
-  local id, score = new_id(clock, now, random)
+  local id, score = new_id(clock, time, random)
   local sequence = numbered == '1' and call('INCR', S .. ':sequence') or 0
   local said = cmsgpack.pack(sequence, 1, sender, name, category, content, origin)
   call('ZADD', S .. ':ids', score, id)
   call('HSET', S .. ':messages', id, '\151' .. said) -- an array of 7
-  local renewed = call('HGET', S .. ':state', 'renewed')
+  local now, renewed = ms_of(time), call('HGET', S .. ':state', 'renewed')
   if renewed and now - renewed < renewal(ttl) and now >= tonumber(renewed) then
     call('HSET', S .. ':state', 'read:' .. sender, id)
   else
     call('HSET', S .. ':state', 'read:' .. sender, id, 'renewed', number(now))
-    renew(S, now, tonumber(ttl), is_private, keep)
+    renew(S, time - ttl * 1000, tonumber(ttl), is_private, keep)
   end
   local over = call('ZCARD', S .. ':ids') - cap
   if over > 0 then remove(S, call('ZRANGE', S .. ':ids', 0, math.min(over, 100) - 1)) end
@@ -94,7 +94,7 @@ local function remember(S, sender, request, now, window, limit, id, sequence)
   local answers, order = S .. ':once:' .. sender, S .. ':asked:' .. sender
   call('HSET', answers, request, cmsgpack.pack({id, sequence, now}))
   call('ZADD', order, number(score_of(id)), request)
-  local old = call('ZRANGEBYSCORE', order, '-inf', number(now - window), 'LIMIT', 0, 100)
+  local old = call('ZRANGEBYSCORE', order, '-inf', number((now - window) * 1000), 'LIMIT', 0, 100)
   local over = call('ZCARD', order) - #old - limit
   if over > 0 then
     for _, one in ipairs(call('ZRANGE', order, #old, #old + over - 1)) do table.insert(old, one) end

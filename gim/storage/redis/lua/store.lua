@@ -3,7 +3,8 @@
 local S = KEYS[1]
 local deadline, ttl, cap, numbered, window, limit, hint, keep, random, session, sender, name, category,
   content, request, origin, members_only = unpack(ARGV)
-local now = now_ms()
+local score = now_score()
+local now = ms_of(score)
 if now > tonumber(deadline) then return 'late' end
 local again = answered(S, sender, request, now, window)
 if again then return again end
@@ -13,7 +14,7 @@ if members_only == '1' then
 end
 local clock = S .. ':last'
 if (call('GET', clock) or FIRST) < hint then call('SET', clock, hint) end
-local id, sequence, _, said = store(S, clock, now, random, ttl, tonumber(cap), numbered, members_only == '0', keep,
+local id, sequence, _, said = store(S, clock, score, random, ttl, tonumber(cap), numbered, members_only == '0', keep,
   sender, name, category, content, origin)
 call('PEXPIRE', clock, keep)
 remember(S, sender, request, now, window, tonumber(limit), id, sequence)

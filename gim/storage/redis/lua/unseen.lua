@@ -5,7 +5,7 @@ local U = KEYS[1]
 local since, ttl, born = unpack(ARGV)
 local kept = call('HMGET', U .. ':user', 'mark', 'born', 'lost')
 local point = since ~= '' and since or kept[1] or FIRST
-local floor, from, is_whole = now_ms() - ttl, score_of(point), 1
+local floor, from, is_whole = floor_of(ttl), score_of(point), 1
 if since ~= '' then
   if from < tonumber(kept[2] or born) or from < tonumber(kept[3] or 0)
     or call('ZCOUNT', U .. ':sessions', '(' .. number(from), '(' .. number(floor)) > 0 then
