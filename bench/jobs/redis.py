@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from msgspec import Struct
 
-from bench.jobs import redis_words
+from bench.jobs import redis_memory, redis_words
 from bench.process import BenchError, Process
 from bench.redis import GET_THEM, RedisServer, missing, serving_redis
 from bench.results import Column, Plan, Table, new_table
@@ -59,7 +59,7 @@ def run(plan: Plan) -> list[Table]:
             _send(setup, 8, plan.seconds / 2)  # warm up
         for _ in plan.each_round("private messages through Redis"):
             _measure(plan, table, redis, setups)
-    return [table]
+    return [table, redis_memory.run(plan)]
 
 
 def _about(redis: RedisServer) -> str:

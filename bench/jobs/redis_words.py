@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -39,26 +40,29 @@ class _Recorder:
         return succeed([b"", 0])
 
 
-def send_private() -> tuple[Word, ...]:
-    """Return the words of the command, as a node with its default options sends it.
-
-    Where redis-benchmark puts numbers for ``__rand_int__``, there is a session and two people for each of
-    them; they share the clock, as those of a node do.
-    """
+@cache
+def _limits() -> Limits:
     options = Options()
     options.parseOptions([])
-    limits = Limits(
+    return Limits(
         round(options["message-ttl"] * 1000),
         options["max-session-messages"],
         options["enable-message-sequence"],
     )
+
+
+def send_private(prefix: str = _PREFIX, sender: str = "u0", receiver: str = "u1") -> tuple[Word, ...]:
+    """Return the words of the command, as a node with its default options sends it.
+
+    Where redis-benchmark puts numbers for ``__rand_int__`` in the prefix, there is a session and two
+    people for each of them; they share the clock, as those of a node do.
+    """
     recorder: Any = _Recorder()
     pulse: Any = SimpleNamespace(born=lambda: "0")
-    keys = Keys(_PREFIX)
+    keys = Keys(prefix)
     keys.data = Keys("benchmark").data
-    draft = Draft(
-        private_session("u0", "u1"), User("u0", "u0"), _CONTENT, origin="0123abcd-100", is_alone=True
-    )
-    OneStep(recorder, keys, pulse, limits).append(draft)
+    session, user = private_session(sender, receiver), User(sender, sender)
+    draft = Draft(session, user, _CONTENT, origin="0123abcd-100", is_alone=True)
+    OneStep(recorder, keys, pulse, _limits()).append(draft)
     words: tuple[Word, ...] = recorder.words
     return words
