@@ -37,6 +37,7 @@ class Client(WebSocketClientProtocol):
         self.user_id = ""
         self.port = 0  # of the gateway that it is connected to
         self.pushes: list[Any] = []
+        self.answered: list[int] = []  # the seqs of replies, in the order of their coming
         self.close_code: int | None = None  # None while it is open
         self.opened: Deferred[Client] = Deferred()
         self.gone: Deferred[None] = Deferred()
@@ -102,6 +103,7 @@ class Client(WebSocketClientProtocol):
             self.pushes.append(body)
             return
         asked_at, answered = self._asked.pop(packet["seq"])
+        self.answered.append(packet["seq"])
         now = reactor.seconds()
         answered.callback(Answer(body["code"], body["data"], now, now - asked_at))
 

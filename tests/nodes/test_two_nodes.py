@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gim.gathering import gather
 from tests.nodes.client import Client
 from tests.nodes.cluster_case import CHATROOM, PRIVATE, Node, NodesTestCase, eventually
 from tests.redis.machine import until
@@ -42,6 +43,21 @@ class MessageTests(TwoNodesCase):
         self.assertEqual(bob.items()[0]["sender"], {"id": "ann", "name": "Ann"})
         titles = [client.pushes[0]["session"]["title"] for client in (bob, ann, ann_too)]
         self.assertEqual(titles, ["Ann", "Bob", "Bob"])
+
+    async def test_what_is_sent_without_waiting_is_stored_and_answered_in_order(self) -> None:
+        ann, bob = await self.clients((self.a, "ann"), (self.b, "bob"))
+        ann.answered.clear()
+        contents = [f"{number}" for number in range(100)]
+        works = [ann.attempt(201, type=PRIVATE, target_id="bob", content=content) for content in contents]
+        works.insert(50, ann.attempt(201, type=PRIVATE, target_id="ann", content="to myself"))
+        works.insert(70, ann.attempt(203, session_id="2:ann:bob", count=100))
+        answers = await gather(works)
+        self.assertEqual(ann.answered, list(range(2, 2 + len(works))))
+        self.assertEqual(answers[50].code, 400)
+        listed = [item["content"] for item in answers[70].data["items"]]
+        self.assertEqual(listed, contents[:69], "the history at its place in the order")
+        await eventually(lambda: len(bob.items()) == 100, "the pushes")
+        self.assertEqual(bob.contents(), contents)
 
     async def test_a_chatroom_message_reaches_the_members_at_both_nodes(self) -> None:
         ann, bob, eve = await self.clients((self.a, "ann"), (self.b, "bob"), (self.b, "eve"))
