@@ -7,11 +7,13 @@ from typing import Any
 
 from hiredis import ReplyError
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from gim.errors import Unavailable
 from gim.gathering import gather
 from gim.logs import Logger
+from gim.storage.redis.channels import Channels
 from gim.storage.redis.endpoints import endpoint
 from gim.storage.redis.greeting import Greeting
 from gim.storage.redis.link import Link, pause
@@ -22,7 +24,8 @@ from gim.storage.redis.topology import Slots, ask_for_slots
 from gim.storage.redis.url import Address, Target
 
 LOOK_EVERY = 5.0  # seconds between two looks at the topology when nothing happens
-MOVES = 3  # how often a call follows a slot that moves
+PATIENCE = 0.5  # seconds that a call follows a slot that moves
+MOVING_PAUSE = 0.02  # seconds until the same server is asked again
 
 _Attempt = Callable[[Link], Awaitable[Any]]
 
@@ -44,7 +47,7 @@ class Cluster:
         self._reactor = reactor
         self._slots = Slots([])
         self._links: dict[Address, Link] = {}
-        self._heard_on: dict[str, RedisProtocol] = {}  # channels, and the connections subscribed to them
+        self._channels = Channels()
         self._loop: Deferred[None] | None = None
         self._pause: Deferred[None] | None = None
 
@@ -91,7 +94,8 @@ class Cluster:
             waiting.callback(None)
 
     async def _look(self) -> None:
-        known = dict.fromkeys([*self._links, *self._target.addresses])
+        well = [address for address, link in self._links.items() if link.is_up]
+        known = dict.fromkeys([*well, *self._links, *self._target.addresses])
         slots = await ask_for_slots(list(known), self._target, self._reactor)
         if slots.ranges != self._slots.ranges:
             self._change(slots)
@@ -119,10 +123,7 @@ class Cluster:
         Deferred.fromCoroutine(self._listen(link)).addErrback(self._deaf, link)
 
     def down(self, link: Link) -> None:
-        lost = [base for base, on in self._heard_on.items() if on.is_lost]
-        for base in lost:
-            del self._heard_on[base]
-        self.guests.lost(lost)
+        self.guests.lost(self._channels.lost())
         self._look_soon()
 
     async def _listen(self, link: Link) -> None:
@@ -131,10 +132,11 @@ class Cluster:
         if connection is None:
             return
         bases = [base for base in self.guests.bases() if self._belongs(base, link)]
-        bases = [base for base in bases if self._heard_on.get(base) is not connection]
+        bases = [base for base in bases if not self._channels.is_on(base, connection)]
         self.guests.lost(bases)
         await gather(connection.subscribe("SSUBSCRIBE", base) for base in bases)
-        self._heard_on.update(dict.fromkeys(bases, connection))
+        for base in bases:
+            self._channels.confirmed(base, connection)
         self.guests.connected()
 
     def _deaf(self, failure: Failure, link: Link) -> None:
@@ -151,32 +153,44 @@ class Cluster:
     # see `gim.storage.redis.seam.Redis`
 
     async def run(self, script: Script, bases: tuple[str, ...], *words: Word) -> Any:
-        return await self._follow(bases[0], lambda link: link.run(script, bases, *words))
+        """A script touches several keys, which may be at both servers while their slot moves, and it
+        names none that exists: the answer is ASK then, and nobody runs it until the slot has moved."""
+        return await self._follow(bases[0], lambda link: link.run(script, bases, *words), asks=False)
 
     async def call(self, base: str, *words: Word) -> Any:
         return await self._follow(base, lambda link: link.command(*words))
 
-    async def _follow(self, base: str, attempt: _Attempt) -> Any:
-        """Ask the server that holds *base*, or who it says does: it did nothing then."""
-        link = self._owner(base)
-        for _ in range(MOVES):
+    async def _follow(self, base: str, attempt: _Attempt, asks: bool = True) -> Any:
+        """Ask the server that holds *base*, or who it says does: it did nothing then.
+
+        With *asks*, one that may already have what another one still holds is asked as well.
+        """
+        link, end = self._owner(base), self._reactor.seconds() + PATIENCE
+        is_again = False
+        while True:
             try:
                 return await attempt(link)
             except ReplyError as error:
-                link = await self._referred(base, error)
-        raise Unavailable("the storage moves its data: try again in a moment")
+                answer = error
+            if self._reactor.seconds() > end:
+                raise Unavailable("the storage moves its data: try again in a moment")
+            if is_again:
+                await deferLater(self._reactor, MOVING_PAUSE)
+            is_again = True
+            is_moving = not asks and str(answer).startswith("ASK ")
+            link = self._owner(base) if is_moving else self._referred(base, link, answer)
 
-    async def _referred(self, base: str, error: ReplyError) -> Link:
+    def _referred(self, base: str, asked: Link, error: ReplyError) -> Link:
         """Return the link to whom a refusal points, or raise."""
         kind, _, place = str(error).partition(" ")
         if kind not in ("MOVED", "ASK"):
-            raise error
+            raise asked.explained(error)
         host, _, port = place.partition(" ")[2].rpartition(":")
         address = Address(host, int(port))
         link = self._links.get(address)
         if link is None:
             self._look_soon()
-            raise Unavailable("the storage moved its data: try again in a moment") from error
+            raise Unavailable("the storage moved its data: try again in a moment")
         if kind == "ASK":  # for the next command only
             link.call("ASKING").addErrback(lambda failure: failure.trap(Unavailable, ReplyError))
         else:
@@ -203,21 +217,19 @@ class Cluster:
         await self._owner(base).measure()
 
     async def subscribe(self, base: str) -> None:
+        self._channels.want(base)
         await self._follow(base, lambda link: self._subscribe(link, base))
 
     async def _subscribe(self, link: Link, base: str) -> None:
         connection = link.connection
         await link.subscribe("SSUBSCRIBE", base)
         if connection is not None:
-            self._heard_on[base] = connection
+            self._channels.confirmed(base, connection)
 
     def unsubscribe(self, base: str) -> None:
-        connection = self._heard_on.pop(base, None)
-        if connection is not None and not connection.is_lost:
-            ended = connection.subscribe("SUNSUBSCRIBE", base)
-            ended.addErrback(lambda failure: failure.trap(Unavailable, ReplyError))
+        self._channels.give_up(base)
 
     def hears(self, base: str) -> bool:
         address = self._slots.master_of(base)
         link = self._links.get(address) if address is not None else None
-        return link is not None and link.is_up and self._heard_on.get(base) is link.connection
+        return link is not None and self._channels.is_on(base, link.connection)

@@ -21,11 +21,13 @@ from gim.storage.redis.seam import Guests
 REPLY_TIMEOUT = 1.5  # seconds: a request is to be answered within 2, with 503 if need be
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds between two attempts to connect
 PING_EVERY = 1.0  # seconds
+LOG_EVERY = 1.0  # seconds between two lines on what is refused
 
 # What a server says that can't serve for now. A link that hears it looks for its server anew.
-_GOING = ("READONLY", "LOADING", "MASTERDOWN", "UNBLOCKED", "NOAUTH", "CLUSTERDOWN")
-# What it says when it serves but must refuse: memory, disk, too few replicas, a script that does not end.
-_REFUSING = ("OOM", "MISCONF", "NOREPLICAS", "BUSY", "NOPERM", "TRYAGAIN")
+_GOING = ("READONLY", "LOADING", "MASTERDOWN", "UNBLOCKED", "NOAUTH")
+# What it says when it serves but must refuse: memory, disk, too few replicas, a script that does not end,
+# another server of the cluster that is away.
+_REFUSING = ("OOM", "MISCONF", "NOREPLICAS", "BUSY", "NOPERM", "TRYAGAIN", "CLUSTERDOWN")
 
 
 class Host(Protocol):
@@ -70,6 +72,7 @@ class Link(Service):
         self._lost: Deferred[None] | None = None
         self._loop: Deferred[None] | None = None
         self._complaint = ""
+        self._refused_at = -LOG_EVERY
         self._ahead = 0.0  # seconds that the server's clock is ahead of ours, at least
         self._pings = LoopingCall(self._ping)
         self._pings.clock = clock
@@ -130,7 +133,9 @@ class Link(Service):
             self.drop()
         elif not text.startswith(_REFUSING):
             return error
-        self._log.warn("Redis {name} refused: {text}", name=self.link_name, text=text)
+        if (now := self._clock.seconds()) - self._refused_at >= LOG_EVERY:
+            self._refused_at = now
+            self._log.warn("Redis {name} refused: {text}", name=self.link_name, text=text)
         return Unavailable("the storage refused for now, nothing was done: try again in a moment")
 
     def drop(self) -> None:

@@ -17,6 +17,7 @@ Word = bytes | str | int | float
 
 MAX_WAITING = 20_000  # commands without a reply
 MAX_WAITING_BYTES = 64 * 2**20  # of these
+_NO_CHANNELS: set[bytes] = set()
 _MORE = object()  # what the parser says when a reply is not complete
 
 
@@ -34,15 +35,22 @@ class Audience(Protocol):
 
 
 class _Waiting:
-    """A command without its reply; a subscription waits for so many pushes instead."""
+    """A command without its reply; a subscription waits for a push of its kind for each channel."""
 
-    __slots__ = ("at", "deferred", "pushes", "size")
+    __slots__ = ("at", "channels", "deferred", "kind", "size")
 
-    def __init__(self, deferred: Deferred[Any], at: float, size: int, pushes: int) -> None:
+    def __init__(
+        self, deferred: Deferred[Any], at: float, size: int, kind: bytes, channels: set[bytes]
+    ) -> None:
         self.deferred = deferred
         self.at = at
         self.size = size
-        self.pushes = pushes
+        self.kind = kind
+        self.channels = channels
+
+    def is_confirmed_by(self, kind: bytes, channel: bytes) -> bool:
+        """Say whether a push is for this command, and not what the server does by itself meanwhile."""
+        return self.kind == kind and channel in self.channels
 
 
 class RedisProtocol(TwistedProtocol):
@@ -70,13 +78,14 @@ class RedisProtocol(TwistedProtocol):
 
     def call(self, *words: Word) -> Deferred[Any]:
         """Send a command; the reply comes in the types of hiredis, an error as `hiredis.ReplyError`."""
-        return self._send(words, 0)
+        return self._send(words, b"", _NO_CHANNELS)
 
     def subscribe(self, command: str, *channels: str) -> Deferred[Any]:
         """Send SUBSCRIBE or one of its kin; fires when the server has confirmed every channel."""
-        return self._send((command, *channels), len(channels))
+        names = {channel.encode() for channel in channels}
+        return self._send((command, *channels), command.lower().encode(), names)
 
-    def _send(self, words: tuple[Word, ...], pushes: int) -> Deferred[Any]:
+    def _send(self, words: tuple[Word, ...], kind: bytes, channels: set[bytes]) -> Deferred[Any]:
         if self.is_lost:
             raise Unavailable("the storage can't be reached: try again in a moment")
         packed = pack_command(words)  # type: ignore[arg-type] # its stub does not know of unions
@@ -85,7 +94,7 @@ class RedisProtocol(TwistedProtocol):
             self._waiting_bytes -= len(packed)
             raise Unavailable("too much waits for the storage: try again in a moment")
         deferred: Deferred[Any] = Deferred()
-        self._waiting.append(_Waiting(deferred, self._clock.seconds(), len(packed), pushes))
+        self._waiting.append(_Waiting(deferred, self._clock.seconds(), len(packed), kind, channels))
         if self._timer is None:
             self._timer = self._clock.callLater(self._timeout, self._check)
         self.transport.write(packed)
@@ -124,9 +133,9 @@ class RedisProtocol(TwistedProtocol):
         if kind in (b"message", b"smessage"):
             if self._audience is not None:
                 self._audience.published(push[1], push[2])
-        elif self._waiting and self._waiting[0].pushes:
-            self._waiting[0].pushes -= 1
-            if not self._waiting[0].pushes:
+        elif self._waiting and self._waiting[0].is_confirmed_by(kind, push[1]):
+            self._waiting[0].channels.discard(push[1])
+            if not self._waiting[0].channels:
                 self._answer(None)
         elif self._audience is not None and kind in (b"unsubscribe", b"sunsubscribe"):
             self._audience.dropped(push[1])

@@ -56,6 +56,8 @@ class Pulse(Service):
         self._data: DataSet | None = None
         self._alive: frozenset[bytes] = frozenset()
         self.now = 0.0  # ms, the server's clock at the last beat
+        self._beat_at = 0.0  # seconds, when that was by our clock
+        self._clock = clock
         self.newest = FIRST  # the largest message id that this node has seen
         self._loop = LoopingCall(self._run)
         self._loop.clock = clock
@@ -85,9 +87,12 @@ class Pulse(Service):
         """Return an id up to which everything was handed over that was announced here.
 
         A cluster announces a little after it stores, and its servers have clocks of their own: there it
-        is `SLACK` before the last beat, and `Recent` finds out what was handed over already.
+        is `SLACK` before now, and `Recent` finds out what was handed over already.
         """
-        return first_id_of(int(self.now) - SLACK) if self._redis.is_cluster else self.newest
+        if not self._redis.is_cluster:
+            return self.newest
+        elapsed = max(0.0, self._clock.seconds() - self._beat_at) * 1000
+        return first_id_of(int(self.now + elapsed) - SLACK)
 
     def born(self) -> str:
         """Return the score before which nothing is known of a user who is new: while the data set is
@@ -115,7 +120,8 @@ class Pulse(Service):
         if layout != LAYOUT.encode():
             raise Unavailable(f"the keys have layout {layout!r}, this version of gim reads {LAYOUT}")
         before, self._data = self._data, DataSet(epoch.decode(), token_key, float(created))
-        self.now = max(self.now, self._data.created)
+        if self._data.created > self.now:
+            self.now, self._beat_at = self._data.created, self._clock.seconds()
         if before is not None and before.epoch != self._data.epoch:
             self._log.warn("the data set is another one: epoch {epoch}", epoch=self._data.epoch)
             self.newest = FIRST
@@ -124,7 +130,7 @@ class Pulse(Service):
     async def beat(self) -> None:
         """Renew the lease, look at the data set and at the nodes."""
         now, epoch, last, alive = await self._redis.run(scripts.BEAT, (self._base,), self.node, LEASE)
-        self.now, self._alive = float(now), frozenset(alive)
+        self.now, self._beat_at, self._alive = float(now), self._clock.seconds(), frozenset(alive)
         if not self._redis.is_cluster:
             self.saw(last.decode())
         if epoch.decode() != self.data.epoch:

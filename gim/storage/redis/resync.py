@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from gim.errors import Unavailable
 from gim.gathering import gather
@@ -17,6 +18,7 @@ from gim.storage.redis.watches import Watch, Watches
 from gim.storage.seam import Memberships, News, Stored
 
 AT_A_TIME = 64  # users and chatrooms that are looked up at the same time
+AGAIN_AFTER = 0.5  # seconds until what could not be looked up is tried again
 MOST = 100_000  # private messages looked up for one user
 
 
@@ -33,6 +35,7 @@ class Resync:
         messages: Messages,
         inbox: Inbox,
         announce: Callable[[News], None],
+        clock: IReactorTime,
     ) -> None:
         self._redis = redis
         self._watches = watches
@@ -40,6 +43,9 @@ class Resync:
         self._messages = messages
         self._inbox = inbox
         self._announce = announce
+        self._clock = clock
+        self._later: IDelayedCall | None = None
+        self._stopped = False
         self._gone: set[str] = set()  # users who left while Redis could not be told
         self._work: Deferred[None] | None = None
         self._leaving = 0
@@ -48,6 +54,7 @@ class Resync:
 
     def begin(self) -> None:
         """Look up what every watch that holds may have missed."""
+        self._wait_no_more()
         if self._work is not None:
             self._again = True
             return
@@ -59,12 +66,24 @@ class Resync:
         if self._again:
             self._again = False
             self.begin()
+        elif not self._stopped and (self._gone or any(map(self._is_due, self._watches))):
+            self._later = self._clock.callLater(AGAIN_AFTER, self.begin)
         self._maybe_idle()
+
+    def _wait_no_more(self) -> None:
+        if self._later is not None and self._later.active():
+            self._later.cancel()
+        self._later = None
+
+    def stop(self) -> None:
+        """Do nothing any more by itself."""
+        self._stopped = True
+        self._wait_no_more()
 
     async def _run(self) -> None:
         try:
             await gather([self._catch_up_all(), self.leave_all()])
-        except Unavailable:  # the next connection begins anew
+        except Unavailable:  # it is begun anew, with the next connection at the latest
             pass
         except Exception:
             self._log.failure("what was missed could not be looked up")
@@ -78,11 +97,12 @@ class Resync:
         return watch.held is not None and (watch.is_dropped or self._redis.hears(watch.base))
 
     async def _catch_up(self, watch: Watch) -> None:
+        held = watch.held
         if watch.is_dropped:
             await self._redis.subscribe(watch.base)
             watch.is_dropped = False
         missed = await (self._chatroom(watch) if watch.session else self._user(watch))
-        if watch in self._watches and watch.held is not None:
+        if watch in self._watches and held is not None and watch.held is held:
             for news in watch.caught_up(missed):
                 self._announce(news)
 

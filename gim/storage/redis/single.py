@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any
 
+from hiredis import ReplyError
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
 from gim.errors import Unavailable
@@ -75,7 +76,10 @@ class OneServer:
         await self._link.measure()
 
     async def subscribe(self, base: str) -> None:
-        await self._link.subscribe("SUBSCRIBE", base)
+        try:
+            await self._link.subscribe("SUBSCRIBE", base)
+        except ReplyError as error:
+            raise self._link.explained(error) from error
 
     def hears(self, base: str) -> bool:
         return self._link.is_up

@@ -22,8 +22,8 @@ from gim.storage.redis.messages import Messages
 from gim.storage.redis.people import People
 from gim.storage.redis.protocol import RedisProtocol
 from gim.storage.redis.pulse import Pulse
-from gim.storage.redis.recent import Recent
 from gim.storage.redis.records import news_of
+from gim.storage.redis.repairs import Repairs
 from gim.storage.redis.resync import Resync
 from gim.storage.redis.seam import Guests, Limits, Redis
 from gim.storage.redis.steps import InSteps
@@ -59,15 +59,15 @@ class RedisStore:
         redis = connect(self)
         self._redis, self._keys = redis, keys
         self.pulse = Pulse(redis, keys, token_hex(6), limits, self._replaced, clock)
-        changes = _changes(redis, keys, self.pulse, limits, clock)
+        self._repairs = Repairs(clock)
+        changes = _changes(redis, keys, self.pulse, limits, self._repairs)
         self._people = People(redis, keys, self.pulse, changes, limits)
         self._messages = Messages(redis, keys, self.pulse, changes, limits)
         self._marks = Marks(redis, keys, self.pulse, limits, clock)
         self._inbox = Inbox(redis, keys, self.pulse, self._people, self._marks, limits)
-        self._watches = Watches(keys)
-        self._recent = Recent(clock) if redis.is_cluster else None
+        self._watches = Watches(keys, clock if redis.is_cluster else None)
         self._resync = Resync(
-            redis, self._watches, self._people, self._messages, self._inbox, self._announce_missed
+            redis, self._watches, self._people, self._messages, self._inbox, self._announce, clock
         )
         # one connection, one script: only where a server forgot its scripts, or set its clock, may an
         # append be overtaken while it is sent again
@@ -90,6 +90,8 @@ class RedisStore:
         except Unavailable:  # the lease will run out
             pass
         self._redis.stop()
+        self._resync.stop()
+        self._repairs.stop()
         self._served()
 
     # what the connections tell: see `gim.storage.redis.seam.Guests`
@@ -124,14 +126,11 @@ class RedisStore:
         except Exception:
             self._log.failure("an announcement on {channel} can't be read", channel=channel)
             return
-        if self._recent is not None:
-            if self._recent.knows(news):
-                return
-        elif isinstance(news, Stored):
+        if isinstance(news, Stored) and not self._redis.is_cluster:
             self.pulse.saw(news.message.id)
         if watch.held is not None:
             watch.held.append(news)
-        else:
+        elif watch.recent is None or watch.recent.is_new(news):
             self._announce(news)
 
     def dropped(self, channel: bytes) -> None:
@@ -140,10 +139,6 @@ class RedisStore:
             watch.miss(self.pulse.point())
             watch.is_dropped = True
             self._resync.begin()
-
-    def _announce_missed(self, news: News) -> None:
-        if self._recent is None or not self._recent.knows(news):
-            self._announce(news)
 
     def _announce(self, news: News) -> None:
         if self._listener is not None:
@@ -237,7 +232,7 @@ class RedisStore:
         await self.ping()
 
 
-def _changes(redis: Redis, keys: Keys, pulse: Pulse, limits: Limits, clock: IReactorTime) -> Changes:
+def _changes(redis: Redis, keys: Keys, pulse: Pulse, limits: Limits, repairs: Repairs) -> Changes:
     if redis.is_cluster:
-        return InSteps(redis, keys, pulse, limits, clock)
+        return InSteps(redis, keys, pulse, limits, repairs)
     return OneStep(redis, keys, pulse, limits)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from twisted.internet.interfaces import IReactorTime
+
 from gim.names import Session, chatroom_session
 from gim.storage.redis.keys import Keys
+from gim.storage.redis.recent import Recent
 from gim.storage.seam import News, Stored
 
 
@@ -13,18 +16,19 @@ class Watch:
     """A user or chatroom that is listened to.
 
     While ``held`` is a list, what was announced after ``point`` is being looked up, and what is announced
-    now waits in it.
+    now waits in it. It is another list each time that more may have been missed.
     """
 
-    __slots__ = ("base", "held", "is_dropped", "point", "session", "user_id")
+    __slots__ = ("base", "held", "is_dropped", "point", "recent", "session", "user_id")
 
-    def __init__(self, base: str, user_id: str, session: Session | None) -> None:
+    def __init__(self, base: str, user_id: str, session: Session | None, recent: Recent | None) -> None:
         self.base = base
         self.user_id = user_id  # "" for a chatroom
         self.session = session  # None for a user
         self.point = ""
         self.held: list[News] | None = None
         self.is_dropped = False  # the server ended the subscription by itself
+        self.recent = recent  # None where nothing is announced twice
 
     def miss(self, point: str) -> None:
         """Begin to hold: after *point* announcements may have been missed."""
@@ -36,16 +40,19 @@ class Watch:
         """End that; return what to announce, in order and each once."""
         known = {news.message.id for news in missed if isinstance(news, Stored)}
         held, self.held = self.held or [], None
-        return missed + [
+        found = missed + [
             news for news in held if not (isinstance(news, Stored) and news.message.id in known)
         ]
+        return self.recent.only_new(found) if self.recent else found
 
 
 class Watches:
     """Watches by channel."""
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: Keys, clock: IReactorTime | None) -> None:
+        """With a *clock*, what was announced lately is remembered."""
         self._keys = keys
+        self._clock = clock
         self._by_channel: dict[bytes, Watch] = {}
 
     def __iter__(self) -> Iterator[Watch]:
@@ -62,15 +69,20 @@ class Watches:
 
     def add_user(self, user_id: str) -> Watch:
         """Return the watch of a user, made if need be."""
-        return self._add(Watch(self._keys.user(user_id), user_id, None))
+        return self._add(self._keys.user(user_id), user_id, None)
 
     def add_chatroom(self, chatroom_id: str) -> Watch:
         """Return the watch of a chatroom, made if need be."""
         session = chatroom_session(chatroom_id)
-        return self._add(Watch(self._keys.session(session.id), "", session))
+        return self._add(self._keys.session(session.id), "", session)
 
-    def _add(self, watch: Watch) -> Watch:
-        return self._by_channel.setdefault(watch.base.encode(), watch)
+    def _add(self, base: str, user_id: str, session: Session | None) -> Watch:
+        channel = base.encode()
+        watch = self._by_channel.get(channel)
+        if watch is None:
+            recent = Recent(self._clock) if self._clock else None
+            watch = self._by_channel[channel] = Watch(base, user_id, session, recent)
+        return watch
 
     def remove(self, base: str) -> bool:
         """End a watch; say if there was one."""
