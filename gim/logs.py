@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextvars import ContextVar
 from secrets import token_hex
 from typing import Any
@@ -13,6 +14,11 @@ from twisted import logger
 TRACE: ContextVar[str] = ContextVar("trace", default="")
 
 MAX_TRACE = 128  # characters
+
+# W3C Trace Context, section 3.2.2: version, trace id, parent id, flags, and what a version above 00 adds.
+_TRACEPARENT = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}((?:-.*)?)", re.DOTALL
+)
 
 
 class Logger(logger.Logger):
@@ -31,10 +37,21 @@ def new_trace() -> str:
     return token_hex(8)
 
 
-def accept_trace(value: str) -> str:
-    """Return a trace id that a client sent if it can stand in a log line, else one made up."""
-    fits = 0 < len(value) <= MAX_TRACE and value.isascii() and value.isprintable()
-    return value if fits else new_trace()
+def accept_trace(value: str, traceparent: str = "") -> str:
+    """Return the trace id of a request: what the client sent if it can stand in a log line, else the
+    trace id of its W3C *traceparent* if that is valid, else one made up."""
+    if 0 < len(value) <= MAX_TRACE and value.isascii() and value.isprintable():
+        return value
+    return _id_of(traceparent) or new_trace()
+
+
+def _id_of(traceparent: str) -> str:
+    """Return the trace id in it, "" for one that must be ignored. A version after this one may have more
+    fields behind those that are known."""
+    found = _TRACEPARENT.fullmatch(traceparent)
+    if found is None or (found[2] and traceparent.startswith("00")):
+        return ""
+    return found[1]
 
 
 class traced:

@@ -9,6 +9,7 @@ from msgspec import Struct
 from twisted.web.iweb import IRequest
 
 from gim.errors import BadRequest, Unauthorized
+from gim.logs import accept_trace
 from gim.wire.packets import explain
 
 T = TypeVar("T", bound=Struct)
@@ -45,6 +46,13 @@ def header_of(request: IRequest, name: str) -> str:
     """Return the last value of a header, "" for none. Any byte is a character of it."""
     values = request.requestHeaders.getRawHeaders(name.encode()) or [b""]
     return bytes(values[-1]).decode("latin-1")
+
+
+def trace_of(request: IRequest, trace_header: str) -> str:
+    """Return the trace id that a request brings, or one made up for it."""
+    parents = request.requestHeaders.getRawHeaders(b"traceparent") or []
+    # more than one make a value that is none, as RFC 9110 joins them
+    return accept_trace(header_of(request, trace_header), b", ".join(parents).decode("latin-1"))
 
 
 def token_of(request: IRequest) -> str:

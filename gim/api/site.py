@@ -13,10 +13,10 @@ from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
 
 from gim.api.envelope import refuse
-from gim.api.fields import header_of
+from gim.api.fields import trace_of
 from gim.api.routes import Routes, fault, no_such_path, undecodable_path
 from gim.errors import TooLong
-from gim.logs import Logger, accept_trace, traced
+from gim.logs import Logger, traced
 
 _ABSOLUTE = re.compile(rb"^https?://[^/]*", re.IGNORECASE)  # RFC 9112, section 3.2.2
 IDLE_TIMEOUT = 60  # seconds until an idle connection is closed
@@ -40,7 +40,7 @@ class TracedRequest(server.Request):
         site = self.channel.site
         self.path = _ABSOLUTE.sub(b"", self.path) or b"/"
         self.began = site.clock.seconds()
-        self.trace = accept_trace(header_of(self, site.trace_header))
+        self.trace = trace_of(self, site.trace_header)
         self.setHeader(site.trace_header, self.trace)
         with traced(self.trace):  # what a route starts here bears the trace to its end
             super().process()

@@ -62,7 +62,7 @@ class GatewayFactory(WebSocketServerFactory):
         self.turn = turn
         self.max_packet = max_packet
         self.max_unsent = max_unsent
-        self.trace_header = trace_header.lower()
+        self.trace_header = trace_header
         self.connections: set[GatewayProtocol] = set()
         self._node, self._count = token_hex(4), count(1)
         self._all_closed: Deferred[None] | None = None

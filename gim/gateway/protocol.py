@@ -62,7 +62,7 @@ class Gateway(Protocol):
     turn: Turn
     max_packet: int  # bytes
     max_unsent: int  # bytes
-    trace_header: str  # in lower case
+    trace_header: str
 
     def opened(self, connection: GatewayProtocol) -> str:
         """Take note of a connection and give it a key."""
@@ -120,13 +120,19 @@ class GatewayProtocol(WebSocketServerProtocol):
             return
         self._dataReceived(data)
 
-    def onConnect(self, request: ConnectionRequest) -> str | None:
-        self.trace = logs.accept_trace(request.headers.get(self.factory.trace_header, ""))
+    def onConnect(self, request: ConnectionRequest) -> tuple[str | None, dict[str, str]]:
+        name, headers = self.factory.trace_header, request.headers  # with names in lower case
+        explicit = headers.get(name.lower(), "")
+        self.trace = logs.accept_trace(explicit, headers.get("traceparent", ""))
         self._serving = Serving(self.transport, self.trace, self._reply)
-        for name in request.protocols:
-            if name in self.factory.codecs:
-                self._speak(self.factory.codecs[name])
-                return str(name)
+        return self._choose_codec(request.protocols), {name: self.trace}
+
+    def _choose_codec(self, protocols: list[str]) -> str | None:
+        """Speak the first of *protocols* that is known, and return it; else stay with the default."""
+        for protocol in protocols:
+            if protocol in self.factory.codecs:
+                self._speak(self.factory.codecs[protocol])
+                return str(protocol)
         return None
 
     def _speak(self, codec: Codec) -> None:

@@ -14,6 +14,9 @@ from twisted.logger import globalLogPublisher
 from gim.errors import Unavailable
 from tests.gateway.pipe import GatewayTestCase
 
+TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
+PARENT = f"00-{TRACE_ID}-00f067aa0ba902b7-01"
+
 
 class Response(NamedTuple):
     status: int
@@ -276,6 +279,35 @@ class TraceTests(ApiTestCase):
     def test_one_that_can_not_stand_in_a_log_line_is_replaced(self) -> None:
         for bad in "x" * 129, "é":
             self.assertNotEqual(self.request("GET", "/healthz", X_Trace=bad).headers["x-trace"], bad)
+
+    def test_without_one_a_traceparent_counts(self) -> None:
+        response = self.request("GET", "/healthz", traceparent=PARENT)
+        self.assertEqual(response.headers["x-trace"], TRACE_ID)
+        self.assertEqual(self.logged(), [("/healthz", TRACE_ID)])
+
+    def test_an_explicit_one_wins_unless_it_is_bad(self) -> None:
+        response = self.request("GET", "/healthz", X_Trace="mine", traceparent=PARENT)
+        self.assertEqual(response.headers["x-trace"], "mine")
+        response = self.request("GET", "/healthz", X_Trace="é", traceparent=PARENT)
+        self.assertEqual(response.headers["x-trace"], TRACE_ID)
+
+    def test_two_traceparents_are_none(self) -> None:
+        twice = f"traceparent: {PARENT}\r\nTraceparent: {PARENT}\r\n"
+        response = self.raw(f"GET /healthz HTTP/1.1\r\nHost: x\r\n{twice}\r\n".encode())
+        self.assertNotEqual(response.headers["x-trace"], TRACE_ID)
+
+    def test_a_websocket_handshake_is_answered_with_it(self) -> None:
+        for headers, trace in (
+            ({"X-Trace": "game-7"}, "game-7"),
+            ({"traceparent": PARENT}, TRACE_ID),
+            ({"traceparent": PARENT, "X-Trace": "game-7"}, "game-7"),
+        ):
+            client = self.connect(headers=headers)
+            self.assertEqual(client.headers["x-trace"], trace)
+            client.dropConnection(abort=True)
+            self.pump()
+            self.assertEqual(self.logged()[-1][1], trace)
+        self.assertRegex(self.connect().headers["x-trace"], r"\A[0-9a-f]{16}\Z")
 
     def test_a_token_in_the_query_works_and_is_never_logged(self) -> None:
         token = self.token("ann")

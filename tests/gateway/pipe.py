@@ -29,9 +29,11 @@ class Client(WebSocketClientProtocol):
         self.closed: tuple[int | None, str | None] | None = None
         self.answers_pings = True
         self.protocol_in_use: str | None = None
+        self.headers: dict[str, str] = {}  # of the answer to the handshake
 
     def onConnect(self, response: Any) -> None:
         self.protocol_in_use = response.protocol
+        self.headers = response.headers
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         packet = json.loads(payload)
