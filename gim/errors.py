@@ -70,3 +70,11 @@ class Unavailable(GimError):
     """The storage can't be reached, or the server is stopping."""
 
     code = 503
+
+
+class NotReady(Unavailable):
+    """Requests can't be served for now; *reason* is ``starting``, ``draining`` or ``storage``."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason

@@ -39,10 +39,13 @@ class Listening(Service):
         endpoint: IStreamServerEndpoint,
         factory: IProtocolFactory,
         prepare: Callable[[IListeningPort], None] = lambda port: None,
+        at_once: bool = True,
     ) -> None:
         """*name* says in logs and errors what listens here; *prepare* is called with the port before
-        it accepts anybody."""
+        it accepts anybody. Unless *at_once*, those who connect wait in the kernel's queue until
+        `accept` is called."""
         self.setName(name)
+        self._accepts = at_once
         self._endpoint = endpoint
         self._factory = factory
         self._prepare = prepare
@@ -63,6 +66,12 @@ class Listening(Service):
         if self.port is None:
             self.privilegedStartService()
 
+    def accept(self) -> None:
+        """Accept connections, those that wait already among them."""
+        self._accepts = True
+        if self.port is not None:
+            self.port.startReading()  # type: ignore[attr-defined]  # every kind of port has it
+
     def stopService(self) -> Deferred[Any] | None:
         super().stopService()
         port, self.port = self.port, None
@@ -70,6 +79,8 @@ class Listening(Service):
 
     def _listens(self, port: IListeningPort) -> None:
         self._prepare(port)
+        if not self._accepts:
+            port.stopReading()  # type: ignore[attr-defined]
         self.port = port
         self._log.info("{name} listens on {address}", name=self.name, address=_written(port.getHost()))
 

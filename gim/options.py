@@ -42,6 +42,8 @@ _TABLE: list[list[Any]] = [  # long name, short one, default, help, reader of va
     ["login-timeout", None, "30s", "Time that a connection has for its login.", values.duration],
     ["handshake-timeout", None, "5s", "Time that a connection has for its WebSocket handshake.",
      values.duration],
+    ["drain", None, "5s", "Time over which connections are closed when the server stops, 0 for all at"
+     " once.", values.duration_or_zero],
     ["max-session-messages", None, "10000", "Messages kept of one session: the oldest go.",
      values.count],
     ["max-messages", None, "1000000", "Messages kept in all: the oldest go.", values.count],

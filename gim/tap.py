@@ -64,19 +64,21 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
         max_body=options["max-packet"],
         trace_header=options["trace-header"],
     )
-    daemon = Daemon(chat, gateway, reactor)
+    listening = Listening(
+        "gateway",
+        _endpoint("gateway", "gateway-address", options, reactor),
+        gateway,
+        write_at_once,
+        at_once=False,
+    )
+    daemon = Daemon(chat, gateway, listening, reactor, options["drain"])
     for service in (
-        Signals(reactor),
+        Signals(reactor, daemon.hurry),
         Garbage(reactor),
         *store_services,
         deadlines,
         Listening("api", _endpoint("api", "api-address", options, reactor), site),
-        Listening(
-            "gateway",
-            _endpoint("gateway", "gateway-address", options, reactor),
-            gateway,
-            write_at_once,
-        ),
+        listening,
     ):
         service.setServiceParent(daemon)
     return daemon

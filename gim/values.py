@@ -28,6 +28,11 @@ def duration(text: str) -> float:
     return seconds
 
 
+def duration_or_zero(text: str) -> float:
+    """Read a duration, or ``0``."""
+    return 0.0 if text == "0" else duration(text)
+
+
 def size(text: str) -> int:
     """Read ``4096``, ``64KiB`` or ``1MiB``; return bytes, 1 to 1 GiB."""
     found = _SIZE.fullmatch(text)

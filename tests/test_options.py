@@ -25,6 +25,7 @@ DEFAULTS = {
     "heartbeat-interval": 120.0,
     "login-timeout": 30.0,
     "handshake-timeout": 5.0,
+    "drain": 5.0,
     "max-session-messages": 10_000,
     "message-ttl": 30 * 86400.0,
     "max-messages": 1_000_000,
@@ -74,6 +75,9 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual((options["message-push-duration"], options["message-ttl"]), (0.5, 43200.0))
         self.assertEqual(options["max-packet"], 2**20)
 
+    def test_drain_may_be_nothing(self) -> None:
+        self.assertEqual([self.parse("--drain", text)["drain"] for text in ("0", "1.5s")], [0.0, 1.5])
+
     def test_what_can_not_work_is_refused_in_one_line_that_names_the_option(self) -> None:
         for name, bad in (
             ("message-push-count", "-1"),
@@ -82,6 +86,7 @@ class OptionsTests(SynchronousTestCase):
             ("enable-message-sequence", "maybe"),
             ("trace-header", "a b"),
             ("heartbeat-interval", "soon"),
+            ("drain", "-1"),
             ("max-messages", "1e6"),
             ("max-content", "0"),
             ("max-packet", "2GiB"),

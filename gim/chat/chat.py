@@ -12,7 +12,7 @@ from gim.chat.catchup import LIMIT, CatchUp
 from gim.chat.cursors import read_cursor, write_cursor
 from gim.chat.presence import Connection, Login
 from gim.chat.pushes import Pushes
-from gim.errors import BadRequest, Conflict, Forbidden, TooLong, Unavailable
+from gim.errors import BadRequest, Conflict, Forbidden, NotReady, TooLong, Unavailable
 from gim.model import (
     Credentials,
     History,
@@ -59,7 +59,7 @@ class Chat:
         self._tokens = tokens
         self._clock = clock
         self._max_content = max_content
-        self._running = False
+        self._state = "starting"
 
     @property
     def keeps_order(self) -> bool:
@@ -67,24 +67,35 @@ class Chat:
         return self._storage.keeps_order
 
     async def start(self) -> None:
-        """Begin to serve."""
+        """Begin to serve: returns when the storage does."""
         await self._storage.start(self._pushes)
-        self._running = True
+        if self._state == "starting":  # it was not told to stop meanwhile
+            self._state = "serving"
 
     def drain(self) -> None:
-        """Write out what waits to be pushed, and be not ready any more."""
-        self._running = False
+        """Be not ready any more: what is asked all the same is still served."""
+        self._state = "draining"
+
+    def flush(self) -> None:
+        """Write out what waits to be pushed."""
         self._pushes.flush()
+
+    def flush_to(self, login: Login) -> None:
+        """Write to one login what waits to be pushed, as its connection is about to be closed."""
+        self._pushes.flush_to(login)
 
     async def stop(self) -> None:
         """Serve no more."""
         await self._storage.stop()
 
     async def check_ready(self) -> None:
-        """Return if requests can be served, else raise `Unavailable`."""
-        if not self._running:
-            raise Unavailable("the server is starting or stopping: try again in a moment")
-        await self._storage.ping()
+        """Return if requests can be served, else raise `NotReady`."""
+        if self._state != "serving":
+            raise NotReady(self._state, f"the server is {self._state}: try again in a moment")
+        try:
+            await self._storage.ping()
+        except Unavailable as error:
+            raise NotReady("storage", str(error)) from error
 
     # logging in and out
 

@@ -213,6 +213,13 @@ class Pushes:
         for room in rooms:
             room.stop()
 
+    def flush_to(self, login: Login) -> None:
+        """Write to one login, whose connection is about to be closed, what waits for an interval."""
+        self._writer.flush()
+        for chatroom_id in login.user.chatrooms:
+            if (room := self._rooms.get(chatroom_id)) is not None:
+                room.flush_to(login.connection)
+
     def _in_background(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
         deferred = Deferred.fromCoroutine(work)
         deferred.addErrback(lambda failure: self._log.failure("entering a chatroom failed", failure))

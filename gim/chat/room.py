@@ -95,6 +95,13 @@ class Room:
         if self._arrived and not self._submitted:
             self._submit()
 
+    def flush_to(self, connection: Connection) -> None:
+        """Write what waits for the next tick to one connection alone, which is about to be closed."""
+        skipped = self._missed.pop(connection, 0)
+        if connection in self._audience and (self._arrived or skipped):
+            push = self._waiting()
+            connection.offer(Push(push.session, push.items, push.skipped + skipped))
+
     def stop(self) -> None:
         """End the interval."""
         if self._loop.running:
@@ -137,10 +144,13 @@ class Room:
             self._loop.reset()  # for the next tick, if this is none
 
     def _take(self) -> Push:
-        push = Push(self._head(), list(self._pending), self._arrived - len(self._pending))
+        push = self._waiting()
         self._pending.clear()
         self._arrived = 0
         return push
+
+    def _waiting(self) -> Push:
+        return Push(self._head(), list(self._pending), self._arrived - len(self._pending))
 
     def _head(self) -> SessionHead:
         return SessionHead(f"1:{self.id}", CHATROOM, self._title)

@@ -10,3 +10,8 @@ READER_TOO_SLOW: Final = 3008
 DATA_SET_CHANGED: Final = 3009
 HEARTBEAT_TIMEOUT: Final = 3012
 LOGIN_TIMEOUT: Final = 3502
+
+
+def going_away(pause: float) -> str:
+    """Return the reason of a close with `SHUTTING_DOWN`: docs/protocol.md, section 3, has its form."""
+    return f"going away: reconnect in {pause:.2f} s"

@@ -12,7 +12,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
 
 from gim import __version__
+from gim.gateway import closing
 from gim.gateway.deadlines import Deadlines, Timeouts
+from gim.gateway.draining import Draining
 from gim.gateway.operations import Operations
 from gim.gateway.protocol import GatewayProtocol
 from gim.gateway.turn import Turn
@@ -66,6 +68,7 @@ class GatewayFactory(WebSocketServerFactory):
         self.connections: set[GatewayProtocol] = set()
         self._node, self._count = token_hex(4), count(1)
         self._all_closed: Deferred[None] | None = None
+        self._draining: Draining[GatewayProtocol] | None = None
         self._made: type[GatewayProtocol] | None = None  # with the first connection
 
     def buildProtocol(self, addr: IAddress | None) -> Any:  # a GatewayProtocol
@@ -85,19 +88,37 @@ class GatewayFactory(WebSocketServerFactory):
         self.connections.discard(connection)
         if self._all_closed is not None and not self.connections:
             all_closed, self._all_closed = self._all_closed, None
+            if self._draining is not None:
+                self._draining.finish()
             all_closed.callback(None)
 
-    def close_all(self, code: int, reason: str) -> Deferred[None]:
-        """Close every connection; fires when the last one is gone."""
-        all_closed = self._all_closed = Deferred()
-        self.turn_away(code, reason)
-        for connection in tuple(self.connections):
-            if connection.state == connection.STATE_CONNECTING:
-                connection.dropConnection(abort=True)
-        if not self.connections and self._all_closed is not None:
-            self._all_closed = None
+    def drain(self, duration: float) -> Deferred[None]:
+        """Close every connection, evenly over *duration* seconds; fires when the last one is gone.
+
+        Nobody may connect any more. Each connection gets first what waits to be pushed to it.
+        """
+        self._draining = Draining(self.connections, duration, self._send_away, self.reactor)
+        all_closed: Deferred[None] = Deferred()
+        if self.connections:
+            self._all_closed = all_closed
+            self._draining.start()
+        else:
             all_closed.callback(None)
         return all_closed
+
+    def _send_away(self, connection: GatewayProtocol, pause: float) -> None:
+        if connection.state == connection.STATE_CONNECTING:
+            connection.dropConnection(abort=True)
+        elif connection.can_write():
+            self.operations.flush(connection)
+            connection.sendClose(closing.SHUTTING_DOWN, closing.going_away(pause))
+
+    def hurry(self) -> None:
+        """Close at once all that `drain` has left, and wait for no client's answer."""
+        if self._draining is not None:
+            self._draining.finish()
+            for connection in tuple(self.connections):
+                connection.transport.loseConnection()
 
     def turn_away(self, code: int, reason: str) -> None:
         """Begin to close every connection that is open; new ones may come."""

@@ -63,6 +63,11 @@ class Operations:
         """Serve a request; it, or what it returns, raises a `GimError` for a refusal."""
         return self._table[packet.op](client, packet.body)
 
+    def flush(self, client: Client) -> None:
+        """Write what waits to be pushed to a client that is about to be disconnected."""
+        if client.login is not None:
+            self._chat.flush_to(client.login)
+
     def disconnected(self, client: Client) -> None:
         """Log out a client whose connection is gone."""
         if client.login is not None:

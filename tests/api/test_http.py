@@ -8,10 +8,12 @@ from urllib.parse import quote
 
 import jwt
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
 from twisted.internet.testing import StringTransport
 from twisted.logger import globalLogPublisher
 
 from gim.errors import Unavailable
+from gim.storage.memory import MemoryStore
 from tests.gateway.pipe import GatewayTestCase
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -133,15 +135,53 @@ class RouteTests(ApiTestCase):
         self.assertEqual(self.http("GET", "/healthz"), {})
         self.assertEqual(self.http("GET", "/readyz"), {})
 
-    def test_not_ready_while_stopping_or_without_storage(self) -> None:
+    def why_not_ready(self) -> str:
+        """Return the reason that a 503 of /readyz gives to programs."""
+        envelope = self.ask_http("GET", "/readyz")
+        self.assertEqual((envelope["code"], list(envelope["data"])), (503, ["reason"]))
+        self.assertEqual(self.ask_http("GET", "/healthz")["code"], 0)
+        return str(envelope["data"]["reason"])
+
+    def test_not_ready_without_storage(self) -> None:
         def broken() -> None:
             raise Unavailable("the storage can't be reached")
 
         self.patch(self.daemon._chat._storage, "ping", broken)
-        self.assertEqual(self.ask_http("GET", "/readyz")["code"], 503)
-        self.assertEqual(self.ask_http("GET", "/healthz")["code"], 0)
-        self.daemon._chat.drain()
-        self.assertEqual(self.ask_http("GET", "/readyz")["code"], 503)
+        self.assertEqual(self.why_not_ready(), "storage")
+
+    def test_not_ready_while_draining(self) -> None:
+        self.user("ann")
+        self.daemon.stopService()
+        self.assertEqual(self.why_not_ready(), "draining")
+        self.pump()
+
+
+class StartTests(ApiTestCase):
+    """A storage that takes a while to be reached."""
+
+    def setUp(self) -> None:
+        self.reached: Deferred[None] = Deferred()
+        self.patch(MemoryStore, "start", lambda store, listener: self.reached)
+        super().setUp()
+        self.port = self.daemon.getServiceNamed("gateway").port
+
+    def why_not_ready(self) -> str:
+        return str(self.ask_http("GET", "/readyz")["data"].get("reason"))
+
+    def test_http_says_so_and_websocket_clients_wait(self) -> None:
+        self.assertEqual((self.why_not_ready(), self.port.accepts), ("starting", False))
+        self.reached.callback(None)
+        self.assertEqual((self.http("GET", "/readyz"), self.port.accepts), ({}, True))
+
+    def test_a_stop_meanwhile_is_not_undone_by_the_start(self) -> None:
+        self.daemon.stopService()
+        self.reached.callback(None)
+        self.assertEqual((self.why_not_ready(), self.port.accepts), ("draining", False))
+
+    def test_a_start_that_fails_is_logged(self) -> None:
+        self.reached.errback(ZeroDivisionError())
+        self.assertEqual(self.why_not_ready(), "starting")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
 
 class RefusalTests(ApiTestCase):

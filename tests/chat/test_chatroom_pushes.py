@@ -136,9 +136,26 @@ class ChatroomPushTests(ChatTestCase):
     def test_stopping_pushes_what_waits_and_ends_all_intervals(self) -> None:
         self.say("ann", "room", "1", "2", "3")
         self.advance_to(0.1)
-        self.chat.drain()
+        self.chat.flush()
         self.assertEqual(self.bob.contents, [["1"], ["2", "3"]])
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_one_who_is_sent_away_gets_what_waits_and_the_others_get_it_with_the_next_push(self) -> None:
+        self.say("ann", "room", "1", "2", "3", "4", "5")
+        self.advance_to(0.1)
+        self.chat.flush_to(self.bob.login)
+        self.assertEqual(self.bob.contents, [["1"], ["3", "4", "5"]])
+        self.assertEqual(self.bob.skipped, [0, 1])
+        self.assertEqual(self.ann.contents, [["1"]])
+        self.disconnect(self.bob)
+        self.advance_to(1.0)
+        self.assertEqual(self.ann.contents, [["1"], ["3", "4", "5"]])
+        self.assertEqual(len(self.bob.pushes), 2)
+
+    def test_one_who_is_sent_away_while_nothing_waits_gets_nothing(self) -> None:
+        self.say("ann", "room", "1")
+        self.chat.flush_to(self.bob.login)
+        self.assertEqual(self.bob.contents, [["1"]])
 
     def test_nothing_is_kept_of_a_chatroom_that_nobody_here_is_in(self) -> None:
         self.say("ann", "room", "1")

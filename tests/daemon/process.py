@@ -65,6 +65,7 @@ class Client(WebSocketClientProtocol):
         super().__init__()
         self.opened: Deferred[Client] = Deferred()
         self.closed: Deferred[int | None] = Deferred()
+        self.reason: str | None = None  # of the close
         self.gone: Deferred[None] = Deferred()
         self.texts: DeferredQueue[str] = DeferredQueue()
 
@@ -75,6 +76,7 @@ class Client(WebSocketClientProtocol):
         self.texts.put(payload.decode())
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+        self.reason = reason
         self.closed.callback(code)
 
     def connectionLost(self, reason: Any = None) -> None:

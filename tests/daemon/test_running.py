@@ -21,7 +21,7 @@ FREE = "tcp:0:interface=127.0.0.1"
 
 class StoppingTests(DaemonTestCase):
     async def stop(self, number: int) -> None:
-        process = await self.daemon("--message-push-duration", "1m")
+        process = await self.daemon("--drain", "0", "--message-push-duration", "1m")
         ann = await self.client()
         await ann.ask(101, id="ann")
         await ann.ask(301, id="den")
@@ -45,7 +45,7 @@ class StoppingTests(DaemonTestCase):
         await self.stop(signal.SIGINT)
 
     async def test_a_client_that_never_answers_does_not_hold_it_up(self) -> None:
-        process = await self.daemon()
+        process = await self.daemon("--drain", "0")
         with socket.create_connection(("127.0.0.1", self.ws)) as deaf:
             deaf.sendall(
                 b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

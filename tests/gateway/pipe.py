@@ -64,11 +64,19 @@ class Reactor(Clock):
 
 
 class _Port:
+    accepts = True
+
     def __init__(self, factory: Any) -> None:
         self.factory = factory
 
     def getHost(self) -> IPv4Address:
         return IPv4Address("TCP", "127.0.0.1", 1)
+
+    def startReading(self) -> None:
+        self.accepts = True
+
+    def stopReading(self) -> None:
+        self.accepts = False
 
     def stopListening(self) -> None:
         self.factory.doStop()
@@ -84,7 +92,7 @@ class GatewayTestCase(SynchronousTestCase):
         self.clock.advance(START)
         self.patch(txaio.config, "loop", self.clock)  # Autobahn's timers ask this one
         options = Options()
-        options.parseOptions(["--ws", "0", "--http", "0", *self.options])
+        options.parseOptions(["--ws", "0", "--http", "0", "--drain", "0", *self.options])
         self.daemon = makeService(options, self.clock)
         # it is the whole process's, and would look at all of it for each test
         self.daemon.removeService(self.daemon.getServiceNamed("garbage"))
@@ -95,6 +103,8 @@ class GatewayTestCase(SynchronousTestCase):
         self.addCleanup(self.stop)
 
     def stop(self) -> None:
+        if not self.daemon.running:  # the test has stopped it
+            return
         stopped = self.daemon.stopService()
         self.pump()
         self.clock.pump([1.0] * 5)

@@ -28,7 +28,7 @@ MASK = b"\x9a\x00\xff\x31"
 ANY_LIMIT = 2**32
 HANDSHAKE = (
     b"GET /ws HTTP/1.1\r\nHost: localhost:8080\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\ntrace: t-1\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
 
 quick = settings(
@@ -347,7 +347,7 @@ class BothSidesTestCase(SynchronousTestCase):
             ours.protocol = Ours
             return ours
         model = self.factory(Ours, limit)
-        stock = WebSocketServerFactory(server=model.server, reactor=self.clock)
+        stock = WebSocketServerFactory(server=model.server, headers={"trace": "t-1"}, reactor=self.clock)
         stock.protocol = Stock
         for name in Stock.CONFIG_ATTRS:  # all that `setProtocolOptions` sets
             setattr(stock, name, getattr(model, name))

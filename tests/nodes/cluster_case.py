@@ -124,7 +124,7 @@ class NodesTestCase(RedisTestCase, DaemonTestCase):
 
     def spawn_node(self, *options: str, **environment: str) -> Process:
         address = f"tcp:0:interface={HOST}"
-        words = ("--ws", address, "--http", address, "--storage", "redis", *options)
+        words = ("--ws", address, "--http", address, "--drain", "0", "--storage", "redis", *options)
         return self.spawn("twistd", "-n", "gim", *words, **environment)
 
     async def ready(self, process: Process) -> Node:
