@@ -13,7 +13,7 @@ from gim import __version__, values
 from gim.storage.redis import url
 
 _ALIASES = {"ws": "gateway-address", "http": "api-address", "trace": "trace-header"}
-_SWITCHES = ("enable-message-sequence",)
+_SWITCHES = ("enable-message-sequence", "metrics")
 
 
 _TABLE: list[list[Any]] = [  # long name, short one, default, help, reader of values
@@ -31,6 +31,7 @@ _TABLE: list[list[Any]] = [  # long name, short one, default, help, reader of va
      " or =true or =false.", values.switch],
     ["trace-header", None, "trace", "HTTP header with the trace id of a request, short --trace.",
      values.header_name],
+    ["metrics", None, "true", "Count and measure for GET /metrics: =true or =false.", values.switch],
     ["storage", None, "memory", "Where messages are kept: memory, or redis for several nodes.",
      values.storage],
     ["redis-url", None, "redis://127.0.0.1:6379/0", "The Redis of --storage redis: redis://, rediss://"

@@ -19,6 +19,7 @@ DEFAULTS = {
     "message-push-concurrency-limit": 64,
     "enable-message-sequence": False,
     "trace-header": "trace",
+    "metrics": True,
     "storage": "memory",
     "redis-url": url.read("redis://127.0.0.1:6379/0"),
     "redis-prefix": "gim",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from klein import Klein
 from twisted.python.failure import Failure
@@ -10,24 +10,35 @@ from twisted.web.iweb import IRequest
 from werkzeug import exceptions
 
 from gim.api.envelope import answer, refuse
-from gim.api.fields import from_body, from_query, token_of
+from gim.api.fields import from_body, from_query, header_of, token_of
 from gim.chat.chat import Chat
 from gim.errors import BadRequest, GimError, InternalError, MethodNotAllowed, NotFound
 from gim.logs import Logger, new_trace, traced
+from gim.metrics.page import MetricsPage
 from gim.model import NOTHING, User
 from gim.wire import requests
 from gim.wire.requests import given
 
 
+class _App(Klein):
+    """Tells the request which route it took."""
+
+    def execute_endpoint(self, endpoint: str, request: Any, *args: Any, **kwargs: Any) -> Any:
+        request.op = endpoint
+        return super().execute_endpoint(endpoint, request, *args, **kwargs)
+
+
 class Routes:
     """Decodes, asks, answers."""
 
-    app = Klein()
+    app = _App()
     app.url_map.merge_slashes = False  # a path with // is an unknown one, not a redirect
     _log = Logger()
 
-    def __init__(self, chat: Chat) -> None:
+    def __init__(self, chat: Chat, metrics: MetricsPage | None = None) -> None:
+        """*metrics* is the page of them, where there is one."""
         self._chat = chat
+        self._metrics = metrics
 
     async def _user(self, request: IRequest) -> User:
         return await self._chat.bearer(token_of(request))
@@ -102,6 +113,14 @@ class Routes:
         await self._chat.check_ready()
         return answer(request, NOTHING)
 
+    @app.route("/metrics", methods=["GET"])
+    async def metrics(self, request: IRequest) -> bytes:
+        if self._metrics is None:
+            raise no_such_path()
+        page = self._metrics.write(header_of(request, "accept"))
+        request.setHeader(b"Content-Type", page.content_type.encode())
+        return page.body
+
     @app.handle_errors(GimError)
     def refused(self, request: IRequest, failure: Failure) -> bytes:
         return refuse(request, cast(GimError, failure.value))
@@ -118,6 +137,11 @@ class Routes:
     @app.handle_errors(Exception)
     def failed(self, request: IRequest, failure: Failure) -> bytes:
         return refuse(request, fault(request, failure))
+
+
+def operations() -> list[str]:
+    """Return the names of all routes."""
+    return list(Routes.app.endpoints)
 
 
 def no_such_path() -> NotFound:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from time import perf_counter_ns
 from typing import Any
 
 from klein.resource import KleinResource
@@ -17,6 +18,7 @@ from gim.api.fields import trace_of
 from gim.api.routes import Routes, fault, no_such_path, undecodable_path
 from gim.errors import TooLong
 from gim.logs import Logger, traced
+from gim.metrics.requests import Requests
 
 _ABSOLUTE = re.compile(rb"^https?://[^/]*", re.IGNORECASE)  # RFC 9112, section 3.2.2
 IDLE_TIMEOUT = 60  # seconds until an idle connection is closed
@@ -29,6 +31,8 @@ class TracedRequest(server.Request):
     channel: Any  # an HTTPChannel, to which the site adds itself
     trace = ""
     began = 0.0
+    began_ns = 0  # of the clock that measures
+    op = ""  # the name of its route, once that is found
     body_size = 0
 
     def handleContentChunk(self, data: bytes) -> None:
@@ -39,7 +43,7 @@ class TracedRequest(server.Request):
     def process(self) -> None:
         site = self.channel.site
         self.path = _ABSOLUTE.sub(b"", self.path) or b"/"
-        self.began = site.clock.seconds()
+        self.began, self.began_ns = site.clock.seconds(), perf_counter_ns()
         self.trace = trace_of(self, site.trace_header)
         self.setHeader(site.trace_header, self.trace)
         with traced(self.trace):  # what a route starts here bears the trace to its end
@@ -76,9 +80,15 @@ class ApiSite(server.Site):
     _log = Logger()
 
     def __init__(
-        self, routes: Routes, clock: IReactorTime, *, max_body: int, trace_header: str = "trace"
+        self,
+        routes: Routes,
+        clock: IReactorTime,
+        *,
+        max_body: int,
+        trace_header: str = "trace",
+        requests: Requests[str] | None = None,
     ) -> None:
-        """*max_body* is in bytes."""
+        """*max_body* is in bytes; *requests* counts them, unless nothing is to be counted."""
         super().__init__(
             Root(routes, max_body),
             TracedRequest,
@@ -89,8 +99,12 @@ class ApiSite(server.Site):
         self.clock = clock
         self.max_body = max_body
         self.trace_header = trace_header
+        self._requests = requests
 
     def log(self, request: Any) -> None:
+        """Take note of a request that has been answered."""
+        if self._requests is not None:
+            self._requests.answered(request.op, request.code, request.began_ns)
         with traced(request.trace):
             self._log.info(
                 "{method} {path} {status} {milliseconds:.1f} ms from {peer}",

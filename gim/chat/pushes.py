@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from gim.chat.catchup import CatchUp
+from gim.chat.counts import PushCounts
 from gim.chat.presence import Connection, Login, Online, Presence
 from gim.chat.room import Interval, Room
 from gim.chat.writer import PushWriter
@@ -46,10 +47,21 @@ class Pushes:
         self._interval = interval
         self._writer = PushWriter(clock, concurrency, before_slice)
         self._replaced = replaced
+        self.counts = PushCounts()
         self._presence = Presence()
         self._rooms: dict[str, Room] = {}
         self._entering: Counter[str] = Counter()  # chatrooms that the storage is asked to watch
         self._untold: set[Login] = set()  # logins whose clients do not know of it yet
+
+    @property
+    def users(self) -> int:
+        """How many users are logged in at this node."""
+        return len(self._presence)
+
+    @property
+    def chatrooms(self) -> int:
+        """How many chatrooms are pushed to connections of this node."""
+        return len(self._rooms)
 
     def announced(self, news: News) -> None:
         """See `gim.storage.seam.Listener`."""
@@ -94,11 +106,12 @@ class Pushes:
 
     def _push_to(self, user: Online, news: Stored) -> None:
         push = Push(SessionHead(news.session.id, PRIVATE, news.title), [news.message])
-        written = False
+        written = 0
         for login in user.logins:
             if login.connection.key != news.origin and login.offer(push):
-                written = True
+                written += 1
         if written:
+            self.counts.private += written
             self._storage.delivered(user.id, news.message.id)
 
     async def enter(self, user_id: str, connection: Connection, catch_up: CatchUp) -> Login:
@@ -127,6 +140,8 @@ class Pushes:
         pushes = login.catch_up.next()
         for push in pushes:
             login.connection.deliver(push)
+            self.counts.caught_up += 1
+            self.counts.caught_up_messages += len(push.items)
             self._storage.delivered(login.user.id, push.items[-1].id)
         if not pushes:
             login.catch_up = None
@@ -166,7 +181,14 @@ class Pushes:
     def _room(self, chatroom_id: str) -> Room:
         room = self._rooms.get(chatroom_id)
         if room is None:
-            room = Room(chatroom_id, self._interval, self._clock, self._writer, self._drop_unused)
+            room = Room(
+                chatroom_id,
+                self._interval,
+                self._clock,
+                self._writer,
+                self._drop_unused,
+                self.counts,
+            )
             self._rooms[chatroom_id] = room
         return room
 

@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
+from gim.chat.counts import PushCounts
 from gim.chat.presence import Connection
 from gim.chat.writer import PushWriter
 from gim.logs import Logger
@@ -46,6 +47,7 @@ class Room:
         clock: IReactorTime,
         writer: PushWriter,
         when_quiet: Callable[[Room], None],
+        counts: PushCounts,
     ) -> None:
         self.id = chatroom_id
         self._audience: dict[Connection, None] = {}  # a set that keeps its order
@@ -54,6 +56,7 @@ class Room:
         self._clock = clock
         self._writer = writer
         self._when_quiet = when_quiet
+        self._counts = counts
         self._title = ""
         self._pending: deque[Message] = deque(maxlen=interval.count or None)
         self._arrived = 0  # since the last push, those that `_pending` let go among them
@@ -100,7 +103,10 @@ class Room:
         skipped = self._missed.pop(connection, 0)
         if connection in self._audience and (self._arrived or skipped):
             push = self._waiting()
-            connection.offer(Push(push.session, push.items, push.skipped + skipped))
+            if connection.offer(Push(push.session, push.items, push.skipped + skipped)):
+                self._counts.chatroom_push(1, len(push.items), push.skipped)
+            else:
+                self._counts.skipped_by_slow_reader += len(push.items)
 
     def stop(self) -> None:
         """End the interval."""
@@ -113,11 +119,14 @@ class Room:
         everybody = tuple(self._audience)
         for begin in range(0, len(everybody), CHUNK):
             chunk = everybody[begin : begin + CHUNK]
+            written = len(chunk)
             for connection in chunk:
                 if self._leavings != leavings and connection not in self._audience:
-                    continue
-                if (missed and connection in missed) or not connection.offer(push):
+                    written -= 1
+                elif (missed and connection in missed) or not connection.offer(push):
+                    written -= 1
                     self._write_own(connection, push)
+            self._counts.chatroom_push(written, len(push.items), push.skipped)
             yield len(chunk)
 
     def _write_own(self, connection: Connection, push: Push) -> None:
@@ -127,7 +136,11 @@ class Room:
         own = Push(push.session, push.items, skipped)
         if missed is None or not connection.offer(own):
             self._missed[connection] = skipped + len(push.items)
+            self._counts.skipped_by_slow_reader += len(push.items)
+            self._counts.skipped_by_interval += push.skipped
             connection.when_drained(self)
+        else:
+            self._counts.chatroom_push(1, len(push.items), push.skipped)
 
     def drained(self, connection: Connection) -> None:
         """Tell a reader that was slow what it missed, unless the next push is to come anyway."""

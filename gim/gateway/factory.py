@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from itertools import count
 from secrets import token_hex
@@ -18,6 +19,7 @@ from gim.gateway.draining import Draining
 from gim.gateway.operations import Operations
 from gim.gateway.protocol import GatewayProtocol
 from gim.gateway.turn import Turn
+from gim.metrics.requests import Requests
 from gim.wire.packets import Codec
 
 
@@ -40,6 +42,7 @@ class GatewayFactory(WebSocketServerFactory):
         max_packet: int = 65536,
         max_unsent: int = 2**20,
         trace_header: str = "trace",
+        requests: Requests[int] | None = None,
     ) -> None:
         """*codecs* go by the subprotocols that ask for them; *max_packet* is in bytes, of what comes
         in, *max_unsent* too, of what waits for a slow reader; *clock* serves Autobahn's timer of the
@@ -65,6 +68,9 @@ class GatewayFactory(WebSocketServerFactory):
         self.max_packet = max_packet
         self.max_unsent = max_unsent
         self.trace_header = trace_header
+        self.requests = requests
+        self.slow_readers = 0
+        self.closes: Counter[int] = Counter()  # by close code, 0 for one of the client's own
         self.connections: set[GatewayProtocol] = set()
         self._node, self._count = token_hex(4), count(1)
         self._all_closed: Deferred[None] | None = None
@@ -83,9 +89,10 @@ class GatewayFactory(WebSocketServerFactory):
         self.connections.add(connection)
         return f"{self._node}-{next(self._count)}"
 
-    def closed(self, connection: GatewayProtocol) -> None:
-        """Take note that a connection is gone."""
+    def closed(self, connection: GatewayProtocol, code: int | None) -> None:
+        """Take note that a connection is gone, and with which close code."""
         self.connections.discard(connection)
+        self.closes[code if code and closing.is_known(code) else 0] += 1
         if self._all_closed is not None and not self.connections:
             all_closed, self._all_closed = self._all_closed, None
             if self._draining is not None:
@@ -112,6 +119,10 @@ class GatewayFactory(WebSocketServerFactory):
         elif connection.can_write():
             self.operations.flush(connection)
             connection.sendClose(closing.SHUTTING_DOWN, closing.going_away(pause))
+
+    def unsent(self) -> int:
+        """Return how many bytes wait for the readers of all connections. 0.1 us for each."""
+        return sum(connection.sending.unsent for connection in self.connections)
 
     def hurry(self) -> None:
         """Close at once all that `drain` has left, and wait for no client's answer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from time import perf_counter_ns
 from typing import Any, Protocol
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
@@ -20,6 +21,7 @@ from gim.gateway.operations import Operations
 from gim.gateway.sending import Sending
 from gim.gateway.serving import Serving
 from gim.gateway.turn import Turn
+from gim.metrics.requests import Requests
 from gim.model import User
 from gim.wire.packets import BadPacket, Codec, Packet, reply_op
 
@@ -63,12 +65,14 @@ class Gateway(Protocol):
     max_packet: int  # bytes
     max_unsent: int  # bytes
     trace_header: str
+    requests: Requests[int] | None  # counts them, unless nothing is to be counted
+    slow_readers: int  # closed so far
 
     def opened(self, connection: GatewayProtocol) -> str:
         """Take note of a connection and give it a key."""
 
-    def closed(self, connection: GatewayProtocol) -> None:
-        """Take note that a connection is gone."""
+    def closed(self, connection: GatewayProtocol, code: int | None) -> None:
+        """Take note that a connection is gone, and with which close code."""
 
 
 class GatewayProtocol(WebSocketServerProtocol):
@@ -169,10 +173,11 @@ class GatewayProtocol(WebSocketServerProtocol):
         self.factory.deadlines.forget(self)
         if self._serving is not None:
             self._serving.stop()
+        code = self.localCloseCode or code
         with logs.traced(self.trace):
-            self._log_end(self.localCloseCode or code, self.localCloseReason or reason or "")
+            self._log_end(code, self.localCloseReason or reason or "")
             self.factory.operations.disconnected(self)
-        self.factory.closed(self)
+        self.factory.closed(self, code)
 
     def _log_end(self, code: int | None, reason: str) -> None:
         self._log.info(
@@ -184,16 +189,23 @@ class GatewayProtocol(WebSocketServerProtocol):
         )
 
     async def _refuse(self, refusal: BadPacket) -> bytes:
+        if (requests := self.factory.requests) is not None:
+            requests.answered(refusal.op - 1, refusal.code, perf_counter_ns())
         return self.codec.encode_error(refusal.op, refusal.seq, refusal)
 
     async def _answer(self, packet: Packet) -> bytes:
-        codec, op, seq = self.codec, reply_op(packet.op), packet.seq
+        codec, requests = self.codec, self.factory.requests
+        began = perf_counter_ns() if requests is not None else 0
+        op, seq, code = reply_op(packet.op), packet.seq, 0
         try:
-            return codec.encode_reply(op, seq, await self.factory.operations.perform(self, packet))
+            reply = codec.encode_reply(op, seq, await self.factory.operations.perform(self, packet))
         except GimError as refusal:
-            return codec.encode_error(op, seq, refusal)
+            code, reply = refusal.code, codec.encode_error(op, seq, refusal)
         except Exception:
-            return codec.encode_error(op, seq, self._fault(packet))
+            code, reply = InternalError.code, codec.encode_error(op, seq, self._fault(packet))
+        if requests is not None:
+            requests.answered(packet.op, code, began)
+        return reply
 
     def _fault(self, packet: Packet) -> InternalError:
         self._log.failure("serving op {op} from {peer} failed", op=packet.op, peer=self.peer)
@@ -215,6 +227,7 @@ class GatewayProtocol(WebSocketServerProtocol):
 
     def _too_slow(self) -> None:
         if self.state == self.STATE_OPEN:
+            self.factory.slow_readers += 1
             self.sendClose(closing.READER_TOO_SLOW, "reader too slow")
 
     def can_write(self) -> bool:

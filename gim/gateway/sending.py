@@ -130,6 +130,11 @@ class Sending:
         made = push.__dict__[codec.name] = frame(codec.encode_push(push), codec.is_binary)
         return made
 
+    @property
+    def unsent(self) -> int:
+        """The bytes that wait for the reader."""
+        return 0 if self._buffer.free else self._buffer.unsent
+
     def is_congested(self) -> bool:
         """Say whether too much waits unsent."""
         return self._buffer.unsent - self._allowed > self._bound

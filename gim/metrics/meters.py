@@ -1,0 +1,58 @@
+"""All meters of a daemon: what is handed to its parts, and the page that tells of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+from twisted.application.service import Service
+
+from gim.chat.pushes import Pushes
+from gim.gateway.factory import GatewayFactory
+from gim.metrics.collector import (
+    GatewayCollector,
+    ProcessCollector,
+    PushCollector,
+    RequestCollector,
+    StorageCollector,
+)
+from gim.metrics.page import MetricsPage
+from gim.metrics.pauses import Pauses
+from gim.metrics.requests import Requests
+from gim.metrics.storage import StorageTimes
+from gim.metrics.ticks import ReactorTicks
+
+
+class Meters:
+    """Made before the parts that count with them."""
+
+    def __init__(self, reactor: Any, ops: Collection[int], http_ops: Collection[str]) -> None:
+        self.requests = Requests(ops, none=0, success=0)
+        self.http_requests = Requests(http_ops, none="none", success=200)
+        self.storage = StorageTimes()
+        self._ticks = ReactorTicks(reactor)
+        self._pauses = Pauses()
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """What must run for all to be measured."""
+        return self._ticks, self._pauses
+
+    def page(
+        self,
+        gateway: GatewayFactory,
+        pushes: Pushes,
+        storage: str,
+        stored: Callable[[], int] | None,
+    ) -> MetricsPage:
+        """Return the page of a daemon; *stored* counts the messages kept, where that is known."""
+        return MetricsPage(
+            [
+                GatewayCollector(gateway),
+                RequestCollector("gim", "WebSocket", self.requests),
+                RequestCollector("gim_http", "HTTP", self.http_requests),
+                PushCollector(pushes),
+                StorageCollector(self.storage, stored),
+                ProcessCollector(self._ticks, self._pauses, storage),
+            ]
+        )
