@@ -173,9 +173,10 @@ class GatewayProtocol(WebSocketServerProtocol):
         self.factory.deadlines.forget(self)
         if self._serving is not None:
             self._serving.stop()
-        code = self.localCloseCode or code
+        if self.closedByMe:  # else what we said was but the answer
+            code, reason = self.localCloseCode, self.localCloseReason
         with logs.traced(self.trace):
-            self._log_end(code, self.localCloseReason or reason or "")
+            self._log_end(code, reason or "")
             self.factory.operations.disconnected(self)
         self.factory.closed(self, code)
 
