@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 GIM = --ws 8080 --http 8081
 
-.PHONY: run test check lint failover package bench conformance conformance-quick format clean
+.PHONY: run test check lint proto failover package bench conformance conformance-quick format clean
 
 run: $(VENV)/.installed-run
 	$(BIN)/twistd -n gim $(GIM)
@@ -20,6 +20,10 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# gim_pb2.py and its types, after gim.proto was changed; a test compares them
+proto: $(VENV)/.installed-test
+	$(BIN)/python -m grpc_tools.protoc -I gim/wire --python_out=gim/wire --pyi_out=gim/wire gim.proto
 
 # failovers of Sentinels and of a Cluster under traffic, a minute
 failover: $(VENV)/.installed-test

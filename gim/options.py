@@ -21,6 +21,8 @@ _TABLE: list[list[Any]] = [  # long name, short one, default, help, reader of va
      " host:port, [v6]:port or a Twisted endpoint string.", values.endpoint],
     ["api-address", None, ":8081", "Address of the HTTP API, short --http: as --ws.",
      values.endpoint],
+    ["message-protocol", None, "json", "Codec of clients that ask for none: json or proto.",
+     values.protocol],
     ["message-push-count", None, "10", "The newest messages that a chatroom push holds, 0 for"
      " all.", values.count_or_zero],
     ["message-push-duration", None, "1s", "Time between two pushes of a chatroom, at least.",

@@ -32,7 +32,8 @@ from gim.storage.sweeper import Sweeper
 from gim.tokens import Tokens
 from gim.values import with_backlog
 from gim.wire.json import JsonCodec
-from gim.wire.packets import REQUESTS
+from gim.wire.packets import REQUESTS, Codec
+from gim.wire.proto import ProtoCodec
 
 # Connections that may wait to be accepted. Twisted's 50 would reset most of those who come back at once
 # when a server has restarted; the kernel lowers it to net.core.somaxconn.
@@ -134,11 +135,12 @@ def _gateway(
         login=options["login-timeout"],
         heartbeat=options["heartbeat-interval"],
     )
-    deadlines, codec = Deadlines(reactor, timeouts.shortest()), JsonCodec()
+    deadlines = Deadlines(reactor, timeouts.shortest())
+    codecs: dict[str, Codec] = {"json": JsonCodec(), "proto": ProtoCodec()}
     factory = GatewayFactory(
         Operations(chat),
-        {codec.name: codec},
-        codec,
+        {codec.name: codec for codec in codecs.values()},
+        codecs[options["message-protocol"]],
         timeouts,
         deadlines,
         turn,

@@ -71,6 +71,13 @@ def header_name(text: str) -> str:
     return text
 
 
+def protocol(text: str) -> str:
+    """Read ``json`` or ``proto``."""
+    if text not in ("json", "proto"):
+        raise ValueError(f"{text!r} is no message protocol: write json or proto")
+    return text
+
+
 def storage(text: str) -> str:
     """Read ``memory`` or ``redis``."""
     if text not in ("memory", "redis"):

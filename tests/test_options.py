@@ -14,6 +14,7 @@ from gim.values import with_backlog
 DEFAULTS = {
     "gateway-address": "tcp:8080",
     "api-address": "tcp:8081",
+    "message-protocol": "json",
     "message-push-count": 10,
     "message-push-duration": 1.0,
     "message-push-concurrency-limit": 64,
@@ -81,6 +82,7 @@ class OptionsTests(SynchronousTestCase):
 
     def test_what_can_not_work_is_refused_in_one_line_that_names_the_option(self) -> None:
         for name, bad in (
+            ("message-protocol", "xml"),
             ("message-push-count", "-1"),
             ("message-push-duration", "0"),
             ("message-push-concurrency-limit", "0"),

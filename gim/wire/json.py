@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw, Struct
 
 from gim.errors import GimError
 from gim.model import Push
 from gim.wire.packets import (
-    MAX_OP,
-    MAX_SEQ,
     PUSH,
     REQUESTS,
     BadPacket,
+    Op,
     Packet,
+    Seq,
     explain,
     reply_op,
     unknown_op,
@@ -23,20 +21,18 @@ from gim.wire.packets import (
 
 NAME = "gim.json"
 
-_Seq = Annotated[int, Meta(ge=0, le=MAX_SEQ)]
-
 # what msgspec raises for bytes that are not what was asked for; ValueError: invalid UTF-8
 _ERRORS = (msgspec.MsgspecError, RecursionError, ValueError)
 
 
 class _Incoming(Struct):
-    op: Annotated[int, Meta(ge=1, le=MAX_OP)]
+    op: Op
     body: Raw = Raw(b"{}")
-    seq: _Seq = 0
+    seq: Seq = 0
 
 
 class _OnlySeq(Struct):
-    seq: _Seq
+    seq: Seq
 
 
 class _Refusal(Struct):
@@ -63,7 +59,8 @@ class JsonCodec:
 
     def decode(self, payload: bytes, is_binary: bool) -> Packet:
         if is_binary:
-            raise BadPacket(0, _seq_of(payload), "JSON packets travel in text messages")
+            refused = "JSON packets travel in text messages: for Protobuf offer gim.proto as subprotocol"
+            raise BadPacket(0, _seq_of(payload), refused)
         try:
             packet = _decode_packet(payload)
         except _ERRORS as error:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final, Protocol
+from typing import Annotated, Any, Final, Protocol
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from gim.errors import BadRequest, GimError
 from gim.model import Push
@@ -38,6 +38,9 @@ REQUESTS: Final[dict[int, type[Struct]]] = {
 
 MAX_OP: Final = 2**31 - 1
 MAX_SEQ: Final = 2**53 - 1  # the largest integer that every JSON reader takes exactly
+
+Op = Annotated[int, Meta(ge=1, le=MAX_OP)]
+Seq = Annotated[int, Meta(ge=0, le=MAX_SEQ)]
 
 
 class Packet(Struct, frozen=True, gc=False):

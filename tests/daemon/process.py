@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import sys
-from typing import Any
+from typing import Any, TypeVar
 
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
 from twisted.internet import reactor
@@ -22,6 +22,8 @@ from twisted.trial.unittest import TestCase
 PATIENCE = 20.0  # seconds until a test gives up waiting for what should come at once
 ROOT = FilePath(__file__).parent().parent().parent()
 SCRIPTS = FilePath(sys.executable).parent()
+
+AnyClient = TypeVar("AnyClient", bound="Client")
 
 
 class Process(ProcessProtocol):
@@ -90,13 +92,21 @@ class Client(WebSocketClientProtocol):
     def say(self, text: str) -> None:
         self.sendMessage(text.encode())
 
-    async def ask(self, op: int, **body: Any) -> Any:
-        """Send a request; return its reply's data."""
+    def request(self, op: int, **body: Any) -> None:
+        """Send a request."""
         self.say(json.dumps({"op": op, "body": body}))
+
+    async def packet(self) -> Any:
+        """Wait for the next packet, its body decoded."""
         packet = json.loads(await self.next())
-        reply = json.loads(packet["body"])
-        assert (packet["op"], reply["code"]) == (op + 1, 0), packet
-        return reply["data"]
+        return {**packet, "body": json.loads(packet["body"])}
+
+    async def ask(self, op: int, **body: Any) -> Any:
+        """Send a request; return the data of its reply, which must be a success."""
+        self.request(op, **body)
+        packet = await self.packet()
+        assert (packet["op"], packet["body"]["code"]) == (op + 1, 0), packet
+        return packet["body"]["data"]
 
 
 class DaemonTestCase(TestCase):
@@ -138,10 +148,12 @@ class DaemonTestCase(TestCase):
         self.http = int((await process.says(r"api listens on 127.0.0.1:(\d+)"))[1])
         self.ws = int((await process.says(r"gateway listens on 127.0.0.1:(\d+)"))[1])
 
-    async def client(self) -> Client:
+    async def client(
+        self, kind: type[AnyClient] = Client, protocols: list[str] | None = None
+    ) -> AnyClient:
         """Return a client that is connected to the gateway started last."""
-        factory = WebSocketClientFactory(f"ws://127.0.0.1:{self.ws}")
-        factory.protocol = Client
+        factory = WebSocketClientFactory(f"ws://127.0.0.1:{self.ws}", protocols=protocols)
+        factory.protocol = kind
         client = await HostnameEndpoint(reactor, "127.0.0.1", self.ws).connect(factory)
         self.addCleanup(self._hang_up, client)
         await client.opened.addTimeout(PATIENCE, reactor)

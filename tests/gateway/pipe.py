@@ -16,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gim.gateway.factory import GatewayFactory
 from gim.options import Options
 from gim.tap import makeService
+from tests.wire import plain
 from tests.world import START
 
 
@@ -35,7 +36,12 @@ class Client(WebSocketClientProtocol):
         self.protocol_in_use = response.protocol
         self.headers = response.headers
 
+    def say(self, op: int, body: dict[str, Any], seq: int) -> None:
+        """Send a request."""
+        self.sendMessage(json.dumps({"op": op, "body": body, "seq": seq}).encode())
+
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        assert not isBinary, payload
         packet = json.loads(payload)
         assert set(packet) == {"op", "body", "seq"}, packet
         packet["body"] = json.loads(packet["body"])
@@ -48,6 +54,17 @@ class Client(WebSocketClientProtocol):
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         self.closed = code, reason
+
+
+class ProtoClient(Client):
+    """The same in Protobuf; its packets are kept as those of JSON would be."""
+
+    def say(self, op: int, body: dict[str, Any], seq: int) -> None:
+        self.sendMessage(plain.request(op, seq, **body), True)
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        assert isBinary, payload
+        self.packets.append(plain.read(payload))
 
 
 class Reactor(Clock):
@@ -111,13 +128,16 @@ class GatewayTestCase(SynchronousTestCase):
         self.successResultOf(stopped)
 
     def connect(
-        self, protocols: list[str] | None = None, headers: dict[str, str] | None = None
+        self,
+        protocols: list[str] | None = None,
+        headers: dict[str, str] | None = None,
+        kind: type[Client] = Client,
     ) -> Client:
         """Return a client whose handshake is done."""
         factory = WebSocketClientFactory(
             create_url("localhost", 9000), protocols=protocols, headers=headers, reactor=self.clock
         )
-        factory.protocol = Client
+        factory.protocol = kind
         client = factory.buildProtocol(None)
         self.attach(client)
         return client
@@ -152,7 +172,10 @@ class GatewayTestCase(SynchronousTestCase):
 
     def ask(self, client: Client, op: int, seq: int = 5, **body: Any) -> dict[str, Any]:
         """Send a request; return the body of its reply."""
-        packets = self.send_raw(client, json.dumps({"op": op, "body": body, "seq": seq}).encode())
+        before = len(client.packets)
+        client.say(op, body, seq)
+        self.pump()
+        packets = client.packets[before:]
         (reply,) = [packet for packet in packets if packet["op"] == op + 1]
         assert reply["seq"] == seq, reply
         return reply["body"]

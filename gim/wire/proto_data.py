@@ -1,0 +1,130 @@
+"""What replies and pushes hold, written in Protobuf, field by field.
+
+Fields are set one after the other: to hand them to the constructors takes twice the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct
+
+from gim import model
+from gim.wire import gim_pb2 as pb
+
+
+def write_push(push: model.Push) -> bytes:
+    """Return a ``gim.v1.Push``."""
+    data, head = pb.Push(), push.session
+    session = data.session
+    session.id = head.id
+    session.type = head.type
+    session.title = head.title
+    for message in push.items:
+        _set_message(data.items.add(), message)
+    data.skipped = push.skipped
+    return data.SerializeToString()
+
+
+def _set_message(to: pb.Message, message: model.Message) -> None:
+    to.id = message.id
+    to.session_id = message.session_id
+    _set_user(to.sender, message.sender)
+    to.category = message.category
+    to.content = message.content
+    to.sequence = message.sequence
+    to.status = message.status
+    to.created_at = message.created_at
+
+
+def _set_user(to: pb.User, user: model.User) -> None:
+    to.id = user.id
+    to.name = user.name
+
+
+def _logged_in(answer: model.LoggedIn) -> bytes:
+    data = pb.LoginData()
+    _set_user(data.user, answer.user)
+    data.token = answer.token
+    data.server_time = answer.server_time
+    data.epoch = answer.epoch
+    data.missed = answer.missed
+    data.recovered = answer.recovered
+    return data.SerializeToString()
+
+
+def _nothing(answer: model.Nothing) -> bytes:
+    return b""
+
+
+def _server_time(answer: model.ServerTime) -> bytes:
+    return pb.HeartbeatData(server_time=answer.server_time).SerializeToString()
+
+
+def _sent(answer: model.Sent) -> bytes:
+    data = pb.SendData()
+    data.id = answer.id
+    data.session_id = answer.session_id
+    data.sequence = answer.sequence
+    data.created_at = answer.created_at
+    return data.SerializeToString()
+
+
+def _history(answer: model.History) -> bytes:
+    data = pb.HistoryData()
+    for message in answer.items:
+        _set_message(data.items.add(), message)
+    data.has_more = answer.has_more
+    return data.SerializeToString()
+
+
+def _sessions(answer: model.SessionPage) -> bytes:
+    data = pb.SessionsData()
+    for item in answer.items:
+        _set_session_item(data.items.add(), item)
+    data.cursor = answer.cursor
+    return data.SerializeToString()
+
+
+def _set_session_item(to: pb.SessionItem, item: model.SessionItem) -> None:
+    to.id = item.id
+    to.type = item.type
+    to.title = item.title
+    if item.last is not None:
+        _set_message(to.last, item.last)
+    to.unread = item.unread
+
+
+def _unread(answer: model.Unread) -> bytes:
+    return pb.MarkReadData(unread=answer.unread).SerializeToString()
+
+
+def _joined(answer: model.Joined) -> bytes:
+    return pb.JoinData(session_id=answer.session_id, total=answer.total).SerializeToString()
+
+
+def _members(answer: model.MemberPage) -> bytes:
+    data = pb.MembersData()
+    for member in answer.items:
+        to = data.items.add()
+        to.id = member.id
+        to.name = member.name
+        to.online = member.online
+    data.total = answer.total
+    data.cursor = answer.cursor
+    return data.SerializeToString()
+
+
+# by what the chat answers with
+WRITERS: dict[type[Struct], Callable[[Any], bytes]] = {
+    model.LoggedIn: _logged_in,
+    model.Nothing: _nothing,
+    model.ServerTime: _server_time,
+    model.Sent: _sent,
+    model.History: _history,
+    model.SessionPage: _sessions,
+    model.Unread: _unread,
+    model.Joined: _joined,
+    model.MemberPage: _members,
+}

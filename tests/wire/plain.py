@@ -1,0 +1,79 @@
+"""Protobuf messages as plain values, and the packets that a client makes and reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.protobuf.message import Message
+from google.protobuf.unknown_fields import UnknownFieldSet
+
+from gim.wire import gim_pb2 as pb
+
+REQUESTS: dict[int, type[Message]] = {
+    101: pb.LoginRequest,
+    103: pb.LogoutRequest,
+    105: pb.HeartbeatRequest,
+    201: pb.SendRequest,
+    203: pb.HistoryRequest,
+    205: pb.SessionsRequest,
+    209: pb.MarkReadRequest,
+    301: pb.JoinRequest,
+    303: pb.LeaveRequest,
+    305: pb.MembersRequest,
+}
+DATA: dict[int, type[Message]] = {  # by the reply's op
+    102: pb.LoginData,
+    104: pb.LogoutData,
+    106: pb.HeartbeatData,
+    202: pb.SendData,
+    204: pb.HistoryData,
+    206: pb.SessionsData,
+    210: pb.MarkReadData,
+    302: pb.JoinData,
+    304: pb.LeaveData,
+    306: pb.MembersData,
+}
+
+
+def request(op: int, seq: int = 0, **body: Any) -> bytes:
+    """Write a packet."""
+    return packet(op, REQUESTS[op](**body).SerializeToString(), seq)
+
+
+def packet(op: int, body: bytes, seq: int = 0) -> bytes:
+    return pb.Packet(op=op, body=body, seq=seq).SerializeToString()
+
+
+def read(payload: bytes) -> dict[str, Any]:
+    """Read a reply or push to what its JSON counterpart would be once its body is decoded."""
+    found = pb.Packet.FromString(payload)
+    if found.op == 207:
+        body: Any = plain(pb.Push.FromString(found.body))
+    else:
+        reply = pb.Reply.FromString(found.body)
+        body = {"code": reply.code, "msg": reply.msg, "data": None}
+        if reply.code:
+            assert reply.data == b"", reply
+        else:
+            body["data"] = plain(DATA[found.op].FromString(reply.data))
+    return {"op": found.op, "body": body, "seq": found.seq}
+
+
+def plain(message: Message) -> dict[str, Any]:
+    """Return the fields in the order of gim.proto; None is for a message that is not there."""
+    assert not list_unknown(message), message
+    return {field.name: _value(message, field) for field in message.DESCRIPTOR.fields}
+
+
+def _value(message: Message, field: Any) -> Any:
+    value = getattr(message, field.name)
+    if field.message_type is None:
+        return value
+    if field.is_repeated:
+        return [plain(one) for one in value]
+    return plain(value) if message.HasField(field.name) else None
+
+
+def list_unknown(message: Message) -> list[Any]:
+    """Return the fields that gim.proto does not know."""
+    return list(UnknownFieldSet(message))
