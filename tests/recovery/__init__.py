@@ -1,0 +1,1 @@
+"""A device that is cut off again and again, and what it ends with."""

@@ -1,0 +1,92 @@
+"""Cut off and back again on Redis: gim in a child process, real sockets, a Redis whose clock is moved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autobahn.twisted.websocket import WebSocketClientFactory
+from twisted.internet import reactor
+from twisted.internet.defer import DeferredList
+from twisted.internet.endpoints import HostnameEndpoint
+
+from tests.nodes import client
+from tests.nodes.cluster_case import Node, NodesTestCase
+from tests.recovery.device import Cut, HungUp
+from tests.recovery.life import Life
+from tests.redis.machine import HOST, PATIENCE
+from tests.redis.server import SKEW_MISSING, RedisTestCase
+
+
+class SocketLink(Cut, client.Client):
+    """Implements `tests.recovery.device.Link`."""
+
+    async def ask(self, op: int, **body: Any) -> Any:
+        try:
+            return await super().ask(op, **body)
+        except client.HungUp as error:
+            raise HungUp from error
+
+    async def cut(self) -> None:
+        await self.hang_up()
+
+
+class SocketCase(NodesTestCase):
+    """Lives of devices at a node."""
+
+    node: Node
+
+    def life(self, name: str, seed: int) -> Life:
+        return Life(self, name, seed, self.link)
+
+    async def link(self, bytes_left: int | None) -> SocketLink:
+        """Connect; return when the handshake is done, or when it was cut."""
+        factory = WebSocketClientFactory(f"ws://{HOST}:{self.node.ws}")
+        factory.noisy = False
+        factory.protocol = type("SocketLink", (SocketLink,), {"bytes_left": bytes_left})
+        link: SocketLink = await HostnameEndpoint(reactor, HOST, self.node.ws).connect(factory)
+        self.addCleanup(link.hang_up)
+        both = DeferredList([link.opened, link.gone], fireOnOneCallback=True)
+        await both.addTimeout(PATIENCE, reactor)
+        return link
+
+
+class WholeTests(SocketCase):
+    """While nothing is trimmed or expires, nothing is lost and nothing is said to be."""
+
+    async def test_a_device_cut_off_at_random_ends_with_every_private_message_once(self) -> None:
+        server = await self.redis()
+        (self.node,) = await self.nodes(server.url, options=("--enable-message-sequence",))
+        cuts = 0
+        for seed in range(3):
+            life = self.life(f"ann{seed}", seed)
+            await life.begin()
+            await life.live(80)
+            life.check_all_is_there()
+            life.check_sequences()
+            cuts += life.device.cuts_while_catching_up
+        self.assertGreater(cuts, 5)
+
+
+class LossTests(SocketCase):
+    """Where messages are trimmed and expire all the time, a device is told of each that it lacks."""
+
+    skip = RedisTestCase.skip or SKEW_MISSING
+    options = (
+        *("--max-session-messages", "40", "--message-ttl", "60"),
+        *("--enable-message-sequence", "--heartbeat-interval", "1d"),
+    )
+
+    async def test_a_device_cut_off_at_random_is_told_of_every_hole(self) -> None:
+        server = await self.redis(skewed=True)
+        (self.node,) = await self.nodes(server.url, options=self.options)
+
+        async def time_goes_by() -> None:
+            server.advance(25)
+            await self.node.becomes(200)
+
+        for seed in range(3):
+            life = self.life(f"ann{seed}", seed)
+            await life.begin()
+            await life.live(80, time_goes_by)
+            life.check_sequences()
+            self.assertGreater(life.lacking, 0)
