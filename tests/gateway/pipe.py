@@ -108,6 +108,11 @@ class GatewayTestCase(SynchronousTestCase):
         self.clock = Reactor()
         self.clock.advance(START)
         self.patch(txaio.config, "loop", self.clock)  # Autobahn's timers ask this one
+        self.start()
+        self.addCleanup(self.stop)
+
+    def start(self) -> None:
+        """Start a daemon, in place of the one that was stopped if there was one."""
         options = Options()
         options.parseOptions(["--ws", "0", "--http", "0", "--drain", "0", *self.options])
         self.daemon = makeService(options, self.clock)
@@ -117,7 +122,6 @@ class GatewayTestCase(SynchronousTestCase):
         self.gateway: GatewayFactory = self.daemon.getServiceNamed("gateway").port.factory
         self.api = self.daemon.getServiceNamed("api").port.factory
         self.pumps: list[iosim.IOPump] = []
-        self.addCleanup(self.stop)
 
     def stop(self) -> None:
         if not self.daemon.running:  # the test has stopped it

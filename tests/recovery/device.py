@@ -46,6 +46,7 @@ class Device:
         self.user_id = user_id
         self.link: Link | None = None
         self.messages: dict[str, Any] = {}  # by id: pushed, sent from here, or loaded from the history
+        self.answer: dict[str, Any] = {}  # to the last login
         self.epoch = ""
         self.since = NO_MESSAGE  # the newest that was pushed
         self.is_whole = True  # False: told of a hole, and has not loaded the sessions anew
@@ -66,7 +67,7 @@ class Device:
         except HungUp:
             await self.hang_up()
             return
-        self.epoch, self._missed = answer["epoch"], answer["missed"]
+        self.answer, self.epoch, self._missed = answer, answer["epoch"], answer["missed"]
         if not answer["recovered"]:
             self.is_whole = False
             self.times_told += 1

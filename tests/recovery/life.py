@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 from unittest import TestCase
 
+from gim.gathering import gather
 from tests.recovery.device import PRIVATE, Device, Link
 
 PEERS = ("bob", "cat", "dan")
@@ -71,12 +72,14 @@ class Life:
         await self._hear(self._dice.randint(20, 120))
 
     async def _hear(self, count: int) -> None:
-        for _ in range(count):
-            self._count += 1
-            content = f"{self._count} ☺" * self._dice.randint(1, 9)
-            words = {"type": PRIVATE, "target_id": self.device.user_id, "content": content}
-            sent = await self._dice.choice(list(self._peers.values())).ask(201, **words)
-            self._sent[sent["id"]] = {**sent, "content": content}
+        await gather([self._hear_one() for _ in range(count)])
+
+    async def _hear_one(self) -> None:
+        self._count += 1
+        content = f"{self._count} ☺" * self._dice.randint(1, 9)
+        words = {"type": PRIVATE, "target_id": self.device.user_id, "content": content}
+        sent = await self._dice.choice(list(self._peers.values())).ask(201, **words)
+        self._sent[sent["id"]] = {**sent, "content": content}
 
     async def _speak(self) -> None:
         self._count += 1

@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any
 
 from tests.gateway.pipe import Client, GatewayTestCase, ProtoClient
+from tests.recovery import gaps
 from tests.recovery.device import Cut, HungUp
 from tests.recovery.life import Life
 from tests.world import result_of
@@ -103,5 +104,37 @@ class LossTests(PipeCase):
         await life.live(80, self.time_goes_by)
 
     async def time_goes_by(self) -> None:
-        self.clock.advance(25)
+        self.clock.advance(40)
         self.pump()
+
+
+class GapTests(PipeCase, gaps.Gaps):
+    """The scenes of `tests.recovery.gaps`."""
+
+    options = gaps.OPTIONS
+
+    async def advance(self, seconds: float) -> None:  # type: ignore[override]
+        self.clock.advance(seconds)
+        self.pump()
+
+    async def lose_data(self) -> None:
+        self.stop()
+        self.start()
+
+    def test_while_nothing_is_lost_nothing_is_said_to_be(self) -> None:
+        result_of(self.play_nothing_lost())
+
+    def test_a_trimmed_message_is_told_of(self) -> None:
+        result_of(self.play_trimmed())
+
+    def test_an_expired_message_is_told_of(self) -> None:
+        result_of(self.play_expired())
+
+    def test_a_session_that_expired_as_a_whole_is_told_of(self) -> None:
+        result_of(self.play_a_whole_session_expired())
+
+    def test_a_login_cut_by_the_1000_is_told_of(self) -> None:
+        result_of(self.play_cut_by_the_1000())
+
+    def test_another_epoch_is_told_of(self) -> None:
+        result_of(self.play_another_epoch())
