@@ -49,6 +49,10 @@ class StorageCase:
         """Let the time go by after which the store forgets users whom nothing refers to."""
         await self.settle()
 
+    async def lose_data(self, store: Storage) -> Storage:
+        """Let all data be lost; return the store that serves from now on."""
+        raise NotImplementedError
+
     async def settle(self) -> None:
         """Return when all that the store may do a little later is done, announcing included."""
 

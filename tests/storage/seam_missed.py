@@ -181,6 +181,21 @@ class SinceBehaviour(MissedCase):
         await self.assertMissed(store, ids[0], ["3", "4"], False, limit=2)
         await self.assertMissed(store, ids[2], ["3", "4"], True, limit=2)
 
+    async def test_of_more_than_1000_the_newest_1000_come(self) -> None:
+        store = await self.make_store()
+        ids = await numbered(store, 1002)
+        await self.assertMissed(store, ids[1], [str(n) for n in range(2, 1002)], True)
+        await self.assertMissed(store, ids[0], [str(n) for n in range(2, 1002)], False)
+
+    async def test_lost_data_is_told_of_by_another_epoch(self) -> None:
+        store = await self.make_store()
+        (sent,) = await send(store, private("b", "ann", "lost"))
+        before = await store.epoch()
+        store = await self.lose_data(store)
+        self.assertNotEqual(await store.epoch(), before)
+        await send(store, private("b", "ann", "new"))
+        await self.assertMissed(store, sent.id, ["new"], True)
+
     async def test_it_is_not_complete_when_a_newer_message_was_trimmed_from_its_session(self) -> None:
         store = await self.make_store(max_session_messages=2)
         ids = [sent.id for sent in await send(store, *(private("b", "ann", str(n)) for n in range(4)))]
@@ -193,6 +208,16 @@ class SinceBehaviour(MissedCase):
         await self.advance(40)
         await send(store, private("b", "ann", "2"))
         await self.advance(21)
+        await self.assertMissed(store, ids[0], ["2"], False)
+        await self.assertMissed(store, ids[1], ["2"], True)
+
+    async def test_it_is_not_complete_when_a_session_expired_as_a_whole(self) -> None:
+        store = await self.make_store(ttl=60)
+        ids = await numbered(store, 2)
+        await self.advance(61)
+        await self.assertMissed(store, ids[0], [], False)
+        await self.assertMissed(store, ids[1], [], True)
+        await send(store, private("b", "ann", "2"))
         await self.assertMissed(store, ids[0], ["2"], False)
         await self.assertMissed(store, ids[1], ["2"], True)
 

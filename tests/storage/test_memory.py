@@ -10,6 +10,7 @@ from twisted.trial.unittest import TestCase
 from gim.storage import archive
 from gim.storage.memory import MemoryStore
 from gim.storage.people import HOLD
+from gim.storage.seam import Storage
 from tests.storage.behaviour import StorageBehaviour
 from tests.storage.memory_base import START, MemoryCase
 from tests.storage.seam_base import (
@@ -39,6 +40,10 @@ class MemoryBehaviourTests(StorageBehaviour, TotalBehaviour, TestCase):
 
     async def advance(self, seconds: float) -> None:
         self.clock.advance(seconds)
+
+    async def lose_data(self, store: Storage) -> Storage:
+        await store.stop()
+        return await self.make_store()
 
 
 class SizeTests(MemoryCase):

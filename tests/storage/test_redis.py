@@ -9,6 +9,7 @@ from twisted.internet import reactor
 from gim.storage.redis.connecting import connect
 from gim.storage.redis.store import RedisStore
 from gim.storage.redis.url import read
+from gim.storage.seam import Storage
 from tests.redis.server import SKEW_MISSING, RedisServer, RedisTestCase
 from tests.redis.shared import SharedCluster, shared_cluster
 from tests.storage.behaviour import StorageBehaviour
@@ -49,6 +50,11 @@ class RedisStoreCase(RedisTestCase):
     async def let_be_forgotten(self) -> None:
         await self.settle()
         await self.advance(32 * 86_400)  # a message may be kept for 30 days, a user for one more
+
+    async def lose_data(self, store: Storage) -> Storage:
+        await self.store._redis.call(self.store.data_base, "FLUSHALL")
+        await store.ping()
+        return store
 
     async def settle(self) -> None:
         await self.store.settled()
