@@ -11,6 +11,7 @@ from twisted.application.service import MultiService, Service
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 
 from gim.chat.chat import Chat
@@ -42,14 +43,22 @@ class Daemon(MultiService):
         listening: Listening,
         clock: IReactorTime,
         drain: float = 5.0,
+        prepare_log: Callable[[Componentized], None] = lambda application: None,
     ) -> None:
-        """*listening* is where the *gateway* listens; it becomes the last child."""
+        """*listening* is where the *gateway* listens; it becomes one of the last children. *prepare_log*
+        is called with the application that the daemon becomes a part of."""
         super().__init__()
+        self._prepare_log = prepare_log
         self._chat = chat
         self._gateway = gateway
         self._listening = listening
         self._clock = clock
         self._drain = drain
+
+    def setServiceParent(self, parent: Any) -> None:
+        super().setServiceParent(parent)
+        if isinstance(parent, Componentized):
+            self._prepare_log(parent)
 
     def startService(self) -> None:
         Deferred.fromCoroutine(self._start()).addErrback(self._failed)

@@ -9,11 +9,16 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
+from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint, serverFromString
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.python.failure import Failure
 
 from gim.logs import Logger
+from gim.values import with_backlog
+
+# Connections that may wait to be accepted. Twisted's 50 would reset most of those who come back at once
+# when a server has restarted; the kernel lowers it to net.core.somaxconn.
+BACKLOG = 4096
 
 
 class StartFailed(SystemExit, Exception):
@@ -26,6 +31,26 @@ class StartFailed(SystemExit, Exception):
     def __init__(self, line: str) -> None:
         super().__init__(line)
         self.code = 1  # the line has been said: the interpreter need not repeat it
+
+
+class NotHandedOver(ValueError):
+    """systemd has handed over no such socket; started through its socket unit, it may have."""
+
+
+def make_endpoint(text: str, reactor: Any) -> IStreamServerEndpoint:
+    """Make the endpoint of an endpoint string, or raise ValueError with a sentence that says why not.
+
+    Nothing is bound yet, but files are read: keys and certificates, for instance.
+    """
+    try:
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, with_backlog(text, BACKLOG))
+    except Exception as error:  # each type of endpoint has errors of its own: files, keys, numbers
+        if text.startswith("systemd:") and isinstance(error, LookupError):
+            raise NotHandedOver(
+                f"{text!r} can't be used: systemd has handed over no such socket: start its socket unit"
+            ) from error
+        raise ValueError(f"{text!r} can't be used: {error}") from error
+    return endpoint
 
 
 class Listening(Service):
@@ -77,12 +102,17 @@ class Listening(Service):
         port, self.port = self.port, None
         return maybeDeferred(port.stopListening) if port is not None else None
 
+    @property
+    def address(self) -> str:
+        """Where it listens, for people; "" while it does not."""
+        return _written(self.port.getHost()) if self.port is not None else ""
+
     def _listens(self, port: IListeningPort) -> None:
         self._prepare(port)
         if not self._accepts:
             port.stopReading()  # type: ignore[attr-defined]
         self.port = port
-        self._log.info("{name} listens on {address}", name=self.name, address=_written(port.getHost()))
+        self._log.info("{name} listens on {address}", name=self.name, address=self.address)
 
 
 def check_free(name: str, endpoint: IStreamServerEndpoint) -> None:

@@ -9,7 +9,8 @@ from typing import Any, NoReturn
 
 from twisted.python import usage
 
-from gim import __version__, values
+from gim import __version__, sources, values
+from gim.sources import Given
 from gim.storage.redis import url
 
 _ALIASES = {"ws": "gateway-address", "http": "api-address", "trace": "trace-header"}
@@ -55,39 +56,40 @@ _TABLE: list[list[Any]] = [  # long name, short one, default, help, reader of va
      " chatroom pushes; at four times of it, it is closed.", values.size],
     ["max-content", None, "4096", "Longest content of a message, in bytes of UTF-8.", values.size],
     ["max-packet", None, "64KiB", "Longest packet or HTTP body that is taken in.", values.size],
+    ["log-format", None, "text", "How lines of the log are written: text, or json, an object a line.",
+     values.one_of("text", "json")],
+    ["log-level", None, "info", "The least that is logged: debug, info, warn, error or critical.",
+     values.one_of("debug", "info", "warn", "error", "critical")],
 ]  # fmt: skip
 
 
 _READERS: dict[str, Callable[[str], Any]] = {name: read for name, *_, read in _TABLE}
 _DEFAULTS: dict[str, str] = {row[0]: row[2] for row in _TABLE}
-_VARIABLES = {"redis-url": "GIM_REDIS_URL"}  # an environment shows no password in the list of processes
+_SPELLINGS = {name: name for name in _READERS} | _ALIASES
 
 
-def _named(name: str, read: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Let what *read* says of a bad value begin with the option's or the variable's name."""
-
-    def coerce(text: str) -> Any:
-        try:
-            return read(text)
-        except ValueError as error:
-            raise usage.UsageError(f"{name}: {error}") from error
-
-    return coerce
+def _on_command_line(name: str, read: Callable[[str], Any]) -> Callable[[str], Given]:
+    return lambda text: sources.give(f"--{name}", text, read)
 
 
 class Options(usage.Options):
     """Options by their long names; values are typed and can work.
 
     A short form of the original is the same option as its long one, as in ``--ws`` and
-    ``--gateway-address``.
+    ``--gateway-address``. The command line counts before the environment (``GIM_WS``), and that before
+    the file of ``--config``. ``origins`` says where a value that is no default was given, for errors.
     """
 
     synopsis = "[options]"
     longdesc = (
         "Serves WebSocket clients and an HTTP API in one process."
         " Durations are written as 500ms, 2s, 1m, 12h, 30d or plain seconds, sizes as 4096 or 64KiB."
+        " Every option can stand in the environment as well, as GIM_MESSAGE_TTL, and in the file of"
+        " --config, as message-ttl; the command line counts first, then the environment."
     )
-    optParameters = [[*words, _named(f"--{words[0]}", read)] for *words, read in _TABLE]
+    optFlags = [["check", None, "Check all options and files, say what is wrong in one line, and exit."]]
+    optParameters = [[*words, _on_command_line(words[0], read)] for *words, read in _TABLE]
+    optParameters.append(["config", None, "", "TOML file with options, or GIM_CONFIG."])
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Parse, or end the process with one clear line on stderr."""
@@ -101,28 +103,55 @@ class Options(usage.Options):
             raise usage.UsageError(f"unexpected argument {args[0]!r}: options begin with --")
 
     def postOptions(self) -> None:
-        given = {name for name in _READERS if self[name] is not _DEFAULTS[name]}
-        for name in _READERS.keys() - given:  # usage does not coerce defaults
-            self[name] = self._from_environment(name) or _READERS[name](_DEFAULTS[name])
-        self._check_storage(given)
+        self._gather()
+        self._check_storage()
         if self["max-content"] >= self["max-packet"]:
-            raise usage.UsageError("--max-content: it must be smaller than --max-packet")
+            origin = self.origin("max-content")
+            raise usage.UsageError(f"{origin}: it must be smaller than --max-packet")
+        self._check_logger()
+        if self["check"]:
+            self._check_and_exit()
 
-    def _from_environment(self, name: str) -> Any:
-        """Return the value that a variable gives to the option, None for no such variable."""
-        text = os.environ.get(_VARIABLES.get(name, ""), "")
-        return _named(_VARIABLES[name], _READERS[name])(text) if text else None
+    def _gather(self) -> None:
+        """Give each option the value that counts, and find out where it is from."""
+        self["config"] = self["config"] or os.environ.get("GIM_CONFIG", "")
+        file = sources.from_file(self["config"], _SPELLINGS, _READERS) if self["config"] else {}
+        variables = sources.from_environment(os.environ, _SPELLINGS, _READERS)
+        words = {name: self[name] for name in _READERS if isinstance(self[name], Given)}
+        given = file | variables | words
+        for name, read in _READERS.items():
+            self[name] = given[name].value if name in given else read(_DEFAULTS[name])
+        self.origins = {name: given[name].origin for name in given}
+        self._chosen = file.keys() | words.keys()  # a variable may be there for other programs as well
 
-    def _check_storage(self, given: set[str]) -> None:
+    def origin(self, name: str) -> str:
+        """Return what an error about the value of an option begins with."""
+        return self.origins.get(name, f"--{name}")
+
+    def _check_storage(self) -> None:
         """Refuse options that the storage has no use for."""
-        if self["storage"] == "redis" and "max-messages" in given:
+        if self["storage"] == "redis" and "max-messages" in self._chosen:
             raise usage.UsageError(
-                "--max-messages: it is for --storage memory; what Redis holds is bounded by"
-                " --max-session-messages, --message-ttl and its own maxmemory"
+                f"{self.origin('max-messages')}: it is for --storage memory; what Redis holds is bounded"
+                " by --max-session-messages, --message-ttl and its own maxmemory"
             )
-        useless = sorted(given & {"redis-url", "redis-prefix"})
+        useless = [name for name in ("redis-prefix", "redis-url") if name in self._chosen]
         if self["storage"] != "redis" and useless:
-            raise usage.UsageError(f"--{useless[0]}: add --storage redis, or leave it out")
+            raise usage.UsageError(f"{self.origin(useless[0])}: add --storage redis, or leave it out")
+
+    def _check_logger(self) -> None:
+        """Refuse what a logger of twistd's own option would leave without effect."""
+        if self.parent is not None and self.parent.get("logger"):
+            for name in "log-format", "log-level":
+                if name in self.origins:
+                    raise usage.UsageError(f"{self.origin(name)}: leave out twistd's --logger, or this")
+
+    def _check_and_exit(self) -> NoReturn:
+        from gim.checking import check  # imports the reactor
+
+        check(self)
+        print("gim: all options and files are good")
+        sys.exit(0)
 
     def opt_version(self) -> NoReturn:
         """Print the version and exit."""

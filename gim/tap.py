@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
 
+from gim.announcing import Announcement
 from gim.api.routes import Routes, operations
 from gim.api.site import ApiSite
 from gim.chat.chat import Chat
@@ -22,7 +23,8 @@ from gim.gateway.factory import GatewayFactory
 from gim.gateway.operations import Operations
 from gim.gateway.transport import write_at_once
 from gim.gateway.turn import Turn
-from gim.listening import Listening, check_free
+from gim.listening import Listening, check_free, make_endpoint
+from gim.log_output import prepare_log
 from gim.metrics.meters import Meters
 from gim.metrics.storage import measured
 from gim.options import Options, refuse_start
@@ -30,14 +32,9 @@ from gim.storage.memory import MemoryStore
 from gim.storage.seam import Storage
 from gim.storage.sweeper import Sweeper
 from gim.tokens import Tokens
-from gim.values import with_backlog
 from gim.wire.json import JsonCodec
 from gim.wire.packets import REQUESTS, Codec
 from gim.wire.proto import ProtoCodec
-
-# Connections that may wait to be accepted. Twisted's 50 would reset most of those who come back at once
-# when a server has restarted; the kernel lowers it to net.core.somaxconn.
-BACKLOG = 4096
 
 # Of so many messages stored in memory the time of one is taken: to take it costs 0.4 us, to store 4.
 MEASURED_APPENDS = 16
@@ -75,22 +72,26 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
         trace_header=options["trace-header"],
         requests=meters.http_requests if meters is not None else None,
     )
-    listening = Listening(
+    api = Listening("api", _endpoint("api", "api-address", options, reactor), site)
+    gateway_port = Listening(
         "gateway",
         _endpoint("gateway", "gateway-address", options, reactor),
         gateway,
         write_at_once,
         at_once=False,
     )
-    daemon = Daemon(chat, gateway, listening, reactor, options["drain"])
+    daemon = Daemon(
+        chat, gateway, gateway_port, reactor, options["drain"], partial(prepare_log, options)
+    )
     for service in (
         Signals(reactor, daemon.hurry),
         Garbage(reactor),
         *store_services,
         *(meters.services if meters is not None else ()),
         deadlines,
-        Listening("api", _endpoint("api", "api-address", options, reactor), site),
-        listening,
+        api,
+        gateway_port,
+        Announcement(options, gateway_port, api),
     ):
         service.setServiceParent(daemon)
     return daemon
@@ -123,7 +124,7 @@ def _redis_store(options: Options, reactor: Any, limits: dict[str, Any]) -> Stor
     try:
         probe(target)
     except Unusable as error:
-        refuse_start(f"--redis-url: {error}")
+        refuse_start(f"{options.origin('redis-url')}: {error}")
     return RedisStore(connect(target, reactor), reactor, prefix=options["redis-prefix"], **limits)
 
 
@@ -154,10 +155,9 @@ def _gateway(
 
 
 def _endpoint(name: str, option: str, options: Options, reactor: Any) -> IStreamServerEndpoint:
-    text = options[option]
     try:
-        endpoint: IStreamServerEndpoint = serverFromString(reactor, with_backlog(text, BACKLOG))
-    except Exception as error:  # each type of endpoint has errors of its own: files, keys, numbers
-        refuse_start(f"--{option}: {text!r} can't be used: {error}")
+        endpoint = make_endpoint(options[option], reactor)
+    except ValueError as error:
+        refuse_start(f"{options.origin(option)}: {error}")
     check_free(name, endpoint)
     return endpoint

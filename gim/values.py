@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from twisted.internet.endpoints import quoteStringArgument
 from twisted.internet.interfaces import IStreamServerEndpointStringParser
@@ -83,6 +84,17 @@ def storage(text: str) -> str:
     if text not in ("memory", "redis"):
         raise ValueError(f"{text!r} is no storage: write memory or redis")
     return text
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """Return what reads one of some words."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"{text!r} is not known: write {', '.join(words[:-1])} or {words[-1]}")
+        return text
+
+    return read
 
 
 def prefix(text: str) -> str:

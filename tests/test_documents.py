@@ -11,10 +11,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gim import errors, model
 from gim.gateway import closing
+from gim.options import _DEFAULTS, _SPELLINGS
 from gim.wire import packets
 from gim.wire.json import JsonCodec
 
-DOCUMENT = FilePath(__file__).parent().parent().child("docs").child("protocol.md")
+ROOT = FilePath(__file__).parent().parent()
+DOCUMENT = ROOT.child("docs").child("protocol.md")
 
 REPLIES = {
     packets.LOGIN: model.LoggedIn,
@@ -79,3 +81,13 @@ class ProtocolDocumentTests(SynchronousTestCase):
         self.assertGreater(len(codes), 2)
         for code in codes:
             self.assertRegex(self.text, rf"(?m)^\| {code} \|")
+
+
+class ReadmeTests(SynchronousTestCase):
+    def test_the_table_of_options_is_complete_and_has_the_defaults(self) -> None:
+        for name in "README.md", "README.zh-CN.md":
+            text = ROOT.child(name).getContent().decode()
+            rows = re.findall(r"(?m)^\| (`--.*?) \| (?:`(.*?)`)? ?\|", text)
+            shown = {word: default for words, default in rows for word in re.findall(r"`--(.*?)`", words)}
+            expected = {spelling: _DEFAULTS[name] for spelling, name in _SPELLINGS.items()}
+            self.assertEqual(shown, expected | {"config": "", "check": "", "version": ""}, name)

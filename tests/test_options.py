@@ -34,6 +34,10 @@ DEFAULTS = {
     "max-unsent": 2**20,
     "max-content": 4096,
     "max-packet": 65536,
+    "log-format": "text",
+    "log-level": "info",
+    "config": "",
+    "check": 0,
 }
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from gim.storage.redis.peer import NotYet, Peer, Unusable
 from gim.storage.redis.url import Address, Target, Tls
 
-__all__ = ["LEAST", "Unusable", "probe"]
+__all__ = ["LEAST", "Unusable", "check_files", "probe"]
 
 LEAST = (7, 0)  # the oldest version of Redis that will do
 PAUSE = 0.1  # seconds between two tries
@@ -40,7 +40,7 @@ def probe(target: Target, patience: float = 5.0) -> None:
     """
     check = _CHECKS[target.kind]
     if target.tls:
-        _check_files(target.tls)
+        check_files(target.tls)
     end = time.monotonic() + patience
     while True:
         try:
@@ -131,8 +131,8 @@ def _check_database(server: Peer, database: int) -> None:
         raise Unusable(f"{server} has no database {database}: write a smaller number") from None
 
 
-def _check_files(tls: Tls) -> None:
-    """Check that the files can be read, and are what they are said to be."""
+def check_files(tls: Tls) -> None:
+    """Check that the files can be read, and are what they are said to be, or raise `Unusable`."""
     context = ssl.create_default_context()
     paths = {"ssl_ca_certs": tls.ca_file, "ssl_certfile": tls.cert_file, "ssl_keyfile": tls.key_file}
     for parameter, path in paths.items():
