@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from types import FrameType
-from typing import IO, Any
+from typing import Any
 
 from twisted.logger import (
     FileLogObserver,
@@ -26,7 +26,7 @@ from twisted.logger import (
 from twisted.python.components import Componentized
 from twisted.python.logfile import LogFile
 from twisted.python.usage import UsageError
-from twisted.scripts.twistd import ServerOptions
+from twisted.scripts.twistd import ServerOptions  # type: ignore[attr-defined]  # of this platform
 
 from gim.log_lines import as_json
 from gim.options import Options, refuse_start
@@ -96,7 +96,7 @@ def _target(twistd: Mapping[str, Any], json: bool) -> Any:
     return _writer(json)(file)
 
 
-def _writer(json: bool) -> Callable[[IO[Any]], FileLogObserver]:
+def _writer(json: bool) -> Callable[[Any], FileLogObserver]:
     return (lambda file: FileLogObserver(file, as_json)) if json else textFileLogObserver
 
 

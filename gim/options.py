@@ -102,6 +102,8 @@ class Options(usage.Options):
         if args:
             raise usage.UsageError(f"unexpected argument {args[0]!r}: options begin with --")
 
+    origins: dict[str, str]
+
     def postOptions(self) -> None:
         self._gather()
         self._check_storage()

@@ -18,6 +18,7 @@ from twisted.python.usage import UsageError
 from gim import values
 
 Reader = Callable[[str], Any]
+_KINDS: dict[type, str] = {list: "a list", dict: "a table"}
 _TEXTS = (values.header_name, values.prefix)  # they would take the digits of a number for a name
 
 
@@ -128,7 +129,7 @@ def _unknown(key: str, value: Any, spellings: Mapping[str, str]) -> str:
 
 def _give(origin: str, value: Any, read: Reader) -> Given:
     if not isinstance(value, str | int | float):  # a bool is an int
-        kind = {list: "a list", dict: "a table"}.get(type(value), "a date or time")
+        kind = _KINDS.get(type(value), "a date or time")
         raise UsageError(f"{origin}: {kind} is no value here: write a text in quotes, a number or true")
     if read in _TEXTS and not isinstance(value, str):
         raise UsageError(f"{origin}: a text is wanted: write it in quotes")

@@ -1,0 +1,150 @@
+"""How lines of the log are written, and where they go."""
+
+from __future__ import annotations
+
+import json
+import os
+import syslog
+from typing import Any
+
+from twisted.application.service import Application
+from twisted.logger import ILogObserver, LogLevel, LogPublisher
+from twisted.python import log
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from gim.log_lines import as_json
+from gim.log_output import RotatedFile, prepare_log
+from gim.logs import Logger, traced
+from gim.options import Options
+from gim.system_log import SyslogObserver
+
+
+def logged(write: Any, observer: Any) -> None:
+    """Let *write* log through a logger of gim to an observer."""
+    write(Logger("gim.here", observer=LogPublisher(observer)))
+
+
+class JsonTests(SynchronousTestCase):
+    def line(self, write: Any) -> dict[str, str]:
+        lines: list[str] = []
+        logged(write, lambda event: lines.append(as_json(event)))
+        (text,) = lines
+        self.assertTrue(text.endswith("\n") and text.count("\n") == 1 and text.isascii(), text)
+        parsed: dict[str, str] = json.loads(text)
+        return parsed
+
+    def test_a_line_holds_time_level_logger_and_message(self) -> None:
+        line = self.line(lambda log: log.warn("{who} is\nhere \N{SNOWMAN}", who="ann\x00\ud800"))
+        self.assertRegex(line.pop("time"), r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+        message = "ann\x00\ud800 is\nhere \N{SNOWMAN}"
+        self.assertEqual(line, {"level": "warn", "logger": "gim.here", "message": message})
+
+    def test_the_time_is_utc_with_milliseconds(self) -> None:
+        event = {"log_time": 1795415469.3149, "log_format": "x", "log_level": LogLevel.info}
+        self.assertEqual(json.loads(as_json(event))["time"], "2026-11-23T06:31:09.314Z")
+
+    def test_a_trace_id_has_its_key_and_is_not_in_the_message_as_well(self) -> None:
+        with traced("abc"):
+            line = self.line(lambda log: log.info("hi"))
+        self.assertEqual((line["message"], line["trace"]), ("hi", "abc"))
+
+    def test_a_failure_is_a_traceback_in_one_string(self) -> None:
+        line = self.line(lambda log: log.failure("it broke", Failure(ZeroDivisionError("by nought"))))
+        self.assertEqual((line["level"], line["message"]), ("critical", "it broke"))
+        self.assertIn("ZeroDivisionError: by nought", line["failure"])
+
+    def test_a_failure_that_can_not_be_written_is_no_hindrance(self) -> None:
+        class Broken(Failure):
+            def getTraceback(self, *args: Any) -> str:
+                raise RuntimeError("no")
+
+        line = self.line(lambda log: log.failure("x", Broken(ValueError())))
+        self.assertIn("no traceback", line["failure"])
+
+    def test_lines_of_the_old_kind_are_written_as_well(self) -> None:
+        lines: list[str] = []
+        publisher = log.LogPublisher()
+        publisher.showwarning = lambda *args, **kwargs: None  # type: ignore[method-assign]
+        publisher._observerPublisher.addObserver(lambda event: lines.append(as_json(event)))
+        publisher.msg("a b")
+        self.assertEqual(json.loads(lines[-1])["message"], "a b")
+
+    def test_nothing_to_say_is_no_line(self) -> None:
+        self.assertEqual(as_json({"log_time": 0.0, "log_level": LogLevel.info}), "")
+
+
+class SyslogTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.opened: list[str] = []
+        self.lines: list[tuple[int, str]] = []
+        self.patch(syslog, "openlog", self.opened.append)
+        self.patch(syslog, "syslog", lambda *line: self.lines.append(line))
+
+    def test_json_is_one_line_with_the_priority_of_its_level(self) -> None:
+        logged(lambda log: log.warn("a\nb"), SyslogObserver("gim", True))
+        ((priority, line),) = self.lines
+        self.assertEqual((self.opened, priority), (["gim"], syslog.LOG_WARNING))
+        self.assertEqual(json.loads(line)["message"], "a\nb")
+
+    def test_each_line_of_a_text_goes_by_itself(self) -> None:
+        logged(lambda log: log.critical("a\n\nb\0"), SyslogObserver("gim", False))
+        expected = [(syslog.LOG_CRIT, "[gim.here#critical] a"), (syslog.LOG_CRIT, "b\\0")]
+        self.assertEqual(self.lines, expected)
+
+    def test_it_is_what_twistd_is_told_to_use(self) -> None:
+        options = Options()
+        options.parent = {"syslog": True, "prefix": "chat", "logger": None}
+        options.parseOptions(["--log-level", "error", "--log-format", "json"])
+        application = Application("gim")
+        prepare_log(options, application)
+        observer = application.getComponent(ILogObserver)
+        logged(lambda log: (log.warn("no"), log.error("yes")), observer)
+        self.assertEqual(self.opened, ["chat"])
+        self.assertEqual([json.loads(line)["message"] for _, line in self.lines], ["yes"])
+
+
+class RotatedFileTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        directory = self.mktemp()
+        os.makedirs(directory)
+        self.path = os.path.join(directory, "log")
+        self.file = RotatedFile.fromFullPath(self.path, 100, maxRotatedFiles=2)
+        self.addCleanup(self.file.close)
+
+    def content(self, suffix: str = "") -> str:
+        with open(self.path + suffix) as file:
+            return file.read()
+
+    def test_it_is_rotated_when_it_is_told_to(self) -> None:
+        self.file.write("a")
+        self.file.renew()
+        self.file.write("b")
+        self.assertEqual((self.content(), self.content(".1")), ("b", "a"))
+
+    def test_it_is_rotated_when_it_has_grown_and_the_oldest_goes(self) -> None:
+        for letter in "abcd":
+            self.file.write(letter * 100)
+        self.assertEqual(
+            (self.content(".2")[0], self.content(".1")[0], self.content()[0]), ("b", "c", "d")
+        )
+        self.assertFalse(os.path.exists(self.path + ".3"))
+
+    def test_a_file_that_was_moved_away_is_opened_anew(self) -> None:
+        for prepare in lambda: None, lambda: open(self.path, "w").close():
+            self.file.write("a")
+            os.rename(self.path, self.path + ".moved")
+            prepare()
+            self.file.renew()
+            self.file.write("b")
+            self.assertEqual((self.content(), self.content(".moved")[-1]), ("b", "a"))
+            self.assertFalse(os.path.exists(self.path + ".1"))
+            os.truncate(self.path, 0)
+
+    def test_the_old_file_is_kept_where_a_new_one_can_not_be_made(self) -> None:
+        os.rename(self.path, self.path + ".moved")
+        os.mkdir(self.path)
+        with self.assertRaises(OSError):
+            self.file.renew()
+        self.file.write("c")
+        self.assertEqual(self.content(".moved"), "c")
