@@ -15,11 +15,14 @@ def as_json(event: LogEvent) -> str:
     there are any ``trace`` and ``failure``, a traceback. Nothing to say gives "".
     """
     trace, failure = event.get("trace"), event.get("log_failure")
+    message = formatEvent(event)
+    if failure is None and event.get("isError") and "failure" in event:  # twisted.python.log.err
+        failure, message = event["failure"], event.get("why") or "Unhandled Error"
     line = {
         "time": _time(event.get("log_time", 0.0)),
         "level": event.get("log_level", LogLevel.info).name,
         "logger": event.get("log_namespace", ""),
-        "message": formatEvent(event),
+        "message": message,
     }
     if trace:
         line["trace"] = str(trace)

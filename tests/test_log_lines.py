@@ -8,10 +8,11 @@ import syslog
 from typing import Any
 
 from twisted.application.service import Application
-from twisted.logger import ILogObserver, LogLevel, LogPublisher
+from twisted.logger import ILogObserver, LogLevel, LogPublisher, globalLogPublisher
 from twisted.python import log
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from gim.log_lines import as_json
 from gim.log_output import RotatedFile, prepare_log
@@ -63,12 +64,18 @@ class JsonTests(SynchronousTestCase):
         self.assertIn("no traceback", line["failure"])
 
     def test_lines_of_the_old_kind_are_written_as_well(self) -> None:
-        lines: list[str] = []
-        publisher = log.LogPublisher()
-        publisher.showwarning = lambda *args, **kwargs: None  # type: ignore[method-assign]
-        publisher._observerPublisher.addObserver(lambda event: lines.append(as_json(event)))
-        publisher.msg("a b")
-        self.assertEqual(json.loads(lines[-1])["message"], "a b")
+        lines: list[dict[str, str]] = []
+        observer = implementer(ILogObserver)(lambda event: lines.append(json.loads(as_json(event))))
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        log.msg("a", "b")
+        log.err(Failure(ZeroDivisionError("by nought")), "it broke")
+        log.err(Failure(ZeroDivisionError("by nought")))
+        self.assertEqual([line["message"] for line in lines], ["a b", "it broke", "Unhandled Error"])
+        self.assertEqual([line["level"] for line in lines], ["info", "critical", "critical"])
+        for line in lines[1:]:
+            self.assertIn("ZeroDivisionError: by nought", line["failure"])
+        self.flushLoggedErrors(ZeroDivisionError)
 
     def test_nothing_to_say_is_no_line(self) -> None:
         self.assertEqual(as_json({"log_time": 0.0, "log_level": LogLevel.info}), "")
