@@ -9,7 +9,7 @@ import msgspec
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim import errors, model
+from gim import announcing, errors, listening, log_output, model
 from gim.gateway import closing
 from gim.options import _DEFAULTS, _SPELLINGS
 from gim.wire import packets
@@ -81,6 +81,25 @@ class ProtocolDocumentTests(SynchronousTestCase):
         self.assertGreater(len(codes), 2)
         for code in codes:
             self.assertRegex(self.text, rf"(?m)^\| {code} \|")
+
+
+class OperationsDocumentTests(SynchronousTestCase):
+    def test_every_close_code_is_explained_as_in_the_protocol_and_no_other(self) -> None:
+        codes = [
+            re.findall(r"(?m)^\| ([13]\d{3}) \|", ROOT.child("docs").child(name).getContent().decode())
+            for name in ("operations.md", "protocol.md")
+        ]
+        self.assertEqual(*codes)
+        mine = {str(value) for name, value in vars(closing).items() if name.isupper()}
+        self.assertLessEqual(mine, set(codes[0]))
+
+    def test_what_it_says_of_the_log_and_of_limits_is_so(self) -> None:
+        text = ROOT.child("docs").child("operations.md").getContent().decode()
+        self.assertIn(f"when it has {log_output.SIZE // 10**6} MB", text)
+        self.assertIn(f"{log_output.KEPT} old ones are kept", text)
+        self.assertIn(f"reckon with {announcing.RESERVED} more", text)
+        self.assertIn(f"fewer than {announcing.ENOUGH:,}\nconnections", text)
+        self.assertIn(f"raise it to {listening.BACKLOG} where", text)
 
 
 class ReadmeTests(SynchronousTestCase):

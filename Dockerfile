@@ -1,0 +1,24 @@
+# One gim node. Options are arguments, GIM_… variables or a file:
+#
+#     docker build -t gim .
+#     docker run -p 8080:8080 -p 8081:8081 --ulimit nofile=65536 gim --message-push-duration 500ms
+#
+# docker stop sends SIGTERM and waits 10 s, which is enough for the default of --drain.
+
+FROM python:3.11-slim AS build
+COPY . /source
+RUN python -m venv /opt/gim && /opt/gim/bin/pip install --no-cache-dir /source
+# Twisted looks for plugins once, here, where it may write what it has found.
+RUN /opt/gim/bin/python -c "from twisted.plugin import IPlugin, getPlugins; list(getPlugins(IPlugin))"
+
+FROM python:3.11-slim
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin gim
+COPY --from=build /opt/gim /opt/gim
+ENV PATH=/opt/gim/bin:$PATH PYTHONDONTWRITEBYTECODE=1 GIM_LOG_FORMAT=json
+USER 10001
+WORKDIR /
+EXPOSE 8080 8081
+# Whether it is alive. Whether it should get traffic, which it should not while its Redis is away, says /readyz.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
+    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8081/healthz', timeout=3)"]
+ENTRYPOINT ["twistd", "--nodaemon", "--pidfile=", "gim"]
