@@ -11,6 +11,7 @@ from twisted.application.service import Service
 from gim import __version__
 from gim.listening import Listening
 from gim.logs import Logger
+from gim.options import Options
 
 RESERVED = 100  # open files that are no clients: listening ports, the log, Redis, HTTP
 ENOUGH = 10_000  # connections that one node is expected to hold: docs/performance.md measures as many
@@ -21,7 +22,7 @@ class Announcement(Service):
 
     _log = Logger()
 
-    def __init__(self, options: Mapping[str, Any], gateway: Listening, api: Listening) -> None:
+    def __init__(self, options: Options, gateway: Listening, api: Listening) -> None:
         self._options = options
         self._gateway = gateway
         self._api = api
@@ -29,6 +30,17 @@ class Announcement(Service):
     def startService(self) -> None:
         super().startService()
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._say_what_runs(soft, hard)
+        self._say_options()
+        if soft != resource.RLIM_INFINITY and soft < ENOUGH + RESERVED:
+            self._log.warn(
+                "{soft} open files are enough for some {count} connections: raise the limit, with"
+                " LimitNOFILE= of systemd or ulimit -n",
+                soft=soft,
+                count=max(0, soft - RESERVED),
+            )
+
+    def _say_what_runs(self, soft: int, hard: int) -> None:
         self._log.info(
             "gim {version} started: gateway {gateway}, api {api}, storage {storage}; limits: open files"
             " {soft} (soft) and {hard} (hard), {session} messages a session, packets of {packet} bytes",
@@ -41,13 +53,11 @@ class Announcement(Service):
             session=self._options["max-session-messages"],
             packet=self._options["max-packet"],
         )
-        if soft != resource.RLIM_INFINITY and soft < ENOUGH + RESERVED:
-            self._log.warn(
-                "{soft} open files are enough for some {count} connections: raise the limit, with"
-                " LimitNOFILE= of systemd or ulimit -n",
-                soft=soft,
-                count=max(0, soft - RESERVED),
-            )
+
+    def _say_options(self) -> None:
+        """Say where options that are no defaults are from; not their values: some may be secrets."""
+        for name, origin in self._options.origins.items():
+            self._log.debug("option {name} is given by {origin}", name=name, origin=origin)
 
 
 def _storage(options: Mapping[str, Any]) -> str:

@@ -42,7 +42,7 @@ def prepare_log(options: Options, application: Componentized) -> None:
         _tell_twist(options, options.parent)
         return
     twistd = options.parent or _options_of_twistd()
-    if twistd and not twistd["logger"]:
+    if twistd and not twistd.get("logger"):
         filter = LogLevelFilterPredicate(LogLevel.levelWithName(options["log-level"]))
         target = _target(twistd, json=options["log-format"] == "json")
         application.setComponent(ILogObserver, FilteringLogObserver(target, [filter]))

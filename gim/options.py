@@ -107,9 +107,7 @@ class Options(usage.Options):
     def postOptions(self) -> None:
         self._gather()
         self._check_storage()
-        if self["max-content"] >= self["max-packet"]:
-            origin = self.origin("max-content")
-            raise usage.UsageError(f"{origin}: it must be smaller than --max-packet")
+        self._check_sizes()
         self._check_logger()
         if self["check"]:
             self._check_and_exit()
@@ -140,6 +138,13 @@ class Options(usage.Options):
         useless = [name for name in ("redis-prefix", "redis-url") if name in self._chosen]
         if self["storage"] != "redis" and useless:
             raise usage.UsageError(f"{self.origin(useless[0])}: add --storage redis, or leave it out")
+
+    def _check_sizes(self) -> None:
+        if self["max-content"] < self["max-packet"]:
+            return
+        if "max-content" in self.origins:
+            raise usage.UsageError(f"{self.origin('max-content')}: it must be smaller than --max-packet")
+        raise usage.UsageError(f"{self.origin('max-packet')}: it must be greater than --max-content")
 
     def _check_logger(self) -> None:
         """Refuse what a logger of twistd's own option would leave without effect."""

@@ -142,6 +142,8 @@ class FileTests(SourceTestCase):
         self.assertTrue(line.startswith("line 1: max-messages: it is for --storage memory"), line)
         line = self.refusal('max-content = "64KiB"')
         self.assertEqual(line, "line 1: max-content: it must be smaller than --max-packet")
+        line = self.refusal("max-packet = 4096")
+        self.assertEqual(line, "line 1: max-packet: it must be greater than --max-content")
 
     def test_a_byte_order_mark_and_line_ends_of_windows_are_no_hindrance(self) -> None:
         with open(self.path, "wb") as file:

@@ -137,10 +137,12 @@ class DaemonTestCase(TestCase):
             pass
         return process.exited
 
-    async def daemon(self, *options: str, script: tuple[str, ...] = ("twistd", "-n", "gim")) -> Process:
+    async def daemon(
+        self, *options: str, script: tuple[str, ...] = ("twistd", "-n", "gim"), **environment: str
+    ) -> Process:
         """Start gim on free ports and wait until it listens on both."""
         address = "tcp:0:interface=127.0.0.1"
-        process = self.spawn(*script, "--ws", address, "--http", address, *options)
+        process = self.spawn(*script, "--ws", address, "--http", address, *options, **environment)
         await self.listens(process)
         return process
 

@@ -71,6 +71,14 @@ class FormatTests(DaemonTestCase):
         self.assertIn(f"gateway 127.0.0.1:{self.ws}, api 127.0.0.1:{self.http}, storage memory", line)
         self.assertRegex(line, r"open files \d+ \(soft\) and \w+ \(hard\).* 32768 bytes$")
 
+    async def test_at_debug_it_says_where_options_are_from_but_no_password(self) -> None:
+        process = await self.daemon(
+            "--log-level=debug", GIM_MAX_CONTENT="1KiB", GIM_REDIS_URL="redis://:secret@h/0"
+        )
+        await process.says(r"#debug\] option max-content is given by GIM_MAX_CONTENT\n")
+        await process.says(r"#debug\] option log-level is given by --log-level\n")
+        self.assertNotIn("secret", process.output[1])
+
     async def test_sigusr1_does_no_harm_where_there_is_no_file(self) -> None:
         process = await self.daemon()
         process.signal(signal.SIGUSR1)
