@@ -80,9 +80,7 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
         write_at_once,
         at_once=False,
     )
-    daemon = Daemon(
-        chat, gateway, gateway_port, reactor, options["drain"], partial(prepare_log, options)
-    )
+    daemon = Daemon(chat, gateway, gateway_port, reactor, options["drain"], partial(prepare_log, options))
     for service in (
         Signals(reactor, daemon.hurry),
         Garbage(reactor),
