@@ -1,19 +1,15 @@
-"""Two nodes that reach Redis through Sentinels, and a master that changes in the middle of traffic."""
+"""Nodes on several servers as one, whose masters change in the middle of traffic."""
 
 from __future__ import annotations
 
 import re
 
-from twisted.internet import reactor
-from twisted.python.filepath import FilePath
-
-from gim.storage.redis.sentinel import MasterEndpoint
-from gim.storage.redis.url import Address, read
-from tests.nodes.cluster_case import ANSWER, NodesTestCase, eventually
+from tests.nodes.cluster_case import NodesTestCase
 from tests.nodes.fault_case import QUICK, FaultCase
-from tests.redis.machine import HOST, until
+from tests.redis.machine import until
 from tests.redis.server import RedisServer
-from tests.redis.setups import NAME, Sentinel, SetupTestCase
+from tests.redis.setups import NAME, SetupTestCase
+from tests.redis.setups import Node as Server
 
 MANY = 100  # more replicas than there are
 LONG = 60_000  # ms, more than any failover takes
@@ -82,67 +78,58 @@ async def _is_replica(server: RedisServer) -> bool:
     return bool(role[0] == b"slave" and role[3] == b"connected")
 
 
-class FailoverTests(SentinelCase):
-    """The master changes."""
+def base(name: str) -> str:
+    """Return the channel of ``u:ann`` or ``s:1:den``, which names their hash slot as well."""
+    return f"gim:{{{name}}}"
 
-    async def test_a_master_that_is_killed_is_replaced_and_left_alone_when_it_comes_back(self) -> None:
-        self.assertEqual(self.traffic.refused, 0)
-        old = self.servers.master
-        await self.stop_acknowledging(old)
-        old.kill()
+
+class ClusterCase(FailoverCase):
+    """Has a cluster of three masters with a replica each."""
+
+    async def setUp(self) -> None:
+        self.servers = await self.cluster()
+        await self.begin(self.servers.url)
+
+    async def holder(self, name: str) -> Server:
+        return await self.servers.master_of(base(name))
+
+    async def listen_to(self, *names: str) -> None:
+        """Wait until the nodes listen to just these, each on the server that holds its slot."""
+        wanted = {(base(name), (await self.holder(name)).port) for name in names}
+        heard: set[tuple[str, int]] = set()
+
+        async def check() -> bool:
+            nonlocal heard
+            heard = await self.channels()
+            return heard == wanted
+
+        try:
+            await until(check, "the channels")
+        except AssertionError:
+            self.assertEqual(heard, wanted)
+
+    async def channels(self) -> set[tuple[str, int]]:
+        """Return the channels with subscribers, and the ports where they have them."""
+        return {
+            (channel.decode(), server.port)
+            for server in self.servers.well()
+            for channel in await server.do("PUBSUB", "SHARDCHANNELS")
+        }
+
+
+class BusyClusterCase(ClusterCase):
+    """Has ``traffic`` that flows, on people and sessions that no two servers alone hold."""
+
+    async def setUp(self) -> None:
+        await super().setUp()
+        await self.talk(self.a, self.b, "ann", "bob", "cid", "dan")
+        self.watched = [f"u:{name}" for name in ("ann", "bob", "cid", "dan")] + ["s:1:den"]
+
+    async def fail_over(self, victim: Server) -> None:
+        """Kill a master; see that the nodes serve again once its replica does."""
+        await self.stop_acknowledging(victim)
         await self.traffic.is_refused()
-        await self.move_over()
-        await old.start()  # as a master without data, until the sentinels demote it
-        await self.is_left_alone(old)
-        await self.settle()
-
-    async def test_a_planned_failover_loses_nothing_while_the_old_master_lives_on(self) -> None:
-        old = self.servers.master
-        await self.stop_acknowledging(old)  # else it would go on to acknowledge until it is demoted
-        await self.servers.sentinels[0].do("SENTINEL", "FAILOVER", NAME)
-        await self.move_over()
-        await old.do("CONFIG", "RESETSTAT")
-        await self.is_left_alone(old)
-        await self.settle()
-
-
-class SentinelTests(SentinelCase):
-    """The sentinels themselves."""
-
-    async def test_the_end_of_one_sentinel_is_not_noticed_and_a_node_starts_without_it(self) -> None:
-        dead = self.servers.sentinels[0]
-        dead.kill()
-        await dead.ended()
+        victim.kill()
+        await self.servers.healed()
+        await self.recover(self.a, self.b)
         await self.traffic.flows()
-        [c] = await self.nodes(self.servers.url, options=QUICK)
-        bob = await self.client(c, "bob")
-        extra = await self.traffic.send_once(self.all[4], "bob")
-        await eventually(lambda: extra.content in bob.contents(), "the push at the new node", ANSWER)
-        await self.servers.master.do("CLIENT", "KILL", "TYPE", "normal")
-        await self.recover(self.a, self.b, c)
-        await self.settle()
-
-
-class DisagreementTests(SetupTestCase):
-    """Sentinels that name different masters."""
-
-    async def test_the_sentinel_that_knows_of_the_latest_failover_is_believed(self) -> None:
-        stale, fresh = [await self.sentinel(port, epoch) for port, epoch in ((7001, 1), (7002, 2))]
-        for first, second in ((stale, fresh), (fresh, stale)):
-            url = f"redis+sentinel://{HOST}:{first.port},{HOST}:{second.port}/{NAME}"
-            master = await MasterEndpoint(read(url), reactor).master()
-            self.assertEqual(master, Address(HOST, 7002))
-
-    async def sentinel(self, master_port: int, epoch: int) -> Sentinel:
-        """Start a sentinel that knows no other one; nobody listens at the port of its master."""
-        sentinel = Sentinel(FilePath(self.mktemp()))
-        self.addCleanup(sentinel.stop)
-        lines = (
-            f"port {sentinel.port}",
-            f"bind {HOST}",
-            f"sentinel monitor {NAME} {HOST} {master_port} 2",
-            f"sentinel config-epoch {NAME} {epoch}",
-        )
-        sentinel.directory.child("sentinel.conf").setContent("\n".join(lines).encode())
-        await sentinel.start()
-        return sentinel
