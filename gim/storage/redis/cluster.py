@@ -24,6 +24,7 @@ from gim.storage.redis.topology import Slots, ask_for_slots
 from gim.storage.redis.url import Address, Target
 
 LOOK_EVERY = 5.0  # seconds between two looks at the topology when nothing happens
+CHANNELS_AT_A_TIME = 1000  # each is a command of its own, as each may be in another slot
 PATIENCE = 0.5  # seconds that a call follows a slot that moves
 MOVING_PAUSE = 0.02  # seconds until the same server is asked again
 
@@ -134,9 +135,11 @@ class Cluster:
         bases = [base for base in self.guests.bases() if self._belongs(base, link)]
         bases = [base for base in bases if not self._channels.is_on(base, connection)]
         self.guests.lost(bases)
-        await gather(connection.subscribe("SSUBSCRIBE", base) for base in bases)
-        for base in bases:
-            self._channels.confirmed(base, connection)
+        for start in range(0, len(bases), CHANNELS_AT_A_TIME):
+            some = bases[start : start + CHANNELS_AT_A_TIME]
+            await gather(connection.subscribe("SSUBSCRIBE", base) for base in some)
+            for base in some:
+                self._channels.confirmed(base, connection)
         self.guests.connected()
 
     def _deaf(self, failure: Failure, link: Link) -> None:

@@ -1,0 +1,63 @@
+"""One connection to Redis: subscriptions among commands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.trial.unittest import SynchronousTestCase
+
+from gim.storage.redis.protocol import RedisProtocol
+
+
+class Audience:
+    """Keeps what a connection tells."""
+
+    def __init__(self) -> None:
+        self.dropped_channels: list[bytes] = []
+
+    def published(self, channel: bytes, payload: bytes) -> None:
+        """Take no notice."""
+
+    def dropped(self, channel: bytes) -> None:
+        self.dropped_channels.append(channel)
+
+    def lost(self, connection: RedisProtocol) -> None:
+        """Take no notice."""
+
+
+def push(kind: str, channel: str) -> bytes:
+    """Return what Redis says of a subscription, in RESP3."""
+    return f">3\r\n${len(kind)}\r\n{kind}\r\n${len(channel)}\r\n{channel}\r\n:1\r\n".encode()
+
+
+class SubscriptionTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.audience = Audience()
+        self.protocol = RedisProtocol(Clock(), self.audience, 1.5)
+        self.protocol.makeConnection(StringTransport())
+        self.addCleanup(self.protocol.abort)
+
+    def fed(self, *said: bytes) -> None:
+        self.protocol.dataReceived(b"".join(said))
+
+    def test_a_subscription_is_confirmed_for_each_of_its_channels(self) -> None:
+        both = self.protocol.subscribe("SUBSCRIBE", "a", "b")
+        self.fed(push("subscribe", "a"))
+        self.assertNoResult(both)
+        self.fed(push("subscribe", "b"))
+        self.assertIsNone(self.successResultOf(both))
+
+    def test_what_the_server_ends_meanwhile_does_not_pass_for_a_confirmation(self) -> None:
+        for command in ("SSUBSCRIBE", "SUNSUBSCRIBE"):
+            asked, pong = self.protocol.subscribe(command, "a"), self.protocol.call("PING")
+            self.fed(push("sunsubscribe", "b"))
+            self.assertNoResult(asked)
+            self.fed(push(command.lower(), "a"), b"+PONG\r\n")
+            self.assertIsNone(self.successResultOf(asked))
+            self.assertEqual(self.text_of(pong), "PONG")
+        self.assertEqual(self.audience.dropped_channels, [b"b", b"b"])
+
+    def text_of(self, reply: Any) -> str:
+        return self.successResultOf(reply).decode()
