@@ -28,7 +28,7 @@ class FailoverTests(SentinelCase):
 
 
 class DisagreementTests(SetupTestCase):
-    """Sentinels that name different masters."""
+    """Sentinels that name different masters, or none."""
 
     async def test_the_sentinel_that_knows_of_the_latest_failover_is_believed(self) -> None:
         stale, fresh = [await self.sentinel(port, epoch) for port, epoch in ((7001, 1), (7002, 2))]
@@ -36,6 +36,15 @@ class DisagreementTests(SetupTestCase):
             url = f"redis+sentinel://{HOST}:{first.port},{HOST}:{second.port}/{NAME}"
             master = await MasterEndpoint(read(url), reactor).master()
             self.assertEqual(master, Address(HOST, 7002))
+
+    async def test_a_sentinel_that_does_not_answer_holds_nobody_up(self) -> None:
+        silent, well = [await self.sentinel(7001, 1) for _ in range(2)]
+        silent.freeze()
+        url = f"redis+sentinel://{HOST}:{silent.port},{HOST}:{well.port}/{NAME}"
+        began = reactor.seconds()
+        master = await MasterEndpoint(read(url), reactor).master()
+        self.assertEqual(master, Address(HOST, 7001))
+        self.assertLess(reactor.seconds() - began, 1)
 
     async def sentinel(self, master_port: int, epoch: int) -> Sentinel:
         """Start a sentinel that knows no other one; nobody listens at the port of its master."""

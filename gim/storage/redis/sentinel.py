@@ -15,7 +15,7 @@ from gim.storage.redis.endpoints import endpoint
 from gim.storage.redis.protocol import RedisProtocol
 from gim.storage.redis.url import Address, Target
 
-PATIENCE = 1.0  # seconds that a Sentinel has for its answer
+PATIENCE = 0.5  # seconds that a Sentinel has for its answer, connecting included
 
 
 @implementer(IStreamClientEndpoint)
@@ -39,7 +39,10 @@ class MasterEndpoint:
 
     async def master(self) -> Address:
         """Return the address of the master, or raise `Unavailable`."""
-        asked = [Deferred.fromCoroutine(self._ask(sentinel)) for sentinel in self._sentinels]
+        asked = [
+            Deferred.fromCoroutine(self._ask(sentinel)).addTimeout(PATIENCE, self._reactor)
+            for sentinel in self._sentinels
+        ]
         answers = [answer for found, answer in await DeferredList(asked, consumeErrors=True) if found]
         if not answers:
             raise Unavailable(f"no Sentinel names a master {self._target.master!r}")
