@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterable
 from typing import Any, cast
 
-from twisted.internet.defer import Deferred, FirstError, gatherResults
+from twisted.internet.defer import Deferred, DeferredList, FirstError, gatherResults
 
 
 async def gather(works: Iterable[Awaitable[Any]]) -> list[Any]:
-    """Start all of *works*, then return their results, or raise the first error."""
-    begun = [Deferred.fromCoroutine(_await(work)) for work in works]
+    """Start all of *works*, then return their results, or raise the first error.
+
+    If *works* itself raises, that is raised when those begun so far have ended.
+    """
+    begun: list[Deferred[Any]] = []
+    try:
+        begun.extend(Deferred.fromCoroutine(_await(work)) for work in works)
+    except Exception:
+        await DeferredList(begun, consumeErrors=True)
+        raise
     try:
         return list(await gatherResults(begun, consumeErrors=True))
     except FirstError as error:

@@ -10,31 +10,39 @@ from gim.names import PRIVATE
 
 LIMIT = 1000  # messages that one login catches up on at most
 PER_PUSH = 100  # messages of one push at most
+ANNOUNCED_WITHIN = (
+    30_000  # ms between storing and announcing, at most, a failover of the storage included
+)
 OVERHEAD = 400  # bytes of a push of one message, beside its content
 
 
 class CatchUp:
     """What waits for one connection: missed messages oldest first, and new pushes behind them."""
 
-    __slots__ = ("_held", "_held_size", "_missed", "_titles")
+    __slots__ = ("_held", "_held_size", "_missed", "_titles", "recent")
 
     def __init__(self) -> None:
         self._missed: deque[Message] = deque()
         self._titles: dict[str, str] = {}
         self._held: deque[Push] = deque()
         self._held_size = 0
+        self.recent: frozenset[str] = frozenset()  # ids of missed messages that may be announced yet
 
     def begin(self, messages: list[Message], titles: dict[str, str]) -> None:
         """Take what was missed. A message that came by as new in the meantime is pushed once."""
         self._missed.extend(messages)
         self._titles = titles
         known = {message.id for message in messages}
+        if messages:
+            begin = messages[-1].created_at - ANNOUNCED_WITHIN
+            self.recent = frozenset(message.id for message in messages if message.created_at >= begin)
         self._held = deque(push for push in self._held if push.items[0].id not in known)
 
     def hold(self, push: Push) -> int:
         """Keep a new push until what was missed has been written; return how many bytes are kept."""
-        self._held.append(push)
-        self._held_size += _size(push)
+        if push.items[0].id not in self.recent:
+            self._held.append(push)
+            self._held_size += _size(push)
         return self._held_size
 
     def next(self) -> list[Push]:

@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from gim import names
 from gim.chat.catchup import LIMIT, CatchUp
-from gim.chat.cursors import read_cursor, write_cursor
+from gim.chat.cursors import read_cursor, read_position, write_cursor
 from gim.chat.presence import Connection, Login
 from gim.chat.pushes import Pushes
 from gim.errors import BadRequest, Conflict, Forbidden, NotReady, TooLong, Unavailable
@@ -215,8 +215,7 @@ class Chat:
 
     async def sessions(self, user_id: str, count: int, cursor: str, kind: int | None) -> SessionPage:
         """Return a page of the user's sessions, newest conversation first."""
-        place = read_cursor("s", cursor, 2)
-        after = (place[0], place[1]) if place is not None else None
+        after = read_position("s", cursor)
         items, following = await self._storage.sessions(user_id, kind, after, count)
         return SessionPage(items, write_cursor("s", following))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 import msgspec
@@ -15,6 +16,7 @@ class _Cursor(msgspec.Struct, array_like=True):
     place: tuple[str, ...]
 
 
+_RANK = re.compile("[0-9a-f]{16,32}").fullmatch
 _decode = msgspec.json.Decoder(_Cursor).decode
 
 
@@ -36,6 +38,17 @@ def read_cursor(kind: str, cursor: str, size: int) -> tuple[str, ...] | None:
     if found.kind != kind or len(found.place) != size:
         raise _foreign()
     return found.place
+
+
+def read_position(kind: str, cursor: str) -> tuple[str, str] | None:
+    """Do the same for a place in a list of sessions: a rank, which is an id or the beginning of one, and
+    the id of a session."""
+    place = read_cursor(kind, cursor, 2)
+    if place is None:
+        return None
+    if _RANK(place[0]) is None:
+        raise _foreign()
+    return place[0], place[1]
 
 
 def _foreign() -> BadRequest:

@@ -41,12 +41,18 @@ class Connection(Protocol):
 class Login:
     """One connection, logged in."""
 
-    __slots__ = ("catch_up", "connection", "user")
+    __slots__ = ("_recent", "catch_up", "connection", "user")
 
     def __init__(self, user: Online, connection: Connection, catch_up: CatchUp) -> None:
         self.user = user
         self.connection = connection
         self.catch_up: CatchUp | None = catch_up  # until it has caught up
+        self._recent: frozenset[str] = frozenset()  # ids of what it caught up on lately
+
+    def caught_up(self) -> None:
+        """End the catching up: new pushes are written at once."""
+        if self.catch_up is not None:
+            self._recent, self.catch_up = self.catch_up.recent, None
 
     def offer(self, push: Push) -> bool:
         """Write a private push, or hold it back behind what is still being caught up on.
@@ -55,6 +61,8 @@ class Login:
         """
         if self.catch_up is not None:
             self.connection.held(self.catch_up.hold(push))
+            return False
+        if self._recent and push.items[0].id in self._recent:
             return False
         self.connection.deliver(push)
         return True

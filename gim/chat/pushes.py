@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 
 from gim.chat.catchup import CatchUp
 from gim.chat.counts import PushCounts
 from gim.chat.presence import Connection, Login, Online, Presence
 from gim.chat.room import Interval, Room
 from gim.chat.writer import PushWriter
+from gim.errors import Unavailable
 from gim.gathering import gather
 from gim.logs import Logger
 from gim.model import Push, SessionHead
 from gim.names import PRIVATE
 from gim.storage.seam import Entered, Left, Memberships, News, Replaced, Storage, Stored
+
+ENTER_AGAIN_AFTER = 1.0  # seconds
 
 
 class Pushes:
@@ -85,14 +88,14 @@ class Pushes:
 
     def _change_rooms(self, user: Online, news: Entered | Left | Memberships) -> None:
         if isinstance(news, Entered):
-            self._in_background(self.enter_room(user, news.chatroom_id))
+            self._enter_surely(user, news.chatroom_id)
         elif isinstance(news, Left):
             self.leave_room(user.id, news.chatroom_id)
         else:
             for chatroom_id in user.chatrooms - news.chatroom_ids:
                 self.leave_room(user.id, chatroom_id)
             for chatroom_id in news.chatroom_ids - user.chatrooms:
-                self._in_background(self.enter_room(user, chatroom_id))
+                self._enter_surely(user, chatroom_id)
 
     def is_alone(self, user_id: str, key: str) -> bool:
         """Say whether the connection of this key is all that the user has here."""
@@ -144,7 +147,7 @@ class Pushes:
             self.counts.caught_up_messages += len(push.items)
             self._storage.delivered(login.user.id, push.items[-1].id)
         if not pushes:
-            login.catch_up = None
+            login.caught_up()
         return bool(pushes)
 
     def leave(self, login: Login) -> None:
@@ -161,22 +164,28 @@ class Pushes:
 
     async def enter_room(self, user: Online, chatroom_id: str) -> None:
         """Let a user's connections get the pushes of a chatroom."""
+        was_in = chatroom_id in user.chatrooms
         user.chatrooms.add(chatroom_id)
         self._entering[chatroom_id] += 1
         try:
             await self._storage.watch_chatroom(chatroom_id)
         except BaseException:
-            user.chatrooms.discard(chatroom_id)
+            if not was_in:
+                user.chatrooms.discard(chatroom_id)
+            self._entered(chatroom_id)
+            self._unwatch_unused(chatroom_id)
             raise
-        finally:
-            self._entering[chatroom_id] -= 1
-            if not self._entering[chatroom_id]:
-                del self._entering[chatroom_id]
+        self._entered(chatroom_id)
         if chatroom_id in user.chatrooms:  # they did not leave while this waited
             for login in user.logins:
                 if login not in self._untold:
                     self._room(chatroom_id).enter(login.connection)
         self._unwatch_unused(chatroom_id)
+
+    def _entered(self, chatroom_id: str) -> None:
+        self._entering[chatroom_id] -= 1
+        if not self._entering[chatroom_id]:
+            del self._entering[chatroom_id]
 
     def _room(self, chatroom_id: str) -> Room:
         room = self._rooms.get(chatroom_id)
@@ -242,6 +251,14 @@ class Pushes:
             if (room := self._rooms.get(chatroom_id)) is not None:
                 room.flush_to(login.connection)
 
-    def _in_background(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
-        deferred = Deferred.fromCoroutine(work)
-        deferred.addErrback(lambda failure: self._log.failure("entering a chatroom failed", failure))
+    def _enter_surely(self, user: Online, chatroom_id: str) -> None:
+        """Enter a chatroom that the user joined elsewhere; as nobody waits for it, until it succeeds."""
+        if self._presence.get(user.id) is user:
+            entering = Deferred.fromCoroutine(self.enter_room(user, chatroom_id))
+            entering.addErrback(self._enter_again, user, chatroom_id)
+
+    def _enter_again(self, failure: Failure, user: Online, chatroom_id: str) -> None:
+        if failure.check(Unavailable) is None:
+            self._log.failure("entering a chatroom failed", failure)
+        else:
+            self._clock.callLater(ENTER_AGAIN_AFTER, self._enter_surely, user, chatroom_id)

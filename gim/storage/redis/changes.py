@@ -65,7 +65,14 @@ class OneStep:
         peer = session.peer_of(sender.id)
         bases = base, keys.user(sender.id), keys.user(peer), keys.data
         return self._redis.run(
-            scripts.SEND_PRIVATE, bases, *bounds, *ours, peer, *said, int(draft.is_alone)
+            scripts.SEND_PRIVATE,
+            bases,
+            *bounds,
+            *ours,
+            peer,
+            *said,
+            int(draft.is_alone),
+            self._pulse.node,
         )
 
     async def join(self, session_id: str, chatroom_id: str, user: User, name: str) -> Any:

@@ -16,7 +16,7 @@ from gim.logs import Logger
 from gim.storage.redis.channels import Channels
 from gim.storage.redis.endpoints import endpoint
 from gim.storage.redis.greeting import Greeting
-from gim.storage.redis.link import Link, pause
+from gim.storage.redis.link import SHORTEST_PAUSE, Link, pause
 from gim.storage.redis.protocol import RedisProtocol, Word
 from gim.storage.redis.scripts import Script
 from gim.storage.redis.seam import Guests
@@ -50,7 +50,8 @@ class Cluster:
         self._links: dict[Address, Link] = {}
         self._channels = Channels()
         self._loop: Deferred[None] | None = None
-        self._pause: Deferred[None] | None = None
+        self._pause: Deferred[None] | None = None  # while nothing is looked up
+        self._is_asked_again = False
 
     def start(self) -> None:
         self._loop = Deferred.fromCoroutine(self._watch_topology())
@@ -74,14 +75,17 @@ class Cluster:
             try:
                 await self._look()
                 failures = 0
-            except Unavailable as error:
+            except CancelledError:
+                raise
+            except Exception as error:
                 failures += 1
                 self._log.info("the topology of the cluster is not known: {error}", error=error)
             is_well = self._slots.is_whole and all(link.is_up for link in self._links.values())
+            rest = LOOK_EVERY if is_well else pause(max(failures, 3))
+            if self._is_asked_again:
+                rest, self._is_asked_again = SHORTEST_PAUSE, False
             self._pause = Deferred()
-            waking = self._reactor.callLater(
-                LOOK_EVERY if is_well else pause(max(failures, 3)), self._look_soon
-            )
+            waking = self._reactor.callLater(rest, self._look_soon)
             try:
                 await self._pause
             finally:
@@ -89,10 +93,12 @@ class Cluster:
                     waking.cancel()
 
     def _look_soon(self) -> None:
-        """End the pause between two looks."""
+        """End the pause between two looks, or have another one after that which is under way."""
         waiting, self._pause = self._pause, None
         if waiting is not None:
             waiting.callback(None)
+        else:
+            self._is_asked_again = True
 
     async def _look(self) -> None:
         well = [address for address, link in self._links.items() if link.is_up]

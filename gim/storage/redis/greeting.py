@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hiredis import ReplyError
 from twisted.internet.defer import gatherResults
 
 from gim.errors import Unavailable
@@ -22,7 +23,7 @@ class Greeting:
 
     async def greet(self, connection: RedisProtocol) -> None:
         """Make a connection usable. Raises `Unavailable` for a server that is no master (now)."""
-        await connection.call(*self.hello())
+        await self.login(connection)
         if self._target.database:
             await connection.call("SELECT", self._target.database)
         if self._target.kind == "sentinel":
@@ -30,8 +31,16 @@ class Greeting:
         loads = [connection.call("SCRIPT", "LOAD", script.source) for script in scripts.ALL]
         await gatherResults(loads, consumeErrors=True)
 
-    def hello(self) -> list[Word]:
-        """Return the command that logs in and chooses RESP3."""
+    async def login(self, connection: RedisProtocol) -> None:
+        """Log in and choose RESP3. Of a refusal only the first word is told: servers quote what they do
+        not understand, the password among it."""
+        try:
+            await connection.call(*self._hello())
+        except ReplyError as error:
+            code = str(error).partition(" ")[0]
+            raise Unavailable(f"the server refuses the login (HELLO 3): {code}") from None
+
+    def _hello(self) -> list[Word]:
         words: list[Word] = ["HELLO", 3]
         if self._target.password:
             words += ["AUTH", self._target.user or "default", self._target.password]

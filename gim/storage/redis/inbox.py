@@ -17,6 +17,7 @@ from gim.storage.seam import Missed, Position, Stored
 
 _RANK = 16  # digits of an id that rank a session: its time, its version and its counter
 _TIES = 16  # sessions of one rank that a page looks past, at most: on one server there are none
+_PAGE = 500  # messages of one reply
 _AT_A_TIME = 32  # sessions that are asked for missed messages in one round trip
 
 
@@ -117,6 +118,8 @@ class Inbox:
         newest, is_whole = await self._newest(point.decode(), but, limit, flat)
         if since is None and not newest and flat:  # what one sent oneself need not be walked over again
             self._marks.move(user_id, rank_of(flat[1]) + "0" * (32 - _RANK))
+        if newest and not self._redis.is_cluster:  # it is not to be announced again after a reconnect
+            self._pulse.saw(newest[-1][0])
         messages = [message_of(session_id, one, value) for one, session_id, value in newest[-limit:]]
         complete = len(newest) <= limit and (since is None or (whole == 1 and is_whole))
         sessions = {names.session(session_id) for session_id in {m.session_id for m in messages}}
@@ -168,14 +171,23 @@ class Inbox:
     async def _after(
         self, session_id: str, point: str, but: str, limit: int
     ) -> tuple[list[_Found], bool]:
-        words = point, but, limit, self._limits.ttl
-        reply = await self._redis.run(scripts.AFTER, (self._keys.session(session_id),), *words)
-        ids, values, is_whole = reply
-        found = [
-            (message_id.decode(), session_id, value_of(value))
-            for message_id, value in zip(ids, values, strict=True)
-        ]
-        return found, is_whole == 1
+        """Return the newest messages of a session after a point, in pages: what one reply may take is
+        bounded, so that it comes in time."""
+        found: list[_Found] = []
+        base, before, is_whole = self._keys.session(session_id), "", True
+        while len(found) < limit:
+            wanted = min(limit - len(found), _PAGE)
+            words = point, before, but, wanted, self._limits.ttl
+            ids, values, nothing_lost = await self._redis.run(scripts.AFTER, (base,), *words)
+            is_whole = is_whole and nothing_lost == 1
+            found += [
+                (message_id.decode(), session_id, value_of(value))
+                for message_id, value in zip(ids, values, strict=True)
+            ]
+            if len(ids) < wanted:
+                break
+            before = ids[-1].decode()
+        return found, is_whole
 
 
 def _id_of(found: _Found) -> str:

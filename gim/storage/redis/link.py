@@ -19,6 +19,8 @@ from gim.storage.redis.scripts import Script
 from gim.storage.redis.seam import Guests
 
 REPLY_TIMEOUT = 1.5  # seconds: a request is to be answered within 2, with 503 if need be
+ON_THE_WAY = 0.5  # seconds that a reply may take until it has been read, on a busy machine
+CONNECT_TIMEOUT = 2.0  # seconds, the name's resolution included
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds between two attempts to connect
 PING_EVERY = 1.0  # seconds
 LOG_EVERY = 1.0  # seconds between two lines on what is refused
@@ -151,8 +153,9 @@ class Link(Service):
     # the server's clock
 
     def deadline(self) -> int:
-        """Return the server's time in ms after which nobody waits any more for what is sent now."""
-        return int((self._connection().given_up_at() + self._ahead) * 1000)
+        """Return the server's time in ms after which what is sent now must not be done any more: its
+        reply would come when nobody waits for it."""
+        return int((self._connection().given_up_at() - ON_THE_WAY + self._ahead) * 1000)
 
     async def measure(self) -> None:
         """Compare the clocks. What the server says is past when it arrives, so this errs on the side of
@@ -191,7 +194,8 @@ class Link(Service):
         ears = _Ears(self)
         factory = Factory.forProtocol(lambda: RedisProtocol(self._clock, ears, self._timeout))
         factory.noisy = False
-        connection = cast(RedisProtocol, await self._endpoint.connect(factory))
+        connecting = self._endpoint.connect(factory).addTimeout(CONNECT_TIMEOUT, self._clock)
+        connection = cast(RedisProtocol, await connecting)
         try:
             await self._host.prepare(self, connection)
             self._compare(await connection.call("TIME"))

@@ -34,6 +34,7 @@ class Messages:
         self._pulse = pulse
         self._changes = changes
         self._limits = limits
+        self._sent_before = ""
 
     async def append(self, draft: Draft) -> Sent:
         """See `gim.storage.seam.Storage.append`."""
@@ -47,7 +48,8 @@ class Messages:
         if reply == b"late":
             raise Unavailable("the storage was too slow, nothing was stored: send again")
         message_id = check(reply, session.parts[0])[0].decode()
-        self._pulse.saw(message_id)
+        self._pulse.saw(self._sent_before)  # Redis 7.2 and newer announce to the sender after the reply
+        self._sent_before = message_id
         return Sent(message_id, session.id, reply[1], time_of(message_id))
 
     async def history(

@@ -16,6 +16,7 @@ from gim.storage.redis.messages import check
 from gim.storage.redis.pulse import Pulse
 from gim.storage.redis.seam import Limits, Redis
 
+DEAD_AFTER = 3600  # seconds since its start after which a node that is not alive is taken for dead
 NODES_KEPT = 2 * 86_400_000  # ms that a user's nodes are kept without being named again
 
 
@@ -66,6 +67,13 @@ class People:
         base = self._keys.user(user_id)
         words = self._pulse.node, self._pulse.born(), self._limits.keep, NODES_KEPT
         await self._redis.run(scripts.WATCH, (base,), *words)
+
+    async def renew(self, user_id: str) -> None:
+        """Do it again, and take out nodes that are dead: those unknown for `DEAD_AFTER`."""
+        base = self._keys.user(user_id)
+        words = self._pulse.node, self._pulse.born(), self._limits.keep, NODES_KEPT
+        born_before = f"{int(self._pulse.now / 1000 - DEAD_AFTER):08x}"
+        await self._redis.run(scripts.RENEW, (base,), *words, born_before, *self._pulse.alive)
 
     async def unwatch(self, user_id: str) -> None:
         """End that."""

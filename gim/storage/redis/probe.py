@@ -22,6 +22,7 @@ LEAST = (7, 0)  # the oldest version of Redis that will do
 PAUSE = 0.1  # seconds between two tries
 TRIED: tuple[tuple[str | int, ...], ...] = (  # a part of what gim does, without keys
     ("PING",),
+    ("HELLO",),
     ("TIME",),
     ("EVAL", "return 1", 0),
 )

@@ -25,6 +25,12 @@ SLACK = 10_000  # ms
 LAYOUT = "1"  # of the keys and values; another one is for another version of gim
 
 
+def new_node(clock: IReactorTime) -> str:
+    """Return a name for this node: 8 hex digits of Unix seconds, which tell old names from new ones,
+    and 8 random ones."""
+    return f"{int(clock.seconds()):08x}{token_hex(4)}"
+
+
 class DataSet(Struct, frozen=True):
     """What names a data set. ``created`` is in ms."""
 
@@ -45,14 +51,17 @@ class Pulse(Service):
         node: str,
         limits: Limits,
         replaced: Callable[[str], None],
+        beaten: Callable[[], None],
         clock: IReactorTime,
     ) -> None:
-        """*replaced* is called with the new epoch when the data set is another one."""
+        """*replaced* is called with the new epoch when the data set is another one, *beaten* after every
+        beat."""
         self.node = node
         self._redis = redis
         self._base = keys.data
         self._limits = limits
         self._replaced = replaced
+        self._beaten = beaten
         self._data: DataSet | None = None
         self._alive: frozenset[bytes] = frozenset()
         self.now = 0.0  # ms, the server's clock at the last beat
@@ -99,6 +108,11 @@ class Pulse(Service):
         younger than the time that users are kept, nobody can have been forgotten."""
         return str(int(self.now) * 1000) if self.now - self.data.created > self._limits.keep else "0"
 
+    @property
+    def alive(self) -> frozenset[bytes]:
+        """The nodes that are alive, as of the last beat."""
+        return self._alive
+
     def is_alive(self, nodes: Iterable[bytes]) -> bool:
         """Say whether any of *nodes* is."""
         return not self._alive.isdisjoint(nodes)
@@ -114,6 +128,11 @@ class Pulse(Service):
         script = scripts.OPEN
         words = token_hex(8), token_bytes(32), LAYOUT
         self._take(await connection.call("EVALSHA", script.sha, 1, self._base, *words))
+        lease = self.node, LEASE  # before anybody logs in here, and before anything is announced
+        now, _, last, alive = await connection.call("EVALSHA", scripts.BEAT.sha, 1, self._base, *lease)
+        self._heard(float(now), alive)
+        if self.newest == FIRST:
+            self.newest = last.decode()
 
     def _take(self, reply: list[Any]) -> None:
         epoch, token_key, created, layout = reply
@@ -130,16 +149,23 @@ class Pulse(Service):
     async def beat(self) -> None:
         """Renew the lease, look at the data set and at the nodes."""
         now, epoch, last, alive = await self._redis.run(scripts.BEAT, (self._base,), self.node, LEASE)
-        self.now, self._beat_at, self._alive = float(now), self._clock.seconds(), frozenset(alive)
+        self._heard(float(now), alive)
         if not self._redis.is_cluster:
             self.saw(last.decode())
         if epoch.decode() != self.data.epoch:
             words = token_hex(8), token_bytes(32), LAYOUT
             self._take(await self._redis.run(scripts.OPEN, (self._base,), *words))
 
+    def _heard(self, now: float, alive: list[bytes]) -> None:
+        """Take note of who is alive. After an outage the others have had no time to say so yet."""
+        was_away = self.now > 0 and now - self.now > LEASE
+        self._alive = frozenset(alive) | (self._alive if was_away else frozenset())
+        self.now, self._beat_at = now, self._clock.seconds()
+
     async def _run(self) -> None:
         try:
             await self.beat()
+            self._beaten()
         except Unavailable:  # the link says so itself
             pass
         except Exception:

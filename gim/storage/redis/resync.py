@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from gim.errors import Unavailable
@@ -17,7 +17,9 @@ from gim.storage.redis.seam import Redis
 from gim.storage.redis.watches import Watch, Watches
 from gim.storage.seam import Memberships, News, Stored
 
-AT_A_TIME = 64  # users and chatrooms that are looked up at the same time
+USERS_AT_A_TIME = 64  # that are looked up at the same time
+CHATROOMS_AT_A_TIME = 4
+LEAVING_AT_A_TIME = 1000
 AGAIN_AFTER = 0.5  # seconds until what could not be looked up is tried again
 MOST = 100_000  # private messages looked up for one user
 
@@ -89,8 +91,16 @@ class Resync:
             self._log.failure("what was missed could not be looked up")
 
     async def _catch_up_all(self) -> None:
-        few = DeferredSemaphore(AT_A_TIME)
-        await gather(few.run(self._catch_up, watch) for watch in self._watches if self._is_due(watch))
+        """Look up users and chatrooms beside each other; of the latter few, as each may have much."""
+        due = [watch for watch in self._watches if self._is_due(watch)]
+        users = iter([watch for watch in due if watch.session is None])
+        chatrooms = iter([watch for watch in due if watch.session is not None])
+        works = [self._catch_up_each(users) for _ in range(USERS_AT_A_TIME)]
+        await gather(works + [self._catch_up_each(chatrooms) for _ in range(CHATROOMS_AT_A_TIME)])
+
+    async def _catch_up_each(self, watches: Iterator[Watch]) -> None:
+        for watch in watches:
+            await self._catch_up(watch)
 
     def _is_due(self, watch: Watch) -> bool:
         """Say whether it is time, which it is not before it is listened to again."""
@@ -98,11 +108,13 @@ class Resync:
 
     async def _catch_up(self, watch: Watch) -> None:
         held = watch.held
+        if held is None or watch not in self._watches or self._stopped:  # it ended while this waited
+            return
         if watch.is_dropped:
             await self._redis.subscribe(watch.base)
             watch.is_dropped = False
         missed = await (self._chatroom(watch) if watch.session else self._user(watch))
-        if watch in self._watches and held is not None and watch.held is held:
+        if watch in self._watches and watch.held is held:
             for news in watch.caught_up(missed):
                 self._announce(news)
 
@@ -137,7 +149,8 @@ class Resync:
                 await self._people.unwatch(user_id)
             self._gone.discard(user_id)
         except Unavailable:
-            pass
+            if self._watches.user(user_id) is None:
+                self._gone.add(user_id)
         except Exception:
             self._log.failure("a user who left could not be taken out")
 
@@ -147,7 +160,9 @@ class Resync:
 
     async def leave_all(self) -> None:
         """Say it of all who could not be told of yet."""
-        await gather(self._leave(user_id) for user_id in tuple(self._gone))
+        gone = tuple(self._gone)
+        for start in range(0, len(gone), LEAVING_AT_A_TIME):
+            await gather(map(self._leave, gone[start : start + LEAVING_AT_A_TIME]))
 
     async def idle(self) -> None:
         """Return when nothing is under way."""

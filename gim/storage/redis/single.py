@@ -87,7 +87,7 @@ class OneServer:
     def unsubscribe(self, base: str) -> None:
         try:
             self._link.subscribe("UNSUBSCRIBE", base).addErrback(
-                lambda failure: failure.trap(Unavailable)
+                lambda failure: failure.trap(Unavailable, ReplyError)
             )
         except Unavailable:  # then it ended with the connection
             pass

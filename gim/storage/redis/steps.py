@@ -6,6 +6,8 @@ from functools import partial
 from typing import Any
 
 from msgspec import Struct, msgpack
+from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.interfaces import IReactorTime
 
 from gim.errors import Unavailable
 from gim.gathering import gather
@@ -23,6 +25,8 @@ from gim.storage.seam import Draft
 
 TOLD = 2 * WINDOW * 1000  # ms that a user's announcements are known: longer than any may be repeated
 SENT_WITHIN = 3000  # ms before its deadline that a message was sent, at most
+SLOW = 0.4  # seconds for the first step, so that all of them end in time
+ALL_STEPS = 1.9  # seconds until the sender gets an answer
 NEIGHBOURS = 1000  # messages of a session among which one is looked for that may have been stored
 
 
@@ -46,20 +50,44 @@ class InSteps:
     the announcements follow before the reply. They may be repeated, and are: by this node while it
     lives, or when the sender repeats the request."""
 
-    def __init__(self, redis: Redis, keys: Keys, pulse: Pulse, limits: Limits, repairs: Repairs) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys,
+        pulse: Pulse,
+        limits: Limits,
+        repairs: Repairs,
+        clock: IReactorTime,
+    ) -> None:
         self._redis = redis
         self._keys = keys
         self._pulse = pulse
         self._limits = limits
         self._repairs = repairs
+        self._clock = clock
         self._limit_words = limit_words(limits)
 
     async def append(self, draft: Draft) -> Any:
+        begun = self._clock.seconds()
         name = await self._refer(draft)
+        if self._clock.seconds() - begun > SLOW:
+            raise Unavailable("the storage is slow, nothing was stored: send again")
         reply = await self._store(draft, name)
         if not isinstance(reply, bytes) and draft.session.type != CHATROOM:
-            await self._index(Posted(draft, name, reply[0].decode(), reply[1]))
+            posted = Posted(draft, name, reply[0].decode(), reply[1])
+            await self._index_within(posted, begun + ALL_STEPS - self._clock.seconds())
         return reply
+
+    async def _index_within(self, posted: Posted, seconds: float) -> None:
+        """Do not let the sender wait longer; what is under way goes on, and is repaired if it fails."""
+        waiting: Deferred[None] = Deferred()
+        Deferred.fromCoroutine(self._index(posted)).addBoth(_hand_on, waiting)
+        try:
+            await waiting.addTimeout(max(0.0, seconds), self._clock)
+        except TimeoutError:
+            raise Unavailable(
+                "the storage is slow: repeat this with the same request_id, if it has one"
+            ) from None
 
     async def _refer(self, draft: Draft) -> str:
         """Return the name that the sender has."""
@@ -85,7 +113,7 @@ class InSteps:
     async def _recover(self, draft: Draft, name: str, tail: str, deadline: int) -> None:
         """Go on with a message that was stored, perhaps, when the reply got lost."""
         base = self._keys.session(draft.session.id)
-        since = deadline - SENT_WITHIN
+        since = (deadline - SENT_WITHIN) * 1000
         words = f"{base}:ids", since, "+inf", "BYSCORE", "LIMIT", 0, NEIGHBOURS
         for found in await self._redis.call(base, "ZRANGE", *words):
             if (message_id := found.decode()).endswith(tail):
@@ -135,3 +163,8 @@ class InSteps:
         base = self._keys.user(user_id)
         await self._redis.run(scripts.EXIT, (base,), user_id, chatroom_id, self._limits.keep)
         return reply
+
+
+def _hand_on(result: Any, waiting: Deferred[Any]) -> None:
+    if not waiting.called:
+        waiting.callback(result)  # a Failure becomes one of it

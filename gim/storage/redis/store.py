@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from secrets import token_hex
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 
 from gim.errors import Unavailable
@@ -21,14 +20,17 @@ from gim.storage.redis.marks import Marks
 from gim.storage.redis.messages import Messages
 from gim.storage.redis.people import People
 from gim.storage.redis.protocol import RedisProtocol
-from gim.storage.redis.pulse import Pulse
+from gim.storage.redis.pulse import EVERY, Pulse, new_node
 from gim.storage.redis.records import news_of
+from gim.storage.redis.renewal import Renewal
 from gim.storage.redis.repairs import Repairs
 from gim.storage.redis.resync import Resync
 from gim.storage.redis.seam import Guests, Limits, Redis
 from gim.storage.redis.steps import InSteps
 from gim.storage.redis.watches import Watches
 from gim.storage.seam import Draft, Listener, Missed, News, Position, Replaced, Stored
+
+PARTING = 2.0  # seconds for the last words to Redis when it stops
 
 Connect = Callable[[Guests], Redis]
 
@@ -57,15 +59,16 @@ class RedisStore:
         keys = Keys(prefix)
         self.data_base = keys.data
         redis = connect(self)
-        self._redis, self._keys = redis, keys
-        self.pulse = Pulse(redis, keys, token_hex(6), limits, self._replaced, clock)
+        self._redis, self._keys, self._clock = redis, keys, clock
+        self.pulse = Pulse(redis, keys, new_node(clock), limits, self._replaced, self._beaten, clock)
         self._repairs = Repairs(clock)
-        changes = _changes(redis, keys, self.pulse, limits, self._repairs)
+        changes = _changes(redis, keys, self.pulse, limits, self._repairs, clock)
         self._people = People(redis, keys, self.pulse, changes, limits)
         self._messages = Messages(redis, keys, self.pulse, changes, limits)
         self._marks = Marks(redis, keys, self.pulse, limits, clock)
         self._inbox = Inbox(redis, keys, self.pulse, self._people, self._marks, limits)
         self._watches = Watches(keys, clock if redis.is_cluster else None)
+        self._renewal = Renewal(self._people, self._watches, EVERY)
         self._resync = Resync(
             redis, self._watches, self._people, self._messages, self._inbox, self._announce, clock
         )
@@ -85,14 +88,18 @@ class RedisStore:
     async def stop(self) -> None:
         self._listener = None
         self.pulse.stopService()
+        self._resync.stop()
+        last = Deferred.fromCoroutine(self._say_last())
         try:
-            await gather([self._marks.flush(), self._resync.idle(), self.pulse.resign()])
-        except Unavailable:  # the lease will run out
+            await last.addTimeout(PARTING, self._clock)
+        except (Unavailable, TimeoutError):  # the lease will run out
             pass
         self._redis.stop()
-        self._resync.stop()
         self._repairs.stop()
         self._served()
+
+    async def _say_last(self) -> None:
+        await gather([self._marks.flush(), self._resync.idle(), self.pulse.resign()])
 
     # what the connections tell: see `gim.storage.redis.seam.Guests`
 
@@ -143,6 +150,9 @@ class RedisStore:
     def _announce(self, news: News) -> None:
         if self._listener is not None:
             self._listener.announced(news)
+
+    def _beaten(self) -> None:
+        self._renewal.some()
 
     def _replaced(self, epoch: str) -> None:
         for watch in self._watches:
@@ -232,7 +242,9 @@ class RedisStore:
         await self.ping()
 
 
-def _changes(redis: Redis, keys: Keys, pulse: Pulse, limits: Limits, repairs: Repairs) -> Changes:
+def _changes(
+    redis: Redis, keys: Keys, pulse: Pulse, limits: Limits, repairs: Repairs, clock: IReactorTime
+) -> Changes:
     if redis.is_cluster:
-        return InSteps(redis, keys, pulse, limits, repairs)
+        return InSteps(redis, keys, pulse, limits, repairs, clock)
     return OneStep(redis, keys, pulse, limits)

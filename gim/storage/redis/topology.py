@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hiredis import ReplyError
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
-from twisted.internet.error import ConnectError
+from twisted.internet.defer import CancelledError
 from twisted.internet.protocol import Factory
 
 from gim.errors import Unavailable
@@ -56,23 +55,43 @@ def read_slots(reply: list[Any], asked: str) -> Slots:
     )
 
 
+_View = tuple[bool, int, Slots]  # whether the server sees a cluster that is well, its epoch, the slots
+
+
 async def ask_for_slots(addresses: list[Address], target: Target, reactor: Any) -> Slots:
-    """Return what the first server says that answers, or raise `Unavailable`."""
-    why = ""
+    """Return what the first server says that sees a cluster that is well; without one, what is said in
+    the highest epoch: a master that was cut off goes on telling what was. Or raise `Unavailable`."""
+    why, views = "", list[_View]()
     for address in addresses:
         try:
-            return await _ask(address, target, reactor)
-        except (ConnectError, Unavailable, ReplyError) as error:
+            views.append(await _ask(address, target, reactor))
+        except CancelledError:
+            raise
+        except (
+            Exception
+        ) as error:  # names that can't be resolved and files of TLS have errors of their own
             why = f"{address}: {error}"
-    raise Unavailable(f"no server of the cluster tells the slots, the last one was {why}")
+        else:
+            if views[-1][0]:
+                return views[-1][2]
+    if not views:
+        raise Unavailable(f"no server of the cluster tells the slots, the last one was {why}")
+    return max(views, key=lambda view: view[1])[2]
 
 
-async def _ask(address: Address, target: Target, reactor: Any) -> Slots:
+def _view(info: str, slots: Slots) -> _View:
+    fields = dict(line.split(":", 1) for line in info.splitlines() if ":" in line)
+    return fields.get("cluster_state") == "ok", int(fields.get("cluster_current_epoch", 0)), slots
+
+
+async def _ask(address: Address, target: Target, reactor: Any) -> _View:
     factory = Factory.forProtocol(lambda: RedisProtocol(reactor, None, PATIENCE))
     factory.noisy = False
     connection: Any = await endpoint(reactor, address, target.tls).connect(factory)
     try:
-        await connection.call(*Greeting(target, "gim").hello())
-        return read_slots(await connection.call("CLUSTER", "SLOTS"), address.host)
+        await Greeting(target, "gim").login(connection)
+        info = (await connection.call("CLUSTER", "INFO")).decode()
+        slots = read_slots(await connection.call("CLUSTER", "SLOTS"), address.host)
+        return _view(info, slots)
     finally:
         connection.abort()

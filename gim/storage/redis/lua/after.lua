@@ -1,9 +1,9 @@
 -- parts: session
--- The newest *limit* messages after a point, newest first, without those of *but* ('' for none), and whether
--- any after it was lost.
+-- The newest *limit* messages after a point and before another ('' for none), newest first, without those of *but*
+-- ('' for none), and whether any after the point was lost.
 local S = KEYS[1]
-local point, but, limit, ttl = unpack(ARGV)
-local floor, before = floor_of(ttl), ''
+local point, before, but, limit, ttl = unpack(ARGV)
+local floor = floor_of(ttl)
 local found, kept = {}, {}
 limit = tonumber(limit)
 while #found < limit do

@@ -25,7 +25,7 @@ end
 
 -- Keys outlive what is in them by this much, so that they need not be told anew with every message.
 local function renewal(ttl)
-  return math.min(ttl / 10, 3600000)
+  return math.floor(math.min(ttl / 10, 3600000))
 end
 
 -- Ids are UUIDv7: 12 digits of milliseconds, the version, 3 digits of microseconds (method 3 of RFC 9562, section

@@ -1,22 +1,25 @@
 -- Users: names, private sessions by last message, chatrooms, nodes. All keys of one user share a hash slot.
 
--- Keeps what is known of a user for *keep* ms from now. *born* is the score before which nothing is known
--- to be lost; a member of any chatroom is kept without end, which GT leaves as it is.
+-- Keeps what is known of a user for *keep* ms from now, the list of sessions for as long: it tells what expired.
+-- *born* is the score before which nothing is known to be lost; a member of any chatroom is kept without end,
+-- which GT leaves as it is.
 local function touch(U, born, keep)
   if call('HSETNX', U .. ':user', 'born', born) == 1 then
     call('PEXPIRE', U .. ':user', keep)
   else
     call('PEXPIRE', U .. ':user', keep, 'GT')
+    call('PEXPIRE', U .. ':sessions', keep, 'GT')
   end
 end
 
--- What a message needs to know of a user: the name (false for none), and whether it is time to renew.
-local function look(U, born, keep, now, ttl)
-  local user = call('HMGET', U .. ':user', 'name', 'renewed')
+-- What a message needs to know of a user: the name (false for none), and whether it is time to renew. *renewed* is
+-- the field that tells when that was: each kind of message has its own, since each renews something else.
+local function look(U, born, keep, now, ttl, renewed)
+  local user = call('HMGET', U .. ':user', 'name', renewed)
   local is_due = not user[2] or now - user[2] >= renewal(ttl) or now < tonumber(user[2])
   if is_due then
     touch(U, born, keep)
-    call('HSET', U .. ':user', 'renewed', number(now))
+    call('HSET', U .. ':user', renewed, number(now))
   end
   return user[1], is_due
 end
@@ -35,28 +38,34 @@ local function raise(U, field, score)
 end
 
 -- Puts a private session at the front of a user's list. May be repeated. When it *is_due*, sessions whose messages
--- have all expired go; the list lives as long as what is known of the user, to tell what expired.
-local function index(U, session, score, is_due, floor, keep)
+-- have all expired go.
+local function index(U, session, score, is_due, floor)
   local sessions = U .. ':sessions'
-  call('ZADD', sessions, 'GT', score, session)
+  if call('ZADD', sessions, 'GT', score, session) == 1 then -- it may be the first one
+    local left = call('PTTL', U .. ':user')
+    if left > 0 then call('PEXPIRE', sessions, left) end
+  end
   if not is_due then return end
   local gone = call('ZREVRANGEBYSCORE', sessions, '(' .. number(floor), '-inf', 'WITHSCORES', 'LIMIT', 0, 1)
   if #gone > 0 then
     raise(U, 'lost', gone[2])
     call('ZREMRANGEBYSCORE', sessions, '-inf', '(' .. number(floor))
   end
-  call('PEXPIRE', sessions, keep)
 end
 
 -- Makes a chatroom one of the user's; says if it is new. *rank* is the id that it is listed by.
 local function enter(U, chatroom, rank)
   if call('HSETNX', U .. ':rooms', chatroom, rank) == 0 then return false end
   call('PERSIST', U .. ':user')
+  call('PERSIST', U .. ':sessions')
   return true
 end
 
 local function exit(U, chatroom, keep)
   if call('HDEL', U .. ':rooms', chatroom) == 0 then return false end
-  if call('EXISTS', U .. ':rooms') == 0 then call('PEXPIRE', U .. ':user', keep) end
+  if call('EXISTS', U .. ':rooms') == 0 then
+    call('PEXPIRE', U .. ':user', keep)
+    call('PEXPIRE', U .. ':sessions', keep)
+  end
   return true
 end

@@ -10,7 +10,7 @@ local again = answered(S, sender, request, now, window)
 if again then return again end
 local refused = refusal(S, sender)
 if refused then return refused end
-name = look(A, born, keep, now, ttl) or known(A, name)
+name = look(A, born, keep, now, ttl, 'posted') or known(A, name)
 local id, sequence, _, said = store(S, G .. ':last', score, random, ttl, tonumber(cap), numbered, false, keep, sender,
   name, category, content, origin)
 remember(S, sender, request, now, window, tonumber(limit), id, sequence)

@@ -1,24 +1,24 @@
 -- parts: session person
 -- One server: a private message, both people's lists and the announcements in one step. A sender who *is_alone* has
--- no other connection at this node.
+-- no other connection at this *node*.
 local S, A, B, G = unpack(KEYS)
 local deadline, ttl, cap, numbered, window, limit, born, keep, random, session, sender, name, receiver,
-  category, content, request, origin, is_alone = unpack(ARGV)
+  category, content, request, origin, is_alone, node = unpack(ARGV)
 local score = now_score()
 local now = ms_of(score)
 if now > tonumber(deadline) then return 'late' end
 local again = answered(S, sender, request, now, window)
 if again then return again end
-local own_name, own_due = look(A, born, keep, now, ttl)
-local title, its_due = look(B, born, keep, now, ttl)
+local own_name, own_due = look(A, born, keep, now, ttl, 'renewed')
+local title, its_due = look(B, born, keep, now, ttl, 'renewed')
 name = own_name or known(A, name)
 local id, sequence, rank, said = store(S, G .. ':last', score, random, ttl, tonumber(cap), numbered, true, keep, sender,
   name, category, content, origin)
 remember(S, sender, request, now, window, tonumber(limit), id, sequence)
-index(A, session, rank, own_due, score - ttl * 1000, keep)
-index(B, session, rank, its_due, score - ttl * 1000, keep)
+index(A, session, rank, own_due, score - ttl * 1000)
+index(B, session, rank, its_due, score - ttl * 1000)
 call('PUBLISH', B, news_of(id, session, name, said))
-if is_alone == '0' or call('SCARD', A .. ':nodes') > 1 then
+if is_alone == '0' or call('SCARD', A .. ':nodes') > call('SISMEMBER', A .. ':nodes', node) then
   call('PUBLISH', A, news_of(id, session, title or receiver, said))
 end
 return {id, sequence}
