@@ -44,8 +44,9 @@ package: $(BIN)/python
 bench: $(VENV)/.installed-run
 	$(BIN)/python -m bench $(BENCH)
 
-# the Autobahn test suite, seven minutes; the other target takes some seconds
+# the Autobahn test suite, seven minutes, and schemathesis on the HTTP API; the other target takes some seconds
 conformance: $(VENV)/.installed-test
+	$(BIN)/python -m tests.conformance.api
 	$(BIN)/python -m tests.conformance.run
 
 conformance-quick: $(VENV)/.installed-test

@@ -13,7 +13,18 @@ import msgspec
 
 from bench import build, report
 from bench.bars import judge
-from bench.jobs import collector, fanout, generator, idle, latency, logins, private, redis, store
+from bench.jobs import (
+    collector,
+    fanout,
+    generator,
+    idle,
+    latency,
+    logins,
+    private,
+    profiling,
+    redis,
+    store,
+)
 from bench.process import BUILD, BenchError, Others
 from bench.results import Plan, Table
 
@@ -27,8 +38,9 @@ JOBS: dict[str, Callable[[Plan], list[Table]]] = {
     "redis": redis.run,
     "generator": generator.run,
     "collector": collector.run,
+    "profiling": profiling.run,
 }
-LETTERS = dict(zip("abcdefg", JOBS, strict=False))  # the last two have none
+LETTERS = dict(zip("abcdefg", JOBS, strict=False))  # the last three have none
 
 FULL = Plan(
     rounds=5,

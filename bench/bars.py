@@ -55,6 +55,7 @@ def judge(plan: Plan, tables: Mapping[str, Table]) -> list[Bar]:
         "idle": _idle,
         "store": _store,
         "redis": _redis,
+        "profiling": _profiling,
     }
     return [bar for job, table in tables.items() if job in judges for bar in judges[job](plan, table)]
 
@@ -114,3 +115,8 @@ def _redis(plan: Plan, table: Table) -> Iterator[Bar]:
     for n in (1, 8):
         ratio = table.ratio(f"one-{n}", f"memory-{n}", "per_s")
         yield Bar("g", f"messages/s on Redis by those of memory, {n} in flight", ratio, 0.35, True)
+
+
+def _profiling(plan: Plan, table: Table) -> Iterator[Bar]:
+    ratio = table.ratio("profiled", "without", "cpu_us")
+    yield Bar("profiling", "CPU per message while a profile is made, by that without", ratio, 1.03, False)

@@ -88,10 +88,11 @@ class Load:
 class Server:
     """A server that listens."""
 
-    def __init__(self, kind: str, process: Process, port: int) -> None:
+    def __init__(self, kind: str, process: Process, port: int, http_port: int = 0) -> None:
         self.kind = kind
         self.process = process
         self.port = port
+        self.http_port = http_port
 
     @contextmanager
     def load(
@@ -122,7 +123,7 @@ def serving_gim(name: str, *options: str) -> Iterator[Server]:
     with Process(name, _gim(port, http_port, *options)) as process:
         process.wait_for_port(port)
         _wait_until_ready(process, http_port)
-        yield Server(name, process, port)
+        yield Server(name, process, port, http_port)
 
 
 def _wait_until_ready(process: Process, http_port: int, patience: float = 20.0) -> None:

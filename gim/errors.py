@@ -1,5 +1,7 @@
 """What gim refuses, one class for each code of the protocol (docs/protocol.md, section 3)."""
 
+from typing import Literal
+
 
 class GimError(Exception):
     """A refusal made on purpose; whatever else is raised is a bug and becomes a 500.
@@ -24,7 +26,7 @@ class Unauthorized(GimError):
 
 
 class Forbidden(GimError):
-    """A chatroom or a private session that one is no member of."""
+    """A chatroom or a private session that one is no member of, or what only this machine may ask."""
 
     code = 403
 
@@ -46,13 +48,13 @@ class MethodNotAllowed(GimError):
 
 
 class Conflict(GimError):
-    """The connection is logged in as somebody else."""
+    """The connection is logged in as somebody else, or what only one may do is being done."""
 
     code = 409
 
 
 class TooLong(GimError):
-    """The content is longer than the limit."""
+    """The content, or the whole body, is longer than the limit."""
 
     code = 413
 
@@ -75,6 +77,6 @@ class Unavailable(GimError):
 class NotReady(Unavailable):
     """Requests can't be served for now; *reason* is ``starting``, ``draining`` or ``storage``."""
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: Literal["starting", "draining", "storage"], message: str) -> None:
         super().__init__(message)
         self.reason = reason

@@ -13,8 +13,14 @@ from gim import __version__, sources, values
 from gim.sources import Given
 from gim.storage.redis import url
 
-_ALIASES = {"ws": "gateway-address", "http": "api-address", "trace": "trace-header"}
-_SWITCHES = ("enable-message-sequence", "metrics")
+_ALIASES = {
+    "ws": "gateway-address",
+    "http": "api-address",
+    "trace": "trace-header",
+    "profiling": "enable-profiling",
+    "profiling-enabled": "enable-profiling",
+}
+_SWITCHES = ("enable-message-sequence", "enable-profiling", "metrics")
 
 
 _TABLE: list[list[Any]] = [  # long name, short one, default, help, reader of values
@@ -32,6 +38,8 @@ _TABLE: list[list[Any]] = [  # long name, short one, default, help, reader of va
      " most.", values.count],
     ["enable-message-sequence", None, "false", "Number the messages of each session 1, 2, 3: alone,"
      " or =true or =false.", values.switch],
+    ["enable-profiling", None, "false", "Serve profiles of CPU and memory at /debug/pprof/ of the HTTP"
+     " API, to clients on this machine; short --profiling.", values.switch],
     ["trace-header", None, "trace", "HTTP header with the trace id of a request, short --trace.",
      values.header_name],
     ["metrics", None, "true", "Count and measure for GET /metrics: =true or =false.", values.switch],
@@ -178,9 +186,10 @@ def _canonical(arguments: Iterable[str]) -> Iterable[str]:
     """Put the long name for each short one, and ``=true`` behind a bare switch."""
     for argument in arguments:
         name, equals, value = argument[2:].partition("=")
-        if argument.startswith("--") and name in _ALIASES:
-            yield f"--{_ALIASES[name]}{equals}{value}"
-        elif argument.startswith("--") and name in _SWITCHES and not equals:
-            yield f"{argument}=true"
+        long = _ALIASES.get(name, name)
+        if argument.startswith("--") and long in _SWITCHES and not equals:
+            yield f"--{long}=true"
+        elif argument.startswith("--") and name in _ALIASES:
+            yield f"--{long}{equals}{value}"
         else:
             yield argument

@@ -10,7 +10,11 @@ from twisted.application.service import Service
 from twisted.internet.interfaces import IStreamServerEndpoint
 
 from gim.announcing import Announcement
-from gim.api.routes import Routes, operations
+from gim.api.describing import RouteSet
+from gim.api.documents import Documents
+from gim.api.metrics import MetricsRoutes
+from gim.api.profiling import ProfilingRoutes
+from gim.api.routes import Routes
 from gim.api.site import ApiSite
 from gim.chat.chat import Chat
 from gim.chat.pushes import Pushes
@@ -26,8 +30,10 @@ from gim.gateway.turn import Turn
 from gim.listening import Listening, check_free, make_endpoint
 from gim.log_output import prepare_log
 from gim.metrics.meters import Meters
+from gim.metrics.page import MetricsPage
 from gim.metrics.storage import measured
 from gim.options import Options, refuse_start
+from gim.profiling.profiler import Profiler
 from gim.storage.memory import MemoryStore
 from gim.storage.seam import Storage
 from gim.storage.sweeper import Sweeper
@@ -49,7 +55,7 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
     """
     if reactor is None:
         from twisted.internet import reactor  # late, so that twistd can still choose one
-    meters = Meters(reactor, REQUESTS, operations()) if options["metrics"] else None
+    meters = Meters(reactor, REQUESTS, _endpoints()) if options["metrics"] else None
     store, stored, *store_services = _store(options, reactor, meters)
     interval = Interval(options["message-push-duration"], options["message-push-count"])
     turn = Turn(reactor)
@@ -64,9 +70,10 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
     tokens = Tokens(store.token_key, reactor)
     chat = Chat(store, pushes, tokens, reactor, options["max-content"])
     deadlines, gateway = _gateway(options, chat, turn, reactor, meters)
+    profiler = Profiler(reactor)
     page = meters.page(gateway, pushes, options["storage"], stored) if meters is not None else None
     site = ApiSite(
-        Routes(chat, page),
+        _route_sets(options, chat, profiler, page),
         reactor,
         max_body=options["max-packet"],
         trace_header=options["trace-header"],
@@ -87,6 +94,7 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
         *store_services,
         *(meters.services if meters is not None else ()),
         deadlines,
+        profiler,
         api,
         gateway_port,
         Announcement(options, gateway_port, api),
@@ -124,6 +132,24 @@ def _redis_store(options: Options, reactor: Any, limits: dict[str, Any]) -> Stor
     except Unusable as error:
         refuse_start(f"{options.origin('redis-url')}: {error}")
     return RedisStore(connect(target, reactor), reactor, prefix=options["redis-prefix"], **limits)
+
+
+def _route_sets(
+    options: Options, chat: Chat, profiler: Profiler, page: MetricsPage | None
+) -> list[RouteSet]:
+    """Return all that the HTTP API serves."""
+    served: list[RouteSet] = [Routes(chat)]
+    if page is not None:
+        served.append(MetricsRoutes(page))
+    if options["enable-profiling"]:
+        served.append(ProfilingRoutes(profiler))
+    return [*served, Documents(served, options["trace-header"])]
+
+
+def _endpoints() -> list[str]:
+    """Return the names of all routes there may be."""
+    sets = Routes, MetricsRoutes, ProfilingRoutes, Documents
+    return [name for routes in sets for name in routes.app.endpoints]
 
 
 def _gateway(

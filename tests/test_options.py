@@ -19,6 +19,7 @@ DEFAULTS = {
     "message-push-duration": 1.0,
     "message-push-concurrency-limit": 64,
     "enable-message-sequence": False,
+    "enable-profiling": False,
     "trace-header": "trace",
     "metrics": True,
     "storage": "memory",
@@ -69,6 +70,12 @@ class OptionsTests(SynchronousTestCase):
         name = "--enable-message-sequence"
         for words, value in ([name], True), ([f"{name}=true"], True), ([f"{name}=false"], False):
             self.assertIs(self.parse(*words, "--ws", "1")["enable-message-sequence"], value)
+
+    def test_profiling_has_three_names_and_is_on_when_one_stands_alone(self) -> None:
+        for name in "--profiling", "--profiling-enabled", "--enable-profiling":
+            for words, value in ([name], True), ([f"{name}=true"], True), ([f"{name}=false"], False):
+                self.assertIs(self.parse(*words, "--ws", "1")["enable-profiling"], value, words)
+            self.assertIn("--enable-profiling", self.refusal(f"{name}=maybe"))
 
     def test_values_are_read(self) -> None:
         options = self.parse(

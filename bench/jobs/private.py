@@ -26,15 +26,16 @@ def run(plan: Plan) -> list[Table]:
     table = new_table("private", title, _COLUMNS, labels)
     with all_connected(kinds, CONNECTIONS) as loads:
         for kind in kinds:
-            _send(loads[kind], 8, plan.seconds / 2)  # warm up
+            send(loads[kind], 8, plan.seconds / 2)  # warm up
         for _ in plan.each_round("private messages"):
             for in_flight in IN_FLIGHT:
                 for kind in kinds:
-                    table.add(f"{kind}-{in_flight}", **_send(loads[kind], in_flight, plan.seconds))
+                    table.add(f"{kind}-{in_flight}", **send(loads[kind], in_flight, plan.seconds))
     return [table]
 
 
-def _send(load: Load, in_flight: int, seconds: float) -> dict[str, float]:
+def send(load: Load, in_flight: int, seconds: float) -> dict[str, float]:
+    """Send for so long; return the figures of the columns."""
     found = load.do(f"private {CONNECTIONS} {in_flight} {seconds}")
     return {
         "cpu_us": found["server_cpu_s"] / found["messages"] * 1e6,

@@ -2,46 +2,98 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
+
 import msgspec
 from msgspec import Struct
 from twisted.web.iweb import IRequest
 
-from gim.errors import GimError, MethodNotAllowed, NotReady, Unauthorized
+from gim.errors import GimError, MethodNotAllowed, NotReady, Unauthorized, Unavailable
+
+T = TypeVar("T")
 
 
-class _Envelope(Struct):
+class Success(Struct, Generic[T]):
+    """The envelope of an answer."""
+
+    code: Literal[0]
+    msg: Literal[""]
+    data: T
+
+
+class Refusal(Struct):
+    """The envelope of an error: `msg` says what was wrong and what to do."""
+
     code: int
     msg: str
-    data: Struct | None
+    data: None = None
 
 
 class WhyNotReady(Struct, frozen=True):
     """What a 503 of ``/readyz`` tells to a program."""
 
-    reason: str
+    reason: Literal["starting", "draining", "storage"]
 
+
+class Unready(Struct):
+    """The envelope of a 503 of ``/readyz``."""
+
+    code: int
+    msg: str
+    data: WhyNotReady
+
+
+class Header(NamedTuple):
+    """A header that belongs to an error: what it holds, in words, and how to make it."""
+
+    name: str
+    description: str
+    value: Callable[[Any], str]
+
+
+RETRY_AFTER = 1  # seconds
+_RETRY = Header("Retry-After", "seconds to wait before the next try", lambda error: str(RETRY_AFTER))
+
+HEADERS: Final[Mapping[type[GimError], Header]] = {
+    MethodNotAllowed: Header("Allow", "the methods that this path has", lambda error: error.allow),
+    NotReady: _RETRY,
+    Unauthorized: Header("WWW-Authenticate", "always Bearer", lambda error: "Bearer"),
+    Unavailable: _RETRY,
+}
+
+# The envelopes of errors that tell more than code and sentence.
+ENVELOPES: Final[Mapping[type[GimError], type[Struct]]] = {NotReady: Unready}
 
 _encode = msgspec.json.Encoder().encode
 
 
 def answer(request: IRequest, data: Struct) -> bytes:
     """Return the body of a success."""
-    return _body(request, 200, _Envelope(0, "", data))
+    return _body(request, 200, Success(0, "", data))
 
 
 def refuse(request: IRequest, error: GimError) -> bytes:
-    """Return the body of a refusal, with the headers that belong to its code."""
-    data = WhyNotReady(error.reason) if isinstance(error, NotReady) else None
-    if isinstance(error, MethodNotAllowed):
-        request.setHeader(b"Allow", error.allow.encode())
-    elif isinstance(error, Unauthorized):
-        request.setHeader(b"WWW-Authenticate", b"Bearer")
-    return _body(request, error.code, _Envelope(error.code, str(error), data))
+    """Return the body of a refusal, with the header that belongs to its code."""
+    header = HEADERS.get(type(error))
+    if header is not None:
+        request.setHeader(header.name.encode(), header.value(error).encode())
+    return _body(request, error.code, _envelope(error))
 
 
-def _body(request: IRequest, status: int, envelope: _Envelope) -> bytes:
-    body = _encode(envelope)
-    request.setResponseCode(status)
-    request.setHeader(b"Content-Type", b"application/json")
+def _envelope(error: GimError) -> Struct:
+    if isinstance(error, NotReady):
+        return Unready(error.code, str(error), WhyNotReady(error.reason))
+    return Refusal(error.code, str(error))
+
+
+def plain(request: IRequest, media: str, body: bytes) -> bytes:
+    """Return a body that has no envelope, of the type *media*."""
+    request.setHeader(b"Content-Type", media.encode())
     request.setHeader(b"Content-Length", b"%d" % len(body))
     return body
+
+
+def _body(request: IRequest, status: int, envelope: Struct) -> bytes:
+    request.setResponseCode(status)
+    return plain(request, "application/json", _encode(envelope))

@@ -23,7 +23,15 @@ def from_body(request: IRequest, into: type[T], **path: str) -> T:
         fields = _decode_object(request.content.read() or b"{}")
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise BadRequest("body: want a JSON object") from error
-    return _convert(fields | path, into, strict=True)
+    return _convert(_with_integers(fields) | path, into, strict=True)
+
+
+def _with_integers(fields: dict[str, Any]) -> dict[str, Any]:
+    """Take 1.0 for 1, as JSON Schema does, and as some write it who know no integers."""
+    for name, value in fields.items():
+        if isinstance(value, float) and value.is_integer():
+            fields[name] = int(value)
+    return fields
 
 
 def from_query(request: IRequest, into: type[T], **path: str) -> T:

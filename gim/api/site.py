@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from time import perf_counter_ns
 from typing import Any
 
-from klein.resource import KleinResource
+from klein import Klein
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from twisted.web import http, server
 from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
 
+from gim.api.describing import RouteSet
 from gim.api.envelope import refuse
 from gim.api.fields import trace_of
-from gim.api.routes import Routes, fault, no_such_path, undecodable_path
+from gim.api.refusals import fault, no_such_path, undecodable_path
 from gim.errors import TooLong
 from gim.logs import Logger, traced
 from gim.metrics.requests import Requests
@@ -81,7 +83,7 @@ class ApiSite(server.Site):
 
     def __init__(
         self,
-        routes: Routes,
+        route_sets: Sequence[RouteSet],
         clock: IReactorTime,
         *,
         max_body: int,
@@ -90,7 +92,7 @@ class ApiSite(server.Site):
     ) -> None:
         """*max_body* is in bytes; *requests* counts them, unless nothing is to be counted."""
         super().__init__(
-            Root(routes, max_body),
+            Root(route_sets, max_body),
             TracedRequest,
             timeout=IDLE_TIMEOUT,
             reactor=clock,
@@ -121,9 +123,10 @@ class Root(Resource):
 
     isLeaf = True
 
-    def __init__(self, routes: Routes, max_body: int) -> None:
+    def __init__(self, route_sets: Sequence[RouteSet], max_body: int) -> None:
         super().__init__()
-        self._klein: KleinResource = routes.app.resource()
+        apps = [routes.app for routes in route_sets]
+        self._kleins = {segment: app.resource() for app in apps for segment in _first_segments(app)}
         self._max_body = max_body
 
     def render(self, request: Any) -> Any:
@@ -133,11 +136,18 @@ class Root(Resource):
             return refuse(request, undecodable_path())
         if not _is_plain(request.postpath):
             return refuse(request, no_such_path())
+        klein = self._kleins.get(request.postpath[0])
+        if klein is None:
+            return refuse(request, no_such_path())
         request.requestHeaders.setRawHeaders(b"host", [b"gim"])  # Klein would decode the real one
         try:
-            return self._klein.render(request)
+            return klein.render(request)
         except Exception:
             return refuse(request, fault(request, Failure()))
+
+
+def _first_segments(app: Klein) -> set[bytes]:
+    return {rule.rule.split("/")[1].encode() for rule in app.url_map.iter_rules()}
 
 
 def _is_plain(segments: list[bytes]) -> bool:

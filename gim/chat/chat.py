@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from typing import Literal
 
 from msgspec import Struct
 from twisted.internet.interfaces import IReactorTime
@@ -59,7 +60,7 @@ class Chat:
         self._tokens = tokens
         self._clock = clock
         self._max_content = max_content
-        self._state = "starting"
+        self._state: Literal["starting", "serving", "draining"] = "starting"
 
     @property
     def keeps_order(self) -> bool:

@@ -12,6 +12,28 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 T = TypeVar("T")
 
+# Ids and cursors are checked by the chat: this is what documents say of them, msgspec takes any text.
+_ID = {
+    "minLength": 1,
+    "maxLength": 64,
+    "pattern": r"^(?!\.{1,2}$)[^\s:/]+$",
+    "format": "gim-id",
+    "description": "1 to 64 printable characters without white space, : and /, neither . nor ..",
+}
+_SESSION_ID = {
+    "minLength": 3,
+    "maxLength": 131,
+    "pattern": r"^(1:[^\s:/]{1,64}|2:(?!([^:]+):\2$)[^\s:/]{1,64}:[^\s:/]{1,64})$",
+    "format": "gim-session-id",
+    "description": "1:CHATROOM, or 2:USER:USER with the two in either order",
+}
+_MESSAGE_ID = {"pattern": "^[0-9a-f]{32}$", "description": "the id of a message"}
+_CURSOR = {"format": "gim-cursor", "description": "the cursor of the page before; empty for the first"}
+
+Id = Annotated[str, Meta(extra_json_schema=_ID)]
+SessionId = Annotated[str, Meta(extra_json_schema=_SESSION_ID)]
+MessageId = Annotated[str, Meta(extra_json_schema=_MESSAGE_ID)]
+Cursor = Annotated[str, Meta(extra_json_schema=_CURSOR)]
 Name = Annotated[str, Meta(max_length=64)]
 SessionType = Annotated[int, Meta(ge=1, le=2, description="1 = chatroom, 2 = private")]
 Category = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,32}\Z")]
@@ -25,10 +47,10 @@ MemberCount = Annotated[int, Meta(ge=1, le=1000)]
 class LoginRequest(Struct, frozen=True):
     """op 101. ``since`` and ``epoch`` come together or not at all."""
 
-    id: str
+    id: Id
     name: Name | UnsetType = UNSET
     token: str | UnsetType = UNSET
-    since: str | UnsetType = UNSET
+    since: MessageId | UnsetType = UNSET
     epoch: str | UnsetType = UNSET
 
 
@@ -44,7 +66,7 @@ class SendRequest(Struct, frozen=True):
     """op 201. ``request_id`` is "" when it is not given."""
 
     type: SessionType
-    target_id: str
+    target_id: Id
     content: Content
     category: Category = "text"
     request_id: RequestId = ""
@@ -53,45 +75,45 @@ class SendRequest(Struct, frozen=True):
 class HistoryRequest(Struct, frozen=True):
     """op 203."""
 
-    session_id: str
+    session_id: SessionId
     count: HistoryCount = 20
-    message_id: str | UnsetType = UNSET
+    message_id: MessageId | UnsetType = UNSET
 
 
 class SessionsRequest(Struct, frozen=True):
     """op 205."""
 
     count: SessionCount = 50
-    cursor: str = ""
+    cursor: Cursor = ""
     session_type: SessionType | UnsetType = UNSET
 
 
 class MarkReadRequest(Struct, frozen=True):
     """op 209."""
 
-    session_id: str
-    message_id: str
+    session_id: SessionId
+    message_id: MessageId
 
 
 class JoinRequest(Struct, frozen=True):
     """op 301. A chatroom that is made gets ``chatroom:<id>`` for an empty name."""
 
-    id: str
+    id: Id
     name: Name = ""
 
 
 class LeaveRequest(Struct, frozen=True):
     """op 303."""
 
-    id: str
+    id: Id
 
 
 class MembersRequest(Struct, frozen=True):
     """op 305."""
 
-    id: str
+    id: Id
     count: MemberCount = 100
-    cursor: str = ""
+    cursor: Cursor = ""
 
 
 def given(value: T | UnsetType) -> T | None:

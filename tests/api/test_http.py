@@ -148,6 +148,7 @@ class RouteTests(ApiTestCase):
 
         self.patch(self.daemon._chat._storage, "ping", broken)
         self.assertEqual(self.why_not_ready(), "storage")
+        self.assertEqual(self.request("GET", "/readyz").headers["retry-after"], "1")
 
     def test_not_ready_while_draining(self) -> None:
         self.user("ann")
@@ -275,6 +276,12 @@ class RefusalTests(ApiTestCase):
             self.assertEqual(envelope["code"], 400, path)
             self.assertTrue(envelope["msg"].startswith(f"{field}: "), envelope["msg"])
         self.assertEqual(self.ask_http("GET", "/v1/sessions?count=%ff", token)["code"], 400)
+
+    def test_a_whole_number_may_have_a_point(self) -> None:
+        for number, code in (b"2.0", 0), (b"2e0", 0), (b"2.5", 400), (b'"2"', 400), (b"1e300", 400):
+            body = b'{"type":%b,"target_id":"bob","content":"hi"}' % number
+            response = self.request("POST", "/v1/messages", body, self.token("ann"))
+            self.assertEqual(response.envelope["code"], code, number)
 
     def test_a_body_that_is_too_long_is_413(self) -> None:
         response = self.request("POST", "/v1/login", b" " * 5001)

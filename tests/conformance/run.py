@@ -80,13 +80,14 @@ class Verdict(NamedTuple):
         return " / ".join(self)
 
 
-def prepare() -> Path:
-    """Return the program, installed in an environment of its own."""
-    home = BUILD / "kosoku"
-    program, installed = home / "bin" / "kosoku", home / f".installed-{KOSOKU}"
+def prepare(requirement: str) -> Path:
+    """Return the program of a package, installed in an environment of its own."""
+    name = requirement.partition("==")[0]
+    home = BUILD / name
+    program, installed = home / "bin" / name, home / f".installed-{requirement}"
     if not (program.exists() and installed.exists()):
         venv.create(home, clear=True, with_pip=True)
-        subprocess.run([home / "bin" / "python", "-m", "pip", "install", "-q", KOSOKU], check=True)
+        subprocess.run([home / "bin" / "python", "-m", "pip", "install", "-q", requirement], check=True)
         installed.touch()
     return program
 
@@ -162,7 +163,7 @@ def main() -> int:
     parser.add_argument("--stock", action="store_true", help="run every case on Autobahn alone too")
     options = parser.parse_args()
     selection = QUICK if options.quick else ALL
-    program = prepare()
+    program = prepare(KOSOKU)
     ours = run(program, "gim", selection)
     not_ok = sorted((case for case, verdict in ours.items() if verdict.rank), key=in_order)
     stock: dict[str, Verdict] = {}

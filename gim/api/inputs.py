@@ -1,0 +1,42 @@
+"""What only HTTP requests ask, beside the requests of `gim.wire.requests`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from gim.wire.requests import Id, Name
+
+
+class LoginBody(Struct, frozen=True):
+    """Who logs in. The name is the id where there is none yet."""
+
+    id: Id
+    name: Name | UnsetType = UNSET
+
+
+Format = Annotated[
+    Literal["pprof", "folded"],
+    Meta(description="pprof: for go tool pprof; folded: lines of stacks, for flame graphs"),
+]
+
+
+class CpuQuery(Struct, frozen=True):
+    """How long to sample, and how to write it."""
+
+    seconds: Annotated[float, Meta(ge=0.01, le=300)] = 30
+    format: Format = "pprof"
+
+
+class HeapQuery(Struct, frozen=True):
+    """How to write what was traced."""
+
+    format: Format = "pprof"
+
+
+class TracingQuery(Struct, frozen=True):
+    """How long to trace memory at most, and how many lines of each stack to keep."""
+
+    seconds: Annotated[float, Meta(ge=1, le=3600)] = 600
+    frames: Annotated[int, Meta(ge=1, le=64)] = 16

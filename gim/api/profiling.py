@@ -1,0 +1,109 @@
+"""The routes of profiling, as docs/profiling.md has them; they are there with ``--profiling`` only."""
+
+from __future__ import annotations
+
+from twisted.python.failure import Failure
+from twisted.web.iweb import IRequest
+
+from gim.api import pages
+from gim.api.app import App
+from gim.api.describing import BINARY, HTML, TEXT, describe
+from gim.api.envelope import answer, plain, refuse
+from gim.api.fields import from_query
+from gim.api.inputs import CpuQuery, HeapQuery, TracingQuery
+from gim.api.local import check_local
+from gim.api.refusals import refusal
+from gim.errors import Conflict, Forbidden
+from gim.model import NOTHING, Nothing
+from gim.profiling import pprof
+from gim.profiling.profile import Profile, folded
+from gim.profiling.profiler import Profiler
+
+
+class ProfilingRoutes:
+    """Hands requests from this machine to the profiler."""
+
+    app = App()
+    app.url_map.strict_slashes = False  # the index is there without its slash too
+
+    def __init__(self, profiler: Profiler) -> None:
+        self._profiler = profiler
+
+    @app.route("/debug/pprof/", methods=["GET"])
+    @describe(
+        "What can be profiled, and how.",
+        "profiling",
+        media=(HTML,),
+        needs_token=False,
+        refuses=(Forbidden,),
+    )
+    async def profiles(self, request: IRequest) -> bytes:
+        check_local(request)
+        port = getattr(request.getHost(), "port", 8081)
+        return plain(request, HTML, pages.profiles(port, self._profiler.is_tracing))
+
+    @app.route("/debug/pprof/profile", methods=["GET"])
+    @describe(
+        "Where the CPU time goes: a sample for each 10 ms of it, for some seconds from now.",
+        "profiling",
+        media=(BINARY, TEXT),
+        query=CpuQuery,
+        needs_token=False,
+        refuses=(Forbidden, Conflict),
+    )
+    async def cpu_profile(self, request: IRequest) -> bytes:
+        check_local(request)
+        query = from_query(request, CpuQuery)
+        return _written(request, await self._profiler.cpu(query.seconds), query.format)
+
+    @app.route("/debug/pprof/heap", methods=["GET"])
+    @describe(
+        "What was allocated since the tracing of memory began, and is alive.",
+        "profiling",
+        media=(BINARY, TEXT),
+        query=HeapQuery,
+        needs_token=False,
+        refuses=(Forbidden, Conflict),
+    )
+    async def heap_profile(self, request: IRequest) -> bytes:
+        check_local(request)
+        query = from_query(request, HeapQuery)
+        return _written(request, await self._profiler.memory(), query.format)
+
+    @app.route("/debug/pprof/heap", methods=["PUT"])
+    @describe(
+        "Begin to trace memory. All is ten times slower meanwhile.",
+        "profiling",
+        returns=Nothing,
+        query=TracingQuery,
+        needs_token=False,
+        refuses=(Forbidden, Conflict),
+    )
+    async def start_tracing(self, request: IRequest) -> bytes:
+        check_local(request)
+        query = from_query(request, TracingQuery)
+        self._profiler.start_tracing(query.seconds, query.frames)
+        return answer(request, NOTHING)
+
+    @app.route("/debug/pprof/heap", methods=["DELETE"])
+    @describe(
+        "Trace memory no more, and forget what was traced.",
+        "profiling",
+        returns=Nothing,
+        needs_token=False,
+        refuses=(Forbidden,),
+    )
+    async def stop_tracing(self, request: IRequest) -> bytes:
+        check_local(request)
+        self._profiler.stop_tracing()
+        return answer(request, NOTHING)
+
+    @app.handle_errors(Exception)
+    def refused(self, request: IRequest, failure: Failure) -> bytes:
+        return refuse(request, refusal(request, failure))
+
+
+def _written(request: IRequest, profile: Profile, format: str) -> bytes:
+    if format == "folded":
+        return plain(request, TEXT, folded(profile))
+    return plain(request, BINARY, pprof.encode(profile))

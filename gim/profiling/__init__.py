@@ -1,0 +1,1 @@
+"""Where the process spends its CPU and its memory, asked for while it serves."""

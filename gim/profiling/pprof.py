@@ -1,0 +1,87 @@
+"""The format of ``go tool pprof``: a protobuf message, written by hand, compressed by gzip.
+
+Field numbers are those of https://github.com/google/pprof/blob/main/proto/profile.proto. A message is a
+series of fields, each a key, ``number << 3 | type``, and a value: of type 0 a varint (seven bits in each
+byte, the lowest first), of type 2 a length and so many bytes.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterable
+
+from gim.profiling.profile import Kind, Place, Profile
+
+
+def encode(profile: Profile) -> bytes:
+    """Write a profile so that ``go tool pprof`` reads it."""
+    tables = _Tables()
+    kinds = [tables.kind(kind) for kind in profile.kinds]
+    samples = [
+        _packed(1, map(tables.location, stack)) + _packed(2, numbers)
+        for stack, numbers in profile.samples.items()
+    ]
+    message = b"".join(_bytes(1, kind) for kind in kinds)
+    message += b"".join(_bytes(2, sample) for sample in samples)
+    message += b"".join(tables.written)
+    message += _number(9, profile.began) + _number(10, profile.duration)
+    if profile.period:
+        message += _bytes(11, kinds[-1]) + _number(12, profile.period)
+    message += b"".join(_bytes(6, text.encode("utf-8", "replace")) for text in tables.strings)
+    return gzip.compress(message)
+
+
+class _Tables:
+    """Functions, locations and strings, each written once and referred to by number."""
+
+    def __init__(self) -> None:
+        self.strings = {"": 0}  # the first one must be empty
+        self.written: list[bytes] = []  # functions and locations, as fields of the profile
+        self._functions: dict[tuple[str, str], int] = {}
+        self._locations: dict[Place, int] = {}
+
+    def kind(self, kind: Kind) -> bytes:
+        return _number(1, self._string(kind.name)) + _number(2, self._string(kind.unit))
+
+    def location(self, place: Place) -> int:
+        number = self._locations.get(place)
+        if number is None:
+            number = self._locations[place] = len(self._locations) + 1
+            line = _number(1, self._function(place)) + _number(2, place.line)
+            self.written.append(_bytes(4, _number(1, number) + _bytes(4, line)))
+        return number
+
+    def _function(self, place: Place) -> int:
+        key = place.function, place.file
+        number = self._functions.get(key)
+        if number is None:
+            number = self._functions[key] = len(self._functions) + 1
+            name, file = self._string(place.function), self._string(place.file)
+            fields = _number(1, number) + _number(2, name) + _number(3, name) + _number(4, file)
+            self.written.append(_bytes(5, fields))
+        return number
+
+    def _string(self, text: str) -> int:
+        return self.strings.setdefault(text, len(self.strings))
+
+
+def _varint(value: int) -> bytes:
+    """Write a number from 0 to 2^63 - 1."""
+    written = bytearray()
+    while value > 127:
+        written.append(value & 127 | 128)
+        value >>= 7
+    written.append(value)
+    return bytes(written)
+
+
+def _number(field: int, value: int) -> bytes:
+    return _varint(field << 3) + _varint(value)
+
+
+def _bytes(field: int, value: bytes) -> bytes:
+    return _varint(field << 3 | 2) + _varint(len(value)) + value
+
+
+def _packed(field: int, values: Iterable[int]) -> bytes:
+    return _bytes(field, b"".join(map(_varint, values)))

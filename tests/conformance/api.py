@@ -1,0 +1,90 @@
+"""Run schemathesis on the HTTP API of a daemon, with all of its checks, as /openapi.json describes it.
+
+    python -m tests.conformance.api [--examples N]
+
+It needs an environment of its own, which is made in build/schemathesis. The report is in
+build/conformance/api. Requests come with a valid token, but for those that test what happens without.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+from tests.conformance.run import BUILD, ROOT, prepare
+
+SCHEMATHESIS = "schemathesis==4.32.5"
+REPORTS = BUILD / "conformance" / "api"
+TWISTD = "from twisted.scripts.twistd import run; run()"
+ADDRESS = "tcp:0:interface=127.0.0.1"
+PATIENCE = 20.0  # seconds for the start
+LIMIT = 1200  # seconds for all of it
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """Start a daemon that serves all there is, give the URL of its HTTP API, and stop it."""
+    log = REPORTS / "daemon.log"
+    command = [sys.executable, "-c", TWISTD, "-n", "--pidfile=", "gim", "--profiling"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, "--ws", ADDRESS, "--http", ADDRESS], cwd=ROOT, stdout=output, stderr=output
+        )
+    try:
+        yield f"http://127.0.0.1:{port(log)}"
+    finally:
+        process.terminate()
+        status = process.wait()
+    if status or "Traceback" in log.read_text():
+        sys.exit(f"the daemon ended with {status}, or a traceback; see {log}")
+
+
+def port(log: Path) -> str:
+    """Wait until the daemon says where it listens."""
+    give_up_at = time.monotonic() + PATIENCE
+    while time.monotonic() < give_up_at:
+        if found := re.search(r"api listens on 127\.0\.0\.1:(\d+)", log.read_text()):
+            return found[1]
+        time.sleep(0.05)
+    sys.exit(f"the daemon did not start; see {log}")
+
+
+def token(url: str) -> str:
+    with urlopen(f"{url}/v1/login", b'{"id":"conformance","name":"Conformance"}') as response:
+        found: str = json.load(response)["data"]["token"]
+    return found
+
+
+def run(program: Path, url: str, examples: int) -> int:
+    """Run all checks; return the exit status of schemathesis, 0 for no failure."""
+    command = [str(program), "run", f"{url}/openapi.json", "--checks", "all"]
+    command += ["--header", f"Authorization: Bearer {token(url)}"]
+    command += ["--max-examples", str(examples), "--generation-deterministic", "--no-color"]
+    command += ["--report", "junit", "--report-junit-path", str(REPORTS / "junit.xml")]
+    hooks = {"SCHEMATHESIS_HOOKS": "tests.conformance.formats", "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=REPORTS, env=os.environ | hooks, timeout=LIMIT).returncode
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.conformance.api")
+    parser.add_argument("--examples", type=int, default=100, help="of each operation, at most")
+    options = parser.parse_args()
+    program = prepare(SCHEMATHESIS)
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    with serving() as url:
+        return run(program, url, options.examples)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that all that was started is stopped
+    sys.exit(main())
