@@ -205,6 +205,6 @@ class ExampleTests(SourceTestCase):
         lines = [line[1:] for line in self.text.splitlines() if line[:1] == "#" and line[1:2] > " "]
         shown = tomllib.loads("\n".join(lines))
         texts = {
-            key: str(value).lower() if value is False else str(value) for key, value in shown.items()
+            key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in shown.items()
         }
         self.assertEqual(texts, {row[0]: row[2] for row in _TABLE})
