@@ -15,6 +15,7 @@ from bench import build, report
 from bench.bars import judge
 from bench.jobs import (
     collector,
+    counting,
     fanout,
     generator,
     idle,
@@ -36,11 +37,12 @@ JOBS: dict[str, Callable[[Plan], list[Table]]] = {
     "store": store.run,
     "logins": logins.run,
     "redis": redis.run,
+    "counting": counting.run,
     "generator": generator.run,
     "collector": collector.run,
     "profiling": profiling.run,
 }
-LETTERS = dict(zip("abcdefg", JOBS, strict=False))  # the last three have none
+LETTERS = dict(zip("abcdefgh", JOBS, strict=False))  # the last three have none
 
 FULL = Plan(
     rounds=5,

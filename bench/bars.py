@@ -56,6 +56,7 @@ def judge(plan: Plan, tables: Mapping[str, Table]) -> list[Bar]:
         "store": _store,
         "redis": _redis,
         "profiling": _profiling,
+        "counting": _counting,
     }
     return [bar for job, table in tables.items() if job in judges for bar in judges[job](plan, table)]
 
@@ -120,3 +121,9 @@ def _redis(plan: Plan, table: Table) -> Iterator[Bar]:
 def _profiling(plan: Plan, table: Table) -> Iterator[Bar]:
     ratio = table.ratio("profiled", "without", "cpu_us")
     yield Bar("profiling", "CPU per message while a profile is made, by that without", ratio, 1.03, False)
+
+
+def _counting(plan: Plan, table: Table) -> Iterator[Bar]:
+    for n in (1, 8):
+        ratio = table.ratio(f"counting-{n}", f"silent-{n}", "cpu_us")
+        yield Bar("h", f"CPU per message by that without counting, {n} in flight", ratio, 1.03, False)

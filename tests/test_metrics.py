@@ -10,11 +10,12 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.errors import NotFound, Unavailable
-from gim.metrics import durations, requests, storage
+from gim.metrics import durations, storage
 from gim.metrics.durations import add, buckets, count, new_row, total
 from gim.metrics.pauses import Pauses
 from gim.metrics.requests import Requests
-from gim.metrics.storage import OPERATIONS, StorageTimes, measured
+from gim.metrics.sampling import EVERY, MOST
+from gim.metrics.storage import OPERATIONS, Measured, SampledAppends, StorageTimes
 from gim.metrics.ticks import ReactorTicks
 from gim.model import User
 from gim.names import private_session
@@ -63,21 +64,16 @@ class DurationsTests(SynchronousTestCase):
             above = dict(buckets(self.row(round(float(bound) * 1e9))))
             self.assertEqual((below[bound], above[bound]), (1, 0), bound)
 
-    def test_one_may_stand_for_several(self) -> None:
-        row = new_row()
-        self.time.now = MS
-        add(row, 0, 16)
-        self.assertEqual((count(row), total(row)), (16, 0.016))
-
 
 class RequestsTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.patch(requests, "perf_counter_ns", Time())
         self.requests = Requests([101, 201], none=0, success=0)
 
     def test_by_operation_and_code(self) -> None:
-        for op, code in (101, 0), (201, 0), (201, 0), (201, 403), (201, 403), (201, 500):
-            self.requests.answered(op, code, 0)
+        for op in 101, 201, 201:
+            self.requests.succeeded(op, 1)
+        for code in 403, 403, 500:
+            self.requests.failed(201, code, 1)
         counts = {(op, code): times for op, code, times in self.requests.counts()}
         self.assertEqual(
             counts,
@@ -86,8 +82,9 @@ class RequestsTests(SynchronousTestCase):
 
     def test_what_is_no_operation_is_one(self) -> None:
         for op in 999, -1, 207:
-            self.requests.answered(op, 400, 0)
+            self.requests.failed(op, 400, 0)
         self.assertEqual(list(self.requests.counts())[-1], (0, 400, 3))
+        self.assertEqual(count(self.requests.rows[0]), 0)  # none of them was timed
         self.assertEqual(set(self.requests.rows), {0, 101, 201})
 
 
@@ -104,12 +101,12 @@ class StorageTests(ChatTestCase):
         methods = {name for name, value in vars(Storage).items() if callable(value)}
         declared = {name for name in methods if not name.startswith("_")}
         self.assertEqual(set(OPERATIONS), declared - told)
-        store = measured(self.store, self.times)
+        store: Any = Measured(self.store, self.times)
         for name in declared:
             self.assertTrue(callable(getattr(store, name)))
 
     def test_it_answers_as_before(self) -> None:
-        store = measured(self.store, self.times)
+        store: Any = Measured(self.store, self.times)
         self.assertEqual(result_of(store.put_user("ann", "Ann")), User("ann", "Ann"))
         self.assertEqual(result_of(store.user("ann")).name, "Ann")
         self.assertEqual(self.counts(), {"put_user": 1, "user": 1})
@@ -119,7 +116,7 @@ class StorageTests(ChatTestCase):
         self.patch(storage, "perf_counter_ns", time)
         self.patch(durations, "perf_counter_ns", time)
         self.patch(self.store, "user", lambda user_id: answer)
-        waiting = Deferred.fromCoroutine(measured(self.store, self.times).user("ann"))  # type: ignore[arg-type]
+        waiting = Deferred.fromCoroutine(Measured(self.store, self.times).user("ann"))  # type: ignore[arg-type]
         self.assertEqual(self.counts(), {})
         time.now = 40 * MS
         answer.callback("Ann")
@@ -134,17 +131,43 @@ class StorageTests(ChatTestCase):
 
             self.patch(self.store, "user", failing)
             with self.assertRaises(type(error)):
-                result_of(measured(self.store, self.times).user("ann"))
+                result_of(Measured(self.store, self.times).user("ann"))
             self.assertEqual(self.times.errors["user"], errors)
         self.assertEqual(self.counts(), {"user": 3})
 
-    def test_of_many_appends_each_nth_is_measured_and_stands_for_all(self) -> None:
-        store = measured(self.store, self.times, every=4)
+    def test_of_appends_in_memory_some_are_measured(self) -> None:
+        store = SampledAppends(self.store, self.times)
         draft = Draft(private_session("ann", "bob"), User("ann", "ann"), "hi")
-        for _ in range(11):
-            result_of(store.append(draft))
-        self.assertEqual(self.counts(), {"append": 8})
-        self.assertEqual(self.store.sizes()["messages"], 11)
+        for times in 1, 2, 3:
+            store.sample()
+            for _ in range(5):
+                result_of(store.append(draft))
+            self.assertEqual(self.counts(), {"append": times})
+        self.assertEqual(self.store.sizes()["messages"], 15)
+
+
+class SamplingTests(GatewayTestCase):
+    def ask_often(self, times: int) -> tuple[int, int]:
+        """Send requests at once; return how many were counted so far, and how many timed."""
+        for _ in range(times):
+            self.data(self.ann, 105)
+        assert self.gateway.requests is not None
+        return self.gateway.requests.successes[105], count(self.gateway.requests.rows[105])
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.ann = self.user("ann")
+        self.clock.advance(EVERY)
+
+    def test_all_requests_are_counted_and_so_many_timed(self) -> None:
+        self.assertEqual(self.ask_often(100), (100, MOST))
+        self.clock.advance(EVERY)
+        self.assertEqual(self.ask_often(100), (200, 2 * MOST))
+
+    def test_few_are_all_timed(self) -> None:
+        for times in 10, 20, 30:
+            self.assertEqual(self.ask_often(10), (times, times))
+            self.clock.advance(EVERY)
 
 
 class PollerReactor:

@@ -106,7 +106,7 @@ class ApiSite(server.Site):
     def log(self, request: Any) -> None:
         """Take note of a request that has been answered."""
         if self._requests is not None:
-            self._requests.answered(request.op, request.code, request.began_ns)
+            self._count(self._requests, request)
         with traced(request.trace):
             self._log.info(
                 "{method} {path} {status} {milliseconds:.1f} ms from {peer}",
@@ -116,6 +116,12 @@ class ApiSite(server.Site):
                 milliseconds=1000 * (self.clock.seconds() - request.began),
                 peer=getattr(request.getClientAddress(), "host", "-"),
             )
+
+    def _count(self, requests: Requests[str], request: Any) -> None:
+        if request.code == http.OK:
+            requests.succeeded(request.op, request.began_ns)
+        else:
+            requests.failed(request.op, request.code, request.began_ns)
 
 
 class Root(Resource):

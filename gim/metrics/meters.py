@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, cast
 
 from twisted.application.service import Service
 
@@ -19,8 +19,10 @@ from gim.metrics.collector import (
 from gim.metrics.page import MetricsPage
 from gim.metrics.pauses import Pauses
 from gim.metrics.requests import Requests
-from gim.metrics.storage import StorageTimes
+from gim.metrics.sampling import Sampling
+from gim.metrics.storage import Measured, SampledAppends, StorageTimes
 from gim.metrics.ticks import ReactorTicks
+from gim.storage.seam import Storage
 
 
 class Meters:
@@ -30,13 +32,23 @@ class Meters:
         self.requests = Requests(ops, none=0, success=0)
         self.http_requests = Requests(http_ops, none="none", success=200)
         self.storage = StorageTimes()
+        self.sampling = Sampling(self.requests, reactor)
         self._ticks = ReactorTicks(reactor)
         self._pauses = Pauses()
+
+    def measured(self, store: Storage, all_appends: bool) -> Storage:
+        """Return a storage that does what *store* does and is measured, its appends in samples only
+        unless *all_appends* is true."""
+        if all_appends:
+            return cast(Storage, Measured(store, self.storage))
+        sampled = SampledAppends(store, self.storage)
+        self.sampling.others = sampled.sample
+        return cast(Storage, sampled)
 
     @property
     def services(self) -> tuple[Service, ...]:
         """What must run for all to be measured."""
-        return self._ticks, self._pauses
+        return self.sampling, self._ticks, self._pauses
 
     def page(
         self,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from time import perf_counter_ns
-from typing import Any, cast
+from typing import Any
 
 from gim.errors import GimError, Unavailable
 from gim.metrics.durations import Row, add, new_row
-from gim.storage.seam import Storage
+from gim.storage.seam import Draft, Storage
 
 # All that may wait for the data; what is not here is answered from what the node knows.
 OPERATIONS = (
@@ -39,8 +39,8 @@ class StorageTimes:
         self.rows: dict[str, Row] = {name: new_row() for name in OPERATIONS}
         self.errors: Counter[str] = Counter()
 
-    def timed(self, name: str, call: _Call, weight: int = 1) -> _Call:
-        """Return *call* with each of its calls measured, to count as *weight* of them."""
+    def timed(self, name: str, call: _Call) -> _Call:
+        """Return *call* with each of its calls measured."""
         row, errors = self.rows[name], self.errors
 
         async def timed(*args: Any, **kwargs: Any) -> Any:
@@ -52,45 +52,36 @@ class StorageTimes:
                     errors[name] += 1
                 raise
             finally:
-                add(row, began, weight)
+                add(row, began)
 
         return timed
 
 
-class _Measured:
-    """Has all that a storage has."""
+class Measured:
+    """Has all that a storage has, with the times taken."""
 
-    def __init__(self, store: Storage) -> None:
+    append: _Call  # and all the others
+
+    def __init__(self, store: Storage, times: StorageTimes) -> None:
         for name in dir(store):
             if not name.startswith("_"):
                 setattr(self, name, getattr(store, name))
+        for name in OPERATIONS:
+            setattr(self, name, times.timed(name, getattr(store, name)))
 
 
-def measured(store: Storage, times: StorageTimes, every: int = 1) -> Storage:
-    """Return a storage that does what *store* does and takes the times.
+class SampledAppends(Measured):
+    """Takes the time of an append only when `sample` was called since the last one: to store a message in
+    memory takes little more than to measure it. The other appends go straight to the store."""
 
-    Of the appends only each *every*-th is measured, and counts for all of these: to store a message in
-    memory takes little more than to measure it.
-    """
-    result = _Measured(store)
-    for name in OPERATIONS:
-        setattr(result, name, times.timed(name, getattr(store, name)))
-    if every > 1:
-        append = store.append
-        result.append = _some(append, times.timed("append", append, every), every)  # type: ignore[attr-defined]
-    return cast(Storage, result)
+    def __init__(self, store: Storage, times: StorageTimes) -> None:
+        super().__init__(store, times)
+        self._append, self._timed = store.append, self.append
 
+    def sample(self) -> None:
+        """Measure the next append."""
+        self.append = self._measure_one
 
-def _some(call: _Call, timed: _Call, every: int) -> _Call:
-    """Return what calls *timed* each *every*-th time, else *call*."""
-    left = every
-
-    def some(argument: Any) -> Awaitable[Any]:
-        nonlocal left
-        left -= 1
-        if left:
-            return call(argument)
-        left = every
-        return timed(argument)
-
-    return some
+    def _measure_one(self, draft: Draft) -> Awaitable[Any]:
+        self.append = self._append
+        return self._timed(draft)

@@ -130,6 +130,7 @@ class SlowReaderTests(GatewayTestCase):
             self.tell(1)
         self.assertGreater(self.valve.unsent, CLOSE_AT * BOUND)
         self.assertLess(self.valve.unsent, CLOSE_AT * BOUND + 3000)
+        self.assertEqual((self.gateway.slow_readers, self.gateway.unsent()), (1, self.valve.unsent))
         self.valve.open()
         self.pump()
         assert self.bob.closed is not None
