@@ -123,6 +123,10 @@ class Process:
             time.sleep(0.05)
         raise BenchError(f"{self.name} does not listen on its port after {patience:.0f} s")
 
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self._child.send_signal(number)
+
     def last_words(self) -> str:
         """Return the end of its log."""
         return self.log.read_text(errors="replace")[-500:].strip() or "it said nothing"

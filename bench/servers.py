@@ -41,10 +41,11 @@ def _command(kind: str, port: int) -> tuple[list[str], dict[str, str]]:
     return [node, str(PEERS / f"{kind}.js"), str(port)], {"NODE_PATH": str(BUILD / "node_modules")}
 
 
-def _gim(port: int, http_port: int, *options: str) -> list[str]:
+def _gim(port: int, http_port: int, *options: str, module: str = "") -> list[str]:
+    """Return the command of twistd, or that of a module which takes gim's options."""
     addresses = ["--ws", f"127.0.0.1:{port}", "--http", f"127.0.0.1:{http_port}"]
-    twistd = [sys.executable, "-c", _TWISTD, "-n", "--pidfile="]
-    return [*twistd, "gim", *addresses, *_GIM, *options]
+    twistd = ["-c", _TWISTD, "-n", "--pidfile=", "gim"]
+    return [sys.executable, *(["-m", module] if module else twistd), *addresses, *_GIM, *options]
 
 
 class Load:
@@ -117,10 +118,11 @@ def serving(kind: str) -> Iterator[Server]:
 
 
 @contextmanager
-def serving_gim(name: str, *options: str) -> Iterator[Server]:
-    """Start a gim with more options than it has beside its peers; *name* is that of its log."""
+def serving_gim(name: str, *options: str, module: str = "") -> Iterator[Server]:
+    """Start a gim with more options than it has beside its peers, or a *module* that is one; *name* is
+    that of its log."""
     port, http_port = free_port(), free_port()
-    with Process(name, _gim(port, http_port, *options)) as process:
+    with Process(name, _gim(port, http_port, *options, module=module)) as process:
         process.wait_for_port(port)
         _wait_until_ready(process, http_port)
         yield Server(name, process, port, http_port)
