@@ -14,6 +14,7 @@ import msgspec
 from bench import build, report
 from bench.bars import judge
 from bench.jobs import (
+    codecs,
     collector,
     counting,
     fanout,
@@ -41,8 +42,9 @@ JOBS: dict[str, Callable[[Plan], list[Table]]] = {
     "generator": generator.run,
     "collector": collector.run,
     "profiling": profiling.run,
+    "codecs": codecs.run,
 }
-LETTERS = dict(zip("abcdefgh", JOBS, strict=False))  # the last three have none
+LETTERS = dict(zip("abcdefgh", JOBS, strict=False))  # the last four have none
 
 FULL = Plan(
     rounds=5,
@@ -107,7 +109,7 @@ def say(line: str) -> None:
 def measure(options: argparse.Namespace) -> None:
     if options.write:
         report.check_document(options.write)
-    if set(options.only) != {"store"}:  # which needs no generator
+    if not set(options.only) <= {"store", "codecs"}:  # which need no generator
         build.compile_all()
     plan = fit(QUICK if options.quick else FULL, options.only)
     tables: dict[str, Table] = {}
