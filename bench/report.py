@@ -34,7 +34,8 @@ def machine() -> dict[str, str]:
         "kernel": f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}",
         "Python": f"{platform.python_implementation()} {platform.python_version()}",
     }
-    facts |= {name: version(name) for name in ("twisted", "autobahn", "msgspec", "sortedcontainers")}
+    libraries = ("twisted", "autobahn", "msgspec", "protobuf", "sortedcontainers")
+    facts |= {name: version(name) for name in libraries}
     if shutil.which("node"):
         facts["node"] = subprocess.run(
             ["node", "--version"], capture_output=True, text=True

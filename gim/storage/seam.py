@@ -177,8 +177,9 @@ class Storage(Protocol):
     async def missed(self, user_id: str, since: str | None, limit: int) -> Missed:
         """Return the newest *limit* private messages after a point, ascending.
 
-        With *since*: all that are newer, one's own sending included. Without: those received after
-        the catching-up mark.
+        With *since*: all that are newer, one's own sending included, and where announcements do not
+        keep the order of ids some that are older, once more. Without: those received after the
+        catching-up mark.
         """
 
     def delivered(self, user_id: str, message_id: str) -> None:

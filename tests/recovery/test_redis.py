@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketClientFactory
@@ -16,6 +17,7 @@ from tests.recovery.device import Cut, HungUp
 from tests.recovery.life import Life
 from tests.redis.machine import HOST, PATIENCE
 from tests.redis.server import SKEW_MISSING, RedisServer, RedisTestCase
+from tests.redis.shared import shared_cluster
 
 
 class SocketLink(Cut, client.Client):
@@ -66,6 +68,25 @@ class WholeTests(SocketCase):
             life.check_sequences()
             cuts += life.device.cuts_while_catching_up
         self.assertGreater(cuts, 3)
+
+
+class ClusterTests(SocketCase):
+    """On a cluster, where messages of several sessions are announced in another order than stored."""
+
+    skip = RedisTestCase.skip or SKEW_MISSING
+
+    _runs = count()  # on the server that all tests share
+
+    async def test_a_device_cut_off_at_random_ends_with_every_private_message_once(self) -> None:
+        url = f"redis+cluster://{HOST}:{shared_cluster().port}"
+        words = ("--enable-message-sequence", "--redis-prefix", f"recovery{next(self._runs)}")
+        (self.node,) = await self.nodes(url, options=words)
+        for seed in (1, 7):  # with the latter it was not so while a login got nothing twice
+            life = self.life(f"ann{seed}", seed)
+            await life.begin()
+            await life.live(80)
+            life.check_all_is_there()
+            life.check_sequences()
 
 
 class LossTests(SocketCase):

@@ -13,7 +13,7 @@ from gim.storage.seam import Storage
 from tests.redis.server import SKEW_MISSING, RedisServer, RedisTestCase
 from tests.redis.shared import SharedCluster, shared_cluster
 from tests.storage.behaviour import StorageBehaviour
-from tests.storage.seam_base import RecordingListener
+from tests.storage.seam_base import RecordingListener, contents, private, send
 
 
 class RedisStoreCase(RedisTestCase):
@@ -77,3 +77,17 @@ class ClusterBehaviourTests(RedisStoreCase, StorageBehaviour):
 
     def url(self) -> str:
         return f"redis+cluster://127.0.0.1:{self.server.port}"
+
+    async def make_store(self, prefix: str | None = None, **limits: Any) -> RedisStore:
+        store = await super().make_store(prefix, **limits)
+        self.overlap, store.overlap = store.overlap, 0  # the same messages as elsewhere, and no others
+        return store
+
+    async def test_what_was_stored_shortly_before_a_point_comes_again(self) -> None:
+        store = await self.make_store()
+        store.overlap = self.overlap
+        await send(store, private("bob", "ann", "long ago"))
+        await self.advance(self.overlap / 1000 + 1)
+        *_, last = await send(store, *(private(peer, "ann", peer) for peer in ("bob", "cat", "dan")))
+        missed = await store.missed("ann", last.id, 1000)
+        self.assertEqual((contents(missed.messages), missed.complete), (["bob", "cat", "dan"], True))

@@ -13,6 +13,7 @@ from gim.gathering import gather
 from gim.logs import Logger
 from gim.model import Message, Sent, SessionItem, User, UserState
 from gim.names import Session
+from gim.storage.ids import first_id_of
 from gim.storage.redis.changes import Changes, OneStep
 from gim.storage.redis.inbox import Inbox
 from gim.storage.redis.keys import Keys
@@ -20,8 +21,8 @@ from gim.storage.redis.marks import Marks
 from gim.storage.redis.messages import Messages
 from gim.storage.redis.people import People
 from gim.storage.redis.protocol import RedisProtocol
-from gim.storage.redis.pulse import EVERY, Pulse, new_node
-from gim.storage.redis.records import news_of
+from gim.storage.redis.pulse import EVERY, SLACK, Pulse, new_node
+from gim.storage.redis.records import news_of, time_of
 from gim.storage.redis.renewal import Renewal
 from gim.storage.redis.repairs import Repairs
 from gim.storage.redis.resync import Resync
@@ -59,6 +60,8 @@ class RedisStore:
         keys = Keys(prefix)
         self.data_base = keys.data
         redis = connect(self)
+        # ms: a cluster may announce what it stored in one session after what it stored later in another
+        self.overlap = SLACK if redis.is_cluster else 0
         self._redis, self._keys, self._clock = redis, keys, clock
         self.pulse = Pulse(redis, keys, new_node(clock), limits, self._replaced, self._beaten, clock)
         self._repairs = Repairs(clock)
@@ -215,6 +218,8 @@ class RedisStore:
         return await self._messages.mark_read(session, reader, message_id)
 
     async def missed(self, user_id: str, since: str | None, limit: int) -> Missed:
+        if since is not None and self.overlap:
+            since = first_id_of(time_of(since) - self.overlap)
         return await self._inbox.missed(user_id, since, limit)
 
     def delivered(self, user_id: str, message_id: str) -> None:
