@@ -191,6 +191,7 @@ class SinceBehaviour(MissedCase):
         store = await self.make_store()
         (sent,) = await send(store, private("b", "ann", "lost"))
         before = await store.epoch()
+        await self.advance(1)
         store = await self.lose_data(store)
         self.assertNotEqual(await store.epoch(), before)
         await self.advance(0.001)  # ids of two data sets have no order within a millisecond
