@@ -204,7 +204,6 @@ class ExampleTests(SourceTestCase):
     def test_it_holds_every_option_with_its_default(self) -> None:
         lines = [line[1:] for line in self.text.splitlines() if line[:1] == "#" and line[1:2] > " "]
         shown = tomllib.loads("\n".join(lines))
-        texts = {
-            key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in shown.items()
-        }
+        texts = {key: str(value) for key, value in shown.items()}
+        texts |= {key: str(value).lower() for key, value in shown.items() if isinstance(value, bool)}
         self.assertEqual(texts, {row[0]: row[2] for row in _TABLE})
