@@ -174,6 +174,7 @@ class GatewayProtocol(WebSocketServerProtocol):
         self.factory.deadlines.forget(self)
         if self._serving is not None:
             self._serving.stop()
+            self._serving = None  # which would keep this connection until the collector comes
         if self.closedByMe:  # else what we said was but the answer
             code, reason = self.localCloseCode, self.localCloseReason
         with logs.traced(self.trace):
