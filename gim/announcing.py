@@ -22,16 +22,23 @@ class Announcement(Service):
 
     _log = Logger()
 
-    def __init__(self, options: Options, gateway: Listening, api: Listening) -> None:
+    def __init__(self, options: Options, gateway: Listening, api: Listening, is_open: bool) -> None:
+        """*is_open* says that logins need no token."""
         self._options = options
         self._gateway = gateway
         self._api = api
+        self._is_open = is_open
 
     def startService(self) -> None:
         super().startService()
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._say_what_runs(soft, hard)
         self._say_options()
+        if self._is_open:
+            self._log.warn(
+                "open mode: every id is believed, as there is no --auth-key-file and no"
+                " --auth-jwks-file; the HTTP API listens on loopback unless --http names a host"
+            )
         if soft != resource.RLIM_INFINITY and soft < ENOUGH + RESERVED:
             self._log.warn(
                 "{soft} open files are enough for some {count} connections: raise the limit, with"

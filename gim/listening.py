@@ -37,8 +37,9 @@ class NotHandedOver(ValueError):
     """systemd has handed over no such socket; started through its socket unit, it may have."""
 
 
-def make_endpoint(text: str, reactor: Any) -> IStreamServerEndpoint:
-    """Make the endpoint of an endpoint string, or raise ValueError with a sentence that says why not.
+def make_endpoint(text: str, reactor: Any, written: str = "") -> IStreamServerEndpoint:
+    """Make the endpoint of an endpoint string, or raise ValueError with a sentence that says why not,
+    of what was *written* if that was not the same.
 
     Nothing is bound yet, but files are read: keys and certificates, for instance.
     """
@@ -49,7 +50,7 @@ def make_endpoint(text: str, reactor: Any) -> IStreamServerEndpoint:
             raise NotHandedOver(
                 f"{text!r} can't be used: systemd has handed over no such socket: start its socket unit"
             ) from error
-        raise ValueError(f"{text!r} can't be used: {error}") from error
+        raise ValueError(f"{(written or text)!r} can't be used: {error}") from error
     return endpoint
 
 

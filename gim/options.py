@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from twisted.python import usage
 
-from gim import __version__, sources, values
+from gim import __version__, origins, sources, values
 from gim.sources import Given
 from gim.storage.redis import url
 
@@ -49,6 +49,14 @@ _TABLE: list[list[Any]] = [  # long name, short one, default, help, reader of va
      " (TLS), unix://, redis+sentinel:// or redis+cluster://. Or in the environment: GIM_REDIS_URL.",
      url.read],
     ["redis-prefix", None, "gim", "What the names of all keys in Redis begin with.", values.prefix],
+    ["auth-key-file", None, None, "File with the secret (HMAC) that login tokens are signed with. Or"
+     " the secret in the environment: GIM_AUTH_KEY.", values.path],
+    ["auth-jwks-file", None, None, "File with the public keys that login tokens are verified with, a"
+     " JSON Web Key Set; SIGHUP has either file read again.", values.path],
+    ["auth-audience", None, None, "What aud of login tokens must say.", values.audience],
+    ["auth-issuer", None, None, "What iss of login tokens must say.", values.party],
+    ["allowed-origins", None, "same-host", "Web pages that may talk to gim: same-host, *, null, or"
+     " origins like https://*.example.com, with commas in between.", origins.read],
     ["heartbeat-interval", None, "2m", "Silence after which a connection is closed; half of it"
      " brings a ping.", values.duration],
     ["login-timeout", None, "30s", "Time that a connection has for its login.", values.duration],
@@ -72,8 +80,13 @@ _TABLE: list[list[Any]] = [  # long name, short one, default, help, reader of va
 
 
 _READERS: dict[str, Callable[[str], Any]] = {name: read for name, *_, read in _TABLE}
-_DEFAULTS: dict[str, str] = {row[0]: row[2] for row in _TABLE}
+_DEFAULTS: dict[str, str | None] = {row[0]: row[2] for row in _TABLE}
 _SPELLINGS = {name: name for name in _READERS} | _ALIASES
+
+
+def _default(name: str) -> Any:
+    text = _DEFAULTS[name]
+    return None if text is None else _READERS[name](text)
 
 
 def _on_command_line(name: str, read: Callable[[str], Any]) -> Callable[[str], Given]:
@@ -127,8 +140,8 @@ class Options(usage.Options):
         variables = sources.from_environment(os.environ, _SPELLINGS, _READERS)
         words = {name: self[name] for name in _READERS if isinstance(self[name], Given)}
         given = file | variables | words
-        for name, read in _READERS.items():
-            self[name] = given[name].value if name in given else read(_DEFAULTS[name])
+        for name in _READERS:
+            self[name] = given[name].value if name in given else _default(name)
         self.origins = {name: given[name].origin for name in given}
         self._chosen = file.keys() | words.keys()  # a variable may be there for other programs as well
 

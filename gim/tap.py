@@ -16,6 +16,9 @@ from gim.api.metrics import MetricsRoutes
 from gim.api.profiling import ProfilingRoutes
 from gim.api.routes import Routes
 from gim.api.site import ApiSite
+from gim.auth import setup
+from gim.auth.admission import Admission
+from gim.auth.login_tokens import LoginTokens
 from gim.chat.chat import Chat
 from gim.chat.pushes import Pushes
 from gim.chat.room import Interval
@@ -33,10 +36,12 @@ from gim.metrics.meters import Meters
 from gim.metrics.page import MetricsPage
 from gim.options import Options, refuse_start
 from gim.profiling.profiler import Profiler
+from gim.reloading import Reloading
 from gim.storage.memory import MemoryStore
 from gim.storage.seam import Storage
 from gim.storage.sweeper import Sweeper
-from gim.tokens import Tokens
+from gim.tokens import AUDIENCE, OPEN_AUDIENCE, Tokens
+from gim.values import on_loopback
 from gim.wire.json import JsonCodec
 from gim.wire.packets import REQUESTS, Codec
 from gim.wire.proto import ProtoCodec
@@ -63,8 +68,9 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
         before_slice=turn.flush,
         replaced=lambda: gateway.turn_away(closing.DATA_SET_CHANGED, "data set changed: log in again"),
     )
-    tokens = Tokens(store.token_key, reactor)
-    chat = Chat(store, pushes, tokens, reactor, options["max-content"])
+    admission, *auth_services = _admission(options, store, reactor)
+    is_open = not auth_services
+    chat = Chat(store, pushes, admission, reactor, options["max-content"])
     deadlines, gateway = _gateway(options, chat, turn, reactor, meters)
     profiler = Profiler(reactor)
     page = meters.page(gateway, pushes, options["storage"], stored) if meters is not None else None
@@ -74,8 +80,9 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
         max_body=options["max-packet"],
         trace_header=options["trace-header"],
         requests=meters.http_requests if meters is not None else None,
+        origins=options["allowed-origins"],
     )
-    api = Listening("api", _endpoint("api", "api-address", options, reactor), site)
+    api = Listening("api", _endpoint("api", "api-address", options, reactor, alone=is_open), site)
     gateway_port = Listening(
         "gateway",
         _endpoint("gateway", "gateway-address", options, reactor),
@@ -89,11 +96,12 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
         Garbage(reactor),
         *store_services,
         *(meters.services if meters is not None else ()),
+        *auth_services,
         deadlines,
         profiler,
         api,
         gateway_port,
-        Announcement(options, gateway_port, api),
+        Announcement(options, gateway_port, api, is_open),
     ):
         service.setServiceParent(daemon)
     return daemon
@@ -148,6 +156,21 @@ def _endpoints() -> list[str]:
     return [name for routes in sets for name in routes.app.endpoints]
 
 
+def _admission(options: Options, store: Storage, reactor: Any) -> tuple[Admission, *tuple[Service, ...]]:
+    """Return the way in, and where there are keys the service that has them read again; or end the
+    process."""
+    try:
+        keyring = setup.keyring(options)
+    except ValueError as error:
+        refuse_start(str(error))
+    if keyring is None:
+        return (Admission(Tokens(store.token_key, reactor, OPEN_AUDIENCE)),)
+    logins = LoginTokens(keyring, reactor.seconds, options["auth-audience"], options["auth-issuer"])
+    return Admission(Tokens(store.token_key, reactor, AUDIENCE), logins), Reloading(
+        reactor, keyring.reload
+    )
+
+
 def _gateway(
     options: Options, chat: Chat, turn: Turn, reactor: Any, meters: Meters | None
 ) -> tuple[Deadlines, GatewayFactory]:
@@ -170,13 +193,18 @@ def _gateway(
         max_unsent=options["max-unsent"],
         trace_header=options["trace-header"],
         requests=meters.requests if meters is not None else None,
+        origins=options["allowed-origins"],
     )
     return deadlines, factory
 
 
-def _endpoint(name: str, option: str, options: Options, reactor: Any) -> IStreamServerEndpoint:
+def _endpoint(
+    name: str, option: str, options: Options, reactor: Any, *, alone: bool = False
+) -> IStreamServerEndpoint:
+    """Return what an option asks for; *alone* keeps other machines out unless it names a host."""
+    text = options[option]
     try:
-        endpoint = make_endpoint(options[option], reactor)
+        endpoint = make_endpoint(on_loopback(text) if alone else text, reactor, text)
     except ValueError as error:
         refuse_start(f"{options.origin(option)}: {error}")
     check_free(name, endpoint)

@@ -12,7 +12,8 @@ from gim.errors import Unauthorized
 from gim.model import User
 
 LIFETIME = 86400  # seconds
-AUDIENCE = "gim-http"
+AUDIENCE = "gim-http"  # no login token is for it
+OPEN_AUDIENCE = "gim-http-open"  # nobody had to prove who they are: void once they have to
 _ALGORITHM = "HS256"
 _OPTIONS: Options = {  # PyJWT would ask the wall clock: the expiry is checked here, by the injected one
     "require": ["sub", "exp"],
@@ -24,21 +25,27 @@ _OPTIONS: Options = {  # PyJWT would ask the wall clock: the expiry is checked h
 class Tokens:
     """Issues and reads tokens; some 20 us each."""
 
-    def __init__(self, key: Callable[[], Awaitable[bytes]], clock: IReactorTime) -> None:
+    def __init__(
+        self, key: Callable[[], Awaitable[bytes]], clock: IReactorTime, audience: str = AUDIENCE
+    ) -> None:
         """*key* yields the key of the data set; a new one makes all older tokens void."""
         self._key = key
         self._clock = clock
+        self._audience = audience
 
-    async def issue(self, user: User) -> str:
-        """Return a token for the user that is good for `LIFETIME` seconds."""
+    async def issue(self, user: User, until: float | None = None) -> str:
+        """Return a token for the user that is good for `LIFETIME` seconds, or *until* a Unix time."""
         expires = int(self._clock.seconds()) + LIFETIME
-        claims = {"sub": user.id, "name": user.name, "aud": AUDIENCE, "exp": expires}
+        if until is not None:
+            expires = int(min(expires, until))
+        claims = {"sub": user.id, "name": user.name, "aud": self._audience, "exp": expires}
         return jwt.encode(claims, await self._key(), _ALGORITHM)
 
     async def read(self, token: str) -> User:
         """Return the user whom a token was issued for, or raise `Unauthorized`."""
         try:
-            claims = jwt.decode(token, await self._key(), [_ALGORITHM], _OPTIONS, audience=AUDIENCE)
+            key = await self._key()
+            claims = jwt.decode(token, key, [_ALGORITHM], _OPTIONS, audience=self._audience)
         except (jwt.InvalidTokenError, RecursionError) as error:
             raise Unauthorized("the token is not one of this server's: log in again") from error
         if claims["exp"] <= self._clock.seconds():

@@ -9,6 +9,8 @@ from twisted.internet.endpoints import quoteStringArgument
 from twisted.internet.interfaces import IStreamServerEndpointStringParser
 from twisted.plugin import getPlugins
 
+from gim.tokens import AUDIENCE, OPEN_AUDIENCE
+
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZES = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "kib": 1024, "mib": 1024**2}
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|m|h|d|)", re.ASCII)
@@ -17,6 +19,7 @@ _PORT = re.compile(r":?(\d+)", re.ASCII)
 _HOST_PORT = re.compile(r"(\[[^\[\]]+\]|[^:\[\]=]+):(\d+)", re.ASCII)
 
 _WITH_BACKLOG = ("tcp", "tcp4", "tcp6", "ssl", "tls", "unix")
+_LOOPBACK = {"tcp": "127.0.0.1", "tcp4": "127.0.0.1", "ssl": "127.0.0.1", "tcp6": r"\:\:1"}
 LONGEST = 365 * 86400.0  # seconds
 
 
@@ -104,6 +107,27 @@ def prefix(text: str) -> str:
     return text
 
 
+def path(text: str) -> str:
+    """Read the path of a file."""
+    if not text.strip():
+        raise ValueError("it is empty: write the path of a file, or leave it out")
+    return text
+
+
+def party(text: str) -> str:
+    """Read whom a token is of or for (RFC 7519, section 4.1)."""
+    if not text.strip():
+        raise ValueError("it is empty: write what the tokens say, or leave it out")
+    return text
+
+
+def audience(text: str) -> str:
+    """Read the audience of login tokens, which is not that of the tokens that gim issues."""
+    if text in (AUDIENCE, OPEN_AUDIENCE):
+        raise ValueError(f"{text!r} is the audience of the tokens that gim issues itself: write another")
+    return party(text)
+
+
 def endpoint(text: str) -> str:
     """Read ``8080``, ``:8080``, ``host:8080``, ``[::1]:8080`` or a Twisted endpoint string.
 
@@ -125,6 +149,15 @@ def with_backlog(endpoint: str, backlog: int) -> str:
     if endpoint.partition(":")[0] not in _WITH_BACKLOG or "backlog=" in endpoint:
         return endpoint
     return f"{endpoint}:backlog={backlog}"
+
+
+def on_loopback(endpoint: str) -> str:
+    """Let an endpoint string of TCP or TLS that names no host name that of this machine to itself."""
+    kind, _port, *rest = re.split(r"(?<!\\):", endpoint)
+    positional = kind != "ssl" and any("=" not in word for word in rest)
+    if kind not in _LOOPBACK or positional or any(word.startswith("interface=") for word in rest):
+        return endpoint
+    return f"{endpoint}:interface={_LOOPBACK[kind]}"
 
 
 def _port(text: str) -> int:

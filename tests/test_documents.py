@@ -108,5 +108,5 @@ class ReadmeTests(SynchronousTestCase):
             text = ROOT.child(name).getContent().decode()
             rows = re.findall(r"(?m)^\| (`--.*?) \| (?:`(.*?)`)? ?\|", text)
             shown = {word: default for words, default in rows for word in re.findall(r"`--(.*?)`", words)}
-            expected = {spelling: _DEFAULTS[name] for spelling, name in _SPELLINGS.items()}
+            expected = {spelling: _DEFAULTS[name] or "" for spelling, name in _SPELLINGS.items()}
             self.assertEqual(shown, expected | {"config": "", "check": "", "version": ""}, name)

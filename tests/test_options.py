@@ -5,7 +5,7 @@ from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint, s
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim import tap
+from gim import origins, tap
 from gim.listening import StartFailed, check_free
 from gim.options import Options
 from gim.storage.redis import url
@@ -25,6 +25,11 @@ DEFAULTS = {
     "storage": "memory",
     "redis-url": url.read("redis://127.0.0.1:6379/0"),
     "redis-prefix": "gim",
+    "auth-key-file": None,
+    "auth-jwks-file": None,
+    "auth-audience": None,
+    "auth-issuer": None,
+    "allowed-origins": origins.SAME_HOST,
     "heartbeat-interval": 120.0,
     "login-timeout": 30.0,
     "handshake-timeout": 5.0,

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gim.errors import Unauthorized
 from gim.model import User
-from gim.tokens import AUDIENCE, LIFETIME, Tokens
+from gim.tokens import AUDIENCE, LIFETIME, OPEN_AUDIENCE, Tokens
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
 ANN = User("ann", "Ann")
@@ -83,6 +83,15 @@ class TokenTests(SynchronousTestCase):
         self.key = OTHER_KEY
         self.assertRefused(token)
         self.assertEqual(self.read(self.issue()), ANN)
+
+    def test_those_that_nobody_had_to_prove_who_they_are_for_are_void_once_they_have_to(self) -> None:
+        """With Redis the key of the data set is the same before and after gim is given a key."""
+        token = self.issue()
+        self.tokens = Tokens(self.fetch_key, self.clock, OPEN_AUDIENCE)
+        self.assertRefused(token)
+        token = self.issue()
+        self.tokens = Tokens(self.fetch_key, self.clock)
+        self.assertRefused(token)
 
     def test_issuing_and_reading_wait_for_the_key(self) -> None:
         key: Deferred[bytes] = Deferred()

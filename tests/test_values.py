@@ -153,3 +153,33 @@ class EndpointTests(ValueCase):
             self.successResultOf(made.listen(None))
             (port, _factory, _backlog, interface) = reactor.tcpServers[0]
             self.assertEqual((port, interface), (80, host))
+
+
+class LoopbackTests(SynchronousTestCase):
+    def test_an_address_without_a_host_is_that_of_this_machine_alone(self) -> None:
+        for text, expected in (
+            ("tcp:80", "tcp:80:interface=127.0.0.1"),
+            ("tcp4:80:backlog=5", "tcp4:80:backlog=5:interface=127.0.0.1"),
+            ("tcp6:80", r"tcp6:80:interface=\:\:1"),
+            ("ssl:443:privateKey=/a", "ssl:443:privateKey=/a:interface=127.0.0.1"),
+        ):
+            self.assertEqual(values.on_loopback(text), expected)
+
+    def test_one_with_a_host_and_what_has_none_stay_as_they_are(self) -> None:
+        for text in (
+            *("tcp:80:interface=0.0.0.0", r"tcp6:80:interface=\:\:", "tcp:80:0.0.0.0"),
+            *("unix:/a", "systemd:domain=INET:index=0", r"ssl:443:/a\:b:interface=10.0.0.1"),
+        ):
+            self.assertEqual(values.on_loopback(text), text)
+
+
+class PartyTests(SynchronousTestCase):
+    def test_what_is_empty_is_refused(self) -> None:
+        for read in values.path, values.party, values.audience:
+            self.assertEqual(read("x"), "x")
+            for text in "", " ":
+                self.assertIn("empty", str(self.assertRaises(ValueError, read, text)))
+
+    def test_the_audiences_of_gim_itself_are_refused(self) -> None:
+        for text in "gim-http", "gim-http-open":
+            self.assertRaises(ValueError, values.audience, text)

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from gim.auth.admission import Admission, Identity
 from gim.chat.chat import Chat, Point
 from gim.chat.presence import Drained, Login
 from gim.chat.pushes import Pushes
@@ -104,8 +105,8 @@ class ChatTestCase(SynchronousTestCase):
         self.clock.advance(START)
         self.store = MemoryStore(self.clock)
         self.pushes = Pushes(self.store, self.clock, self.interval, self.concurrency)
-        tokens = Tokens(self.store.token_key, self.clock)
-        self.chat = Chat(self.store, self.pushes, tokens, self.clock)
+        admission = Admission(Tokens(self.store.token_key, self.clock))
+        self.chat = Chat(self.store, self.pushes, admission, self.clock)
         result_of(self.chat.start())
 
     def connect(
@@ -117,7 +118,7 @@ class ChatTestCase(SynchronousTestCase):
     ) -> Recorder:
         """Log a new connection in and let it catch up."""
         connection = Recorder(self.clock, takes_all)
-        login = self.chat.login(connection, user_id, name, point)
+        login = self.chat.login(connection, Identity(user_id, name), point)
         connection.login, connection.answer = result_of(login)
         self.chat.catch_up(connection.login)
         return connection

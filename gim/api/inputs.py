@@ -10,10 +10,11 @@ from gim.wire.requests import Id, Name
 
 
 class LoginBody(Struct, frozen=True):
-    """Who logs in. The name is the id where there is none yet."""
+    """Who logs in. The name is the id where there is none yet; the token is one that proves the id."""
 
     id: Id
     name: Name | UnsetType = UNSET
+    token: str | UnsetType = UNSET
 
 
 Format = Annotated[

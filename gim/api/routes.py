@@ -13,7 +13,7 @@ from gim.api.fields import from_body, from_query, token_of
 from gim.api.inputs import LoginBody
 from gim.api.refusals import refusal
 from gim.chat.chat import Chat
-from gim.errors import Forbidden, NotFound, NotReady, Unavailable
+from gim.errors import Forbidden, NotFound, NotReady, Unauthorized, Unavailable
 from gim.model import NOTHING, User
 from gim.wire import requests
 from gim.wire.requests import given
@@ -32,16 +32,17 @@ class Routes:
 
     @app.route("/v1/login", methods=["POST"])
     @describe(
-        "Log in, where no authentication is configured; the token is good for a day.",
+        "Log in, with a token where the server asks for one; what it returns is good for a day at most.",
         "users",
         returns=model.Credentials,
         body=LoginBody,
         needs_token=False,
-        refuses=(Unavailable,),
+        refuses=(Unauthorized, Unavailable),
     )
     async def login(self, request: IRequest) -> bytes:
         body = from_body(request, LoginBody)
-        return answer(request, await self._chat.credentials(body.id, given(body.name)))
+        who = self._chat.identify(body.id, given(body.name), given(body.token))
+        return answer(request, await self._chat.credentials(who))
 
     @app.route("/v1/users/<user_id>", methods=["GET"])
     @describe("A user, and whether they are online.", "users", returns=model.UserState)

@@ -14,13 +14,15 @@ from twisted.web import http, server
 from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
 
+from gim.api.cors import Cors
 from gim.api.describing import RouteSet
 from gim.api.envelope import refuse
 from gim.api.fields import trace_of
 from gim.api.refusals import fault, no_such_path, undecodable_path
-from gim.errors import TooLong
+from gim.errors import Forbidden, TooLong
 from gim.logs import Logger, traced
 from gim.metrics.requests import Requests
+from gim.origins import SAME_HOST, Origins
 
 _ABSOLUTE = re.compile(rb"^https?://[^/]*", re.IGNORECASE)  # RFC 9112, section 3.2.2
 IDLE_TIMEOUT = 60  # seconds until an idle connection is closed
@@ -48,6 +50,15 @@ class TracedRequest(server.Request):
         self.began, self.began_ns = site.clock.seconds(), perf_counter_ns()
         self.trace = trace_of(self, site.trace_header)
         self.setHeader(site.trace_header, self.trace)
+        try:
+            site.cors.check(self)
+        except Forbidden as refusal:
+            self.write(refuse(self, refusal))
+            self.finish()
+            return
+        if site.cors.answers(self):
+            self.finish()
+            return
         with traced(self.trace):  # what a route starts here bears the trace to its end
             super().process()
 
@@ -89,8 +100,10 @@ class ApiSite(server.Site):
         max_body: int,
         trace_header: str = "trace",
         requests: Requests[str] | None = None,
+        origins: Origins = SAME_HOST,
     ) -> None:
-        """*max_body* is in bytes; *requests* counts them, unless nothing is to be counted."""
+        """*max_body* is in bytes; *requests* counts them, unless nothing is to be counted; *origins* are
+        the web pages that may ask."""
         super().__init__(
             Root(route_sets, max_body),
             TracedRequest,
@@ -102,6 +115,7 @@ class ApiSite(server.Site):
         self.max_body = max_body
         self.trace_header = trace_header
         self._requests = requests
+        self.cors = Cors(origins, trace_header)
 
     def log(self, request: Any) -> None:
         """Take note of a request that has been answered."""

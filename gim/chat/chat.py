@@ -9,6 +9,7 @@ from msgspec import Struct
 from twisted.internet.interfaces import IReactorTime
 
 from gim import names
+from gim.auth.admission import Admission, Identity
 from gim.chat.catchup import LIMIT, CatchUp
 from gim.chat.cursors import read_cursor, read_position, write_cursor
 from gim.chat.presence import Connection, Login
@@ -29,7 +30,6 @@ from gim.model import (
 )
 from gim.names import CHATROOM, PRIVATE, Session
 from gim.storage.seam import Draft, Storage
-from gim.tokens import Tokens
 
 
 class Point(Struct, frozen=True):
@@ -50,14 +50,14 @@ class Chat:
         self,
         storage: Storage,
         pushes: Pushes,
-        tokens: Tokens,
+        admission: Admission,
         clock: IReactorTime,
         max_content: int = 4096,
     ) -> None:
         """*max_content* is in bytes of UTF-8."""
         self._storage = storage
         self._pushes = pushes
-        self._tokens = tokens
+        self._admission = admission
         self._clock = clock
         self._max_content = max_content
         self._state: Literal["starting", "serving", "draining"] = "starting"
@@ -100,37 +100,43 @@ class Chat:
 
     # logging in and out
 
+    def identify(self, user_id: str, name: str | None, token: str | None) -> Identity:
+        """Return who logs in, for `login`, `renew` or `credentials`, or raise `Unauthorized`."""
+        return self._admission.identify(user_id, name, token)
+
     async def login(
-        self, connection: Connection, user_id: str, name: str | None, point: Point | None
+        self, connection: Connection, who: Identity, point: Point | None
     ) -> tuple[Login, LoggedIn]:
         """Log a connection in; `catch_up` must follow once the client has been told.
 
         *point* asks for everything after it; None for what no connection of the user has got yet.
         """
-        _check_login(user_id, point)
-        user = await self._storage.put_user(user_id, name)
+        _check_point(point)
+        user = await self._storage.put_user(who.id, who.name)
         catch_up = CatchUp()
-        login = await self._pushes.enter(user_id, connection, catch_up)
+        login = await self._pushes.enter(who.id, connection, catch_up)
         try:
-            answer = await self._missed(user, catch_up, point)
+            answer = await self._missed(user, who.expires, catch_up, point)
         except BaseException:
             self._pushes.leave(login)
             raise
         return login, answer
 
-    async def _missed(self, user: User, catch_up: CatchUp, point: Point | None) -> LoggedIn:
+    async def _missed(
+        self, user: User, until: float | None, catch_up: CatchUp, point: Point | None
+    ) -> LoggedIn:
         missed = await self._storage.missed(user.id, point.since if point else None, LIMIT)
         catch_up.begin(missed.messages, missed.titles)
         recovered = missed.complete and (point is None or await self._is_of_this_data(point))
-        return await self._logged_in(user, len(missed.messages), recovered)
+        return await self._logged_in(user, until, len(missed.messages), recovered)
 
     async def _is_of_this_data(self, point: Point) -> bool:
         return point.epoch == await self._storage.epoch()
 
-    async def _logged_in(self, user: User, missed: int, recovered: bool) -> LoggedIn:
+    async def _logged_in(self, user: User, until: float | None, missed: int, recovered: bool) -> LoggedIn:
         return LoggedIn(
             user=user,
-            token=await self._tokens.issue(user),
+            token=await self._admission.issue(user, until),
             server_time=self.server_time().server_time,
             epoch=await self._storage.epoch(),
             missed=missed,
@@ -141,34 +147,33 @@ class Chat:
         """Push to a new login what it missed."""
         self._pushes.catch_up(login)
 
-    async def renew(self, login: Login, user_id: str, name: str | None, point: Point | None) -> LoggedIn:
+    async def renew(self, login: Login, who: Identity, point: Point | None) -> LoggedIn:
         """Log in again on the same connection: a new name, a new token, and nothing pushed.
 
         With a *point* ``recovered`` tells whether there was nothing to push.
         """
-        _check_login(user_id, point)
-        if login.user.id != user_id:
+        _check_point(point)
+        if login.user.id != who.id:
             raise Conflict("this connection is logged in as somebody else: log out first")
-        user = await self._storage.put_user(user_id, name)
+        user = await self._storage.put_user(who.id, who.name)
         if point is None:
-            return await self._logged_in(user, 0, True)
-        missed = await self._storage.missed(user_id, point.since, 1)
-        nothing = missed.complete and not missed.messages
-        return await self._logged_in(user, 0, nothing and await self._is_of_this_data(point))
+            return await self._logged_in(user, who.expires, 0, True)
+        missed = await self._storage.missed(who.id, point.since, 1)
+        recovered = missed.complete and not missed.messages and await self._is_of_this_data(point)
+        return await self._logged_in(user, who.expires, 0, recovered)
 
     def logout(self, login: Login) -> None:
         """Log a connection out."""
         self._pushes.leave(login)
 
-    async def credentials(self, user_id: str, name: str | None) -> Credentials:
+    async def credentials(self, who: Identity) -> Credentials:
         """Log somebody in without a connection."""
-        names.check_id(user_id, "id")
-        user = await self._storage.put_user(user_id, name, hold=True)
-        return Credentials(user, await self._tokens.issue(user))
+        user = await self._storage.put_user(who.id, who.name, hold=True)
+        return Credentials(user, await self._admission.issue(user, who.expires))
 
     async def bearer(self, token: str) -> User:
         """Return the user whom a token was issued for, or raise `Unauthorized`."""
-        return await self._tokens.read(token)
+        return await self._admission.bearer(token)
 
     def server_time(self) -> ServerTime:
         """Return the time, in Unix milliseconds."""
@@ -256,7 +261,6 @@ class Chat:
         return MemberPage(items, total, write_cursor("m", (items[-1].id,) if more else None))
 
 
-def _check_login(user_id: str, point: Point | None) -> None:
-    names.check_id(user_id, "id")
+def _check_point(point: Point | None) -> None:
     if point is not None:
         names.check_message_id(point.since, "since")

@@ -6,9 +6,11 @@ Below 3500 coming back helps, from there on only after a change.
 from typing import Final
 
 SHUTTING_DOWN: Final = 3001
+TOKEN_EXPIRED: Final = 3005
 READER_TOO_SLOW: Final = 3008
 DATA_SET_CHANGED: Final = 3009
 HEARTBEAT_TIMEOUT: Final = 3012
+BAD_TOKENS: Final = 3500
 LOGIN_TIMEOUT: Final = 3502
 
 _ours = frozenset(code for name, code in tuple(globals().items()) if name.isupper())

@@ -51,6 +51,7 @@ class Deadlines(Service):
     def __init__(self, clock: IReactorTime, shortest: float) -> None:
         """*shortest* is the shortest timeout, in seconds: a tick is a 20th of it, at most 1 s."""
         self.now = 1
+        self._clock = clock
         self.tick = min(shortest / 20, 1.0)
         self._buckets: dict[int, dict[Timed, None]] = {}
         self._loop = LoopingCall(self._turn)
@@ -70,6 +71,14 @@ class Deadlines(Service):
         """Return the tick at which *timeout* seconds since a tick are over: never early, and no more
         than one tick late, as what happened at *since* may have come late in it."""
         return since + ceil(timeout / self.tick) + 1
+
+    def seconds(self) -> float:
+        """Return the Unix time."""
+        return self._clock.seconds()
+
+    def at(self, seconds: float) -> int:
+        """Return the tick at which it will be that Unix time, if no tick is missed until then."""
+        return self.after(self.now, max(0.0, seconds - self.seconds()))
 
     def look(self, timed: Timed, at: int) -> None:
         """Look at a connection at a tick, instead of when it was to be looked at."""

@@ -20,6 +20,7 @@ from gim.gateway.operations import Operations
 from gim.gateway.protocol import GatewayProtocol
 from gim.gateway.turn import Turn
 from gim.metrics.requests import Requests
+from gim.origins import SAME_HOST, Origins
 from gim.wire.packets import Codec
 
 
@@ -43,10 +44,11 @@ class GatewayFactory(WebSocketServerFactory):
         max_unsent: int = 2**20,
         trace_header: str = "trace",
         requests: Requests[int] | None = None,
+        origins: Origins = SAME_HOST,
     ) -> None:
         """*codecs* go by the subprotocols that ask for them; *max_packet* is in bytes, of what comes
-        in, *max_unsent* too, of what waits for a slow reader; *clock* serves Autobahn's timer of the
-        closing handshake."""
+        in, *max_unsent* too, of what waits for a slow reader; *origins* are the web pages that may
+        connect; *clock* serves Autobahn's timer of the closing handshake."""
         super().__init__(server=f"gim/{__version__}", reactor=clock)
         self.setProtocolOptions(
             versions=[13],
@@ -57,7 +59,7 @@ class GatewayFactory(WebSocketServerFactory):
             openHandshakeTimeout=0,  # `Deadlines` does it
             closeHandshakeTimeout=3,
             tcpNoDelay=True,
-            allowNullOrigin=True,
+            allowNullOrigin=True,  # it lets all origins pass: the protocol looks at them
         )
         self.operations = operations
         self.codecs = codecs
@@ -71,6 +73,7 @@ class GatewayFactory(WebSocketServerFactory):
         self.requests = requests
         self.slow_readers = 0
         self.closes: Counter[int] = Counter()  # by close code, 0 for one of the client's own
+        self.origins = origins
         self.connections: set[GatewayProtocol] = set()
         self._node, self._count = token_hex(4), count(1)
         self._all_closed: Deferred[None] | None = None

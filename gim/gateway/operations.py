@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
+from gim.auth.admission import Identity
 from gim.chat.chat import Chat, Point
 from gim.chat.presence import Connection, Login
 from gim.errors import BadRequest, Unauthorized
@@ -32,6 +33,12 @@ class Client(Protocol):
 
     def logged_out(self) -> None:
         """Begin to wait for a login again."""
+
+    def logged_in_until(self, expires: float | None) -> None:
+        """End at a Unix time unless there is another login until then; None for no such time."""
+
+    def token_refused(self) -> None:
+        """Take note of a bad token."""
 
 
 _Operation = Callable[[Client, Any], Awaitable[Struct]]
@@ -75,11 +82,11 @@ class Operations:
             client.login = None
 
     async def _login(self, client: Client, body: requests.LoginRequest) -> LoggedIn:
-        point = _point(body)
+        point, who = _point(body), self._identify(client, body)
         if client.login is not None:
-            answer = await self._chat.renew(client.login, body.id, given(body.name), point)
+            answer = await self._chat.renew(client.login, who, point)
         else:
-            login, answer = await self._chat.login(client.sending, body.id, given(body.name), point)
+            login, answer = await self._chat.login(client.sending, who, point)
             if not client.can_write():  # it went while the storage was asked
                 self._chat.logout(login)
                 return answer
@@ -87,7 +94,15 @@ class Operations:
             client.after_reply = lambda: self._chat.catch_up(login)
             self._log.info("user {user} logged in, {missed} missed", user=body.id, missed=answer.missed)
         client.user = answer.user
+        client.logged_in_until(who.expires)
         return answer
+
+    def _identify(self, client: Client, body: requests.LoginRequest) -> Identity:
+        try:
+            return self._chat.identify(body.id, given(body.name), given(body.token))
+        except Unauthorized:
+            client.token_refused()
+            raise
 
     async def _logout(self, client: Client, body: requests.LogoutRequest) -> Nothing:
         _user(client)

@@ -7,7 +7,7 @@ from time import perf_counter_ns
 from typing import Any, Protocol
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
-from autobahn.websocket.types import ConnectionRequest
+from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
@@ -24,10 +24,12 @@ from gim.gateway.turn import Turn
 from gim.metrics.durations import add
 from gim.metrics.requests import Requests
 from gim.model import User
+from gim.origins import Origins
 from gim.wire.packets import BadPacket, Codec, Packet, reply_op
 
 MAX_HANDSHAKE = 16 * 1024  # bytes
 MAX_REASON = 125  # characters of it that are logged
+MAX_BAD_TOKENS = 5  # until the connection is closed
 
 
 class _AutobahnLog:
@@ -68,6 +70,7 @@ class Gateway(Protocol):
     trace_header: str
     requests: Requests[int] | None  # counts them, unless nothing is to be counted
     slow_readers: int  # closed so far
+    origins: Origins  # of the web pages that may connect
 
     def opened(self, connection: GatewayProtocol) -> str:
         """Take note of a connection and give it a key."""
@@ -96,6 +99,8 @@ class GatewayProtocol(WebSocketServerProtocol):
     _heard = 0
     _pinged = 0  # the `_heard` of the silence that a ping was sent for
     _waits_since = 0  # for a login
+    _expires: float | None = None  # the Unix time at which the login's token does
+    _bad_tokens = 0
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -127,6 +132,9 @@ class GatewayProtocol(WebSocketServerProtocol):
 
     def onConnect(self, request: ConnectionRequest) -> tuple[str | None, dict[str, str]]:
         name, headers = self.factory.trace_header, request.headers  # with names in lower case
+        origin = headers.get("origin")
+        if origin is not None and not self.factory.origins.allow(origin, headers.get("host", "")):
+            raise ConnectionDeny(403, "this origin is not allowed: see --allowed-origins")
         explicit = headers.get(name.lower(), "")
         self.trace = logs.accept_trace(explicit, headers.get("traceparent", ""))
         self._serving = Serving(self.transport, self.trace, self._reply)
@@ -248,7 +256,24 @@ class GatewayProtocol(WebSocketServerProtocol):
     def logged_out(self) -> None:
         """Begin to wait for a login again."""
         self._waits_since = self.factory.deadlines.now
+        self.logged_in_until(None)
         self.factory.deadlines.look(self, self.check())
+
+    def logged_in_until(self, expires: float | None) -> None:
+        """Close the connection at a Unix time unless there is another login until then."""
+        if expires != self._expires:  # connections without tokens need not keep it
+            self._expires = expires
+            self.factory.deadlines.look(self, self.check())
+
+    def token_refused(self) -> None:
+        """Count a bad token; the reply to the last one that is borne is the last reply."""
+        self._bad_tokens += 1
+        if self._bad_tokens >= MAX_BAD_TOKENS:
+            self.after_reply = self._close_for_bad_tokens
+
+    def _close_for_bad_tokens(self) -> None:
+        if self.state == self.STATE_OPEN:
+            self.sendClose(closing.BAD_TOKENS, "bad tokens")
 
     # what is due
 
@@ -264,11 +289,16 @@ class GatewayProtocol(WebSocketServerProtocol):
         if self.login is None and deadlines.now >= login_at:
             self.sendClose(closing.LOGIN_TIMEOUT, "no login in time")
             return 0
+        if self._expires is not None and deadlines.seconds() >= self._expires:
+            self.sendClose(closing.TOKEN_EXPIRED, "token expired")
+            return 0
         if deadlines.now >= silent_at:
             self.sendClose(closing.HEARTBEAT_TIMEOUT, "nothing heard for the heartbeat interval")
             return 0
         look_at = self._ping_or_wait(silent_at)
-        return min(look_at, login_at) if self.login is None else look_at
+        if self.login is None:
+            return min(look_at, login_at)
+        return look_at if self._expires is None else min(look_at, deadlines.at(self._expires))
 
     def _ping_or_wait(self, silent_at: int) -> int:
         deadlines = self.factory.deadlines

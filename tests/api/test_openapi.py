@@ -60,7 +60,7 @@ class DocumentTests(DocumentTestCase):
 
     def test_what_needs_a_token_says_so(self) -> None:
         for (method, path), operation in self.operations().items():
-            if "profile" in path:  # which takes its time
+            if "profile" in path or path == "/v1/login":  # takes its time; depends on the keys
                 continue
             refused = self.request(method, re.sub("{.*?}", "x", path)).status == 401
             self.assertEqual("security" in operation, refused, (method, path))

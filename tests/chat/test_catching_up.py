@@ -1,3 +1,4 @@
+from gim.auth.admission import Identity
 from gim.chat.chat import Point
 from gim.errors import BadRequest, Conflict
 from tests.world import ChatTestCase, result_of
@@ -110,7 +111,7 @@ class CatchingUpTests(ChatTestCase):
 
     def test_logging_in_again_on_a_connection_renews_and_pushes_nothing(self) -> None:
         bob = self.connect("bob")
-        answer = result_of(self.chat.renew(bob.login, "bob", "Bob", None))
+        answer = result_of(self.chat.renew(bob.login, Identity("bob", "Bob"), None))
         self.assertEqual((answer.user.name, answer.missed, answer.recovered), ("Bob", 0, True))
         self.assertEqual(bob.contents, [])
 
@@ -118,12 +119,12 @@ class CatchingUpTests(ChatTestCase):
         bob = self.connect("bob")
         first, second = self.tell_many(2)
         for since, recovered in (first, False), (second, True):
-            answer = result_of(self.chat.renew(bob.login, "bob", None, self.point(since)))
+            answer = result_of(self.chat.renew(bob.login, Identity("bob", None), self.point(since)))
             self.assertEqual((answer.missed, answer.recovered), (0, recovered))
-        answer = result_of(self.chat.renew(bob.login, "bob", None, Point(second, "of yore")))
+        answer = result_of(self.chat.renew(bob.login, Identity("bob", None), Point(second, "of yore")))
         self.assertFalse(answer.recovered)
 
     def test_logging_in_as_somebody_else_on_a_connection_is_a_conflict(self) -> None:
         bob = self.connect("bob")
         with self.assertRaises(Conflict):
-            result_of(self.chat.renew(bob.login, "ann", None, None))
+            result_of(self.chat.renew(bob.login, Identity("ann", None), None))

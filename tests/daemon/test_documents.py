@@ -24,13 +24,13 @@ def steady(line: str) -> str:
     return line
 
 
-def text(document: str) -> str:
-    return ROOT.child(document).getContent().decode()
+def text(document: str, *directories: str) -> str:
+    return ROOT.descendant([*directories, document]).getContent().decode()
 
 
-def blocks(document: str) -> Iterator[list[str]]:
+def blocks(document: str, *directories: str) -> Iterator[list[str]]:
     """Yield the lines of each code block of a document."""
-    for block in re.findall(r"^```\n(.*?)^```$", text(document), re.MULTILINE | re.DOTALL):
+    for block in re.findall(r"^```\n(.*?)^```$", text(document, *directories), re.MULTILINE | re.DOTALL):
         yield block.splitlines()
 
 

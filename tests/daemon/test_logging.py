@@ -59,11 +59,12 @@ class FormatTests(DaemonTestCase):
             *("python3", "-c", LIMITED, SCRIPTS.child("twistd").path),
             *("-n", "--pidfile=", "gim", *AT_FREE, "--log-level=warn"),
         )
-        line = (await process.says(r"\A.*\n"))[0]
-        self.assertIn("gim.announcing.Announcement#warn] 256 open files are enough for some 156", line)
+        lines = (await process.says(r"\A.*\n.*\n"))[0]
+        self.assertIn("gim.announcing.Announcement#warn] open mode: ", lines)
+        self.assertIn("gim.announcing.Announcement#warn] 256 open files are enough for some 156", lines)
         process.signal(signal.SIGTERM)
         self.assertIn(await process.exited, (0, None))  # the reactor may not run yet
-        self.assertEqual(process.output[1], line)
+        self.assertEqual(process.output[1], lines)
 
     async def test_a_line_says_what_has_started_and_its_limits(self) -> None:
         process = await self.daemon("--max-packet", "32KiB")

