@@ -58,7 +58,7 @@ def send_private(prefix: str = _PREFIX, sender: str = "u0", receiver: str = "u1"
     people for each of them; they share the clock, as those of a node do.
     """
     recorder: Any = _Recorder()
-    pulse: Any = SimpleNamespace(born=lambda: "0")
+    pulse: Any = SimpleNamespace(born=lambda: "0", node="0123abcd0123abcd")
     keys = Keys(prefix)
     keys.data = Keys("benchmark").data
     session, user = private_session(sender, receiver), User(sender, sender)
