@@ -10,9 +10,7 @@ from gim.names import PRIVATE
 
 LIMIT = 1000  # messages that one login catches up on at most
 PER_PUSH = 100  # messages of one push at most
-ANNOUNCED_WITHIN = (
-    30_000  # ms between storing and announcing, at most, a failover of the storage included
-)
+ANNOUNCED_WITHIN = 310_000  # ms between storing and announcing, at most, repairs of a storage included
 OVERHEAD = 400  # bytes of a push of one message, beside its content
 
 

@@ -251,14 +251,20 @@ class Pushes:
             if (room := self._rooms.get(chatroom_id)) is not None:
                 room.flush_to(login.connection)
 
-    def _enter_surely(self, user: Online, chatroom_id: str) -> None:
+    def _enter_surely(self, user: Online, chatroom_id: str, is_again: bool = False) -> None:
         """Enter a chatroom that the user joined elsewhere; as nobody waits for it, until it succeeds."""
         if self._presence.get(user.id) is user:
-            entering = Deferred.fromCoroutine(self.enter_room(user, chatroom_id))
+            way = self._enter_still if is_again else self.enter_room
+            entering = Deferred.fromCoroutine(way(user, chatroom_id))
             entering.addErrback(self._enter_again, user, chatroom_id)
+
+    async def _enter_still(self, user: Online, chatroom_id: str) -> None:
+        """Enter it if the user did not leave meanwhile."""
+        if chatroom_id in await self._storage.chatrooms(user.id):
+            await self.enter_room(user, chatroom_id)
 
     def _enter_again(self, failure: Failure, user: Online, chatroom_id: str) -> None:
         if failure.check(Unavailable) is None:
             self._log.failure("entering a chatroom failed", failure)
         else:
-            self._clock.callLater(ENTER_AGAIN_AFTER, self._enter_surely, user, chatroom_id)
+            self._clock.callLater(ENTER_AGAIN_AFTER, self._enter_surely, user, chatroom_id, True)

@@ -109,13 +109,13 @@ class Cluster:
 
     def _change(self, slots: Slots) -> None:
         """Have a link to each master and to no other server, and listen where the channels are now."""
-        self._slots = slots
         for address in self._links.keys() - slots.masters:
             self._links.pop(address).stopService()
         for address in slots.masters - self._links.keys():
             way = endpoint(self._reactor, address, self._target.tls)
             link = self._links[address] = Link(str(address), way, self, self._reactor)
             link.startService()
+        self._slots = slots  # not before: a file of TLS that can't be read has this done again
         for link in self._links.values():
             self.up(link)
 

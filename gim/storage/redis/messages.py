@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.interfaces import IReactorTime
+
 from gim.errors import Forbidden, NotFound, Unavailable
 from gim.model import Message, Sent
 from gim.names import CHATROOM, Session
@@ -14,6 +16,8 @@ from gim.storage.redis.pulse import Pulse
 from gim.storage.redis.records import messages_of, time_of
 from gim.storage.redis.seam import Limits, Redis
 from gim.storage.seam import Draft
+
+SOON = 0.4  # seconds until a second attempt, so that both have ended within two
 
 
 def check(reply: Any, chatroom_id: str) -> Any:
@@ -28,21 +32,36 @@ def check(reply: Any, chatroom_id: str) -> Any:
 class Messages:
     """Each operation is one round trip, but for changes on a cluster."""
 
-    def __init__(self, redis: Redis, keys: Keys, pulse: Pulse, changes: Changes, limits: Limits) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys,
+        pulse: Pulse,
+        changes: Changes,
+        limits: Limits,
+        clock: IReactorTime,
+    ) -> None:
         self._redis = redis
         self._keys = keys
         self._pulse = pulse
         self._changes = changes
         self._limits = limits
+        self._clock = clock
         self._sent_before = ""
 
     async def append(self, draft: Draft) -> Sent:
         """See `gim.storage.seam.Storage.append`."""
+        begun = self._clock.seconds()
         reply = await self._changes.append(draft)
-        if reply == b"late":  # the clocks were compared long ago, or one of them was set
+        if reply == b"late" and self._is_soon(begun):  # then one of the clocks was set
             await self._redis.measure(self._keys.session(draft.session.id))
-            reply = await self._changes.append(draft)
+            if self._is_soon(begun):
+                reply = await self._changes.append(draft)
         return self._sent(draft.session, reply)
+
+    def _is_soon(self, begun: float) -> bool:
+        """Say whether there is time for another attempt."""
+        return self._clock.seconds() - begun < SOON
 
     def _sent(self, session: Session, reply: Any) -> Sent:
         if reply == b"late":

@@ -73,6 +73,7 @@ class RedisProtocol(TwistedProtocol):
         self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes = 0
         self._timer: IDelayedCall | None = None
+        self._overdue: _Waiting | None = None  # it has a last turn of the reactor
         self._reader = Reader(notEnoughData=_MORE)
         self.is_lost = False
 
@@ -141,14 +142,19 @@ class RedisProtocol(TwistedProtocol):
             self._audience.dropped(push[1])
 
     def _check(self) -> None:
-        """End the connection if its oldest command has waited too long."""
+        """End the connection if its oldest command has waited too long, and its reply is not here.
+
+        After this process was busy or paused, timers are due before what has come meanwhile is read.
+        """
         self._timer = None
         if self._waiting:
-            left = self._waiting[0].at + self._timeout - self._clock.seconds()
-            if left <= 0:
+            oldest = self._waiting[0]
+            left = oldest.at + self._timeout - self._clock.seconds()
+            if left <= 0 and oldest is self._overdue:
                 self.abort()
             else:
-                self._timer = self._clock.callLater(left, self._check)
+                self._overdue = oldest if left <= 0 else None
+                self._timer = self._clock.callLater(max(0.0, left), self._check)
 
     def abort(self) -> None:
         """End the connection at once; whatever waits fails."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from secrets import token_bytes, token_hex
 from typing import Any
 
+from hiredis import ReplyError
 from msgspec import Struct
 from twisted.application.service import Service
 from twisted.internet.interfaces import IReactorTime
@@ -22,6 +23,7 @@ from gim.storage.redis.seam import Limits, Redis
 EVERY = 1.0  # seconds
 LEASE = 15_000  # ms that a node counts as alive without another beat
 SLACK = 10_000  # ms
+_ONLY_READS = ("OOM", "MISCONF", "NOREPLICAS")  # said by a server that can be read from all the same
 LAYOUT = "1"  # of the keys and values; another one is for another version of gim
 
 
@@ -63,7 +65,7 @@ class Pulse(Service):
         self._replaced = replaced
         self._beaten = beaten
         self._data: DataSet | None = None
-        self._alive: frozenset[bytes] = frozenset()
+        self._alive: frozenset[bytes] = frozenset()  # empty before the first beat with this data set
         self.now = 0.0  # ms, the server's clock at the last beat
         self._beat_at = 0.0  # seconds, when that was by our clock
         self._clock = clock
@@ -128,8 +130,15 @@ class Pulse(Service):
         script = scripts.OPEN
         words = token_hex(8), token_bytes(32), LAYOUT
         self._take(await connection.call("EVALSHA", script.sha, 1, self._base, *words))
-        lease = self.node, LEASE  # before anybody logs in here, and before anything is announced
-        now, _, last, alive = await connection.call("EVALSHA", scripts.BEAT.sha, 1, self._base, *lease)
+        try:  # before anybody logs in here, and before anything is announced
+            await self._begin(connection)
+        except ReplyError as error:
+            if not (self._alive and str(error).startswith(_ONLY_READS)):
+                raise
+
+    async def _begin(self, connection: RedisProtocol) -> None:
+        words = self._base, self.node, LEASE
+        now, _, last, alive = await connection.call("EVALSHA", scripts.BEAT.sha, 1, *words)
         self._heard(float(now), alive)
         if self.newest == FIRST:
             self.newest = last.decode()
@@ -143,7 +152,7 @@ class Pulse(Service):
             self.now, self._beat_at = self._data.created, self._clock.seconds()
         if before is not None and before.epoch != self._data.epoch:
             self._log.warn("the data set is another one: epoch {epoch}", epoch=self._data.epoch)
-            self.newest = FIRST
+            self.newest, self._alive = FIRST, frozenset()
             self._replaced(self._data.epoch)
 
     async def beat(self) -> None:

@@ -67,7 +67,7 @@ class RedisStore:
         self._repairs = Repairs(clock)
         changes = _changes(redis, keys, self.pulse, limits, self._repairs, clock)
         self._people = People(redis, keys, self.pulse, changes, limits)
-        self._messages = Messages(redis, keys, self.pulse, changes, limits)
+        self._messages = Messages(redis, keys, self.pulse, changes, limits, clock)
         self._marks = Marks(redis, keys, self.pulse, limits, clock)
         self._inbox = Inbox(redis, keys, self.pulse, self._people, self._marks, limits)
         self._watches = Watches(keys, clock if redis.is_cluster else None)
