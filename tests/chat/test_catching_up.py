@@ -1,7 +1,11 @@
 from gim.auth.admission import Identity
 from gim.chat.chat import Point
 from gim.errors import BadRequest, Conflict
+from gim.names import private_session
+from gim.storage.seam import Stored
 from tests.world import ChatTestCase, result_of
+
+AB = private_session("ann", "bob")
 
 
 class CatchingUpTests(ChatTestCase):
@@ -128,3 +132,43 @@ class CatchingUpTests(ChatTestCase):
         bob = self.connect("bob")
         with self.assertRaises(Conflict):
             result_of(self.chat.renew(bob.login, Identity("ann", None), None))
+
+
+class AnnouncedLaterTests(ChatTestCase):
+    """A storage of several servers may announce what a login has caught up on already."""
+
+    def announce(self, *contents: str) -> None:
+        messages, _ = result_of(self.store.history(AB, "bob", None, 10))
+        for message in messages:
+            if message.content in contents:
+                self.pushes.announced(Stored(message, AB, "ann", "", "bob"))
+
+    def test_it_is_not_pushed_again(self) -> None:
+        self.tell("ann", "bob", "one")
+        self.stall_to(300)  # for so long a storage may repair an announcement
+        self.tell("ann", "bob", "two")
+        bob = self.connect("bob")
+        self.announce("one", "two")
+        self.tell("ann", "bob", "three")
+        self.assertEqual(bob.contents, [["one", "two"], ["three"]])
+
+    def test_it_is_not_pushed_again_to_a_slow_reader(self) -> None:
+        self.tell("ann", "bob", "one")
+        self.tell("eve", "bob", "two")
+        bob = self.connect("bob", takes_all=False)
+        self.announce("one")
+        self.assertEqual(bob.held_size, 0)
+        while bob.source is not None:
+            bob.take()
+        self.announce("one")
+        self.assertEqual(bob.contents, [["one"], ["two"]])
+
+    def test_it_is_pushed_to_a_device_that_did_not_catch_up_on_it(self) -> None:
+        phone = self.connect("bob")
+        deaf = self.patch(self.pushes, "announced", lambda news: None)
+        point = self.tell("eve", "bob", "zero")
+        self.tell("ann", "bob", "one")
+        deaf.restore()
+        desktop = self.connect("bob", point=Point(point.id, result_of(self.store.epoch())))
+        self.announce("one")
+        self.assertEqual((phone.contents, desktop.contents), ([["one"]], [["one"]]))

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.chat.cursors import read_cursor, write_cursor
+from gim.chat.cursors import read_cursor, read_position, write_cursor
 from gim.errors import BadRequest
+from tests.world import ChatTestCase, result_of
 
 steady = settings(derandomize=True, deadline=None, database=None)
 texts = st.text(st.characters(exclude_categories=["Cs"]))
@@ -82,3 +83,27 @@ class CursorTests(SynchronousTestCase):
         for before in ("", "[", '["s",', '["s",["a",', '["s",["a","b"],'):
             for after in ("", "]" * 5000 + "]"):
                 self.assertForeign(cursor_of(before + "[" * 5000 + after))
+
+
+class PositionTests(SynchronousTestCase):
+    """Cursors of lists of sessions."""
+
+    def test_a_rank_is_an_id_or_the_beginning_of_one(self) -> None:
+        for rank in ("0123456789abcdef" * 2, "0123456789abcdef"):
+            place = (rank, "2:ann:bob")
+            self.assertEqual(read_position("s", write_cursor("s", place)), place)
+        self.assertIsNone(read_position("s", ""))
+
+    def test_any_other_rank_is_refused(self) -> None:
+        for rank in ("zz", "", "0" * 15, "0" * 33, "A" * 16, " " * 16, "0" * 16 + "\n", "٣" * 16):
+            refused = self.assertRaises(
+                BadRequest, read_position, "s", write_cursor("s", (rank, "2:ann:bob"))
+            )
+            self.assertEqual(str(refused).partition(": ")[0], "cursor")
+
+
+class ChatTests(ChatTestCase):
+    def test_a_forged_cursor_is_refused(self) -> None:
+        for place in (("zz", "2:ann:bob"), ("", "")):
+            with self.assertRaises(BadRequest):
+                result_of(self.chat.sessions("ann", 10, write_cursor("s", place), None))

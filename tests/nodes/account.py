@@ -57,6 +57,16 @@ class Account:
         """Say whether a letter is in the history."""
         return any(one["content"] == letter.content for one in self._stored[letter.session_id])
 
+    def stored_afterwards(self) -> list[str]:
+        """Return what was stored after it was answered with 503, going by the server's clock.
+
+        What was stored before is no fault: a server may stop, or lose its way to the node, between
+        storing and answering, and the sender is told that it is not known.
+        """
+        made = {one["content"]: one["created_at"] for kept in self._stored.values() for one in kept}
+        refused = [one for one in self._traffic.letters if one.refused_at and not one.id]
+        return [one.content for one in refused if made.get(one.content, 0) > one.refused_at[0] * 1000]
+
     # what was pushed
 
     async def _check_private(self, client: Client) -> None:

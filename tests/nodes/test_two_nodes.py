@@ -59,6 +59,17 @@ class MessageTests(TwoNodesCase):
         await eventually(lambda: len(bob.items()) == 100, "the pushes")
         self.assertEqual(bob.contents(), contents)
 
+    async def test_what_is_sent_over_http_at_one_node_reaches_the_sender_at_the_other(self) -> None:
+        ann, bob = await self.clients((self.b, "ann"), (self.a, "bob"))
+        token = await self.token(self.a, "ann")
+        for node, content in ((self.a, "here"), (self.b, "there")):
+            said = {"type": PRIVATE, "target_id": "bob", "content": content}
+            status, _ = await node.request("POST", "/v1/messages", token, json=said)
+            self.assertEqual(status, 200)
+        for client in (ann, bob):
+            await eventually(lambda client=client: len(client.items()) == 2, "the pushes")
+            self.assertEqual(client.contents(), ["here", "there"])
+
     async def test_a_chatroom_message_reaches_the_members_at_both_nodes(self) -> None:
         ann, bob, eve = await self.clients((self.a, "ann"), (self.b, "bob"), (self.b, "eve"))
         await ann.ask(301, id="den", name="The den")

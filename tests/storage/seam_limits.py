@@ -21,6 +21,7 @@ from tests.storage.seam_base import (
 
 AC = private_session("ann", "cat")
 TTL = 60.0
+DAY = 86_400.0
 
 
 class NumberBehaviour(StorageCase):
@@ -60,6 +61,28 @@ class AgeBehaviour(StorageCase):
         await self.advance(TTL - 1)
         self.assertEqual(await contents_of(store, AB), ["hi"])
         self.assertEqual(await unread_of(store, "bob", AB), 1)
+
+    async def test_a_session_is_listed_while_its_messages_live_whatever_one_does_in_chatrooms(
+        self,
+    ) -> None:
+        store = await self.make_store(ttl=30 * DAY)
+        await send(store, private("dan", "cat", "one"))
+        await self.advance(20 * DAY)
+        await join(store, "room", "cat")
+        await send(store, posted("room", "cat"))
+        await store.leave("room", "cat")
+        await send(store, private("dan", "cat", "two"))
+        await self.advance(20 * DAY)
+        self.assertEqual(await listed(store, "cat"), ["2:cat:dan"])
+        missed = await store.missed("cat", None, 10)
+        self.assertEqual([message.content for message in missed.messages], ["two"])
+
+    async def test_any_time_to_live_will_do(self) -> None:
+        for ttl in (12.341, 60.003, 3600.001):
+            store = await self.make_store(ttl=ttl)
+            await join(store, "room", "ann")
+            for draft in (private("ann", "bob", request_id="r"), posted("room", "ann", request_id="r")):
+                self.assertEqual(await send(store, draft), await send(store, draft), ttl)
 
     async def test_expired_messages_are_not_in_the_history(self) -> None:
         store = await self.make_store(ttl=TTL)

@@ -223,6 +223,15 @@ class SinceBehaviour(MissedCase):
         await self.assertMissed(store, ids[0], ["2"], False)
         await self.assertMissed(store, ids[1], ["2"], True)
 
+    async def test_it_is_not_complete_when_all_sessions_expired_while_one_came_and_went(self) -> None:
+        store = await self.make_store(ttl=60)
+        (since, _) = await numbered(store, 2)
+        for _ in range(3):  # Redis keeps a user for a day longer than a message
+            await self.advance(50_000)
+            await store.put_user("ann", None)
+            await store.watch_user("ann")
+        await self.assertMissed(store, since, [], False)
+
     async def test_what_others_lost_leaves_no_hole(self) -> None:
         store = await self.make_store(max_session_messages=1)
         await numbered(store, 2)

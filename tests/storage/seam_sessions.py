@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gim.names import CHATROOM, PRIVATE, private_session
+from gim.storage.ids import LAST
 from gim.storage.seam import Storage
 from tests.storage.seam_base import (
     AB,
+    ANCIENT,
     ROOM,
     StorageCase,
     join,
@@ -188,3 +192,18 @@ class SessionPageBehaviour(StorageCase):
         self.assertEqual(
             ([item.id for item in items], following), ([private_session("ann", "b").id], None)
         )
+
+    async def test_a_position_that_was_never_handed_out_is_a_place_all_the_same(self) -> None:
+        store = await self.make_store()
+        (sent,) = await send(store, private("ann", "b"))
+        await join(store, "room", "ann")
+        everything = await listed(store, "ann")
+        for rank in (LAST, LAST[:16], "f" * 32, "f" * 16):
+            self.assertEqual(flat_page(await store.sessions("ann", None, (rank, ""), 10)), everything)
+        for rank in (ANCIENT, ANCIENT[:16], sent.id[:16]):
+            self.assertEqual(flat_page(await store.sessions("ann", None, (rank, ""), 10)), [])
+
+
+def flat_page(page: Any) -> list[str]:
+    items, _following = page
+    return [item.id for item in items]

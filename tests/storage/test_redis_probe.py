@@ -219,6 +219,10 @@ class AccessTests(ProbeCase):
         await self.usable(url)
         await self.assert_refused(f"{url}/1", "'select' command")
 
+    async def test_a_server_without_a_command_that_gim_needs_is_refused(self) -> None:
+        server = await self.redis("--rename-command", "HELLO", "", password=PASSWORD)
+        await self.assert_refused(server.url, "refuses HELLO: unknown command")
+
     async def test_a_database_that_does_not_exist_is_refused(self) -> None:
         server = await self.redis("--databases", "2")
         await self.usable(f"redis://{HOST}:{server.port}/1")

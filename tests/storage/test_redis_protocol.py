@@ -1,4 +1,4 @@
-"""One connection to Redis: subscriptions among commands."""
+"""One connection to Redis: subscriptions among commands, and replies that are late."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
+from gim.errors import Unavailable
 from gim.storage.redis.protocol import RedisProtocol
 
 
@@ -32,10 +33,11 @@ def push(kind: str, channel: str) -> bytes:
     return f">3\r\n${len(kind)}\r\n{kind}\r\n${len(channel)}\r\n{channel}\r\n:1\r\n".encode()
 
 
-class SubscriptionTests(SynchronousTestCase):
+class ConnectionTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.audience = Audience()
-        self.protocol = RedisProtocol(Clock(), self.audience, 1.5)
+        self.clock = Clock()
+        self.protocol = RedisProtocol(self.clock, self.audience, 1.5)
         self.protocol.makeConnection(StringTransport())
         self.addCleanup(self.protocol.abort)
 
@@ -58,6 +60,16 @@ class SubscriptionTests(SynchronousTestCase):
             self.assertIsNone(self.successResultOf(asked))
             self.assertEqual(self.text_of(pong), "PONG")
         self.assertEqual(self.audience.dropped_channels, [b"b", b"b"])
+
+    def test_a_reply_that_was_there_in_time_counts_though_the_process_was_busy(self) -> None:
+        pong = self.protocol.call("PING")
+        self.clock.callLater(1.5, self.fed, b"+PONG\r\n")  # behind the timer, as in a turn of the reactor
+        self.clock.advance(5)
+        self.assertEqual(self.text_of(pong), "PONG")
+        self.assertFalse(self.protocol.is_lost)
+        late = self.protocol.call("PING")
+        self.clock.advance(1.5)
+        self.failureResultOf(late, Unavailable)
 
     def text_of(self, reply: Any) -> str:
         return self.successResultOf(reply).decode()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from gim.errors import Unavailable
 from gim.model import Sent
-from gim.storage.redis import repairs, scripts
+from gim.storage.redis import repairs, scripts, steps
 from gim.storage.redis.connecting import connect
 from gim.storage.redis.recent import GENERATION
 from gim.storage.redis.store import RedisStore
@@ -22,13 +23,16 @@ from tests.storage.seam_base import AB, RecordingListener, contents_of, listed, 
 
 
 class Faulty:
-    """A `gim.storage.redis.seam.Redis` that can't reach some bases, or loses the replies of a script."""
+    """A `gim.storage.redis.seam.Redis` that can't reach some bases, is slow to run a script, or loses its
+    replies."""
 
     def __init__(self, redis: Any) -> None:
         self._redis = redis
         self.away: set[str] = set()
         self.away_after_storing: set[str] = set()
         self.swallows: scripts.Script | None = None
+        self.slow: scripts.Script | None = None
+        self.waiting: list[Deferred[None]] = []  # runs of the slow script
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._redis, name)
@@ -39,12 +43,21 @@ class Faulty:
 
     async def run(self, script: scripts.Script, bases: tuple[str, ...], *words: Any) -> Any:
         self._reach(bases[0])
+        if script is self.slow:
+            self.waiting.append(Deferred())
+            await self.waiting[-1]
         reply = await self._redis.run(script, bases, *words)
         if script is scripts.STORE:
             self.away |= self.away_after_storing
         if script is self.swallows:
             raise Unavailable("the reply got lost")
         return reply
+
+    def go_on(self) -> None:
+        """Let the slow script run."""
+        self.slow, (waiting, self.waiting) = None, (self.waiting, [])
+        for one in waiting:
+            one.callback(None)
 
     async def call(self, base: str, *words: Any) -> Any:
         self._reach(base)
@@ -217,6 +230,41 @@ class RepairTests(HalfwayCase):
         await until(self.is_repaired, "the end of the repair")
 
 
+class SlowTests(HalfwayCase):
+    """All steps together are in time, however slow each of them is."""
+
+    async def begin(self, script: scripts.Script, runs: int) -> Deferred[Sent]:
+        """Send a message; return when the sender waits for so many runs of this script."""
+        redis = self.sending.redis
+        redis.slow = script
+        sending = Deferred.fromCoroutine(self.send(self.sending, "hi"))
+
+        async def waits() -> bool:
+            return len(redis.waiting) == runs
+
+        await until(waits, "the slow script")
+        return sending
+
+    async def test_nothing_is_stored_after_a_slow_first_step(self) -> None:
+        sending = await self.begin(scripts.REFER, 1)
+        self.sending.clock.advance(steps.SLOW + 0.1)
+        self.sending.redis.go_on()
+        with self.assertRaisesRegex(Unavailable, "nothing was stored"):
+            await sending
+        self.assertEqual(await contents_of(self.hearing.store, AB), [])
+
+    async def test_who_waits_for_the_last_step_is_answered_and_it_is_done_all_the_same(self) -> None:
+        sending = await self.begin(scripts.INDEX, 2)
+        self.sending.clock.advance(steps.ALL_STEPS - 0.1)
+        self.assertNoResult(sending)
+        self.sending.clock.advance(0.1)
+        self.failureResultOf(sending, Unavailable)
+        self.sending.redis.go_on()
+        await self.sending.store.ping()
+        await self.hearing.store.settled()
+        self.announced("hi")
+
+
 class MissedTests(HalfwayCase):
     """A connection to a server is gone for a while, and announcements with it."""
 
@@ -237,6 +285,19 @@ class MissedTests(HalfwayCase):
         store.connected()
         await store.settled()
         self.announced("before", "held", "held again")
+
+    async def test_what_is_missed_while_it_is_looked_up_is_looked_up_anew(self) -> None:
+        store = self.hearing.store
+        store.lost([self.base])
+        store.connected()
+        store.lost([self.base])  # the replies to the first look are still to come
+        await store.settled()
+        await self.send(self.sending, "held")
+        await store.ping()
+        self.assertEqual(self.hearing.heard, [("held", "ann")])
+        store.connected()
+        await store.settled()
+        self.announced("held")
 
     async def test_nothing_is_announced_again_after_a_long_fault(self) -> None:
         store = self.hearing.store

@@ -19,7 +19,7 @@ from gim.storage.redis.scripts import Script
 from gim.storage.redis.seam import Guests
 
 REPLY_TIMEOUT = 1.5  # seconds: a request is to be answered within 2, with 503 if need be
-ON_THE_WAY = 0.5  # seconds that a reply may take until it has been read, on a busy machine
+ON_THE_WAY = 0.5  # seconds from the last moment that a change is made until its reply is given up
 CONNECT_TIMEOUT = 2.0  # seconds, the name's resolution included
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds between two attempts to connect
 PING_EVERY = 1.0  # seconds
@@ -153,8 +153,12 @@ class Link(Service):
     # the server's clock
 
     def deadline(self) -> int:
-        """Return the server's time in ms after which what is sent now must not be done any more: its
-        reply would come when nobody waits for it."""
+        """Return the server's time in ms after which what is sent now must not be done any more.
+
+        That is before it is given up by as much as a reply may take on a busy machine: what a slow server
+        does at the last moment is still acknowledged. And a server that was frozen reads what it was sent
+        by connections that are gone: then the time is over for all of it, as none is given up earlier.
+        """
         return int((self._connection().given_up_at() - ON_THE_WAY + self._ahead) * 1000)
 
     async def measure(self) -> None:

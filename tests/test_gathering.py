@@ -1,0 +1,39 @@
+"""Waiting for several things at once."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterator
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.trial.unittest import SynchronousTestCase
+
+from gim.gathering import gather
+
+
+class GatheringTests(SynchronousTestCase):
+    def gathered(self, *works: Awaitable[Any]) -> Deferred[list[Any]]:
+        return Deferred.fromCoroutine(gather(works))
+
+    def test_the_results_come_in_the_order_of_the_works(self) -> None:
+        first: Deferred[int] = Deferred()
+        both = self.gathered(first, succeed(2))
+        self.assertNoResult(both)
+        first.callback(1)
+        self.assertEqual(self.successResultOf(both), [1, 2])
+
+    def test_the_first_error_is_raised_and_the_others_are_not_logged(self) -> None:
+        self.failureResultOf(self.gathered(fail(KeyError()), fail(ValueError())), KeyError)
+
+    def test_works_that_can_not_all_be_begun_leave_none_of_those_begun_alone(self) -> None:
+        first: Deferred[int] = Deferred()
+
+        def works() -> Iterator[Awaitable[Any]]:
+            yield first
+            yield fail(ValueError())
+            raise KeyError
+
+        both = Deferred.fromCoroutine(gather(works()))
+        self.assertNoResult(both)
+        first.errback(ValueError())
+        self.failureResultOf(both, KeyError)
