@@ -157,7 +157,7 @@ class Link(Service):
 
         That is before it is given up by as much as a reply may take on a busy machine: what a slow server
         does at the last moment is still acknowledged. And a server that was frozen reads what it was sent
-        by connections that are gone: then the time is over for all of it, as none is given up earlier.
+        by connections that are gone: its time is over then, as silence is borne longer than that.
         """
         return int((self._connection().given_up_at() - ON_THE_WAY + self._ahead) * 1000)
 
