@@ -106,6 +106,7 @@ class ReconnectTests(FaultCase):
 
     async def test_one_who_can_not_be_looked_up_is_nothing_to_the_others(self) -> None:
         self.patch(resync, "USERS_AT_A_TIME", 1)
+        self.patch(resync, "AGAIN_AFTER", 60.0)
         listening = await self.listen("bob", "cid", "dan")
         news = listening._inbox.news
 
@@ -115,14 +116,15 @@ class ReconnectTests(FaultCase):
             return 1 / 0 if user_id == "cid" else await news(user_id, *words)
 
         listening._inbox.news = fail_for_some
-        self.with_the_next_resync(lambda: None)
         await self.cut()
         await listening._resync.idle()
         held = [watch.user_id for watch in listening._watches if watch.held is not None]
         self.assertEqual(held, ["bob", "cid"])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         listening._inbox.news = news
-        await until(self.is_caught_up, "the end of the resync", PATIENCE)
+        listening._resync.begin()
+        await listening._resync.idle()
+        self.assertTrue(await self.is_caught_up())
 
     async def test_who_leaves_while_others_are_looked_up_is_offline(self) -> None:
         users = [f"u{number}" for number in range(200)]
@@ -173,21 +175,33 @@ class ReconnectTests(FaultCase):
         await listening.settled()
         self.assertEqual(self.heard(), [("hi", "bob")])
 
-    async def test_a_store_stops_in_time_while_users_are_looked_up(self) -> None:
-        self.patch(store, "PARTING", 0.1)
-        listening = await self.listen("bob", "cid")
-        asked: list[str] = []
 
-        async def never(user_id: str, *_words: Any) -> Any:
-            asked.append(user_id)
-            await Deferred()
+class StoppingTests(FaultCase):
+    """A store that stops while users are looked up, one at a time."""
 
-        listening._inbox.news = never
+    async def setUp(self) -> None:
+        await super().setUp()
         self.patch(resync, "USERS_AT_A_TIME", 1)
+        self.listening = await self.listen("bob", "cid")
+        self.asked: list[str] = []
+        self.answer: Deferred[Any] = Deferred()
+        self.listening._inbox.news = self.wait
         await self.cut()
-        self.assertEqual(asked, ["bob"])
-        await Deferred.fromCoroutine(listening.stop()).addTimeout(PATIENCE, reactor)
-        self.assertEqual(asked, ["bob"])
+
+    async def wait(self, user_id: str, *_words: Any) -> Any:
+        self.asked.append(user_id)
+        return await self.answer
+
+    async def test_it_does_not_wait_for_long(self) -> None:
+        self.patch(store, "PARTING", 0.1)
+        await Deferred.fromCoroutine(self.listening.stop()).addTimeout(PATIENCE, reactor)
+        self.assertEqual(self.asked, ["bob"])
+
+    async def test_who_was_not_looked_up_yet_is_not_any_more(self) -> None:
+        stopping = Deferred.fromCoroutine(self.listening.stop())
+        self.answer.callback([])
+        await stopping
+        self.assertEqual(self.asked, ["bob"])
 
 
 class SilenceTests(RedisTestCase):
