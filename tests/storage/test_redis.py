@@ -46,6 +46,7 @@ class RedisStoreCase(RedisTestCase):
     async def advance(self, seconds: float) -> None:
         self.server.advance(seconds)
         await self.store.ping()
+        await self.store._redis.measure(self.store.data_base)
 
     async def let_be_forgotten(self) -> None:
         await self.settle()

@@ -11,7 +11,7 @@ from gim.errors import Unavailable
 from gim.storage.redis import renewal
 from gim.storage.redis.renewal import Renewal
 from tests.redis.server import SKEW_MISSING, RedisTestCase
-from tests.storage.seam_base import join, posted, private, send
+from tests.storage.seam_base import AB, contents_of, join, posted, private, send
 from tests.storage.test_redis import RedisStoreCase
 
 DAY = 86_400.0  # seconds
@@ -69,6 +69,13 @@ class LongLifeTests(RedisStoreCase):
         await self.advance(3600)
         await listening.put_user("ann", None)
         await self.live_as_long(60_000 + DAY * 1000)
+
+    async def test_a_message_is_stored_just_after_the_clock_of_the_server_was_set(self) -> None:
+        setting = await self.make_store("gim")
+        for seconds in (3600, -7200):
+            self.server.advance(seconds)
+            await send(setting, private("ann", "bob"))
+        self.assertEqual(len(await contents_of(setting, AB)), 2)
 
     async def live_as_long(self, ms: float) -> None:
         for kind in ("user", "sessions"):
