@@ -11,6 +11,7 @@ from twisted.internet import reactor
 from twisted.internet.endpoints import UNIXServerEndpoint
 from twisted.python.usage import UsageError
 
+from gim.auth import setup
 from gim.listening import NotHandedOver, make_endpoint
 from gim.options import Options
 
@@ -22,6 +23,11 @@ def check(options: Options) -> None:
             _check_endpoint(options[name])
         except ValueError as error:
             raise UsageError(f"{options.origin(name)}: {error}") from error
+    try:
+        setup.keyring(options)
+        setup.admin_key(options)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     if options["storage"] == "redis":
         _check_redis(options)
 

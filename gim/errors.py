@@ -20,19 +20,30 @@ class BadRequest(GimError):
 
 
 class Unauthorized(GimError):
-    """Not logged in, or a token that is not valid (any more)."""
+    """Not logged in, or a token that is not valid (any more). ``scheme`` is how to come in on HTTP."""
 
     code = 401
+    scheme = "Bearer"
+
+
+class WrongKey(Unauthorized):
+    """HTTP only: the administrator's key is missing or wrong."""
+
+    scheme = "X-API-Key"
+
+    def __init__(self) -> None:
+        super().__init__("send X-API-Key with the key of this server's administrator")
 
 
 class Forbidden(GimError):
-    """A chatroom or a private session that one is no member of, or what only this machine may ask."""
+    """A chatroom or a private session that one is no member of, what one's role does not allow, somebody
+    who is muted or banned, or what only this machine may ask."""
 
     code = 403
 
 
 class NotFound(GimError):
-    """No such user, chatroom, session, message or path."""
+    """No such user, chatroom, member, session, message or path."""
 
     code = 404
 
@@ -48,7 +59,8 @@ class MethodNotAllowed(GimError):
 
 
 class Conflict(GimError):
-    """The connection is logged in as somebody else, or what only one may do is being done."""
+    """The connection is logged in as somebody else, a chatroom to be created exists, or what only one
+    may do is being done."""
 
     code = 409
 

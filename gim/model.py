@@ -6,7 +6,24 @@ Times are Unix milliseconds. Field names and their order are those of docs/proto
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import Struct
+
+NORMAL: Final = 1  # status of a message
+RECALLED: Final = 2  # its content is gone
+
+OWNER: Final = "owner"  # roles in a chatroom
+ADMIN: Final = "admin"
+MEMBER: Final = "member"
+
+RENAMED: Final = "renamed"  # types of events
+DISMISSED: Final = "dismissed"
+REMOVED: Final = "removed"
+MUTED: Final = "muted"
+APPOINTED: Final = "appointed"
+RECALL: Final = "recalled"
+BROADCAST: Final = "broadcast"
 
 
 class User(Struct, frozen=True, gc=False):
@@ -22,6 +39,15 @@ class UserState(Struct, frozen=True, gc=False):
     id: str
     name: str
     online: bool
+
+
+class Member(Struct, frozen=True, gc=False):
+    """A member of a chatroom: a `UserState` with the role."""
+
+    id: str
+    name: str
+    online: bool
+    role: str
 
 
 class Message(Struct, frozen=True, gc=False):
@@ -66,6 +92,26 @@ class Push(Struct, frozen=True, dict=True):
     skipped: int = 0
 
 
+class Event(Struct, frozen=True, dict=True, omit_defaults=True):
+    """Something that happened beside a message, on its way to connections.
+
+    ``by`` is who did it. What a type has no use for is left out: docs/protocol.md, section 6, has the
+    table. It holds its own frames as a `Push` does.
+    """
+
+    type: str
+    by: str
+    session_id: str = ""
+    user_id: str = ""
+    message_id: str = ""
+    name: str = ""
+    role: str = ""
+    until: int = 0
+    category: str = ""
+    content: str = ""
+    created_at: int = 0
+
+
 class History(Struct, frozen=True):
     """Messages in ascending order, and whether there are older ones."""
 
@@ -93,7 +139,7 @@ class SessionPage(Struct, frozen=True):
 class MemberPage(Struct, frozen=True):
     """Members in order of id, how many there are in all, and the cursor as in `SessionPage`."""
 
-    items: list[UserState]
+    items: list[Member]
     total: int
     cursor: str
 
@@ -109,6 +155,56 @@ class Unread(Struct, frozen=True):
     """How many messages wait after the read position."""
 
     unread: int
+
+
+class Until(Struct, frozen=True):
+    """When a ban or a mute ends, 0 for one that was ended."""
+
+    until: int
+
+
+class Ban(Struct, frozen=True, gc=False):
+    """When a user was banned last and until when; 0 for not, or not any more."""
+
+    since: int
+    until: int
+
+
+class ConnectionState(Struct, frozen=True):
+    """A connection that is logged in: at which node, from which address, since when."""
+
+    key: str
+    node: str
+    peer: str
+    since: int
+
+
+class ConnectionList(Struct, frozen=True):
+    """Connections of one user."""
+
+    items: list[ConnectionState]
+
+
+class Counts(Struct, frozen=True):
+    """What a node has now, and how many messages it has stored since its start."""
+
+    connections: int = 0
+    users: int = 0
+    chatrooms: int = 0
+    messages: int = 0
+
+
+class NodeCounts(Counts, frozen=True, kw_only=True):
+    """The counts of one node; ``node`` is its name for as long as it runs."""
+
+    node: str
+
+
+class Statistics(Struct, frozen=True):
+    """The sums over all nodes, and each of them."""
+
+    total: Counts
+    nodes: list[NodeCounts]
 
 
 class LoggedIn(Struct, frozen=True):

@@ -15,6 +15,10 @@ from gim.errors import BadRequest
 CHATROOM: Final = 1
 PRIVATE: Final = 2
 
+SYSTEM: Final = (
+    "."  # the sender of what the server's administrator says: no id, so nobody can log in as it
+)
+
 MAX_ID: Final = 64  # characters
 
 _SESSIONS = 8192  # used last and kept, some 3 MB: each message needs its session
@@ -86,7 +90,7 @@ def session(text: str) -> Session:
     kind, *parts = text.split(":")
     if kind == "1" and len(parts) == 1 and is_id(parts[0]):
         return chatroom_session(parts[0])
-    if kind == "2" and len(parts) == 2 and is_id(parts[0]) and is_id(parts[1]):
+    if kind == "2" and len(parts) == 2 and all(is_id(part) or part == SYSTEM for part in parts):
         if parts[0] != parts[1]:
             return private_session(*parts)
         raise BadRequest("session_id: a private session is between two different users")

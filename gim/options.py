@@ -72,6 +72,8 @@ _TABLE: list[list[Any]] = [  # long name, short one, default, help, reader of va
      " chatroom pushes; at four times of it, it is closed.", values.size],
     ["max-content", None, "4096", "Longest content of a message, in bytes of UTF-8.", values.size],
     ["max-packet", None, "64KiB", "Longest packet or HTTP body that is taken in.", values.size],
+    ["admin-key-file", None, None, "File with the key that opens /v1/admin/ of the HTTP API. Or the key"
+     " itself in the environment: GIM_ADMIN_KEY. Without one there is no /v1/admin/.", values.path],
     ["log-format", None, "text", "How lines of the log are written: text, or json, an object a line.",
      values.one_of("text", "json")],
     ["log-level", None, "info", "The least that is logged: debug, info, warn, error or critical.",

@@ -10,6 +10,8 @@ from twisted.application.service import Service
 from twisted.internet.interfaces import IStreamServerEndpoint
 
 from gim.announcing import Announcement
+from gim.api.admin import AdminDoor, AdminRoutes
+from gim.api.admin_key import AdminKey
 from gim.api.describing import RouteSet
 from gim.api.documents import Documents
 from gim.api.metrics import MetricsRoutes
@@ -19,7 +21,9 @@ from gim.api.site import ApiSite
 from gim.auth import setup
 from gim.auth.admission import Admission
 from gim.auth.login_tokens import LoginTokens
+from gim.chat.administration import Administration
 from gim.chat.chat import Chat
+from gim.chat.moderation import Moderation
 from gim.chat.pushes import Pushes
 from gim.chat.room import Interval
 from gim.daemon import Daemon, Signals
@@ -71,16 +75,19 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
     admission, *auth_services = _admission(options, store, reactor)
     is_open = not auth_services
     chat = Chat(store, pushes, admission, reactor, options["max-content"])
-    deadlines, gateway = _gateway(options, chat, turn, reactor, meters)
+    moderation = Moderation(store)
+    deadlines, gateway = _gateway(options, Operations(chat, moderation), turn, reactor, meters)
     profiler = Profiler(reactor)
     page = meters.page(gateway, pushes, options["storage"], stored) if meters is not None else None
+    admin = _admin_door(options, Administration(chat, store, reactor), moderation)
     site = ApiSite(
-        _route_sets(options, chat, profiler, page),
+        _route_sets(options, chat, profiler, page, admin),
         reactor,
         max_body=options["max-packet"],
         trace_header=options["trace-header"],
         requests=meters.http_requests if meters is not None else None,
         origins=options["allowed-origins"],
+        admin=admin,
     )
     api = Listening("api", _endpoint("api", "api-address", options, reactor, alone=is_open), site)
     gateway_port = Listening(
@@ -105,6 +112,17 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
     ):
         service.setServiceParent(daemon)
     return daemon
+
+
+def _admin_door(
+    options: Options, administration: Administration, moderation: Moderation
+) -> AdminDoor | None:
+    """Return the way in for the administrator if there is a key; or end the process."""
+    try:
+        key = setup.admin_key(options)
+    except ValueError as error:
+        refuse_start(str(error))
+    return AdminDoor(AdminRoutes(administration, moderation), AdminKey(key)) if key else None
 
 
 def _store(
@@ -139,20 +157,21 @@ def _redis_store(options: Options, reactor: Any, limits: dict[str, Any]) -> Stor
 
 
 def _route_sets(
-    options: Options, chat: Chat, profiler: Profiler, page: MetricsPage | None
+    options: Options, chat: Chat, profiler: Profiler, page: MetricsPage | None, admin: AdminDoor | None
 ) -> list[RouteSet]:
-    """Return all that the HTTP API serves."""
+    """Return all that the HTTP API serves but what is behind *admin*, which is described with it."""
     served: list[RouteSet] = [Routes(chat)]
     if page is not None:
         served.append(MetricsRoutes(page))
     if options["enable-profiling"]:
-        served.append(ProfilingRoutes(profiler))
-    return [*served, Documents(served, options["trace-header"])]
+        served.append(ProfilingRoutes(profiler, admin.key if admin is not None else None))
+    behind = [admin.routes] if admin is not None else []
+    return [*served, Documents([*served, *behind], options["trace-header"])]
 
 
 def _endpoints() -> list[str]:
     """Return the names of all routes there may be."""
-    sets = Routes, MetricsRoutes, ProfilingRoutes, Documents
+    sets = Routes, AdminRoutes, MetricsRoutes, ProfilingRoutes, Documents
     return [name for routes in sets for name in routes.app.endpoints]
 
 
@@ -164,15 +183,15 @@ def _admission(options: Options, store: Storage, reactor: Any) -> tuple[Admissio
     except ValueError as error:
         refuse_start(str(error))
     if keyring is None:
-        return (Admission(Tokens(store.token_key, reactor, OPEN_AUDIENCE)),)
+        return (Admission(Tokens(store.token_key, reactor, store.ban_of, OPEN_AUDIENCE)),)
     logins = LoginTokens(keyring, reactor.seconds, options["auth-audience"], options["auth-issuer"])
-    return Admission(Tokens(store.token_key, reactor, AUDIENCE), logins), Reloading(
+    return Admission(Tokens(store.token_key, reactor, store.ban_of, AUDIENCE), logins), Reloading(
         reactor, keyring.reload
     )
 
 
 def _gateway(
-    options: Options, chat: Chat, turn: Turn, reactor: Any, meters: Meters | None
+    options: Options, operations: Operations, turn: Turn, reactor: Any, meters: Meters | None
 ) -> tuple[Deadlines, GatewayFactory]:
     timeouts = Timeouts(
         handshake=options["handshake-timeout"],
@@ -182,7 +201,7 @@ def _gateway(
     deadlines = Deadlines(reactor, timeouts.shortest())
     codecs: dict[str, Codec] = {"json": JsonCodec(), "proto": ProtoCodec()}
     factory = GatewayFactory(
-        Operations(chat),
+        operations,
         {codec.name: codec for codec in codecs.values()},
         codecs[options["message-protocol"]],
         timeouts,

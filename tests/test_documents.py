@@ -26,10 +26,17 @@ REPLIES = {
     packets.HISTORY: model.History,
     packets.SESSIONS: model.SessionPage,
     packets.MARK_READ: model.Unread,
+    packets.RECALL: model.Nothing,
     packets.JOIN: model.Joined,
     packets.LEAVE: model.Nothing,
     packets.MEMBERS: model.MemberPage,
+    packets.RENAME: model.Nothing,
+    packets.DISMISS: model.Nothing,
+    packets.REMOVE: model.Nothing,
+    packets.MUTE: model.Until,
+    packets.APPOINT: model.Nothing,
 }
+PUSHES = {packets.PUSH: model.Push, packets.EVENT: model.Event}
 
 
 class ProtocolDocumentTests(SynchronousTestCase):
@@ -46,14 +53,14 @@ class ProtocolDocumentTests(SynchronousTestCase):
 
     def test_every_reply_and_push_shown_is_what_the_codec_writes(self) -> None:
         shown = {self.written_again(line) for line in self.lines("< ")}
-        self.assertEqual(shown, {op + 1 for op in packets.REQUESTS} | {packets.PUSH})
+        self.assertEqual(shown, {op + 1 for op in packets.REQUESTS} | {packets.PUSH, packets.EVENT})
 
     def written_again(self, line: bytes) -> int:
         """Read a line into the structs, compare what the codec makes of them, return its op."""
         packet = json.loads(line)
         op, seq, body = packet["op"], packet["seq"], json.loads(packet["body"])
-        if op == packets.PUSH:
-            again = self.codec.encode_push(msgspec.convert(body, model.Push))
+        if op in PUSHES:
+            again = self.codec.encode_push(msgspec.convert(body, PUSHES[op]))
         elif body["code"]:
             error = errors.Forbidden(body["msg"])
             again = self.codec.encode_error(op, seq, error)

@@ -97,7 +97,8 @@ class StorageTests(ChatTestCase):
         return {name: count(row) for name, row in self.times.rows.items() if count(row)}
 
     def test_every_operation_there_is_is_measured_or_answered_from_memory(self) -> None:
-        told = {"start", "stop", "epoch", "token_key", "delivered", "unwatch_user", "unwatch_chatroom"}
+        told = {"start", "stop", "epoch", "token_key"}
+        told |= {"delivered", "answer", "unwatch_user", "unwatch_chatroom"}
         methods = {name for name, value in vars(Storage).items() if callable(value)}
         declared = {name for name in methods if not name.startswith("_")}
         self.assertEqual(set(OPERATIONS), declared - told)
@@ -226,13 +227,13 @@ class PushCountsTests(ChatTestCase):
     def test_private_pushes_are_counted_for_each_connection(self) -> None:
         self.connect("bob"), self.connect("bob")
         self.tell("ann", "bob", "hi")
-        self.assertEqual(self.pushes.counts.private, 2)
+        self.assertEqual(self.pushes.pushed.private, 2)
 
     def test_what_a_login_missed_is_counted_apart(self) -> None:
         for content in "ab":
             self.tell("ann", "bob", content)
         self.connect("bob")
-        counts = self.pushes.counts
+        counts = self.pushes.pushed
         self.assertEqual((counts.caught_up, counts.caught_up_messages, counts.private), (1, 2, 0))
 
     def test_chatroom_pushes_and_what_the_interval_leaves_out(self) -> None:
@@ -240,7 +241,7 @@ class PushCountsTests(ChatTestCase):
         self.connect("ann"), self.connect("bob")
         self.say("ann", "room", *"1abcde")  # 1 at once; of five the newest three
         self.advance_to(1.5)
-        counts = self.pushes.counts
+        counts = self.pushes.pushed
         self.assertEqual((counts.chatroom, counts.chatroom_messages), (4, 2 + 6))
         self.assertEqual((counts.skipped_by_interval, counts.skipped_by_slow_reader), (4, 0))
 
@@ -251,12 +252,19 @@ class PushCountsTests(ChatTestCase):
         bob.congested = True
         self.say("ann", "room", *"1abcde")
         self.advance_to(1.5)
-        counts = self.pushes.counts
+        counts = self.pushes.pushed
         self.assertEqual((counts.chatroom, counts.chatroom_messages), (2, 1 + 3))
         self.assertEqual((counts.skipped_by_interval, counts.skipped_by_slow_reader), (4, 1 + 3))
         self.advance_to(3.0)
         bob.drain()
         self.assertEqual((bob.skipped, counts.chatroom), ([6], 3))
+
+    def test_events_are_counted_for_each_connection(self) -> None:
+        self.join("room", "ann", "bob")
+        self.connect("ann"), self.connect("bob"), self.connect("bob")
+        result_of(self.store.rename("room", "ann", "den"))
+        self.advance_to(1.5)
+        self.assertEqual(self.pushes.pushed.events, 3)
 
 
 class GatewayCountsTests(GatewayTestCase):

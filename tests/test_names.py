@@ -10,6 +10,7 @@ from gim.errors import BadRequest
 from gim.names import (
     CHATROOM,
     PRIVATE,
+    SYSTEM,
     Session,
     chatroom_session,
     check_id,
@@ -110,11 +111,13 @@ class SessionTests(SynchronousTestCase):
         except BadRequest as refused:
             self.assertEqual(str(refused).partition(": ")[0], "session_id")
         else:
-            self.assertTrue(all(map(is_id, found.parts)))
+            self.assertTrue(all(is_id(part) or part == SYSTEM for part in found.parts))
             self.assertEqual(session(found.id), found)
 
     def test_what_is_no_session_is_refused(self) -> None:
-        parts = "1 2 a 1: 2: 2:a 2:a: 2::a 1:a:b 2:a:b:c 3:a 0:a 01:a :1:a 1:a: 1:. 1:.. 1:a/b 2:a:."
+        parts = (
+            "1 2 a 1: 2: 2:a 2:a: 2::a 1:a:b 2:a:b:c 3:a 0:a 01:a :1:a 1:a: 1:. 1:.. 1:a/b 2:a:.. 2:.:."
+        )
         for text in (*parts.split(), "", "1:a b", "2:a:b ", "\uff11:a", "1:" + "x" * 65):
             self.assertRaises(BadRequest, session, text)
 

@@ -1,4 +1,5 @@
 import io
+import os
 import sys
 
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint, serverFromString
@@ -6,6 +7,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim import origins, tap
+from gim.auth import setup
 from gim.listening import StartFailed, check_free
 from gim.options import Options
 from gim.storage.redis import url
@@ -40,6 +42,7 @@ DEFAULTS = {
     "max-unsent": 2**20,
     "max-content": 4096,
     "max-packet": 65536,
+    "admin-key-file": None,
     "log-format": "text",
     "log-level": "info",
     "config": "",
@@ -116,6 +119,34 @@ class OptionsTests(SynchronousTestCase):
 
     def test_content_must_fit_into_a_packet(self) -> None:
         self.assertIn("--max-content", self.refusal("--max-content", "64KiB"))
+
+    def test_the_key_of_the_administrator_is_in_a_file_or_in_the_environment(self) -> None:
+        path = self.mktemp()
+        with open(path, "w") as file:
+            file.write("a-key-of-20-letters\n")
+        self.assertIsNone(setup.admin_key(self.parse()))
+        self.patch(os, "environ", {"GIM_ADMIN_KEY": "another-key-of-24-chars."})
+        self.assertEqual(setup.admin_key(self.parse()), b"another-key-of-24-chars.")
+        options = self.parse("--admin-key-file", path)
+        self.assertEqual(setup.admin_key(options), b"a-key-of-20-letters")
+        os.environ["GIM_ADMIN_KEY_FILE"] = path
+        self.assertEqual(setup.admin_key(self.parse()), b"a-key-of-20-letters")
+
+    def test_a_key_that_can_not_be_one_is_refused_and_not_shown(self) -> None:
+        path = self.mktemp()
+        for wrong in path, "\0":
+            with self.assertRaisesRegex(ValueError, "^--admin-key-file: .* can't be read: "):
+                setup.admin_key({"admin-key-file": wrong})
+        for text in ("", "too-short", "with a space in it and long enough"):
+            with open(path, "w") as file:
+                file.write(text)
+            with self.assertRaisesRegex(ValueError, "^--admin-key-file: this is no key"):
+                setup.admin_key({"admin-key-file": path})
+        for text in "", "secret", "secret-with-\udcff-in-it":
+            self.patch(os, "environ", {"GIM_ADMIN_KEY": text})
+            with self.assertRaisesRegex(ValueError, "^GIM_ADMIN_KEY: this is no key") as refused:
+                setup.admin_key(self.parse())
+            self.assertNotIn("secret", str(refused.exception))
 
     def test_unknown_words_are_refused(self) -> None:
         self.assertIn("--colour", self.refusal("--colour", "red"))

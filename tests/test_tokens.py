@@ -13,8 +13,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.errors import Unauthorized
-from gim.model import User
+from gim.errors import Forbidden, Unauthorized
+from gim.model import Ban, User
 from gim.tokens import AUDIENCE, LIFETIME, OPEN_AUDIENCE, Tokens
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
@@ -33,10 +33,14 @@ class TokenTests(SynchronousTestCase):
         self.clock = Clock()
         self.clock.advance(1_800_000_000)
         self.key = KEY
-        self.tokens = Tokens(self.fetch_key, self.clock)
+        self.bans: dict[str, Ban] = {}
+        self.tokens = Tokens(self.fetch_key, self.clock, self.ban_of)
 
     async def fetch_key(self) -> bytes:
         return self.key
+
+    async def ban_of(self, user_id: str) -> Ban:
+        return self.bans.get(user_id, Ban(0, 0))
 
     def issue(self, user: User = ANN) -> str:
         return self.successResultOf(Deferred.fromCoroutine(self.tokens.issue(user)))
@@ -52,9 +56,22 @@ class TokenTests(SynchronousTestCase):
 
     def forge(self, key: bytes = KEY, algorithm: str = "HS256", **changes: Any) -> str:
         """Return a token like one of the server's, but for the changes; None leaves a claim out."""
-        claims = {"sub": "ann", "name": "Ann", "aud": AUDIENCE, "exp": int(self.clock.seconds()) + 60}
+        now = int(self.clock.seconds())
+        claims = {"sub": "ann", "name": "Ann", "aud": AUDIENCE, "iat": now, "exp": now + 60}
         kept = {name: value for name, value in (claims | changes).items() if value is not None}
         return jwt.encode(kept, key or None, algorithm)
+
+    def test_a_ban_ends_the_tokens_from_before_it_and_all_while_it_lasts(self) -> None:
+        old = self.issue()
+        at_ms = int(self.clock.seconds() * 1000)
+        self.bans["ann"] = Ban(at_ms, at_ms + 2000)
+        self.clock.advance(1)
+        for token in (old, self.issue()):
+            reading = Deferred.fromCoroutine(self.tokens.read(token))
+            self.assertIn("for 1 s", str(self.failureResultOf(reading, Forbidden).value))
+        self.bans["ann"] = Ban(at_ms, 0)
+        self.assertRefused(old)
+        self.assertEqual(self.read(self.issue()), ANN)
 
     def test_a_token_names_the_user_that_it_was_issued_for(self) -> None:
         for user in (ANN, User("1001", "1001"), User("é😀", "a\n\0\u2028b"), User("x" * 64, "😀" * 64)):
@@ -87,10 +104,10 @@ class TokenTests(SynchronousTestCase):
     def test_those_that_nobody_had_to_prove_who_they_are_for_are_void_once_they_have_to(self) -> None:
         """With Redis the key of the data set is the same before and after gim is given a key."""
         token = self.issue()
-        self.tokens = Tokens(self.fetch_key, self.clock, OPEN_AUDIENCE)
+        self.tokens = Tokens(self.fetch_key, self.clock, self.ban_of, OPEN_AUDIENCE)
         self.assertRefused(token)
         token = self.issue()
-        self.tokens = Tokens(self.fetch_key, self.clock)
+        self.tokens = Tokens(self.fetch_key, self.clock, self.ban_of)
         self.assertRefused(token)
 
     def test_issuing_and_reading_wait_for_the_key(self) -> None:
@@ -99,7 +116,7 @@ class TokenTests(SynchronousTestCase):
         async def fetch() -> bytes:
             return await key
 
-        issuing = Deferred.fromCoroutine(Tokens(fetch, self.clock).issue(ANN))
+        issuing = Deferred.fromCoroutine(Tokens(fetch, self.clock, self.ban_of).issue(ANN))
         self.assertNoResult(issuing)
         key.callback(KEY)
         self.assertEqual(self.read(self.successResultOf(issuing)), ANN)

@@ -15,7 +15,7 @@ from gim.chat.chat import Chat, Point
 from gim.chat.presence import Drained, Login
 from gim.chat.pushes import Pushes
 from gim.chat.room import Interval
-from gim.model import LoggedIn, Push, Sent, User
+from gim.model import Event, LoggedIn, Push, Sent, User
 from gim.names import CHATROOM, PRIVATE
 from gim.storage.memory import MemoryStore
 from gim.tokens import Tokens
@@ -42,6 +42,9 @@ class Recorder:
         self.key = f"c{next(_keys)}"
         self.clock = clock
         self.takes_all = takes_all
+        self.peer = "127.0.0.1:5"
+        self.events: list[Event] = []
+        self.is_expelled = False
         self.pushes: list[Push] = []
         self.times: list[float] = []  # of the pushes, in seconds since the start
         self.congested = False
@@ -51,7 +54,13 @@ class Recorder:
         self.login: Login
         self.answer: LoggedIn
 
-    def deliver(self, push: Push) -> None:
+    def expel(self) -> None:
+        self.is_expelled = True
+
+    def deliver(self, push: Push | Event) -> None:
+        if isinstance(push, Event):
+            self.events.append(push)
+            return
         self.pushes.append(push)
         self.times.append(round(self.clock.seconds() - START, 6))
 
@@ -105,8 +114,8 @@ class ChatTestCase(SynchronousTestCase):
         self.clock.advance(START)
         self.store = MemoryStore(self.clock)
         self.pushes = Pushes(self.store, self.clock, self.interval, self.concurrency)
-        admission = Admission(Tokens(self.store.token_key, self.clock))
-        self.chat = Chat(self.store, self.pushes, admission, self.clock)
+        tokens = Tokens(self.store.token_key, self.clock, self.store.ban_of)
+        self.chat = Chat(self.store, self.pushes, Admission(tokens), self.clock)
         result_of(self.chat.start())
 
     def connect(

@@ -13,7 +13,7 @@ from gim.errors import Forbidden
 from gim.origins import Origins
 
 MAX_AGE = 600  # seconds that a browser may remember the answer to a preflight
-_METHODS = "GET, POST, PUT, DELETE"
+_METHODS = "GET, POST, PUT, PATCH, DELETE"
 _EXPOSED = "Retry-After"
 
 
@@ -22,7 +22,7 @@ class Cors:
 
     def __init__(self, origins: Origins, trace_header: str) -> None:
         self._origins = origins
-        self._allowed = f"Authorization, Content-Type, {trace_header}".encode()
+        self._allowed = f"Authorization, Content-Type, X-API-Key, {trace_header}".encode()
         self._exposed = f"{trace_header}, {_EXPOSED}".encode()
 
     def check(self, request: Any) -> None:

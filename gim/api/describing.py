@@ -8,8 +8,19 @@ from typing import Any, Final, Protocol, TypeVar
 from klein import Klein
 from msgspec import Struct
 
-from gim.errors import BadRequest, GimError, InternalError, NotFound, TooLong, Unauthorized, Unavailable
-from gim.wire.requests import Id, SessionId
+from gim.api.inputs import ConnectionKey
+from gim.errors import (
+    BadRequest,
+    Forbidden,
+    GimError,
+    InternalError,
+    NotFound,
+    TooLong,
+    Unauthorized,
+    Unavailable,
+    WrongKey,
+)
+from gim.wire.requests import Id, MessageId, SessionId
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,6 +34,8 @@ PATH_PARAMETERS: Final[Mapping[str, tuple[Any, str]]] = {
     "user_id": (Id, "id"),
     "chatroom_id": (Id, "id"),
     "session_id": (SessionId, "session_id"),
+    "message_id": (MessageId, "message_id"),
+    "key": (ConnectionKey, "key"),
 }
 
 
@@ -40,6 +53,7 @@ class Description(Struct, frozen=True):
     query: type[Struct] | None
     body: type[Struct] | None
     needs_token: bool
+    needs_key: bool  # the administrator's
     refuses: tuple[type[GimError], ...]
 
     def refusals(self, path: Collection[str]) -> list[type[GimError]]:
@@ -49,7 +63,9 @@ class Description(Struct, frozen=True):
         """
         found = {*self.refuses, TooLong, InternalError}
         if self.needs_token:  # it is checked with the key of the data set, which the storage has
-            found |= {Unauthorized, Unavailable}
+            found |= {Unauthorized, Forbidden, Unavailable}  # the second is for those who are banned
+        if self.needs_key:  # what is behind it asks the storage
+            found |= {WrongKey, Unavailable}
         if path or self.query is not None or self.body is not None:
             found.add(BadRequest)
         if path:  # with %2F in it, it is another path
@@ -66,6 +82,7 @@ def describe(
     query: type[Struct] | None = None,
     body: type[Struct] | None = None,
     needs_token: bool = True,
+    needs_key: bool = False,
     refuses: tuple[type[GimError], ...] = (),
 ) -> Callable[[F], F]:
     """Describe a route, below its ``@app.route``; the arguments are those of `Description`.
@@ -73,7 +90,9 @@ def describe(
     Errors that every route may answer with, or every one that takes a token, a query or a body, need
     not be named.
     """
-    description = Description(summary, group, returns, media, query, body, needs_token, refuses)
+    description = Description(
+        summary, group, returns, media, query, body, needs_token, needs_key, refuses
+    )
 
     def mark(route: F) -> F:
         route.description = description  # type: ignore[attr-defined]
@@ -91,7 +110,8 @@ def description_of(routes: Any, endpoint: str) -> Description:
 
 
 class RouteSet(Protocol):
-    """Routes on a Klein app of their own. The first segments of their paths are those of no other."""
+    """Routes on a Klein app of their own. The first segments of their paths are those of no other, but
+    for the administrator's, which have a door of their own."""
 
     @property
     def app(self) -> Klein:

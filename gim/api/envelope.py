@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 from twisted.web.iweb import IRequest
 
-from gim.errors import GimError, MethodNotAllowed, NotReady, Unauthorized, Unavailable
+from gim.errors import GimError, MethodNotAllowed, NotReady, Unauthorized, Unavailable, WrongKey
 
 T = TypeVar("T")
 
@@ -55,11 +55,17 @@ class Header(NamedTuple):
 RETRY_AFTER = 1  # seconds
 _RETRY = Header("Retry-After", "seconds to wait before the next try", lambda error: str(RETRY_AFTER))
 
+
+def _challenge(error: type[Unauthorized]) -> Header:
+    return Header("WWW-Authenticate", f"always {error.scheme}", lambda error: error.scheme)
+
+
 HEADERS: Final[Mapping[type[GimError], Header]] = {
     MethodNotAllowed: Header("Allow", "the methods that this path has", lambda error: error.allow),
     NotReady: _RETRY,
-    Unauthorized: Header("WWW-Authenticate", "always Bearer", lambda error: "Bearer"),
+    Unauthorized: _challenge(Unauthorized),
     Unavailable: _RETRY,
+    WrongKey: _challenge(WrongKey),
 }
 
 # The envelopes of errors that tell more than code and sentence.

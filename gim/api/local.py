@@ -1,4 +1,4 @@
-"""Who may ask what is for this machine's operator only."""
+"""Who may ask what is for the server's operator only."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet.address import UNIXAddress
 from twisted.web.iweb import IRequest
 
+from gim.api.admin_key import AdminKey
 from gim.errors import Forbidden
 
 # What a proxy adds: behind one on this machine everybody's requests come from here.
@@ -15,8 +16,11 @@ _OF_PROXIES = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-rea
 _FOR = "this is for clients on the server's own"
 
 
-def check_local(request: IRequest) -> None:
-    """Raise `Forbidden` unless the request comes from this machine, and through no proxy."""
+def check_local(request: IRequest, key: AdminKey | None = None) -> None:
+    """Raise `Forbidden` unless the request shows the administrator's key, where there is one, or comes
+    from this machine, and through no proxy."""
+    if key is not None and key.opens(request):
+        return
     if not _is_local(request.getClientAddress()):
         raise Forbidden(f"{_FOR} machine: ask for it at 127.0.0.1 there")
     for name in _OF_PROXIES:

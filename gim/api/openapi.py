@@ -95,6 +95,8 @@ class _Writer:
             written["requestBody"] = schemas.request_body(what.body, _filled(route))
         if what.needs_token:
             written["security"] = [{"bearer": []}, {"token": []}]
+        if what.needs_key:
+            written["security"] = [{"key": []}]
         return written
 
     def _parameters(self, route: Route) -> Iterator[dict[str, Any]]:
@@ -138,6 +140,7 @@ class _Writer:
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
                 "token": {"type": "apiKey", "in": "query", "name": "token"},
+                "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
             },
         }
 

@@ -6,6 +6,7 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 
 from gim.api import pages
+from gim.api.admin_key import AdminKey
 from gim.api.app import App
 from gim.api.describing import BINARY, HTML, TEXT, describe
 from gim.api.envelope import answer, plain, refuse
@@ -21,13 +22,15 @@ from gim.profiling.profiler import Profiler
 
 
 class ProfilingRoutes:
-    """Hands requests from this machine to the profiler."""
+    """Hands requests of the operator to the profiler."""
 
     app = App()
     app.url_map.strict_slashes = False  # the index is there without its slash too
 
-    def __init__(self, profiler: Profiler) -> None:
+    def __init__(self, profiler: Profiler, key: AdminKey | None = None) -> None:
+        """Whoever has the *key* may ask from another machine too."""
         self._profiler = profiler
+        self._key = key
 
     @app.route("/debug/pprof/", methods=["GET"])
     @describe(
@@ -38,7 +41,7 @@ class ProfilingRoutes:
         refuses=(Forbidden,),
     )
     async def profiles(self, request: IRequest) -> bytes:
-        check_local(request)
+        check_local(request, self._key)
         port = getattr(request.getHost(), "port", 8081)
         return plain(request, HTML, pages.profiles(port, self._profiler.is_tracing))
 
@@ -52,7 +55,7 @@ class ProfilingRoutes:
         refuses=(Forbidden, Conflict),
     )
     async def cpu_profile(self, request: IRequest) -> bytes:
-        check_local(request)
+        check_local(request, self._key)
         query = from_query(request, CpuQuery)
         return _written(request, await self._profiler.cpu(query.seconds), query.format)
 
@@ -66,7 +69,7 @@ class ProfilingRoutes:
         refuses=(Forbidden, Conflict),
     )
     async def heap_profile(self, request: IRequest) -> bytes:
-        check_local(request)
+        check_local(request, self._key)
         query = from_query(request, HeapQuery)
         return _written(request, await self._profiler.memory(), query.format)
 
@@ -80,7 +83,7 @@ class ProfilingRoutes:
         refuses=(Forbidden, Conflict),
     )
     async def start_tracing(self, request: IRequest) -> bytes:
-        check_local(request)
+        check_local(request, self._key)
         query = from_query(request, TracingQuery)
         self._profiler.start_tracing(query.seconds, query.frames)
         return answer(request, NOTHING)
@@ -94,7 +97,7 @@ class ProfilingRoutes:
         refuses=(Forbidden,),
     )
     async def stop_tracing(self, request: IRequest) -> bytes:
-        check_local(request)
+        check_local(request, self._key)
         self._profiler.stop_tracing()
         return answer(request, NOTHING)
 

@@ -37,7 +37,7 @@ class Routes:
         returns=model.Credentials,
         body=LoginBody,
         needs_token=False,
-        refuses=(Unauthorized, Unavailable),
+        refuses=(Unauthorized, Forbidden, Unavailable),
     )
     async def login(self, request: IRequest) -> bytes:
         body = from_body(request, LoginBody)
@@ -56,7 +56,7 @@ class Routes:
         "messages",
         returns=model.Sent,
         body=requests.SendRequest,
-        refuses=(Forbidden, NotFound),
+        refuses=(NotFound,),
     )
     async def send(self, request: IRequest) -> bytes:
         user = await self._user(request)
@@ -86,7 +86,6 @@ class Routes:
         "sessions",
         returns=model.History,
         query=requests.HistoryRequest,
-        refuses=(Forbidden,),
     )
     async def history(self, request: IRequest, session_id: str) -> bytes:
         user = await self._user(request)
@@ -101,7 +100,6 @@ class Routes:
         "sessions",
         returns=model.Unread,
         body=requests.MarkReadRequest,
-        refuses=(Forbidden,),
     )
     async def mark_read(self, request: IRequest, session_id: str) -> bytes:
         user = await self._user(request)
@@ -122,7 +120,7 @@ class Routes:
         return answer(request, await self._chat.join(user, body.id, body.name))
 
     @app.route("/v1/chatrooms/<chatroom_id>/members/me", methods=["DELETE"])
-    @describe("Leave a chatroom.", "chatrooms", returns=model.Nothing, refuses=(Forbidden,))
+    @describe("Leave a chatroom.", "chatrooms", returns=model.Nothing)
     async def leave(self, request: IRequest, chatroom_id: str) -> bytes:
         user = await self._user(request)
         await self._chat.leave(user.id, chatroom_id)
@@ -134,7 +132,6 @@ class Routes:
         "chatrooms",
         returns=model.MemberPage,
         query=requests.MembersRequest,
-        refuses=(Forbidden,),
     )
     async def members(self, request: IRequest, chatroom_id: str) -> bytes:
         user = await self._user(request)

@@ -8,18 +8,20 @@ from time import perf_counter_ns
 from typing import Any
 
 from klein import Klein
+from klein.resource import KleinResource
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from twisted.web import http, server
 from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
 
+from gim.api.admin import AdminDoor
 from gim.api.cors import Cors
 from gim.api.describing import RouteSet
 from gim.api.envelope import refuse
 from gim.api.fields import trace_of
 from gim.api.refusals import fault, no_such_path, undecodable_path
-from gim.errors import Forbidden, TooLong
+from gim.errors import Forbidden, TooLong, WrongKey
 from gim.logs import Logger, traced
 from gim.metrics.requests import Requests
 from gim.origins import SAME_HOST, Origins
@@ -101,11 +103,12 @@ class ApiSite(server.Site):
         trace_header: str = "trace",
         requests: Requests[str] | None = None,
         origins: Origins = SAME_HOST,
+        admin: AdminDoor | None = None,
     ) -> None:
         """*max_body* is in bytes; *requests* counts them, unless nothing is to be counted; *origins* are
-        the web pages that may ask."""
+        the web pages that may ask; without *admin* there are no routes for the administrator."""
         super().__init__(
-            Root(route_sets, max_body),
+            Root(route_sets, max_body, admin),
             TracedRequest,
             timeout=IDLE_TIMEOUT,
             reactor=clock,
@@ -143,20 +146,27 @@ class Root(Resource):
 
     isLeaf = True
 
-    def __init__(self, route_sets: Sequence[RouteSet], max_body: int) -> None:
+    def __init__(
+        self, route_sets: Sequence[RouteSet], max_body: int, admin: AdminDoor | None = None
+    ) -> None:
         super().__init__()
         apps = [routes.app for routes in route_sets]
-        self._kleins = {segment: app.resource() for app in apps for segment in _first_segments(app)}
+        self._kleins: dict[bytes, KleinResource] = {
+            segment: app.resource() for app in apps for segment in _first_segments(app)
+        }
         self._max_body = max_body
+        self._admin = admin
 
     def render(self, request: Any) -> Any:
+        if self._admin is not None and self._admin.is_shut_for(request):
+            return refuse(request, WrongKey())
         if request.body_size > self._max_body:
             return refuse(request, TooLong(f"body: shorten it to {self._max_body} bytes"))
         if not _is_text(request):
             return refuse(request, undecodable_path())
         if not _is_plain(request.postpath):
             return refuse(request, no_such_path())
-        klein = self._kleins.get(request.postpath[0])
+        klein = self._klein_of(request.postpath)
         if klein is None:
             return refuse(request, no_such_path())
         request.requestHeaders.setRawHeaders(b"host", [b"gim"])  # Klein would decode the real one
@@ -164,6 +174,11 @@ class Root(Resource):
             return klein.render(request)
         except Exception:
             return refuse(request, fault(request, Failure()))
+
+    def _klein_of(self, segments: list[bytes]) -> KleinResource | None:
+        if self._admin is not None and self._admin.leads_to(segments):
+            return self._admin.klein
+        return self._kleins.get(segments[0])
 
 
 def _first_segments(app: Klein) -> set[bytes]:

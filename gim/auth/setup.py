@@ -1,15 +1,20 @@
-"""From options to what verifies logins."""
+"""From options to the keys that logins and the administrator need."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from gim.auth.keyring import Keyring, public_file, secret_file, secret_variable
 from gim.auth.keys import BadKey
 
+T = TypeVar("T")
+
 VARIABLE = "GIM_AUTH_KEY"
+ADMIN_VARIABLE = "GIM_ADMIN_KEY"
+_KEY = re.compile(rb"[!-~]{16,1024}")
 
 
 def keyring(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Keyring | None:
@@ -39,8 +44,34 @@ def _read(source: str, value: str) -> Keyring:
         "--auth-jwks-file": public_file,
         VARIABLE: secret_variable,
     }
+    return _read_with(readers[source], source, value)
+
+
+def admin_key(options: Mapping[str, Any]) -> bytes | None:
+    """Return the administrator's key, None for none: then there are no routes for them. Raises
+    ValueError with what to do, which does not repeat the key."""
+    if (path := options["admin-key-file"]) is not None:
+        return _read_with(_admin_file, "--admin-key-file", path)
+    if ADMIN_VARIABLE in os.environ:  # an empty one is a mistake, too
+        return _read_with(_admin_key, ADMIN_VARIABLE, os.environ[ADMIN_VARIABLE])
+    return None
+
+
+def _admin_file(path: str) -> bytes:
+    with open(path, encoding="ascii", errors="replace") as file:
+        return _admin_key(file.read(4096).strip())
+
+
+def _admin_key(text: str) -> bytes:
+    key = text.encode(errors="surrogateescape")  # as it stood in the environment
+    if _KEY.fullmatch(key) is None:
+        raise BadKey("this is no key: want 16 to 1024 printable ASCII characters without spaces")
+    return key
+
+
+def _read_with(read: Callable[[str], T], source: str, value: str) -> T:
     try:
-        return readers[source](value)
+        return read(value)
     except BadKey as error:
         raise ValueError(f"{source}: {error}") from error
     except (OSError, ValueError) as error:  # a path with a NUL is the latter

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import deque
 from itertools import islice, takewhile
 
-from gim.model import Message, Push, SessionHead
+from msgspec.structs import replace
+
+from gim.model import RECALLED, Message, Push, SessionHead
 from gim.names import PRIVATE
 
 LIMIT = 1000  # messages that one login catches up on at most
@@ -17,7 +19,7 @@ OVERHEAD = 400  # bytes of a push of one message, beside its content
 class CatchUp:
     """What waits for one connection: missed messages oldest first, and new pushes behind them."""
 
-    __slots__ = ("_held", "_held_size", "_missed", "_titles", "recent")
+    __slots__ = ("_held", "_held_size", "_missed", "_recalled", "_titles", "recent")
 
     def __init__(self) -> None:
         self._missed: deque[Message] = deque()
@@ -25,10 +27,13 @@ class CatchUp:
         self._held: deque[Push] = deque()
         self._held_size = 0
         self.recent: frozenset[str] = frozenset()  # ids of missed messages that may be announced yet
+        self._recalled: tuple[str, ...] = ()  # messages, before `begin`
 
     def begin(self, messages: list[Message], titles: dict[str, str]) -> None:
         """Take what was missed. A message that came by as new in the meantime is pushed once."""
         self._missed.extend(messages)
+        for message_id in self._recalled:  # they were looked up before
+            self.recall(message_id)
         self._titles = titles
         known = {message.id for message in messages}
         if messages:
@@ -42,6 +47,17 @@ class CatchUp:
             self._held.append(push)
             self._held_size += _size(push)
         return self._held_size
+
+    def recall(self, message_id: str) -> None:
+        """Leave a stub of a message that was recalled before its turn came."""
+        if not self._missed:
+            self._recalled += (message_id,)
+        self._missed = deque(recalled(message, message_id) for message in self._missed)
+        for at, push in enumerate(self._held):
+            if push.items[0].id == message_id:
+                self._held_size -= _size(push)
+                self._held[at] = Push(push.session, [recalled(push.items[0], message_id)])
+                self._held_size += _size(self._held[at])
 
     def next(self) -> list[Push]:
         """Return what to write next, nothing at the end: the oldest missed messages that follow each
@@ -59,6 +75,11 @@ class CatchUp:
         for _ in items:
             self._missed.popleft()
         return Push(SessionHead(session_id, PRIVATE, self._titles[session_id]), items)
+
+
+def recalled(message: Message, message_id: str) -> Message:
+    """Return a message, or its stub if it is the one recalled."""
+    return replace(message, content="", status=RECALLED) if message.id == message_id else message
 
 
 def _size(push: Push) -> int:

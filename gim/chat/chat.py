@@ -172,7 +172,7 @@ class Chat:
         return Credentials(user, await self._admission.issue(user, who.expires))
 
     async def bearer(self, token: str) -> User:
-        """Return the user whom a token was issued for, or raise `Unauthorized`."""
+        """Return the user whom a token was issued for, or raise as `gim.tokens.Tokens.read`."""
         return await self._admission.bearer(token)
 
     def server_time(self) -> ServerTime:
@@ -194,8 +194,10 @@ class Chat:
         category: str = "text",
         request_id: str = "",
         origin: str = "",
+        is_exempt: bool = False,
     ) -> Awaitable[Sent]:
-        """Store a message and set its push going; *origin* is the connection that gets none."""
+        """Store a message and set its push going; *origin* is the connection that gets none, and
+        *is_exempt* what an administrator sends: see `gim.storage.seam.Draft`."""
         names.check_id(target_id, "target_id")
         if kind == PRIVATE:
             if target_id == sender.id:
@@ -203,12 +205,13 @@ class Chat:
             session = names.private_session(sender.id, target_id)
         else:
             session = names.chatroom_session(target_id)
-        self._check_content(content)
+        self.check_content(content)
         is_alone = self._pushes.is_alone(sender.id, origin)
-        draft = Draft(session, sender, content, category, request_id, origin, is_alone)
+        draft = Draft(session, sender, content, category, request_id, origin, is_alone, is_exempt)
         return self._storage.append(draft)
 
-    def _check_content(self, content: str) -> None:
+    def check_content(self, content: str) -> None:
+        """Raise `TooLong` for content above the limit."""
         if 4 * len(content) > self._max_content and len(content.encode()) > self._max_content:
             raise TooLong(f"content: shorten it to {self._max_content} bytes of UTF-8")
 

@@ -12,6 +12,7 @@ class PushCounts:
         "caught_up_messages",
         "chatroom",
         "chatroom_messages",
+        "events",
         "private",
         "skipped_by_interval",
         "skipped_by_slow_reader",
@@ -23,6 +24,7 @@ class PushCounts:
         self.caught_up_messages = 0
         self.chatroom = 0
         self.chatroom_messages = 0
+        self.events = 0
         self.skipped_by_interval = 0  # messages that a connection did not get
         self.skipped_by_slow_reader = 0
 

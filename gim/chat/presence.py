@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gim.chat.catchup import CatchUp
-from gim.model import Push
+from gim.model import Event, Push
 
 
 class Drained(Protocol):
@@ -21,8 +21,15 @@ class Connection(Protocol):
 
     key: str  # unique among all connections of all nodes
 
-    def deliver(self, push: Push) -> None:
+    @property
+    def peer(self) -> str:
+        """The address at the other end."""
+
+    def deliver(self, push: Push | Event) -> None:
         """Write a push. Never raises, never waits; a connection that is gone drops it."""
+
+    def expel(self) -> None:
+        """Close it: an administrator wants it gone."""
 
     def offer(self, push: Push) -> bool:
         """Do the same unless too much waits unsent already; say if it was written or dropped."""
@@ -41,10 +48,11 @@ class Connection(Protocol):
 class Login:
     """One connection, logged in."""
 
-    __slots__ = ("_recent", "catch_up", "connection", "user")
+    __slots__ = ("_recent", "catch_up", "connection", "since", "user")
 
-    def __init__(self, user: Online, connection: Connection, catch_up: CatchUp) -> None:
+    def __init__(self, user: Online, connection: Connection, catch_up: CatchUp, since: int) -> None:
         self.user = user
+        self.since = since  # Unix ms
         self.connection = connection
         self.catch_up: CatchUp | None = catch_up  # until it has caught up
         self._recent: frozenset[str] = frozenset()  # ids of what it caught up on lately
@@ -85,25 +93,33 @@ class Presence:
     def __init__(self) -> None:
         self._users: dict[str, Online] = {}
 
+        self.connections = 0
+
     def __len__(self) -> int:
         return len(self._users)
+
+    def logins(self) -> list[Login]:
+        """Return all connections."""
+        return [login for user in self._users.values() for login in user.logins]
 
     def get(self, user_id: str) -> Online | None:
         return self._users.get(user_id)
 
-    def enter(self, user_id: str, connection: Connection, catch_up: CatchUp) -> Login:
-        """Add a connection of the user."""
+    def enter(self, user_id: str, connection: Connection, catch_up: CatchUp, since: int) -> Login:
+        """Add a connection of the user, logged in *since* Unix ms."""
         user = self._users.get(user_id)
         if user is None:
             user = self._users[user_id] = Online(user_id)
-        login = Login(user, connection, catch_up)
+        login = Login(user, connection, catch_up, since)
         user.logins.append(login)
+        self.connections += 1
         return login
 
     def leave(self, login: Login) -> bool:
         """Take a connection away; say if it was the user's last."""
         user = login.user
         user.logins.remove(login)
+        self.connections -= 1
         if user.logins:
             return False
         del self._users[user.id]

@@ -13,13 +13,26 @@ from gim.chat.catchup import CatchUp
 from gim.chat.counts import PushCounts
 from gim.chat.presence import Connection, Login, Online, Presence
 from gim.chat.room import Interval, Room
+from gim.chat.telling import Telling
 from gim.chat.writer import PushWriter
 from gim.errors import Unavailable
 from gim.gathering import gather
 from gim.logs import Logger
-from gim.model import Push, SessionHead
-from gim.names import PRIVATE
-from gim.storage.seam import Entered, Left, Memberships, News, Replaced, Storage, Stored
+from gim.model import RECALL, REMOVED, ConnectionState, Counts, Event, Push, SessionHead
+from gim.names import CHATROOM, PRIVATE
+from gim.storage.seam import (
+    CLOSE,
+    Broadcast,
+    Entered,
+    Happened,
+    Left,
+    Memberships,
+    News,
+    Ordered,
+    Replaced,
+    Storage,
+    Stored,
+)
 
 ENTER_AGAIN_AFTER = 1.0  # seconds
 
@@ -50,7 +63,7 @@ class Pushes:
         self._interval = interval
         self._writer = PushWriter(clock, concurrency, before_slice)
         self._replaced = replaced
-        self.counts = PushCounts()
+        self.pushed = PushCounts()
         self._presence = Presence()
         self._rooms: dict[str, Room] = {}
         self._entering: Counter[str] = Counter()  # chatrooms that the storage is asked to watch
@@ -83,6 +96,12 @@ class Pushes:
                 room.offer(news)
         elif isinstance(news, Replaced):
             self._replaced()
+        elif isinstance(news, Happened):
+            self._tell(news)
+        elif isinstance(news, Broadcast):
+            self._tell_all(news.event)
+        elif isinstance(news, Ordered):
+            self._storage.answer(news, self._carry_out(news))
         elif (user := self._presence.get(news.user_id)) is not None:
             self._change_rooms(user, news)
 
@@ -90,12 +109,73 @@ class Pushes:
         if isinstance(news, Entered):
             self._enter_surely(user, news.chatroom_id)
         elif isinstance(news, Left):
-            self.leave_room(user.id, news.chatroom_id)
+            self._exit(user, news.chatroom_id)
+            if news.why:
+                event = Event(news.why, news.by, f"{CHATROOM}:{news.chatroom_id}", user.id)
+                self._tell_user(user, event)
         else:
             for chatroom_id in user.chatrooms - news.chatroom_ids:
                 self.leave_room(user.id, chatroom_id)
             for chatroom_id in news.chatroom_ids - user.chatrooms:
                 self._enter_surely(user, chatroom_id)
+
+    def counts(self) -> Counts:
+        """See `gim.storage.seam.Listener`."""
+        rooms = sum(not room.is_empty for room in self._rooms.values())
+        return Counts(self._presence.connections, len(self._presence), rooms)
+
+    # events
+
+    def _tell(self, news: Happened) -> None:
+        if news.reader:
+            user = self._presence.get(news.reader)
+            if user is not None:
+                self._tell_user(user, news.event)
+        elif (room := self._rooms.get(news.session.parts[0])) is not None:
+            event = news.event
+            room.tell(event, self._own_connections(event) if event.type == REMOVED else ())
+
+    def _tell_user(self, user: Online, event: Event) -> None:
+        for login in user.logins:
+            if event.type == RECALL and login.catch_up is not None:
+                login.catch_up.recall(event.message_id)
+            if login not in self._untold:
+                login.connection.deliver(event)
+                self.pushed.events += 1
+
+    def _own_connections(self, event: Event) -> list[Connection]:
+        """Return the connections of the user concerned, who hears of a removal with its announcement."""
+        user = self._presence.get(event.user_id)
+        return [login.connection for login in user.logins] if user is not None else []
+
+    def _tell_all(self, event: Event) -> None:
+        told = {login.connection: login for login in self._presence.logins() if login not in self._untold}
+
+        def is_still_here(connection: Connection) -> bool:
+            login = told[connection]
+            return login in login.user.logins
+
+        self._writer.submit(Telling(event, tuple(told), is_still_here, self.pushed))
+
+    def _carry_out(self, order: Ordered) -> list[ConnectionState]:
+        """Do what an order says; return the connections that it concerned."""
+        user = self._presence.get(order.user_id)
+        logins = [
+            login
+            for login in (user.logins if user is not None else ())
+            if order.key in ("", login.connection.key)
+        ]
+        states = [self._state(login) for login in logins]
+        if order.action == CLOSE:
+            for login in logins:
+                login.connection.expel()
+        return states
+
+    def _state(self, login: Login) -> ConnectionState:
+        connection = login.connection
+        return ConnectionState(connection.key, self._storage.node, connection.peer, login.since)
+
+    # messages
 
     def is_alone(self, user_id: str, key: str) -> bool:
         """Say whether the connection of this key is all that the user has here."""
@@ -114,12 +194,13 @@ class Pushes:
             if login.connection.key != news.origin and login.offer(push):
                 written += 1
         if written:
-            self.counts.private += written
+            self.pushed.private += written
             self._storage.delivered(user.id, news.message.id)
 
     async def enter(self, user_id: str, connection: Connection, catch_up: CatchUp) -> Login:
         """Let a connection take part: private pushes are held back for it, and `catch_up` must follow."""
-        login = self._presence.enter(user_id, connection, catch_up)
+        now = int(self._clock.seconds() * 1000)
+        login = self._presence.enter(user_id, connection, catch_up, now)
         self._untold.add(login)
         try:
             await self._storage.watch_user(user_id)
@@ -143,8 +224,8 @@ class Pushes:
         pushes = login.catch_up.next()
         for push in pushes:
             login.connection.deliver(push)
-            self.counts.caught_up += 1
-            self.counts.caught_up_messages += len(push.items)
+            self.pushed.caught_up += 1
+            self.pushed.caught_up_messages += len(push.items)
             self._storage.delivered(login.user.id, push.items[-1].id)
         if not pushes:
             login.caught_up()
@@ -196,7 +277,7 @@ class Pushes:
                 self._clock,
                 self._writer,
                 self._drop_unused,
-                self.counts,
+                self.pushed,
             )
             self._rooms[chatroom_id] = room
         return room

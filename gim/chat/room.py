@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from msgspec import Struct
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
+from gim.chat.catchup import recalled
 from gim.chat.counts import PushCounts
 from gim.chat.presence import Connection
-from gim.chat.writer import PushWriter
+from gim.chat.telling import Telling
+from gim.chat.writer import CHUNK, PushWriter
 from gim.logs import Logger
-from gim.model import Message, Push, SessionHead
+from gim.model import RECALL, RENAMED, Event, Message, Push, SessionHead
 from gim.names import CHATROOM
 from gim.storage.seam import Stored
 
-CHUNK = 32  # connections written to between two looks at what a turn of the reactor allows
+MOST_EVENTS = 100  # that wait while one is being written to all
 
 
 class Interval(Struct, frozen=True):
@@ -62,6 +64,8 @@ class Room:
         self._arrived = 0  # since the last push, those that `_pending` let go among them
         self._submitted = False
         self._missed: dict[Connection, int] = {}  # how many messages slow readers did not get
+        self._events: list[tuple[Event, Collection[Connection]]] = []  # each with whom it is not for
+        self._is_telling = False
         self._loop = LoopingCall(self._tick)
         self._loop.clock = clock
 
@@ -92,6 +96,34 @@ class Room:
         self._arrived += 1
         if self.is_quiet:
             self._submit()
+
+    def tell(self, event: Event, but: Collection[Connection]) -> None:
+        """Tell everybody here of an event, apart from *but*: after the push that is being written, so
+        that nobody hears of a recall before the message, and one event after the other.
+
+        However many an owner makes, no more than `MOST_EVENTS` wait: later ones are left out.
+        """
+        if event.type == RENAMED:
+            self._title = event.name
+        elif event.type == RECALL:
+            for at, message in enumerate(self._pending):
+                self._pending[at] = recalled(message, event.message_id)
+        if len(self._events) < MOST_EVENTS:
+            self._events.append((event, but))
+            self._tell_next()
+
+    def _tell_next(self) -> None:
+        if not self._events or self._is_telling or self._submitted:
+            return
+        self._is_telling = True
+        event, but = self._events.pop(0)
+        everybody = [connection for connection in self._audience if connection not in but]
+        is_here = self._audience.__contains__
+        self._writer.submit(Telling(event, everybody, is_here, self._counts, self._told))
+
+    def _told(self) -> None:
+        self._is_telling = False
+        self._tell_next()
 
     def flush(self) -> None:
         """Submit what waits for the next tick, now."""
@@ -155,6 +187,7 @@ class Room:
         else:
             self._loop.starttime = self._clock.seconds()  # for the tick that is under way
             self._loop.reset()  # for the next tick, if this is none
+        self._tell_next()
 
     def _take(self) -> Push:
         push = self._waiting()

@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from gim.logs import Logger
 
 SLICE = 64  # connections written to per turn of the reactor: some 0.6 ms, see docs/performance.md
+CHUNK = 32  # connections written to between two looks at what a turn of the reactor allows
 
 
 class Writing(Protocol):

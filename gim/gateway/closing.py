@@ -12,6 +12,7 @@ DATA_SET_CHANGED: Final = 3009
 HEARTBEAT_TIMEOUT: Final = 3012
 BAD_TOKENS: Final = 3500
 LOGIN_TIMEOUT: Final = 3502
+DISCONNECTED: Final = 3503
 
 _ours = frozenset(code for name, code in tuple(globals().items()) if name.isupper())
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from gim.auth.admission import Identity
 from gim.chat.chat import Chat, Point
+from gim.chat.moderation import Moderation
 from gim.chat.presence import Connection, Login
 from gim.errors import BadRequest, Unauthorized
 from gim.logs import Logger
@@ -49,8 +50,9 @@ class Operations:
 
     _log = Logger()
 
-    def __init__(self, chat: Chat) -> None:
+    def __init__(self, chat: Chat, moderation: Moderation) -> None:
         self._chat = chat
+        self._moderation = moderation
         # of one connection, these may be begun before the ones in front have ended
         self.overlapping = frozenset({packets.SEND} if chat.keeps_order else ())
         self._table: dict[int, _Operation] = {
@@ -61,9 +63,15 @@ class Operations:
             packets.HISTORY: self._history,
             packets.SESSIONS: self._sessions,
             packets.MARK_READ: self._mark_read,
+            packets.RECALL: self._recall,
             packets.JOIN: self._join,
             packets.LEAVE: self._leave,
             packets.MEMBERS: self._members,
+            packets.RENAME: self._rename,
+            packets.DISMISS: self._dismiss,
+            packets.REMOVE: self._remove,
+            packets.MUTE: self._mute,
+            packets.APPOINT: self._appoint,
         }
 
     def perform(self, client: Client, packet: packets.Packet) -> Awaitable[Struct]:
@@ -145,6 +153,29 @@ class Operations:
 
     async def _members(self, client: Client, body: requests.MembersRequest) -> Struct:
         return await self._chat.members(_user(client).id, body.id, body.count, body.cursor)
+
+    async def _recall(self, client: Client, body: requests.RecallRequest) -> Nothing:
+        await self._moderation.recall(_user(client).id, body.session_id, body.message_id)
+        return NOTHING
+
+    async def _rename(self, client: Client, body: requests.RenameRequest) -> Nothing:
+        await self._moderation.rename(_user(client).id, body.id, body.name)
+        return NOTHING
+
+    async def _dismiss(self, client: Client, body: requests.DismissRequest) -> Nothing:
+        await self._moderation.dismiss(_user(client).id, body.id)
+        return NOTHING
+
+    async def _remove(self, client: Client, body: requests.RemoveRequest) -> Nothing:
+        await self._moderation.remove(_user(client).id, body.id, body.user_id)
+        return NOTHING
+
+    async def _mute(self, client: Client, body: requests.MuteRequest) -> Struct:
+        return await self._moderation.mute(_user(client).id, body.id, body.user_id, body.seconds)
+
+    async def _appoint(self, client: Client, body: requests.AppointRequest) -> Nothing:
+        await self._moderation.appoint(_user(client).id, body.id, body.user_id, body.role)
+        return NOTHING
 
 
 def _user(client: Client) -> User:

@@ -151,7 +151,7 @@ class GatewayProtocol(WebSocketServerProtocol):
     def _speak(self, codec: Codec) -> None:
         self.codec = codec
         turn, bound = self.factory.turn, self.factory.max_unsent
-        self.sending = Sending(self._key, codec, self.transport, turn, bound, self._too_slow)
+        self.sending = Sending(self._key, codec, self.transport, turn, bound, self._hang_up)
 
     def onOpen(self) -> None:
         self.logged_out()
@@ -244,10 +244,11 @@ class GatewayProtocol(WebSocketServerProtocol):
         if self._serving is not None:
             self._serving.release()
 
-    def _too_slow(self) -> None:
+    def _hang_up(self, code: int, reason: str) -> None:
         if self.state == self.STATE_OPEN:
-            self.factory.slow_readers += 1
-            self.sendClose(closing.READER_TOO_SLOW, "reader too slow")
+            if code == closing.READER_TOO_SLOW:
+                self.factory.slow_readers += 1
+            self.sendClose(code, reason)
 
     def can_write(self) -> bool:
         """Say whether a reply can still be written."""

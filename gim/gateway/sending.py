@@ -9,11 +9,12 @@ from twisted.internet.interfaces import IPullProducer
 from zope.interface import implementer
 
 from gim.chat.presence import Drained
+from gim.gateway import closing
 from gim.gateway.frames import frame
 from gim.gateway.transport import buffer_of
 from gim.gateway.turn import Turn
 from gim.logs import Logger
-from gim.model import Push
+from gim.model import Event, Push
 from gim.wire.packets import Codec
 
 MAX_CORKED = 16 * 1024  # bytes that wait for the end of a turn
@@ -26,8 +27,8 @@ class Sending:
     """The way out of a connection, which is what the chat knows of it (`gim.chat.presence.Connection`).
 
     Above *bound* bytes that wait unsent the connection is congested and gets no chatroom pushes; above
-    `CLOSE_AT` times of it *too_slow* is called. What a `pull` has written does not count, however long
-    it is: the pull itself waits until it has gone.
+    `CLOSE_AT` times of it *hang_up* is called, with a close code and a reason. What a `pull` has written
+    does not count, however long it is: the pull itself waits until it has gone.
     """
 
     _log = Logger()
@@ -39,8 +40,8 @@ class Sending:
         "_codec",
         "_codec_name",
         "_corked",
+        "_hang_up",
         "_source",
-        "_too_slow",
         "_transport",
         "_turn",
         "_waiting",
@@ -55,7 +56,7 @@ class Sending:
         transport: Any,
         turn: Turn,
         bound: int,
-        too_slow: Callable[[], None],
+        hang_up: Callable[[int, str], None],
     ) -> None:
         self.key = key
         self._codec = codec
@@ -65,7 +66,7 @@ class Sending:
         self._turn = turn
         self._corked = b""  # frames that wait for the end of the turn
         self._bound = bound
-        self._too_slow = too_slow
+        self._hang_up = hang_up
         self._allowed = 0  # bytes that wait and do not count
         self._source: Callable[[], bool] | None = None
         self._waiting: dict[Drained, None] | None = None
@@ -75,17 +76,25 @@ class Sending:
         """Write nothing any more: a close frame is on its way, or the connection is gone."""
         self._corked = b""
         self._write = self._drop
-        self._too_slow = self._nothing  # it leads back to the connection, which is to be freed at once
+        self._hang_up = self._nothing  # it leads back to the connection, which is to be freed at once
         self._source = None
         self._waiting = None
         self._buffer.when_drained = None
+
+    @property
+    def peer(self) -> str:
+        address = self._transport.getPeer()
+        return f"{address.host}:{address.port}" if hasattr(address, "port") else "unix"
+
+    def expel(self) -> None:
+        self._hang_up(closing.DISCONNECTED, "disconnected by an administrator")
 
     def send(self, payload: bytes) -> bool:
         """Write one message; say if another one may follow at once."""
         self._cork(frame(payload, self._codec.is_binary))
         return self._buffer.free or not self.is_congested()
 
-    def deliver(self, push: Push) -> None:
+    def deliver(self, push: Push | Event) -> None:
         try:
             self._cork(push.__dict__.get(self._codec_name) or self._frame(push))
         except Exception:
@@ -124,7 +133,7 @@ class Sending:
         if not self._buffer.free:
             self.held(0)
 
-    def _frame(self, push: Push) -> bytes:
+    def _frame(self, push: Push | Event) -> bytes:
         """Encode a push for all connections with this codec: the first that is written to does it."""
         codec = self._codec
         made = push.__dict__[codec.name] = frame(codec.encode_push(push), codec.is_binary)
@@ -141,7 +150,7 @@ class Sending:
 
     def held(self, size: int) -> None:
         if self._buffer.unsent + size - self._allowed > CLOSE_AT * self._bound:
-            self._too_slow()
+            self._hang_up(closing.READER_TOO_SLOW, "reader too slow")
 
     def when_drained(self, waiting: Drained) -> None:
         if self._waiting is None:
@@ -179,5 +188,5 @@ class Sending:
         pass
 
     @staticmethod
-    def _nothing() -> None:
+    def _nothing(code: int, reason: str) -> None:
         pass

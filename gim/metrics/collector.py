@@ -72,13 +72,18 @@ class PushCollector(Collector):
         self._pushes = pushes
 
     def collect(self) -> Iterator[Metric]:
-        pushes, counts = self._pushes, self._pushes.counts
+        pushes, counts = self._pushes, self._pushes.pushed
         yield _gauge("gim_users", "Users who are logged in on a connection here.", pushes.users)
         words = "Chatrooms with a member connected here, or with a push interval that runs."
         yield _gauge("gim_chatrooms", words, pushes.chatrooms)
         yield _counter(
             *("gim_pushes", "Pushes, each counted for every connection it was written to.", "kind"),
-            {"private": counts.private, "chatroom": counts.chatroom, "caught_up": counts.caught_up},
+            {
+                "private": counts.private,
+                "chatroom": counts.chatroom,
+                "caught_up": counts.caught_up,
+                "event": counts.events,
+            },
         )
         yield _counter(
             *("gim_pushed_messages", "Messages in those pushes.", "kind"),

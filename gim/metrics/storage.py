@@ -11,19 +11,33 @@ from gim.errors import GimError, Unavailable
 from gim.metrics.durations import Row, add, new_row
 from gim.storage.seam import Draft, Storage
 
-# All that may wait for the data; what is not here is answered from what the node knows.
+# All that may wait for the data; what is not here is answered from what the node knows, or
+# nobody waits for it.
 OPERATIONS = (
     "append",
+    "appoint",
+    "ban",
+    "ban_of",
+    "broadcast",
     "chatrooms",
+    "create",
+    "dismiss",
     "history",
     "join",
     "leave",
     "mark_read",
     "members",
     "missed",
+    "mute",
+    "order",
     "ping",
     "put_user",
+    "recall",
+    "remove",
+    "rename",
     "sessions",
+    "statistics",
+    "unban",
     "user",
     "watch_chatroom",
     "watch_user",

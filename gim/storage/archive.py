@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+from msgspec.structs import replace
 from twisted.internet.interfaces import IReactorTime
 
-from gim.errors import Forbidden, NotFound
-from gim.model import Message
+from gim.model import NORMAL, RECALLED, Message
 from gim.names import PRIVATE, Session, chatroom_session
+from gim.storage import refusals
 from gim.storage.ids import LAST, TimeIds, first_id_of
 from gim.storage.messages import Messages
 from gim.storage.people import People
 from gim.storage.records import Chatroom, Conversation, Membership, Person
 from gim.storage.seam import Draft
 
-NORMAL = 1  # status of a message
 MAX_EMPTIED = 100_000  # private sessions without messages whose sequence is kept, 200 bytes each
 
 
@@ -46,6 +46,7 @@ class Archive:
         self._conversations: dict[str, Conversation] = {}  # by session id, the chatrooms among them
         self._emptied: OrderedDict[str, int] = OrderedDict()  # private session id to its sequence
         self.messages = Messages()
+        self.stored = 0  # messages since the start
 
     def __getitem__(self, session_id: str) -> Conversation:
         return self._conversations[session_id]
@@ -85,7 +86,7 @@ class Archive:
         """Return a chatroom, or raise `NotFound`."""
         chatroom = self._conversations.get(f"1:{chatroom_id}")
         if not isinstance(chatroom, Chatroom):
-            raise NotFound(f"no chatroom {chatroom_id!r}: joining it makes it")
+            raise refusals.no_chatroom(chatroom_id)
         return chatroom
 
     def make_chatroom(self, chatroom_id: str, name: str) -> Chatroom:
@@ -103,7 +104,7 @@ class Archive:
         person = self._people.get(user_id)
         membership = person.rooms.get(chatroom_id) if person is not None else None
         if membership is None:
-            raise Forbidden(f"you are no member of chatroom {chatroom_id!r}: join it first")
+            raise refusals.no_member(chatroom_id)
         return membership
 
     def store(self, conversation: Conversation, sender: Person, draft: Draft) -> Message:
@@ -125,6 +126,7 @@ class Archive:
         conversation.count += 1
         conversation.last = message
         sender.stored += 1
+        self.stored += 1
         return message
 
     def trim(self, conversation: Conversation) -> None:
@@ -133,6 +135,29 @@ class Archive:
             self._dropped(self.messages.drop_first(conversation.session.id))
         if len(self.messages) > self._max_messages:
             self._drop_oldest(LAST)
+
+    def message(self, session: Session, message_id: str) -> Message:
+        """Return a message, or raise `NotFound`."""
+        message = self.messages.get(session.id, message_id)
+        if message is None or message.id < self.floor():
+            raise refusals.no_message()
+        return message
+
+    def recall(self, message: Message) -> None:
+        """Leave a stub of a message."""
+        stub = replace(message, content="", status=RECALLED)
+        self.messages.replace(stub)
+        conversation = self._conversations[message.session_id]
+        if conversation.last is not None and conversation.last.id == stub.id:
+            conversation.last = stub
+
+    def clear(self, conversation: Conversation) -> None:
+        """Remove all messages, and the conversation if nothing refers to it then."""
+        if not conversation.count:
+            self.let_go(conversation)
+            return
+        for message in self.messages.drop_all(conversation.session.id):
+            self._dropped(message)
 
     def expire(self, limit: int) -> bool:
         """Remove up to *limit* expired messages; say if more may wait."""

@@ -8,7 +8,9 @@ What is kept, and for how long (sizes measured on CPython 3.11, 64 bit):
 - a private session, about 600 bytes with both people's read positions: while it holds messages. Of
   those emptied last, `gim.storage.archive.MAX_EMPTIED`, the sequence is kept, so that it goes on.
 - a membership, about 480 bytes: until the user leaves.
-- a chatroom, about 300 bytes: while it has a member or holds messages.
+- a chatroom, about 350 bytes: while it has a member or holds messages; one that the server's
+  administrator made, until it is dismissed. Its mutes, 100 bytes each, until another follows their end.
+- a ban, about 300 bytes: until it has ended and all tokens from before it have expired.
 - a user, about 300 bytes: while a connection of theirs is logged in, while they are a member
   somewhere, while a message is kept that they sent or were sent, and for `gim.storage.people.HOLD`
   seconds after a login without a connection.
@@ -17,21 +19,34 @@ What is kept, and for how long (sizes measured on CPython 3.11, 64 bit):
 
 from __future__ import annotations
 
-from itertools import islice, takewhile
 from secrets import token_bytes, token_hex
 
-from sortedcontainers import SortedDict
 from twisted.internet.interfaces import IReactorTime
 
-from gim.model import Message, Sent, SessionItem, User, UserState
+from gim.model import (
+    Ban,
+    ConnectionState,
+    Counts,
+    Event,
+    Member,
+    Message,
+    NodeCounts,
+    Sent,
+    SessionItem,
+    User,
+    UserState,
+)
 from gim.names import CHATROOM, Session
 from gim.storage.archive import Archive
+from gim.storage.bans import Bans
+from gim.storage.chatrooms import Chatrooms
 from gim.storage.ids import FIRST, LAST
 from gim.storage.inbox import Inbox
+from gim.storage.nodes import new_node
 from gim.storage.once import Once
 from gim.storage.people import People
-from gim.storage.records import Chatroom, Membership
-from gim.storage.seam import Draft, Entered, Left, Listener, Missed, News, Position, Stored
+from gim.storage.records import Chatroom
+from gim.storage.seam import Broadcast, Draft, Listener, Missed, News, Ordered, Position, Stored
 
 
 class MemoryStore:
@@ -49,6 +64,7 @@ class MemoryStore:
         sequences: bool = False,
     ) -> None:
         """*ttl* is in seconds; *sequences* gives every message its number within the session."""
+        self.node = new_node(clock)
         self._epoch, self._token_key = token_hex(8), token_bytes(32)
         self._people = People(clock)
         self._archive = Archive(
@@ -61,7 +77,9 @@ class MemoryStore:
         )
         self._inbox = Inbox(self._archive, self._people)
         self._once = Once(clock)
-        self._memberships: SortedDict[tuple[str, str], Membership] = SortedDict()
+        self._bans = Bans(clock)
+        self._chatrooms = Chatrooms(self._archive, self._people, self._announce, clock)
+        self._answered: list[ConnectionState] = []  # of the order under way
         self._listener: Listener | None = None
 
     async def start(self, listener: Listener) -> None:
@@ -85,15 +103,19 @@ class MemoryStore:
             "messages": len(self._archive.messages),
             "conversations": len(self._archive),
             "users": len(self._people),
-            "memberships": len(self._memberships),
+            "memberships": len(self._chatrooms),
             "answers": len(self._once),
+            "bans": len(self._bans),
         }
 
     def sweep(self, limit: int) -> bool:
         """Remove up to *limit* of each kind that have had their time; say if more may wait."""
-        return any([self._archive.expire(limit), self._people.release(limit), self._once.sweep(limit)])
+        parts = self._archive.expire, self._people.release, self._once.sweep, self._bans.sweep
+        may_wait = [sweep(limit) for sweep in parts]
+        return any(may_wait)
 
     async def put_user(self, user_id: str, name: str | None, hold: bool = False) -> User:
+        self._bans.check(user_id)
         person = self._people.log_in(user_id, name)
         if hold:
             self._people.hold(user_id)
@@ -103,6 +125,7 @@ class MemoryStore:
         return self._people.state(user_id)
 
     async def watch_user(self, user_id: str) -> None:
+        self._bans.check(user_id)
         self._people.make(user_id).watched = True
 
     def unwatch_user(self, user_id: str) -> None:
@@ -126,18 +149,22 @@ class MemoryStore:
 
     def _append(self, draft: Draft) -> Sent:
         if draft.session.type == CHATROOM:
-            self._archive.membership(draft.session.parts[0], draft.sender.id)
             message = self._append_to_chatroom(draft)
         else:
             message = self._append_private(draft)
         return Sent(message.id, message.session_id, message.sequence, message.created_at)
 
     def _append_to_chatroom(self, draft: Draft) -> Message:
-        sender = self._people.known(draft.sender)
         chatroom_id = draft.session.parts[0]
         chatroom = self._archive.chatroom(chatroom_id)
+        if not draft.is_exempt:
+            self._archive.membership(chatroom_id, draft.sender.id)
+            if chatroom.mutes is not None:
+                self._chatrooms.check_mute(chatroom, draft.sender.id)
+        sender = self._people.known(draft.sender)
         message = self._archive.store(chatroom, sender, draft)
-        sender.rooms[chatroom_id].read = message.id
+        if (membership := sender.rooms.get(chatroom_id)) is not None:
+            membership.read = message.id
         if chatroom.watched:
             self._announce(Stored(message, draft.session, chatroom.name, draft.origin, ""))
         self._archive.trim(chatroom)
@@ -205,39 +232,16 @@ class MemoryStore:
         if person is not None:
             person.mark = max(person.mark, message_id)
 
-    async def join(self, chatroom_id: str, user: User, name: str) -> int:
-        chatroom = self._archive.make_chatroom(chatroom_id, name)
-        person = self._people.known(user)
-        if chatroom_id not in person.rooms:
-            read = chatroom.last.id if chatroom.last is not None else FIRST
-            membership = Membership(self._archive.time_id(), read)
-            person.rooms[chatroom_id] = self._memberships[chatroom_id, user.id] = membership
-            chatroom.members += 1
-            if person.watched:
-                self._announce(Entered(user.id, chatroom_id))
-        return chatroom.members
+    async def join(self, chatroom_id: str, user: User, name: str, makes: bool = True) -> int:
+        return self._chatrooms.join(chatroom_id, user, name, makes)
 
     async def leave(self, chatroom_id: str, user_id: str) -> None:
-        chatroom = self._archive.chatroom(chatroom_id)
-        if self._memberships.pop((chatroom_id, user_id), None) is None:
-            return
-        chatroom.members -= 1
-        person = self._people[user_id]
-        del person.rooms[chatroom_id]
-        if person.watched:
-            self._announce(Left(user_id, chatroom_id))
-        self._people.let_go(person)
-        self._archive.let_go(chatroom)
+        self._chatrooms.leave(chatroom_id, user_id)
 
     async def members(
         self, chatroom_id: str, reader: str, after: str, count: int
-    ) -> tuple[list[UserState], int, bool]:
-        self._archive.membership(chatroom_id, reader)
-        keys = self._memberships.irange((chatroom_id, after), inclusive=(False, True))
-        of_chatroom = takewhile(lambda key: key[0] == chatroom_id, keys)
-        people = [self._people[user_id] for _, user_id in islice(of_chatroom, count + 1)]
-        items = [UserState(person.id, person.title, person.watched) for person in people[:count]]
-        return items, self._archive.chatroom(chatroom_id).members, len(people) > count
+    ) -> tuple[list[Member], int, bool]:
+        return self._chatrooms.members(chatroom_id, reader, after, count)
 
     async def chatrooms(self, user_id: str) -> list[str]:
         person = self._people.get(user_id)
@@ -250,3 +254,63 @@ class MemoryStore:
         chatroom = self._archive.get(f"1:{chatroom_id}")
         if isinstance(chatroom, Chatroom):
             chatroom.watched = False
+
+    # roles
+
+    async def create(self, chatroom_id: str, name: str, owner: User | None) -> None:
+        self._chatrooms.create(chatroom_id, name, owner)
+
+    async def rename(self, chatroom_id: str, by: str, name: str) -> None:
+        self._chatrooms.rename(chatroom_id, by, name)
+
+    async def dismiss(self, chatroom_id: str, by: str) -> None:
+        self._chatrooms.dismiss(chatroom_id, by)
+
+    async def remove(self, chatroom_id: str, by: str, user_id: str) -> None:
+        self._chatrooms.remove(chatroom_id, by, user_id)
+
+    async def mute(self, chatroom_id: str, by: str, user_id: str, duration: int) -> int:
+        return self._chatrooms.mute(chatroom_id, by, user_id, duration)
+
+    async def appoint(self, chatroom_id: str, by: str, user_id: str, role: str) -> None:
+        self._chatrooms.appoint(chatroom_id, by, user_id, role)
+
+    async def recall(self, session: Session, by: str, message_id: str) -> None:
+        self._chatrooms.recall(session, by, message_id)
+
+    # users and nodes
+
+    async def ban(self, user_id: str, duration: int, remember: int) -> int:
+        return self._bans.begin(user_id, duration, remember)
+
+    async def unban(self, user_id: str) -> None:
+        self._bans.end(user_id)
+
+    async def ban_of(self, user_id: str) -> Ban:
+        return self._bans.of(user_id)
+
+    async def order(self, order: Ordered) -> list[ConnectionState]:
+        person = self._people.get(order.user_id)
+        self._answered = []
+        if person is not None and person.watched:
+            self._announce(order)
+        answered, self._answered = self._answered, []
+        return answered
+
+    def answer(self, order: Ordered, connections: list[ConnectionState]) -> None:
+        self._answered += connections
+
+    async def broadcast(self, event: Event) -> None:
+        self._announce(Broadcast(event))
+
+    async def statistics(self) -> list[NodeCounts]:
+        counts = self._listener.counts() if self._listener is not None else Counts()
+        return [
+            NodeCounts(
+                connections=counts.connections,
+                users=counts.users,
+                chatrooms=counts.chatrooms,
+                messages=self._archive.stored,
+                node=self.node,
+            )
+        ]

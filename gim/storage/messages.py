@@ -9,7 +9,7 @@ them that sorts before all others: comparing two of them touches less memory tha
 from __future__ import annotations
 
 from collections.abc import Iterator
-from heapq import heappop, heappush, heapreplace
+from heapq import heapify, heappop, heappush, heapreplace
 from itertools import islice
 
 from sortedcontainers import SortedDict
@@ -31,6 +31,7 @@ class Messages:
     def __init__(self) -> None:
         self._by_key: SortedDict[str, Message] = SortedDict()
         self._heads: list[tuple[str, str]] = []  # (first message id or smaller, session id)
+        self._useless = 0  # entries of sessions that were dropped as a whole, about
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -71,8 +72,41 @@ class Messages:
             head, session_id = self._heads[0]
             if session_id + _GAP + head in self._by_key:
                 return self._drop_head(session_id, head)
-            heapreplace(self._heads, (_message_id(self._first(session_id)), session_id))
+            self._put_right(session_id)
         return None
+
+    def _put_right(self, session_id: str) -> None:
+        """Replace the stale entry at the top of the heap by the first message of its session."""
+        following = next(self._keys(session_id, FIRST, LAST), None)
+        if following is None:
+            heappop(self._heads)
+            self._useless -= 1
+        else:
+            heapreplace(self._heads, (_message_id(following), session_id))
+
+    def get(self, session_id: str, message_id: str) -> Message | None:
+        """Return a message of a session."""
+        return self._by_key.get(session_id + _GAP + message_id)
+
+    def replace(self, message: Message) -> None:
+        """Store a message in the place of one that is there."""
+        self._by_key[message.session_id + _GAP + message.id] = message
+
+    def drop_all(self, session_id: str) -> list[Message]:
+        """Remove all messages of a session that has any. O(log n) each."""
+        messages = [self._by_key.pop(key) for key in list(self._keys(session_id, FIRST, LAST))]
+        self._useless += 1
+        if 2 * self._useless > len(self._heads):
+            self._rebuild()
+        return messages
+
+    def _rebuild(self) -> None:
+        """Make the heap anew: rare enough to cost O(log n) for each session that was dropped."""
+        sessions = {session_id for _, session_id in self._heads}
+        firsts = ((next(self._keys(one, FIRST, LAST), None), one) for one in sessions)
+        self._heads = [(_message_id(first), one) for first, one in firsts if first is not None]
+        heapify(self._heads)
+        self._useless = 0
 
     def _drop_head(self, session_id: str, head: str) -> Message:
         message: Message = self._by_key.pop(session_id + _GAP + head)

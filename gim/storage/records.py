@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gim.model import Message, User
+from gim.model import ADMIN, MEMBER, OWNER, Message, User
 from gim.names import CHATROOM, Session
 from gim.storage.ids import FIRST
 
@@ -71,9 +71,10 @@ class Conversation:
 
 
 class Chatroom(Conversation):
-    """A chatroom with members, or with messages of former ones. About 300 bytes."""
+    """A chatroom with members, or with messages of former ones, or kept until it is dismissed. About 350
+    bytes."""
 
-    __slots__ = ("members", "name", "watched")
+    __slots__ = ("admins", "is_kept", "members", "mutes", "name", "owner", "watched")
 
     def __init__(self, session: Session, name: str) -> None:
         assert session.type == CHATROOM
@@ -81,6 +82,18 @@ class Chatroom(Conversation):
         self.name = name
         self.members = 0
         self.watched = False
+        self.is_kept = False
+        self.owner = ""  # "" for nobody
+        self.admins: dict[str, None] | None = None  # in the order of appointment; made when needed
+        self.mutes: dict[str, int] | None = (
+            None  # user id to its end in Unix ms, members or not; likewise
+        )
 
     def is_needed(self) -> bool:
-        return self.count > 0 or self.members > 0
+        return self.count > 0 or self.members > 0 or self.is_kept
+
+    def role_of(self, user_id: str) -> str:
+        """Return the role of a member."""
+        if user_id == self.owner:
+            return OWNER
+        return ADMIN if self.admins and user_id in self.admins else MEMBER

@@ -11,7 +11,19 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from gim.model import Message, Sent, SessionItem, User, UserState
+from gim.model import (
+    Ban,
+    ConnectionState,
+    Counts,
+    Event,
+    Member,
+    Message,
+    NodeCounts,
+    Sent,
+    SessionItem,
+    User,
+    UserState,
+)
 from gim.names import Session
 
 Position = tuple[str, str]  # rank id and session id of the last line of a page of sessions
@@ -22,7 +34,8 @@ class Draft(Struct, frozen=True):
 
     ``request_id`` is "" where the sender gave none. ``origin`` names the connection it came from,
     "" for none, and comes back in the announcement. ``is_alone`` says that the sender has no other
-    connection here, so that here nobody waits for an announcement to the sender.
+    connection here, so that here nobody waits for an announcement to the sender. ``is_exempt`` says
+    that an administrator sends it: a chatroom takes it from anybody, muted or no member at all.
     """
 
     session: Session
@@ -32,6 +45,7 @@ class Draft(Struct, frozen=True):
     request_id: str = ""
     origin: str = ""
     is_alone: bool = False
+    is_exempt: bool = False
 
 
 class Stored(Struct, frozen=True, gc=False):
@@ -56,10 +70,39 @@ class Entered(Struct, frozen=True, gc=False):
 
 
 class Left(Struct, frozen=True, gc=False):
-    """A user is no member of a chatroom any more."""
+    """A user is no member of a chatroom any more: ``why`` is "" for one who left, else the type of event
+    that ended it, and ``by`` who did it."""
 
     user_id: str
     chatroom_id: str
+    why: str = ""
+    by: str = ""
+
+
+class Happened(Struct, frozen=True):
+    """An event in a session. For a private one it is announced as in `Stored`."""
+
+    session: Session
+    event: Event
+    reader: str
+
+
+class Broadcast(Struct, frozen=True):
+    """An event for everybody who is connected."""
+
+    event: Event
+
+
+class Ordered(Struct, frozen=True):
+    """An order about the connections of a watched user, or about the one named ``key`` unless it is "".
+
+    ``action`` is `LIST` or `CLOSE`. What it concerned is told by `Storage.answer`.
+    """
+
+    user_id: str
+    action: str
+    key: str = ""
+    ask: str = ""
 
 
 class Memberships(Struct, frozen=True, gc=False):
@@ -76,7 +119,12 @@ class Replaced(Struct, frozen=True, gc=False):
     epoch: str
 
 
-News = Stored | Entered | Left | Memberships | Replaced
+News = Stored | Entered | Left | Memberships | Replaced | Happened | Broadcast | Ordered
+
+LIST = "list"  # actions of `Ordered`
+CLOSE = "close"
+
+RECALL_WITHIN = 120_000  # ms in which senders may recall their own messages
 
 
 class Listener(Protocol):
@@ -84,6 +132,9 @@ class Listener(Protocol):
 
     def announced(self, news: News) -> None:
         """Take *news* about a watched user or chatroom. Never raises, never waits."""
+
+    def counts(self) -> Counts:
+        """Return what is here now, without the messages. Never raises, and costs little."""
 
 
 class Missed(Struct, frozen=True):
@@ -104,6 +155,8 @@ class Storage(Protocol):
     Every coroutine may raise `Unavailable`: then it is not known whether a change took place.
     Arguments have been checked against the rules of `gim.names`; message ids are well formed.
     """
+
+    node: str  # the name of this node, another one with each start
 
     @property
     def keeps_order(self) -> bool:
@@ -128,7 +181,7 @@ class Storage(Protocol):
         """Make the user, or rename them unless *name* is None; "" stands for the id.
 
         A user whom nothing refers to is forgotten; *hold* puts that off for some minutes, for a
-        login that no connection stands behind.
+        login that no connection stands behind. Raises `Forbidden` for one who is banned.
         """
 
     async def user(self, user_id: str) -> UserState:
@@ -139,7 +192,7 @@ class Storage(Protocol):
 
         A draft whose ``request_id`` this sender has used in this session within the window is not
         stored again: the first answer is returned, to a former member as well. A chatroom raises
-        `NotFound` when there is none, `Forbidden` when the sender is no member.
+        `NotFound` when there is none, `Forbidden` when the sender is no member or is muted.
         """
 
     async def history(
@@ -159,15 +212,23 @@ class Storage(Protocol):
         Returns the number of messages after it. A chatroom raises as in `append`.
         """
 
-    async def join(self, chatroom_id: str, user: User, name: str) -> int:
-        """Make *user* a member, and the chatroom if there is none; return the number of members."""
+    async def join(self, chatroom_id: str, user: User, name: str, makes: bool = True) -> int:
+        """Make *user* a member, and the chatroom if there is none; return the number of members.
+
+        Whoever joins a chatroom without members owns it, but for one that `create` made. Unless it
+        *makes* one, raises `NotFound` for no such chatroom.
+        """
 
     async def leave(self, chatroom_id: str, user_id: str) -> None:
-        """End a membership; not to be a member is fine. Raises `NotFound` for no such chatroom."""
+        """End a membership; not to be a member is fine. Raises `NotFound` for no such chatroom.
+
+        When its owner leaves, a chatroom passes to the administrator who has been one the longest,
+        without one to the member who comes first in order of id.
+        """
 
     async def members(
         self, chatroom_id: str, reader: str, after: str, count: int
-    ) -> tuple[list[UserState], int, bool]:
+    ) -> tuple[list[Member], int, bool]:
         """Return members with ids above *after* in order of id, how many there are in all, and
         whether more follow. Raises as in `append`."""
 
@@ -187,7 +248,10 @@ class Storage(Protocol):
         of theirs. May be recorded a little later."""
 
     async def watch_user(self, user_id: str) -> None:
-        """Count the user as online, and announce from now on what happens to them. May be repeated."""
+        """Count the user as online, and announce from now on what happens to them. May be repeated.
+
+        Raises `Forbidden` for one who is banned.
+        """
 
     def unwatch_user(self, user_id: str) -> None:
         """End that: no connection of the user is left here."""
@@ -197,3 +261,63 @@ class Storage(Protocol):
 
     def unwatch_chatroom(self, chatroom_id: str) -> None:
         """End that: no member is connected here any more."""
+
+    # Roles. *by* is who asks, `gim.names.SYSTEM` for the administrator of the server, who may do all of
+    # it. No such chatroom raises `NotFound`; to be no member or not to have the role `Forbidden`; a
+    # *user_id* who is no member `NotFound`. What happens is announced to whoever watches the chatroom.
+
+    async def create(self, chatroom_id: str, name: str, owner: User | None) -> None:
+        """Make a chatroom that stays until it is dismissed, and *owner* its first member. Without one
+        nobody owns it. Raises `Conflict` if there is one already."""
+
+    async def rename(self, chatroom_id: str, by: str, name: str) -> None:
+        """Give a chatroom a name, as its owner or administrator."""
+
+    async def dismiss(self, chatroom_id: str, by: str) -> None:
+        """End a chatroom, its memberships and messages, as its owner or administrator.
+
+        Raises `Unavailable` when it ended half-way: do it again.
+        """
+
+    async def remove(self, chatroom_id: str, by: str, user_id: str) -> None:
+        """End somebody's membership, as the owner, or as an administrator that of a plain member."""
+
+    async def mute(self, chatroom_id: str, by: str, user_id: str, duration: int) -> int:
+        """Take messages of a member no more for *duration* ms, 0 to end that; return the end in Unix ms,
+        0 for none. Who may is as in `remove`. Leaving and joining again does not end it."""
+
+    async def appoint(self, chatroom_id: str, by: str, user_id: str, role: str) -> None:
+        """Give a member a role, as the owner; who gives `OWNER` becomes an administrator."""
+
+    async def recall(self, session: Session, by: str, message_id: str) -> None:
+        """Empty a message: a stub stays with its sequence and the status `RECALLED`. May be repeated.
+
+        In a chatroom its owner may, and its administrators if the sender is not of their rank; anywhere
+        the sender within `RECALL_WITHIN`. Raises `NotFound` for no such message.
+        """
+
+    # Users and nodes, for the administrator of the server
+
+    async def ban(self, user_id: str, duration: int, remember: int) -> int:
+        """Refuse logins of a user for *duration* ms from now; return the end in Unix ms.
+
+        When it began is remembered for *remember* ms at least. Connections are not closed by it.
+        """
+
+    async def unban(self, user_id: str) -> None:
+        """End a ban now; that there was one stays remembered."""
+
+    async def ban_of(self, user_id: str) -> Ban:
+        """Return what is known of a ban."""
+
+    async def order(self, order: Ordered) -> list[ConnectionState]:
+        """Announce an order where its user is watched, and return what was answered within a second."""
+
+    def answer(self, order: Ordered, connections: list[ConnectionState]) -> None:
+        """Answer an order that was announced here."""
+
+    async def broadcast(self, event: Event) -> None:
+        """Announce an event at every node, once. Raises `Unavailable` when too many are under way."""
+
+    async def statistics(self) -> list[NodeCounts]:
+        """Return the counts of every node, up to two seconds old, in order of their names."""

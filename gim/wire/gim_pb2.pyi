@@ -212,6 +212,44 @@ class MarkReadData(_message.Message):
     unread: int
     def __init__(self, unread: _Optional[int] = ...) -> None: ...
 
+class RecallRequest(_message.Message):
+    __slots__ = ("session_id", "message_id")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    message_id: str
+    def __init__(self, session_id: _Optional[str] = ..., message_id: _Optional[str] = ...) -> None: ...
+
+class RecallData(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Event(_message.Message):
+    __slots__ = ("type", "by", "session_id", "user_id", "message_id", "name", "role", "until", "category", "content", "created_at")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    CATEGORY_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    type: str
+    by: str
+    session_id: str
+    user_id: str
+    message_id: str
+    name: str
+    role: str
+    until: int
+    category: str
+    content: str
+    created_at: int
+    def __init__(self, type: _Optional[str] = ..., by: _Optional[str] = ..., session_id: _Optional[str] = ..., user_id: _Optional[str] = ..., message_id: _Optional[str] = ..., name: _Optional[str] = ..., role: _Optional[str] = ..., until: _Optional[int] = ..., category: _Optional[str] = ..., content: _Optional[str] = ..., created_at: _Optional[int] = ...) -> None: ...
+
 class JoinRequest(_message.Message):
     __slots__ = ("id", "name")
     ID_FIELD_NUMBER: _ClassVar[int]
@@ -259,11 +297,77 @@ class MembersData(_message.Message):
     def __init__(self, items: _Optional[_Iterable[_Union[Member, _Mapping]]] = ..., total: _Optional[int] = ..., cursor: _Optional[str] = ...) -> None: ...
 
 class Member(_message.Message):
-    __slots__ = ("id", "name", "online")
+    __slots__ = ("id", "name", "online", "role")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     ONLINE_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     online: bool
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., online: _Optional[bool] = ...) -> None: ...
+    role: str
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., online: _Optional[bool] = ..., role: _Optional[str] = ...) -> None: ...
+
+class RenameRequest(_message.Message):
+    __slots__ = ("id", "name")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    name: str
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+
+class RenameData(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class DismissRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class DismissData(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class RemoveRequest(_message.Message):
+    __slots__ = ("id", "user_id")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    user_id: str
+    def __init__(self, id: _Optional[str] = ..., user_id: _Optional[str] = ...) -> None: ...
+
+class RemoveData(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class MuteRequest(_message.Message):
+    __slots__ = ("id", "user_id", "seconds")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    user_id: str
+    seconds: int
+    def __init__(self, id: _Optional[str] = ..., user_id: _Optional[str] = ..., seconds: _Optional[int] = ...) -> None: ...
+
+class MuteData(_message.Message):
+    __slots__ = ("until",)
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    until: int
+    def __init__(self, until: _Optional[int] = ...) -> None: ...
+
+class AppointRequest(_message.Message):
+    __slots__ = ("id", "user_id", "role")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    user_id: str
+    role: str
+    def __init__(self, id: _Optional[str] = ..., user_id: _Optional[str] = ..., role: _Optional[str] = ...) -> None: ...
+
+class AppointData(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...

@@ -6,8 +6,9 @@ import msgspec
 from msgspec import Raw, Struct
 
 from gim.errors import GimError
-from gim.model import Push
+from gim.model import Event, Push
 from gim.wire.packets import (
+    EVENT,
     PUSH,
     REQUESTS,
     BadPacket,
@@ -40,6 +41,8 @@ class _Refusal(Struct):
     msg: str
     data: None = None
 
+
+_PUSHES = {Push: PUSH, Event: EVENT}
 
 _PACKET = b'{"op":%d,"body":"%b","seq":%d}'
 _SUCCESS = rb"{\"code\":0,\"msg\":\"\",\"data\":"
@@ -79,8 +82,8 @@ class JsonCodec:
     def encode_error(self, op: int, seq: int, error: GimError) -> bytes:
         return _PACKET % (op, _escape(_encode(_Refusal(error.code, str(error)))), seq)
 
-    def encode_push(self, push: Push) -> bytes:
-        return _PACKET % (PUSH, _escape(_encode(push)), 0)
+    def encode_push(self, push: Push | Event) -> bytes:
+        return _PACKET % (_PUSHES[type(push)], _escape(_encode(push)), 0)
 
 
 def _escape(encoded: bytes) -> bytes:

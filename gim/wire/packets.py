@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Protocol
 from msgspec import Meta, Struct
 
 from gim.errors import BadRequest, GimError
-from gim.model import Push
+from gim.model import Event, Push
 from gim.wire import requests
 
 LOGIN: Final = 101
@@ -19,9 +19,16 @@ HISTORY: Final = 203
 SESSIONS: Final = 205
 PUSH: Final = 207  # from the server only
 MARK_READ: Final = 209
+RECALL: Final = 211
+EVENT: Final = 213  # from the server only
 JOIN: Final = 301
 LEAVE: Final = 303
 MEMBERS: Final = 305
+RENAME: Final = 307
+DISMISS: Final = 309
+REMOVE: Final = 311
+MUTE: Final = 313
+APPOINT: Final = 315
 
 REQUESTS: Final[dict[int, type[Struct]]] = {
     LOGIN: requests.LoginRequest,
@@ -31,9 +38,15 @@ REQUESTS: Final[dict[int, type[Struct]]] = {
     HISTORY: requests.HistoryRequest,
     SESSIONS: requests.SessionsRequest,
     MARK_READ: requests.MarkReadRequest,
+    RECALL: requests.RecallRequest,
     JOIN: requests.JoinRequest,
     LEAVE: requests.LeaveRequest,
     MEMBERS: requests.MembersRequest,
+    RENAME: requests.RenameRequest,
+    DISMISS: requests.DismissRequest,
+    REMOVE: requests.RemoveRequest,
+    MUTE: requests.MuteRequest,
+    APPOINT: requests.AppointRequest,
 }
 
 MAX_OP: Final = 2**31 - 1
@@ -75,8 +88,8 @@ class Codec(Protocol):
     def encode_error(self, op: int, seq: int, error: GimError) -> bytes:
         """Write a refusal, *op* being the reply's."""
 
-    def encode_push(self, push: Push) -> bytes:
-        """Write a push."""
+    def encode_push(self, push: Push | Event) -> bytes:
+        """Write a push of messages, or of an event."""
 
 
 def reply_op(op: int) -> int:

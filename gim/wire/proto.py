@@ -11,9 +11,12 @@ from google.protobuf.message import Message as ProtoMessage
 from msgspec import Struct
 
 from gim.errors import GimError
-from gim.model import Push
+from gim.model import Event, Push
 from gim.wire import gim_pb2 as pb
 from gim.wire.packets import (
+    APPOINT,
+    DISMISS,
+    EVENT,
     HEARTBEAT,
     HISTORY,
     JOIN,
@@ -23,7 +26,11 @@ from gim.wire.packets import (
     MARK_READ,
     MAX_SEQ,
     MEMBERS,
+    MUTE,
     PUSH,
+    RECALL,
+    REMOVE,
+    RENAME,
     REQUESTS,
     SEND,
     SESSIONS,
@@ -35,7 +42,7 @@ from gim.wire.packets import (
     reply_op,
     unknown_op,
 )
-from gim.wire.proto_data import WRITERS, write_push
+from gim.wire.proto_data import WRITERS, write_event, write_push
 
 NAME = "gim.proto"
 
@@ -47,9 +54,20 @@ _MESSAGES: dict[int, type[ProtoMessage]] = {
     HISTORY: pb.HistoryRequest,
     SESSIONS: pb.SessionsRequest,
     MARK_READ: pb.MarkReadRequest,
+    RECALL: pb.RecallRequest,
     JOIN: pb.JoinRequest,
     LEAVE: pb.LeaveRequest,
     MEMBERS: pb.MembersRequest,
+    RENAME: pb.RenameRequest,
+    DISMISS: pb.DismissRequest,
+    REMOVE: pb.RemoveRequest,
+    MUTE: pb.MuteRequest,
+    APPOINT: pb.AppointRequest,
+}
+
+_PUSHES: dict[type[Struct], tuple[int, Callable[[Any], bytes]]] = {
+    Push: (PUSH, write_push),
+    Event: (EVENT, write_event),
 }
 
 _ERRORS = (DecodeError, msgspec.ValidationError)
@@ -63,12 +81,14 @@ class _Envelope(Struct):
 def _reader(message: type[ProtoMessage], struct: type[Struct]) -> Callable[[bytes], Struct]:
     """Return what reads a body into its struct, which checks the values as it does for JSON.
 
-    What is required and has no value is missing: Protobuf does not write it.
+    What is required and has no value is missing: Protobuf does not write it, unless it is ``optional``
+    there.
     """
     parse = message.FromString
-    fields = msgspec.structs.fields(struct)
-    required = [field.name for field in fields if field.required]
-    optional = [field.name for field in fields if not field.required]
+    known = message.DESCRIPTOR.fields_by_name
+    names = [field.name for field in msgspec.structs.fields(struct)]
+    required = [name for name in names if not known[name].has_presence]
+    optional = [name for name in names if known[name].has_presence]
 
     def read(body: bytes) -> Struct:
         found = parse(body)
@@ -90,7 +110,9 @@ _READERS = {op: _reader(_MESSAGES[op], struct) for op, struct in REQUESTS.items(
 # A field of bytes is its key, its length as a varint, and the bytes. Packet and Reply are put together
 # from such fields: objects of them would cost as much again as what they hold.
 _BODY, _SEQ, _DATA = b"\x12", b"\x18", b"\x1a"  # the keys of Packet.body, Packet.seq and Reply.data
-_HEADS = {op: pb.Packet(op=op).SerializeToString() + _BODY for op in (PUSH, *map(reply_op, REQUESTS))}
+_HEADS = {
+    op: pb.Packet(op=op).SerializeToString() + _BODY for op in (PUSH, EVENT, *map(reply_op, REQUESTS))
+}
 
 
 def _varint(number: int) -> bytes:
@@ -138,8 +160,9 @@ class ProtoCodec:
         reply = pb.Reply(code=error.code, msg=str(error))
         return pb.Packet(op=op, body=reply.SerializeToString(), seq=seq).SerializeToString()
 
-    def encode_push(self, push: Push) -> bytes:
-        return _packet(PUSH, write_push(push), 0)
+    def encode_push(self, push: Push | Event) -> bytes:
+        op, write = _PUSHES[type(push)]
+        return _packet(op, write(push), 0)
 
 
 def _packet(op: int, body: bytes, seq: int) -> bytes:

@@ -27,6 +27,23 @@ def write_push(push: model.Push) -> bytes:
     return data.SerializeToString()
 
 
+def write_event(event: model.Event) -> bytes:
+    """Return a ``gim.v1.Event``."""
+    data = pb.Event()
+    data.type = event.type
+    data.by = event.by
+    data.session_id = event.session_id
+    data.user_id = event.user_id
+    data.message_id = event.message_id
+    data.name = event.name
+    data.role = event.role
+    data.until = event.until
+    data.category = event.category
+    data.content = event.content
+    data.created_at = event.created_at
+    return data.SerializeToString()
+
+
 def _set_message(to: pb.Message, message: model.Message) -> None:
     to.id = message.id
     to.session_id = message.session_id
@@ -111,9 +128,14 @@ def _members(answer: model.MemberPage) -> bytes:
         to.id = member.id
         to.name = member.name
         to.online = member.online
+        to.role = member.role
     data.total = answer.total
     data.cursor = answer.cursor
     return data.SerializeToString()
+
+
+def _until(answer: model.Until) -> bytes:
+    return pb.MuteData(until=answer.until).SerializeToString()
 
 
 # by what the chat answers with
@@ -127,4 +149,5 @@ WRITERS: dict[type[Struct], Callable[[Any], bytes]] = {
     model.Unread: _unread,
     model.Joined: _joined,
     model.MemberPage: _members,
+    model.Until: _until,
 }

@@ -6,7 +6,7 @@ it is decoded; the rules of ids and the limit of content are the chat's.
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -42,6 +42,9 @@ RequestId = Annotated[str, Meta(min_length=1, max_length=64)]
 HistoryCount = Annotated[int, Meta(ge=1, le=100)]
 SessionCount = Annotated[int, Meta(ge=1, le=200)]
 MemberCount = Annotated[int, Meta(ge=1, le=1000)]
+NewName = Annotated[str, Meta(min_length=1, max_length=64)]
+Seconds = Annotated[int, Meta(ge=0, le=31_536_000)]  # up to a year
+Role = Literal["owner", "admin", "member"]
 
 
 class LoginRequest(Struct, frozen=True):
@@ -114,6 +117,49 @@ class MembersRequest(Struct, frozen=True):
     id: Id
     count: MemberCount = 100
     cursor: Cursor = ""
+
+
+class RecallRequest(Struct, frozen=True):
+    """op 211."""
+
+    session_id: SessionId
+    message_id: MessageId
+
+
+class RenameRequest(Struct, frozen=True):
+    """op 307."""
+
+    id: Id
+    name: NewName
+
+
+class DismissRequest(Struct, frozen=True):
+    """op 309."""
+
+    id: Id
+
+
+class RemoveRequest(Struct, frozen=True):
+    """op 311."""
+
+    id: Id
+    user_id: Id
+
+
+class MuteRequest(Struct, frozen=True):
+    """op 313. 0 seconds end a mute."""
+
+    id: Id
+    user_id: Id
+    seconds: Seconds
+
+
+class AppointRequest(Struct, frozen=True):
+    """op 315."""
+
+    id: Id
+    user_id: Id
+    role: Role
 
 
 def given(value: T | UnsetType) -> T | None:

@@ -61,8 +61,8 @@ class ListedTests(CorsTestCase):
         self.assertEqual((response.status, response.body), (204, b""))
         for name, value in (
             ("access-control-allow-origin", PAGE),
-            ("access-control-allow-methods", "get, post, put, delete"),
-            ("access-control-allow-headers", "authorization, content-type, x-trace"),
+            ("access-control-allow-methods", "get, post, put, patch, delete"),
+            ("access-control-allow-headers", "authorization, content-type, x-api-key, x-trace"),
             ("access-control-max-age", "600"),
             ("vary", "origin"),
         ):

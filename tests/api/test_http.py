@@ -110,7 +110,7 @@ class RouteTests(ApiTestCase):
         self.assertEqual(self.http("PUT", f"{path}/me", ann, name="The den")["total"], 1)
         self.assertEqual(self.http("PUT", f"{path}/me", bob), {"session_id": "1:den", "total": 2})
         page = self.http("GET", f"{path}?count=1", ann)
-        self.assertEqual(page["items"], [{"id": "ann", "name": "ann", "online": False}])
+        self.assertEqual(page["items"], [{"id": "ann", "name": "ann", "online": False, "role": "owner"}])
         page = self.http("GET", f"{path}?count=1&cursor={page['cursor']}", ann)
         self.assertEqual([m["id"] for m in page["items"]], ["bob"])
         self.assertEqual(self.http("DELETE", f"{path}/me", bob), {})

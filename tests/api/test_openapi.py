@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from typing import Any
 
@@ -15,6 +16,7 @@ from gim.api import openapi
 from gim.api.site import ApiSite
 from tests.api.test_http import ApiTestCase
 
+KEY = "a-key-for-these-tests"
 METHODS = {"GET", "POST", "PUT", "DELETE", "PATCH"}
 
 
@@ -36,27 +38,31 @@ class DocumentTestCase(ApiTestCase):
 class DocumentTests(DocumentTestCase):
     options = ("--profiling", "--trace", "X-Trace")
 
+    def setUp(self) -> None:
+        self.patch(os, "environ", os.environ | {"GIM_ADMIN_KEY": KEY})
+        super().setUp()
+
     def test_it_is_valid(self) -> None:
         self.assertEqual(self.document["openapi"], "3.1.0")
         self.assertEqual([str(each) for each in OpenAPIV31SpecValidator(self.document).iter_errors()], [])
 
     def test_it_has_what_the_site_serves_and_nothing_else(self) -> None:
         served = set()
-        for klein in self.api.resource._kleins.values():
+        root = self.api.resource
+        for klein in [*root._kleins.values(), root._admin.klein]:
             for rule in klein._app.url_map.iter_rules():
                 path = re.sub("<(.*?)>", r"{\1}", rule.rule)
                 served |= {(method, path) for method in rule.methods & METHODS}
         self.assertEqual(set(self.operations()), served)
-        self.assertGreater(len(served), 15)
+        self.assertGreater(len(served), 33)
 
     def test_every_operation_is_served_and_every_other_method_is_a_405(self) -> None:
         for path, methods in self.document["paths"].items():
             real = re.sub("{.*?}", "x", path)
             for method in METHODS:
-                status = (
-                    self.request(method, real).envelope["code"] if method.lower() not in methods else 0
-                )
-                self.assertEqual(status, 0 if method.lower() in methods else 405, (method, real))
+                if method.lower() not in methods:
+                    refused = self.request(method, real, X_API_Key=KEY).envelope
+                    self.assertEqual(refused["code"], 405, (method, real))
 
     def test_what_needs_a_token_says_so(self) -> None:
         for (method, path), operation in self.operations().items():
@@ -65,6 +71,22 @@ class DocumentTests(DocumentTestCase):
             refused = self.request(method, re.sub("{.*?}", "x", path)).status == 401
             self.assertEqual("security" in operation, refused, (method, path))
             self.assertEqual("401" in operation["responses"], refused, (method, path))
+
+    def test_each_path_asks_for_what_opens_it(self) -> None:
+        for (method, path), operation in self.operations().items():
+            schemes = [name for way in operation.get("security", ()) for name in way]
+            if path.startswith("/v1/admin/"):
+                self.assertEqual(schemes, ["key"], (method, path))
+                wrong = operation["responses"]["401"]["$ref"]
+                self.assertTrue(wrong.endswith("/WrongKey"), wrong)
+            else:
+                self.assertNotIn("key", schemes, (method, path))
+        key = self.document["components"]["securitySchemes"]["key"]
+        self.assertEqual(key, {"type": "apiKey", "in": "header", "name": "X-API-Key"})
+
+    def test_no_two_operations_have_one_name(self) -> None:
+        names = [operation["operationId"] for operation in self.operations().values()]
+        self.assertEqual(sorted(names), sorted(set(names)))
 
     def test_every_error_has_its_code_and_header(self) -> None:
         named = vars(errors).values()
@@ -78,6 +100,7 @@ class DocumentTests(DocumentTestCase):
                     self.assertEqual(str(codes[name]), status)
         self.assertIn("Retry-After", responses["Unavailable"]["headers"])
         self.assertIn("WWW-Authenticate", responses["Unauthorized"]["headers"])
+        self.assertIn("WWW-Authenticate", responses["WrongKey"]["headers"])
         for response in responses.values():
             self.assertIn("X-Trace", response["headers"])
 
@@ -113,9 +136,12 @@ class DocumentTests(DocumentTestCase):
         self.assertNotRegex(page, r"(?i)<script|<link|<img|@import|url\(|//")
 
 
-class WithoutProfilingTests(DocumentTestCase):
-    def test_the_routes_of_profiling_are_not_in_it(self) -> None:
-        self.assertEqual([path for path in self.document["paths"] if "debug" in path], [])
+class PlainDocumentTests(DocumentTestCase):
+    def test_routes_of_profiling_and_of_the_administrator_are_in_it_only_where_they_are_served(
+        self,
+    ) -> None:
+        paths = self.document["paths"]
+        self.assertEqual([path for path in paths if "debug" in path or "admin" in path], [])
 
 
 class UndescribedTests(SynchronousTestCase):

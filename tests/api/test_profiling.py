@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import tracemalloc
 from typing import Any
@@ -16,7 +17,9 @@ from gim.profiling.profile import Profile
 from tests.api.test_http import ApiTestCase
 from tests.profiling.reading import read
 
+KEY = "a-key-for-these-tests"
 LOOPBACK = IPv4Address("TCP", "127.0.0.1", 3)
+ELSEWHERE = IPv4Address("TCP", "192.0.2.1", 9)
 PATHS = ("/debug/pprof/", "/debug/pprof/profile", "/debug/pprof/heap")
 
 
@@ -38,13 +41,13 @@ class ProfilingTestCase(ApiTestCase):
     def is_sampling(self) -> bool:
         return signal.getitimer(signal.ITIMER_PROF) != (0.0, 0.0)
 
-    def begin(self, path: str, peer: Any = LOOPBACK) -> None:
+    def begin(self, path: str, peer: Any = LOOPBACK, headers: str = "") -> None:
         """Send a request that may take a while; its answer goes to the transport."""
         self.transport = StringTransport(peerAddress=peer)
         self.transport.abortConnection = self.transport.loseConnection
         self.channel = self.api.buildProtocol(None)
         self.channel.makeConnection(self.transport)
-        self.channel.dataReceived(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        self.channel.dataReceived(f"GET {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n".encode())
 
     def answered(self) -> tuple[int, bytes]:
         head, _, body = self.transport.value().partition(b"\r\n\r\n")
@@ -162,7 +165,7 @@ class PeerTests(ProfilingTestCase):
 
     def test_no_other_may(self) -> None:
         for peer in (
-            IPv4Address("TCP", "192.0.2.1", 9),
+            ELSEWHERE,
             IPv6Address("TCP", "2001:db8::1", 9),
             IPv6Address("TCP", "::ffff:192.0.2.1", 9),
             object(),
@@ -178,3 +181,22 @@ class PeerTests(ProfilingTestCase):
         for method in "PUT", "DELETE":
             self.assertEqual(self.request(method, PATHS[2], Via="x").envelope["code"], 403)
         self.assertFalse(tracemalloc.is_tracing())
+
+
+class KeyTests(ProfilingTestCase):
+    def setUp(self) -> None:
+        self.patch(os, "environ", os.environ | {"GIM_ADMIN_KEY": KEY})
+        super().setUp()
+
+    def status_for(self, peer: Any, key: str, header: str = "X-Other: 1") -> int:
+        self.begin("/debug/pprof/", peer, f"X-API-Key: {key}\r\n{header}\r\n")
+        return self.answered()[0]
+
+    def test_the_key_of_the_administrator_opens_it_from_anywhere(self) -> None:
+        self.assertEqual(self.status_for(ELSEWHERE, KEY), 200)
+        self.assertEqual(self.status_for(LOOPBACK, KEY, "Via: x"), 200)
+
+    def test_another_key_does_not(self) -> None:
+        for key in ("", KEY[:-1], KEY + "x", KEY.upper()):
+            self.assertEqual(self.status_for(ELSEWHERE, key), 403, key)
+            self.assertEqual(self.status_for(LOOPBACK, key), 200, key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 from gim.tokens import AUDIENCE
@@ -10,6 +11,8 @@ from tests.api.test_http import ApiTestCase
 from tests.auth.material import SECRET, public_token, secret_token
 from tests.gateway.pipe import Client
 from tests.world import START
+
+KEY = "a-key-for-these-tests"
 
 
 class AuthenticatedTestCase(ApiTestCase):
@@ -218,6 +221,33 @@ class OpenTests(ApiTestCase):
     def test_tokens_are_not_looked_at(self) -> None:
         for token in "", "x", public_token("ES256"):
             self.data(self.connect(), 101, id="ann", token=token)
+
+
+class BannedTests(AuthenticatedTestCase):
+    def setUp(self) -> None:
+        self.patch(os, "environ", os.environ | {"GIM_ADMIN_KEY": KEY})
+        super().setUp()
+
+    def ban(self, method: str, body: bytes = b"") -> None:
+        path = "/v1/admin/users/ann/ban"
+        self.assertEqual(self.request(method, path, body, X_API_Key=KEY).status, 200)
+        self.pump()
+
+    def test_a_good_token_lets_nobody_in_who_is_banned(self) -> None:
+        client = self.connect()
+        old = self.login(client, secret_token())["data"]["token"]
+        self.clock.advance(1)
+        self.ban("PUT", b'{"seconds":60}')
+        self.assertEqual(client.closed and client.closed[0], 3503)
+        later = self.connect()
+        for _ in range(6):  # no bad tokens: the connection stays
+            self.assertEqual(self.login(later, secret_token())["code"], 403)
+        response = self.request("POST", "/v1/login", body_of(id="ann", token=secret_token()))
+        self.assertEqual(response.status, 403)
+        self.assertEqual(self.ask_http("GET", "/v1/sessions", old)["code"], 403)
+        self.ban("DELETE")
+        self.assertEqual(self.ask_http("GET", "/v1/sessions", old)["code"], 401)
+        self.assertEqual(self.login(later, secret_token())["code"], 0)
 
 
 def body_of(**fields: Any) -> bytes:

@@ -3,7 +3,8 @@
     python -m tests.conformance.api [--examples N]
 
 It needs an environment of its own, which is made in build/schemathesis. The report is in
-build/conformance/api. Requests come with a valid token, but for those that test what happens without.
+build/conformance/api. Requests come with a valid token and the administrator's key, but for those that
+test what happens without.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from tests.conformance.run import BUILD, ROOT, prepare
 SCHEMATHESIS = "schemathesis==4.32.5"
 REPORTS = BUILD / "conformance" / "api"
 TWISTD = "from twisted.scripts.twistd import run; run()"
+USER = "conformance"
+KEY = "conformance-of-the-api"  # of the administrator
 ADDRESS = "tcp:0:interface=127.0.0.1"
 PATIENCE = 20.0  # seconds for the start
 LIMIT = 1200  # seconds for all of it
@@ -38,7 +41,11 @@ def serving() -> Iterator[str]:
     command = [sys.executable, "-c", TWISTD, "-n", "--pidfile=", "gim", "--profiling"]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*command, "--ws", ADDRESS, "--http", ADDRESS], cwd=ROOT, stdout=output, stderr=output
+            [*command, "--ws", ADDRESS, "--http", ADDRESS],
+            cwd=ROOT,
+            env=os.environ | {"GIM_ADMIN_KEY": KEY},
+            stdout=output,
+            stderr=output,
         )
     try:
         yield f"http://127.0.0.1:{port(log)}"
@@ -60,7 +67,7 @@ def port(log: Path) -> str:
 
 
 def token(url: str) -> str:
-    with urlopen(f"{url}/v1/login", b'{"id":"conformance","name":"Conformance"}') as response:
+    with urlopen(f"{url}/v1/login", b'{"id":"%b"}' % USER.encode()) as response:
         found: str = json.load(response)["data"]["token"]
     return found
 
@@ -68,10 +75,11 @@ def token(url: str) -> str:
 def run(program: Path, url: str, examples: int) -> int:
     """Run all checks; return the exit status of schemathesis, 0 for no failure."""
     command = [str(program), "run", f"{url}/openapi.json", "--checks", "all"]
-    command += ["--header", f"Authorization: Bearer {token(url)}"]
+    command += ["--header", f"Authorization: Bearer {token(url)}", "--header", f"X-API-Key: {KEY}"]
     command += ["--max-examples", str(examples), "--generation-deterministic", "--no-color"]
     command += ["--report", "junit", "--report-junit-path", str(REPORTS / "junit.xml")]
     hooks = {"SCHEMATHESIS_HOOKS": "tests.conformance.formats", "PYTHONPATH": str(ROOT)}
+    hooks["CONFORMANCE_USER"] = USER
     return subprocess.run(command, cwd=REPORTS, env=os.environ | hooks, timeout=LIMIT).returncode
 
 

@@ -205,5 +205,8 @@ class GatewayTestCase(SynchronousTestCase):
     def pushes(self, client: Client) -> list[dict[str, Any]]:
         return [packet["body"] for packet in client.packets if packet["op"] == 207]
 
+    def events(self, client: Client) -> list[dict[str, Any]]:
+        return [packet["body"] for packet in client.packets if packet["op"] == 213]
+
     def contents(self, client: Client) -> list[list[str]]:
         return [[item["content"] for item in push["items"]] for push in self.pushes(client)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from tests.gateway.pipe import Client, GatewayTestCase, ProtoClient
@@ -154,3 +155,31 @@ class MixedTests(CodecsTestCase):
         self.data(bob_too, 201, type=2, target_id="ann", content="back")
         self.assertEqual(self.contents(ann), [["back"]])
         self.assertEqual(self.contents(bob)[-1], ["back"])
+
+    def test_a_chatroom_is_moderated_in_both_and_all_hear_the_same_of_it(self) -> None:
+        ann, bob, sue = self.user("ann"), self.proto("bob"), self.proto("sue")
+        for client in (ann, bob, sue):
+            self.data(client, 301, id="den")
+        sent = self.data(sue, 201, type=1, target_id="den", content="hi")
+        until = self.data(ann, 313, id="den", user_id="sue", seconds=60)["until"]
+        self.data(ann, 315, id="den", user_id="bob", role="admin")
+        self.assertEqual(self.data(bob, 313, id="den", user_id="sue", seconds=0), {"until": 0})
+        self.data(bob, 307, id="den", name="The den")
+        self.data(bob, 211, session_id="1:den", message_id=sent["id"])
+        roles = [item["role"] for item in self.data(bob, 305, id="den")["items"]]
+        self.assertEqual(roles, ["owner", "admin", "member"])
+        self.data(bob, 311, id="den", user_id="sue")
+        self.data(ann, 309, id="den")
+        self.advance(2)
+        heard = [self.events(client) for client in (ann, bob, sue)]
+        kinds = ["muted", "appointed", "muted", "renamed", "recalled", "removed", "dismissed"]
+        self.assertEqual([event["type"] for event in heard[0]], kinds)
+        self.assertEqual([event.get("until") for event in heard[0]][:3], [until, None, None])
+        self.assertEqual(heard[0][:6], heard[1][:6])
+        self.assertEqual(heard[0][:6], heard[2])
+
+    def events(self, client: Client) -> list[Any]:
+        """Return the events that came, as JSON has them."""
+        packets = [packet for packet in client.packets if packet["op"] == 213]
+        bodies = [packet["body"] for packet in packets]
+        return [json.loads(body) if isinstance(body, str) else body for body in bodies]

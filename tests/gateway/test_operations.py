@@ -32,6 +32,12 @@ class LoginTests(GatewayTestCase):
             301: {"id": "9999"},
             303: {"id": "9999"},
             305: {"id": "9999"},
+            211: {"session_id": "1:9999", "message_id": UNKNOWN_ID},
+            307: {"id": "9999", "name": "x"},
+            309: {"id": "9999"},
+            311: {"id": "9999", "user_id": "b"},
+            313: {"id": "9999", "user_id": "b", "seconds": 1},
+            315: {"id": "9999", "user_id": "b", "role": "admin"},
         }
         for op, body in bodies.items():
             self.assertEqual(self.refusal(client, op, **body)[0], 401, op)

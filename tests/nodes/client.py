@@ -13,7 +13,7 @@ from twisted.internet.endpoints import HostnameEndpoint
 
 from tests.redis.machine import HOST, PATIENCE
 
-PUSH = 207
+PUSH, EVENT = 207, 213
 
 
 class HungUp(Exception):
@@ -38,6 +38,7 @@ class Client(WebSocketClientProtocol):
         self.port = 0  # of the gateway that it is connected to
         self.pushes: list[Any] = []
         self.answered: list[int] = []  # the seqs of replies, in the order of their coming
+        self.events: list[Any] = []
         self.close_code: int | None = None  # None while it is open
         self.opened: Deferred[Client] = Deferred()
         self.gone: Deferred[None] = Deferred()
@@ -101,6 +102,9 @@ class Client(WebSocketClientProtocol):
         body = json.loads(packet["body"])
         if packet["op"] == PUSH:
             self.pushes.append(body)
+            return
+        if packet["op"] == EVENT:
+            self.events.append(body)
             return
         asked_at, answered = self._asked.pop(packet["seq"])
         self.answered.append(packet["seq"])

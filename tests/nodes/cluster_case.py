@@ -47,14 +47,15 @@ class Node:
         return self.process.output[1] + self.process.output[2]
 
     async def request(
-        self, method: str, path: str, token: str = "", json: object = None
+        self, method: str, path: str, token: str = "", json: object = None, key: str = ""
     ) -> tuple[int, Any]:
-        """Ask the HTTP API; return status and data."""
+        """Ask the HTTP API with a token, or with the administrator's key; return status and data."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
         response = await treq.request(
             method,
             f"http://{HOST}:{self.http}{path}",
             json=json,
-            headers={"Authorization": f"Bearer {token}"} if token else {},
+            headers=headers | ({"X-API-Key": key} if key else {}),
             persistent=False,
             timeout=PATIENCE,
         )
@@ -117,9 +118,9 @@ class NodesTestCase(RedisTestCase, DaemonTestCase):
         self.addCleanup(proxy.stop)
         return proxy
 
-    async def nodes(self, *urls: str, options: tuple[str, ...] = ()) -> list[Node]:
+    async def nodes(self, *urls: str, options: tuple[str, ...] = (), **environment: str) -> list[Node]:
         """Start a node for each URL of a Redis, all at once; return them when all are ready."""
-        processes = [self.spawn_node("--redis-url", url, *options) for url in urls]
+        processes = [self.spawn_node("--redis-url", url, *options, **environment) for url in urls]
         return [await self.ready(process) for process in processes]
 
     def spawn_node(self, *options: str, **environment: str) -> Process:

@@ -6,12 +6,24 @@ The TestCase of an implementation inherits `StorageBehaviour` and fills in the h
 
 from __future__ import annotations
 
+from tests.storage.seam_admin import (
+    BanBehaviour,
+    BroadcastBehaviour,
+    ExemptBehaviour,
+    OrderBehaviour,
+)
 from tests.storage.seam_limits import AgeBehaviour, NumberBehaviour
 from tests.storage.seam_messages import HistoryBehaviour, IdBehaviour
 from tests.storage.seam_missed import CatchUpBehaviour, SinceBehaviour
 from tests.storage.seam_news import NewsBehaviour
 from tests.storage.seam_reads import ReadBehaviour
 from tests.storage.seam_requests import RequestBehaviour
+from tests.storage.seam_roles import (
+    MadeRoomBehaviour,
+    MuteBehaviour,
+    RecallBehaviour,
+    RoleBehaviour,
+)
 from tests.storage.seam_rooms import ChatroomBehaviour, MemberBehaviour
 from tests.storage.seam_sessions import SessionListBehaviour, SessionPageBehaviour
 from tests.storage.seam_users import ForgettingBehaviour, UserBehaviour
@@ -33,5 +45,13 @@ class StorageBehaviour(
     NewsBehaviour,
     CatchUpBehaviour,
     SinceBehaviour,
+    RoleBehaviour,
+    MadeRoomBehaviour,
+    MuteBehaviour,
+    RecallBehaviour,
+    BanBehaviour,
+    OrderBehaviour,
+    BroadcastBehaviour,
+    ExemptBehaviour,
 ):
     """What `gim.storage.seam.Storage` promises, for any implementation of it."""

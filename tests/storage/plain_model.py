@@ -61,6 +61,10 @@ class Model:
             newest = [message.id for message in self.of(chatroom_session(room))]
             self.read[user_id, f"1:{room}"] = newest[-1] if newest else ANCIENT
 
+    def dismiss(self, room: str) -> None:
+        self.members[room] = {}
+        self.messages = [m for m in self.messages if m.session_id != f"1:{room}"]
+
     def mark_read(self, user_id: str, session: Session, message_id: str) -> None:
         newest = [message.id for message in self.of(session)]
         if newest:

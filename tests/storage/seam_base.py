@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Iterable
 from typing import Any, TypeVar
 
 from gim.errors import GimError
-from gim.model import Message, Sent, SessionItem, User
+from gim.model import ConnectionState, Counts, Message, Sent, SessionItem, User
 from gim.names import Session, chatroom_session, private_session
 from gim.storage.ids import FIRST, LAST
-from gim.storage.seam import Draft, News, Position, Storage
+from gim.storage.seam import Draft, News, Ordered, Position, Storage
 
 ANCIENT, FUTURE = FIRST, LAST  # well-formed message ids before and after every one that is made
 AB = private_session("ann", "bob")
@@ -19,19 +19,27 @@ Refusal = TypeVar("Refusal", bound=GimError)
 
 
 class RecordingListener:
-    """Keeps what a storage announces."""
+    """Keeps what a storage announces, and answers for a node."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: Storage | None = None) -> None:
+        self.store = store
         self.news: list[News] = []
+        self.connections: list[ConnectionState] = []
 
     def announced(self, news: News) -> None:
         self.news.append(news)
+        if isinstance(news, Ordered) and self.store is not None:
+            self.store.answer(news, self.connections)
+
+    def counts(self) -> Counts:
+        return Counts(connections=3, users=2, chatrooms=1)
 
 
 class StorageCase:
     """The hooks that the TestCase of one implementation fills in."""
 
     news: list[News]  # what the store has announced since it was made
+    listener: RecordingListener  # whom it was announced to
 
     async def make_store(self, **limits: Any) -> Storage:
         """Return a started store without data.

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from gim.errors import Forbidden, NotFound
-from gim.model import UserState
+from gim.model import MEMBER, OWNER, Member
 from gim.storage.seam import Storage
 from tests.storage.seam_base import (
     FUTURE,
@@ -163,4 +163,5 @@ class MemberBehaviour(StorageCase):
         await store.watch_user("ann")
         await join(store, "room", "ann", "bob")
         items, _, _ = await store.members("room", "ann", "", 10)
-        self.assertEqual(items, [UserState("ann", "Ann", True), UserState("bob", "bob", False)])
+        expected = [Member("ann", "Ann", True, OWNER), Member("bob", "bob", False, MEMBER)]
+        self.assertEqual(items, expected)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gim.errors import NotFound
-from gim.model import User, UserState
+from gim.model import OWNER, Member, User, UserState
 from gim.storage.seam import Draft
 from tests.storage.seam_base import AB, StorageCase, join, messages_of, posted, private, send, user
 
@@ -136,5 +136,5 @@ class ForgettingBehaviour(StorageCase):
         store = await self.make_store()
         await store.join("room", User("ann", "Ann"), "")
         items, _, _ = await store.members("room", "ann", "", 10)
-        self.assertEqual(items, [UserState("ann", "Ann", False)])
+        self.assertEqual(items, [Member("ann", "Ann", False, OWNER)])
         self.assertEqual((await send(store, posted("room", user("ann").id)))[0].session_id, "1:room")

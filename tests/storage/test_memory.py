@@ -33,9 +33,10 @@ class MemoryBehaviourTests(StorageBehaviour, TotalBehaviour, TestCase):
         self.clock.advance(START)
 
     async def make_store(self, **limits: Any) -> MemoryStore:
-        store, listener = MemoryStore(self.clock, **limits), RecordingListener()
-        self.news = listener.news
-        await store.start(listener)
+        store = MemoryStore(self.clock, **limits)
+        self.listener = RecordingListener(store)
+        self.news = self.listener.news
+        await store.start(self.listener)
         return store
 
     async def advance(self, seconds: float) -> None:
@@ -53,7 +54,7 @@ class SizeTests(MemoryCase):
         store = self.make_store()
         await join(store, "room", "ann", "bob")
         await send(store, posted("room", "ann"), private("ann", "cat", request_id="r"))
-        sizes = {"messages": 2, "conversations": 2, "users": 3, "memberships": 2, "answers": 1}
+        sizes = {"messages": 2, "conversations": 2, "users": 3, "memberships": 2, "answers": 1, "bans": 0}
         self.assertEqual(store.sizes(), sizes)
 
     async def test_a_sweep_removes_up_to_its_limit_and_says_if_more_may_wait(self) -> None:

@@ -7,12 +7,14 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from gim.errors import NotFound
-from gim.names import chatroom_session
+from gim.model import ADMIN
+from gim.names import SYSTEM, chatroom_session
 from gim.storage import archive
 from gim.storage.memory import MemoryStore
 from gim.storage.people import HOLD
+from gim.storage.seam import LIST, Ordered
 from tests.storage.memory_base import MemoryCase, containers_with_entries
-from tests.storage.seam_base import AB, ANCIENT, FUTURE, ROOM, posted, private, send, user
+from tests.storage.seam_base import AB, ANCIENT, FUTURE, ROOM, join, posted, private, send, user
 
 
 class GrowthTests(MemoryCase):
@@ -23,6 +25,7 @@ class GrowthTests(MemoryCase):
         me, peer = f"user{number}", f"user{number + 1}"
         await store.put_user(me, f"User {number}", hold=number % 3 == 0)
         await store.watch_user(me)
+        await self.administer(store, f"own{number}", me, peer)
         for chatroom_id in ("hall", f"room{number}"):
             await store.join(chatroom_id, user(me), "")
             await store.watch_chatroom(chatroom_id)
@@ -33,6 +36,19 @@ class GrowthTests(MemoryCase):
         await store.missed(me, None, 10)
         store.delivered(peer, sent.id)
         store.unwatch_user(me)
+
+    async def administer(self, store: MemoryStore, chatroom_id: str, me: str, peer: str) -> None:
+        await store.create(chatroom_id, "", user(me))
+        await join(store, chatroom_id, peer, "guest")
+        await store.appoint(chatroom_id, me, peer, ADMIN)
+        await store.mute(chatroom_id, peer, "guest", 1000)
+        (said,) = await send(store, posted(chatroom_id, me))
+        await store.recall(chatroom_session(chatroom_id), me, said.id)
+        await store.leave(chatroom_id, me)
+        await store.dismiss(chatroom_id, peer)
+        for _ in range(2):
+            await store.ban(f"{me}!", 1000, 2000)
+        await store.unban(f"{me}!")
 
     async def churn(self, **limits: Any) -> MemoryStore:
         store = self.make_store(**limits)
@@ -79,6 +95,9 @@ class GrowthTests(MemoryCase):
         await store.chatrooms("ann")
         store.delivered("ann", FUTURE)
         store.unwatch_user("ann")
+        await store.ban_of("ann")
+        await store.unban("ann")
+        await store.order(Ordered("ann", LIST))
         self.assertEmpty(store)
 
     async def test_refusals_leave_nothing(self) -> None:
@@ -90,6 +109,10 @@ class GrowthTests(MemoryCase):
             store.leave("room", "ann"),
             store.watch_chatroom("room"),
             store.user("ann"),
+            store.rename("room", "ann", "New"),
+            store.dismiss("room", SYSTEM),
+            store.recall(AB, "ann", FUTURE),
+            store.join("room", user("ann"), "", makes=False),
         ]
         for question in questions:
             await self.assertFailure(Deferred.fromCoroutine(question), NotFound)

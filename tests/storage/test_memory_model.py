@@ -22,7 +22,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gim.errors import GimError, NotFound
 from gim.model import Message, Sent, User
-from gim.names import CHATROOM, PRIVATE, Session, chatroom_session, private_session
+from gim.names import CHATROOM, PRIVATE, SYSTEM, Session, chatroom_session, private_session
 from gim.storage.memory import MemoryStore
 from gim.storage.seam import Draft
 from tests.storage.memory_base import START, containers_with_entries
@@ -142,6 +142,12 @@ class MemoryMachine(RuleBasedStateMachine):
         if NotFound not in refusals:
             answer_to(self.store.leave(room, user_id))
         self.model.members[room].pop(user_id, None)
+
+    @rule(room=rooms)
+    def dismiss(self, room: str) -> None:
+        if self.model.members[room]:
+            answer_to(self.store.dismiss(room, SYSTEM))
+            self.model.dismiss(room)
 
     @rule(room=rooms, user_id=people, after=st.sampled_from(["", "ann", "b"]), count=counts)
     def members(self, room: str, user_id: str, after: str, count: int) -> None:

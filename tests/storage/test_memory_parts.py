@@ -179,7 +179,9 @@ def message(session_id: str, number: int) -> Message:
     return Message(f"{number:032x}", session_id, User("a", "a"), "text", "", 0, 1, 0)
 
 
-operations = st.lists(st.tuples(st.sampled_from(["add", "trim", "oldest"]), st.sampled_from("abcd")))
+operations = st.lists(
+    st.tuples(st.sampled_from(["add", "add", "trim", "oldest", "all"]), st.sampled_from("abcd"))
+)
 
 
 class MessagesTests(SynchronousTestCase):
@@ -188,7 +190,7 @@ class MessagesTests(SynchronousTestCase):
     @given(operations)
     @steady
     def test_the_oldest_of_all_is_found_whatever_went_before(self, steps: list[tuple[str, str]]) -> None:
-        messages, plain = Messages(), []
+        messages, plain, cleared = Messages(), [], False
         for number, (step, session_id) in enumerate(steps, 1):
             of_session = [kept for kept in plain if kept.session_id == session_id]
             if step == "add":
@@ -196,11 +198,17 @@ class MessagesTests(SynchronousTestCase):
                 plain.append(message(session_id, number))
             elif step == "oldest":
                 self.assertEqual(messages.drop_oldest(), plain.pop(0) if plain else None)
+            elif step == "all":
+                self.assertEqual(messages.drop_all(session_id) if of_session else [], of_session)
+                plain = [kept for kept in plain if kept.session_id != session_id]
+                cleared = cleared or bool(of_session)
             elif len(of_session) > 1:
                 self.assertEqual(messages.drop_first(session_id), of_session[0])
                 plain.remove(of_session[0])
             self.assertEqual(len(messages), len(plain))
-            self.assertEqual(len(messages._heads), len({kept.session_id for kept in plain}))
+            sessions = len({kept.session_id for kept in plain})
+            self.assertLessEqual(sessions, len(messages._heads))
+            self.assertLessEqual(len(messages._heads), 2 * sessions + 1 if cleared else sessions)
 
     def test_the_oldest_goes_only_if_it_is_before_an_id(self) -> None:
         messages = Messages()

@@ -32,9 +32,9 @@ class RedisStoreCase(RedisTestCase):
             connect(target, reactor), reactor, prefix=prefix or f"{self.id()}{self.made}", **limits
         )
         self.addCleanup(self.end, self.store)
-        listener = RecordingListener()
-        self.news = listener.news
-        await self.store.start(listener)
+        self.listener = RecordingListener(self.store)
+        self.news = self.listener.news
+        await self.store.start(self.listener)
         return self.store
 
     def url(self) -> str:

@@ -17,9 +17,15 @@ REQUESTS: dict[int, type[Message]] = {
     203: pb.HistoryRequest,
     205: pb.SessionsRequest,
     209: pb.MarkReadRequest,
+    211: pb.RecallRequest,
     301: pb.JoinRequest,
     303: pb.LeaveRequest,
     305: pb.MembersRequest,
+    307: pb.RenameRequest,
+    309: pb.DismissRequest,
+    311: pb.RemoveRequest,
+    313: pb.MuteRequest,
+    315: pb.AppointRequest,
 }
 DATA: dict[int, type[Message]] = {  # by the reply's op
     102: pb.LoginData,
@@ -29,9 +35,15 @@ DATA: dict[int, type[Message]] = {  # by the reply's op
     204: pb.HistoryData,
     206: pb.SessionsData,
     210: pb.MarkReadData,
+    212: pb.RecallData,
     302: pb.JoinData,
     304: pb.LeaveData,
     306: pb.MembersData,
+    308: pb.RenameData,
+    310: pb.DismissData,
+    312: pb.RemoveData,
+    314: pb.MuteData,
+    316: pb.AppointData,
 }
 
 
@@ -49,6 +61,9 @@ def read(payload: bytes) -> dict[str, Any]:
     found = pb.Packet.FromString(payload)
     if found.op == 207:
         body: Any = plain(pb.Push.FromString(found.body))
+    elif found.op == 213:  # JSON leaves out what its type has no use for
+        event = plain(pb.Event.FromString(found.body))
+        body = {name: value for name, value in event.items() if value or name in ("type", "by")}
     else:
         reply = pb.Reply.FromString(found.body)
         body = {"code": reply.code, "msg": reply.msg, "data": None}

@@ -43,6 +43,7 @@ def name(default: Any) -> Field:
 
 def number(default: Any, low: int, high: int) -> Field:
     outside = (low - 1, high + 1, -low, -(2**31), 2**31, 2**63, 2**64, -(2**64), 10**30)
+    outside = tuple(value for value in outside if not low <= value <= high)
     return Field(default, st.integers(low, high), (low, high), outside)
 
 
@@ -54,6 +55,14 @@ CATEGORY = Field(
     st.from_regex(r"[A-Za-z0-9_.-]{1,32}", fullmatch=True),
     ("t", "picture", "A-z_0.9", "x" * 32),
     ("", "x" * 33, "a b", "text\n", "\ntext", "é", "a/b", "٣"),
+)
+
+NEW_NAME = Field(REQUIRED, st.text(min_size=1, max_size=64), ("x", "😀" * 64), ("", "x" * 65))
+ROLE = Field(
+    REQUIRED,
+    st.sampled_from(["owner", "admin", "member"]),
+    ("owner", "admin", "member"),
+    ("", "Owner", "boss", "admin "),
 )
 
 FIELDS: dict[int, dict[str, Field]] = {
@@ -76,13 +85,23 @@ FIELDS: dict[int, dict[str, Field]] = {
     203: {"session_id": ID, "count": number(20, 1, 100), "message_id": text(LEFT_OUT)},
     205: {"count": number(50, 1, 200), "cursor": text(""), "session_type": number(LEFT_OUT, 1, 2)},
     209: {"session_id": ID, "message_id": ID},
+    211: {"session_id": ID, "message_id": ID},
     301: {"id": ID, "name": name("")},
     303: {"id": ID},
     305: {"id": ID, "count": number(100, 1, 1000), "cursor": text("")},
+    307: {"id": ID, "name": NEW_NAME},
+    309: {"id": ID},
+    311: {"id": ID, "user_id": ID},
+    313: {"id": ID, "user_id": ID, "seconds": number(REQUIRED, 0, 31_536_000)},
+    315: {"id": ID, "user_id": ID, "role": ROLE},
 }
 
 EXAMPLES: dict[int, dict[str, Any]] = {  # with the required fields only
-    op: {name: field.border[0] or "x" for name, field in fields.items() if field.default is REQUIRED}
+    op: {
+        name: "x" if field.border[0] == "" else field.border[0]
+        for name, field in fields.items()
+        if field.default is REQUIRED
+    }
     for op, fields in FIELDS.items()
 }
 

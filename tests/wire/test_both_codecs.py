@@ -16,7 +16,7 @@ from gim.wire.json import JsonCodec
 from gim.wire.packets import MAX_SEQ, BadPacket, Packet
 from gim.wire.proto import ProtoCodec
 from tests.wire import plain
-from tests.wire.table import EXAMPLES, FIELDS, REQUIRED, bodies, with_string
+from tests.wire.table import EXAMPLES, FIELDS, bodies, with_string
 from tests.wire.test_json_replies import ERRORS, REPLIES
 
 steady = settings(derandomize=True, deadline=None, database=None)
@@ -28,8 +28,11 @@ users = st.builds(model.User, texts, texts)
 messages = st.builds(model.Message, texts, texts, users, texts, texts, big_numbers, numbers, big_numbers)
 lists = st.lists(messages, max_size=3)
 lines = st.builds(model.SessionItem, texts, numbers, texts, st.none() | messages, numbers)
-members = st.builds(model.UserState, texts, texts, st.booleans())
+members = st.builds(model.Member, texts, texts, st.booleans(), texts)
 heads = st.builds(model.SessionHead, texts, numbers, texts)
+events = st.builds(
+    model.Event, *([texts] * 7), until=big_numbers, category=texts, content=texts, created_at=big_numbers
+)
 pushes = st.builds(model.Push, heads, lists, numbers)
 
 ANSWERS: dict[int, st.SearchStrategy[Struct]] = {  # by the reply's op
@@ -40,16 +43,22 @@ ANSWERS: dict[int, st.SearchStrategy[Struct]] = {  # by the reply's op
     204: st.builds(model.History, lists, st.booleans()),
     206: st.builds(model.SessionPage, st.lists(lines, max_size=3), texts),
     210: st.builds(model.Unread, numbers),
+    212: st.just(model.NOTHING),
     302: st.builds(model.Joined, texts, numbers),
     304: st.just(model.NOTHING),
     306: st.builds(model.MemberPage, st.lists(members, max_size=3), numbers, texts),
+    308: st.just(model.NOTHING),
+    310: st.just(model.NOTHING),
+    312: st.just(model.NOTHING),
+    314: st.builds(model.Until, big_numbers),
+    316: st.just(model.NOTHING),
 }
 
 
 def without_nothing(op: int, body: dict[str, Any]) -> dict[str, Any]:
     """Leave out the required fields that are "" or 0, which Protobuf can't tell from missing ones."""
-    fields = FIELDS[op]
-    return {name: value for name, value in body.items() if value or fields[name].default is not REQUIRED}
+    fields = plain.REQUESTS[op].DESCRIPTOR.fields_by_name
+    return {name: value for name, value in body.items() if value or fields[name].has_presence}
 
 
 def read_json(payload: bytes) -> dict[str, Any]:
@@ -109,7 +118,7 @@ class BothCodecsTests(SynchronousTestCase):
                 self.assertEqual(self.decoded(op, 9, rest), expected)
 
     def test_refusals_of_operations(self) -> None:
-        for op in (*range(1, 310), 2**31 - 2, 2**31 - 1, 2**31, 2**32 - 1):
+        for op in (*range(1, 320), 2**31 - 2, 2**31 - 1, 2**31, 2**32 - 1):
             if op not in FIELDS:
                 asked = with_string(op, {}, 9), plain.packet(op, b"", 9)
                 outcomes = map(self.outcome, (self.json, self.proto), asked)
@@ -145,6 +154,11 @@ class BothCodecsTests(SynchronousTestCase):
     def test_pushes(self, push: model.Push) -> None:
         self.assertSame(self.json.encode_push(push), self.proto.encode_push(push))
 
+    @given(events)
+    @steady
+    def test_events(self, event: model.Event) -> None:
+        self.assertSame(self.json.encode_push(event), self.proto.encode_push(event))
+
     def test_pushes_of_any_length(self) -> None:
         user = model.User("u", "u")
         for length in (0, 100, 127, 128, 2047, 2048, 16_383, 16_384, 70_000, 2_100_000):
@@ -157,5 +171,5 @@ class BothCodecsTests(SynchronousTestCase):
     )
     @steady
     def test_errors(self, error: GimError, op: int, seq: int) -> None:
-        op += op == 207  # which is a push
+        op += op in (207, 213)  # which are pushes
         self.assertSame(*(c.encode_error(op, seq, error) for c in (self.json, self.proto)))

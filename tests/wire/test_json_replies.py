@@ -16,6 +16,7 @@ from gim.model import (
     History,
     Joined,
     LoggedIn,
+    Member,
     MemberPage,
     Message,
     Push,
@@ -25,8 +26,8 @@ from gim.model import (
     SessionItem,
     SessionPage,
     Unread,
+    Until,
     User,
-    UserState,
 )
 from gim.wire.json import JsonCodec
 from gim.wire.packets import BadPacket
@@ -66,12 +67,18 @@ REPLIES: list[tuple[int, Struct, str]] = [  # the reply's op, its data, and what
         '{"id":"1:9999","type":1,"title":"chatroom:9999","last":null,"unread":0}],"cursor":"next"}',
     ),
     (210, Unread(4), '{"unread":4}'),
+    (212, NOTHING, "{}"),
     (302, Joined("1:9999", 12), '{"session_id":"1:9999","total":12}'),
     (
         306,
-        MemberPage([UserState("1001", "Ann", False)], 1, ""),
-        '{"items":[{"id":"1001","name":"Ann","online":false}],"total":1,"cursor":""}',
+        MemberPage([Member("1001", "Ann", False, "owner")], 1, ""),
+        '{"items":[{"id":"1001","name":"Ann","online":false,"role":"owner"}],"total":1,"cursor":""}',
     ),
+    (308, NOTHING, "{}"),
+    (310, NOTHING, "{}"),
+    (312, NOTHING, "{}"),
+    (314, Until(1_800_000_000_000), '{"until":1800000000000}'),
+    (316, NOTHING, "{}"),
 ]
 
 ERRORS = [

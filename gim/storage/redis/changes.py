@@ -25,7 +25,9 @@ class Changes(Protocol):
     def append(self, draft: Draft) -> Awaitable[Any]:
         """Store and announce a message; return its id and its sequence."""
 
-    async def join(self, session_id: str, chatroom_id: str, user: User, name: str) -> Any:
+    async def join(
+        self, session_id: str, chatroom_id: str, user: User, name: str, makes: bool = True
+    ) -> Any:
         """Make a user a member and announce it; return the number of members."""
 
     async def leave(self, session_id: str, chatroom_id: str, user_id: str) -> Any:
@@ -61,7 +63,9 @@ class OneStep:
         said = draft.category, draft.content, draft.request_id, draft.origin
         if session.type == CHATROOM:
             bases: tuple[str, ...] = base, keys.user(sender.id), keys.data
-            return self._redis.run(scripts.SEND_CHATROOM, bases, *bounds, *ours, *said)
+            return self._redis.run(
+                scripts.SEND_CHATROOM, bases, *bounds, *ours, *said, int(draft.is_exempt)
+            )
         peer = session.peer_of(sender.id)
         bases = base, keys.user(sender.id), keys.user(peer), keys.data
         return self._redis.run(
@@ -75,11 +79,13 @@ class OneStep:
             self._pulse.node,
         )
 
-    async def join(self, session_id: str, chatroom_id: str, user: User, name: str) -> Any:
+    async def join(
+        self, session_id: str, chatroom_id: str, user: User, name: str, makes: bool = True
+    ) -> Any:
         bases = self._keys.session(session_id), self._keys.user(user.id), self._keys.data
         words = user.id, user.name, chatroom_id, name, random_tail()
         kept = self._pulse.born(), self._limits.keep
-        return await self._redis.run(scripts.JOIN, bases, *words, *kept)
+        return await self._redis.run(scripts.JOIN, bases, *words, *kept, int(makes))
 
     async def leave(self, session_id: str, chatroom_id: str, user_id: str) -> Any:
         bases = self._keys.session(session_id), self._keys.user(user_id)

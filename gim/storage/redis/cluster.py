@@ -39,6 +39,7 @@ class Cluster:
     """
 
     is_cluster = True
+    publish = "SPUBLISH"
     _log = Logger()
 
     def __init__(self, target: Target, greeting: Greeting, guests: Guests, reactor: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
-from gim.errors import Forbidden, NotFound, Unavailable
+from gim.errors import Unavailable
 from gim.model import Message, Sent
 from gim.names import CHATROOM, Session
 from gim.storage.redis import scripts
@@ -14,19 +14,11 @@ from gim.storage.redis.changes import Changes
 from gim.storage.redis.keys import Keys
 from gim.storage.redis.pulse import Pulse
 from gim.storage.redis.records import messages_of, time_of
+from gim.storage.redis.refused import check
 from gim.storage.redis.seam import Limits, Redis
 from gim.storage.seam import Draft
 
 SOON = 0.4  # seconds until a second attempt, so that both have ended within two
-
-
-def check(reply: Any, chatroom_id: str) -> Any:
-    """Return the reply of a script, or raise what it says instead."""
-    if reply == b"none":
-        raise NotFound(f"no chatroom {chatroom_id!r}: joining it makes it")
-    if reply == b"forbidden":
-        raise Forbidden(f"you are no member of chatroom {chatroom_id!r}: join it first")
-    return reply
 
 
 class Messages:
@@ -48,6 +40,7 @@ class Messages:
         self._limits = limits
         self._clock = clock
         self._sent_before = ""
+        self.stored = 0  # messages since the start
 
     async def append(self, draft: Draft) -> Sent:
         """See `gim.storage.seam.Storage.append`."""
@@ -69,6 +62,7 @@ class Messages:
         message_id = check(reply, session.parts[0])[0].decode()
         self._pulse.saw(self._sent_before)  # Redis 7.2 and newer announce to the sender after the reply
         self._sent_before = message_id
+        self.stored += len(reply) == 2  # else it was asked for again
         return Sent(message_id, session.id, reply[1], time_of(message_id))
 
     async def history(

@@ -7,13 +7,13 @@ from typing import Any
 
 from gim.errors import NotFound
 from gim.gathering import gather
-from gim.model import User, UserState
+from gim.model import ADMIN, MEMBER, OWNER, Member, User, UserState
 from gim.names import chatroom_session
 from gim.storage.redis import scripts
 from gim.storage.redis.changes import Changes
 from gim.storage.redis.keys import Keys
-from gim.storage.redis.messages import check
 from gim.storage.redis.pulse import Pulse
+from gim.storage.redis.refused import check
 from gim.storage.redis.seam import Limits, Redis
 
 DEAD_AFTER = 3600  # seconds since its start after which a node that is not alive is taken for dead
@@ -34,7 +34,10 @@ class People:
         """See `gim.storage.seam.Storage.put_user`."""
         base = self._keys.user(user_id)
         words = user_id, int(name is not None), name or user_id, self._pulse.born(), self._limits.keep
-        return User(user_id, (await self._redis.run(scripts.PUT_USER, (base,), *words)).decode())
+        reply = await self._redis.run(scripts.PUT_USER, (base,), *words)
+        if isinstance(reply, list):
+            check(reply[0])
+        return User(user_id, reply.decode())
 
     async def state(self, user_id: str) -> UserState:
         """See `gim.storage.seam.Storage.user`."""
@@ -63,10 +66,10 @@ class People:
         }
 
     async def watch(self, user_id: str) -> None:
-        """Count the user as connected here."""
+        """Count the user as connected here. Raises `Forbidden` for one who is banned."""
         base = self._keys.user(user_id)
         words = self._pulse.node, self._pulse.born(), self._limits.keep, NODES_KEPT
-        await self._redis.run(scripts.WATCH, (base,), *words)
+        check(await self._redis.run(scripts.WATCH, (base,), *words))
 
     async def renew(self, user_id: str) -> None:
         """Do it again, and take out nodes that are dead: those unknown for `DEAD_AFTER`."""
@@ -85,11 +88,12 @@ class People:
         base = self._keys.user(user_id)
         return [one.decode() for one in await self._redis.call(base, "HKEYS", f"{base}:rooms")]
 
-    async def join(self, chatroom_id: str, user: User, name: str) -> int:
+    async def join(self, chatroom_id: str, user: User, name: str, makes: bool) -> int:
         """See `gim.storage.seam.Storage.join`."""
         session = chatroom_session(chatroom_id)
         name = name or f"chatroom:{chatroom_id}"
-        return int(await self._changes.join(session.id, chatroom_id, user, name))
+        reply = await self._changes.join(session.id, chatroom_id, user, name, makes)
+        return int(check(reply, chatroom_id))
 
     async def leave(self, chatroom_id: str, user_id: str) -> None:
         """See `gim.storage.seam.Storage.leave`."""
@@ -98,19 +102,25 @@ class People:
 
     async def members(
         self, chatroom_id: str, reader: str, after: str, count: int
-    ) -> tuple[list[UserState], int, bool]:
+    ) -> tuple[list[Member], int, bool]:
         """See `gim.storage.seam.Storage.members`."""
         base = self._keys.session(chatroom_session(chatroom_id).id)
         reply = await self._redis.run(scripts.MEMBERS, (base,), reader, after, count + 1)
-        ids, total = check(reply, chatroom_id)
+        ids, total, owner, admins = check(reply, chatroom_id)
         page = [user_id.decode() for user_id in ids[:count]]
         found = await gather(self._look_up(user_id) for user_id in page)
-        return await self._states(page, found), total, len(ids) > count
+        roles = [_role(one, owner, score) for one, score in zip(ids, admins, strict=True)]
+        return await self._states(page, found, roles), total, len(ids) > count
 
-    async def _states(self, ids: list[str], found: list[Any]) -> list[UserState]:
+    async def _states(self, ids: list[str], found: list[Any], roles: list[str]) -> list[Member]:
         away = [node for _, nodes in found for node in nodes if not self._pulse.is_alive([node])]
         await self._pulse.is_online(away)
         return [
-            UserState(user_id, name.decode() if name else user_id, self._pulse.is_alive(nodes))
-            for user_id, (name, nodes) in zip(ids, found, strict=True)
+            Member(user_id, name.decode() if name else user_id, self._pulse.is_alive(nodes), role)
+            for user_id, (name, nodes), role in zip(ids, found, roles, strict=False)
         ]
+
+
+def _role(user_id: bytes, owner: bytes, score: object) -> str:
+    """Return the role of a member; administrators have a *score*."""
+    return OWNER if user_id == owner else MEMBER if score is None else ADMIN

@@ -17,20 +17,16 @@ from gim.logs import Logger
 from gim.storage.ids import FIRST, first_id_of
 from gim.storage.redis import scripts
 from gim.storage.redis.keys import Keys
-from gim.storage.redis.protocol import RedisProtocol
+from gim.storage.redis.protocol import RedisProtocol, Word
 from gim.storage.redis.seam import Limits, Redis
 
 EVERY = 1.0  # seconds
 LEASE = 15_000  # ms that a node counts as alive without another beat
 SLACK = 10_000  # ms
 _ONLY_READS = ("OOM", "MISCONF", "NOREPLICAS")  # said by a server that can be read from all the same
+HEARD = 60_000  # ms in which a node must beat to hear what is said to all
+MOST_SAID = 100  # of these within that time
 LAYOUT = "1"  # of the keys and values; another one is for another version of gim
-
-
-def new_node(clock: IReactorTime) -> str:
-    """Return a name for this node: 8 hex digits of Unix seconds, which tell old names from new ones,
-    and 8 random ones."""
-    return f"{int(clock.seconds()):08x}{token_hex(4)}"
 
 
 class DataSet(Struct, frozen=True):
@@ -54,16 +50,22 @@ class Pulse(Service):
         limits: Limits,
         replaced: Callable[[str], None],
         beaten: Callable[[], None],
+        said: Callable[[bytes], None],
+        counts: Callable[[], bytes],
         clock: IReactorTime,
     ) -> None:
         """*replaced* is called with the new epoch when the data set is another one, *beaten* after every
-        beat."""
+        beat, *said* with what is said to all nodes; *counts* returns what this one has, to be shown to
+        the others."""
         self.node = node
         self._redis = redis
         self._base = keys.data
         self._limits = limits
         self._replaced = replaced
         self._beaten = beaten
+        self._said = said
+        self._counts = counts
+        self._heard = 0  # the number of what was said to all last
         self._data: DataSet | None = None
         self._alive: frozenset[bytes] = frozenset()  # empty before the first beat with this data set
         self.now = 0.0  # ms, the server's clock at the last beat
@@ -137,35 +139,70 @@ class Pulse(Service):
                 raise
 
     async def _begin(self, connection: RedisProtocol) -> None:
-        words = self._base, self.node, LEASE
-        now, _, last, alive = await connection.call("EVALSHA", scripts.BEAT.sha, 1, *words)
-        self._heard(float(now), alive)
+        words = self._base, *self._shown()
+        reply = await connection.call("EVALSHA", scripts.BEAT.sha, 1, *words)
+        now, _, last, alive, said, spoken = reply
+        self._take_note(float(now), alive)
         if self.newest == FIRST:
             self.newest = last.decode()
+        self._hear(said, int(spoken))
 
     def _take(self, reply: list[Any]) -> None:
-        epoch, token_key, created, layout = reply
+        epoch, token_key, created, layout, spoken = reply
         if layout != LAYOUT.encode():
             raise Unavailable(f"the keys have layout {layout!r}, this version of gim reads {LAYOUT}")
         before, self._data = self._data, DataSet(epoch.decode(), token_key, float(created))
         if self._data.created > self.now:
             self.now, self._beat_at = self._data.created, self._clock.seconds()
+        if before is None or before.epoch != self._data.epoch:
+            self._heard = int(spoken)
         if before is not None and before.epoch != self._data.epoch:
             self._log.warn("the data set is another one: epoch {epoch}", epoch=self._data.epoch)
             self.newest, self._alive = FIRST, frozenset()
             self._replaced(self._data.epoch)
 
     async def beat(self) -> None:
-        """Renew the lease, look at the data set and at the nodes."""
-        now, epoch, last, alive = await self._redis.run(scripts.BEAT, (self._base,), self.node, LEASE)
-        self._heard(float(now), alive)
+        """Renew the lease, look at the data set and at the nodes, and hear what was said to all."""
+        reply = await self._redis.run(scripts.BEAT, (self._base,), *self._shown())
+        now, epoch, last, alive, said, spoken = reply
+        self._take_note(float(now), alive)
         if not self._redis.is_cluster:
             self.saw(last.decode())
         if epoch.decode() != self.data.epoch:
             words = token_hex(8), token_bytes(32), LAYOUT
             self._take(await self._redis.run(scripts.OPEN, (self._base,), *words))
+        else:
+            self._hear(said, int(spoken))
 
-    def _heard(self, now: float, alive: list[bytes]) -> None:
+    def _hear(self, said: list[list[bytes]], spoken: int) -> None:
+        """Take what was said to all; what another beat has brought meanwhile is known. A server that took
+        over may have lost the last of it, and will count on from there."""
+        self._heard = min(self._heard, spoken)
+        for number, payload in said:
+            if int(number) > self._heard:
+                self._heard = int(number)
+                self._said(payload)
+
+    async def say(self, payload: bytes) -> None:
+        """Say something to all nodes, once to each."""
+        words = payload, HEARD, MOST_SAID
+        if await self._redis.run(scripts.BROADCAST, (self._base,), *words) == b"full":
+            limit = f"{MOST_SAID} in {HEARD // 1000} s"
+            raise Unavailable(f"more than {limit} can't be said to all: try again in a moment")
+        await self.beat()
+
+    async def counts(self) -> dict[bytes, bytes]:
+        """Return what each node that is alive shows of itself, by node."""
+        await self.beat()
+        shown = await self._redis.call(self._base, "HGETALL", f"{self._base}:counts")
+        pairs = shown.items() if isinstance(shown, dict) else zip(shown[::2], shown[1::2], strict=True)
+        return {node: counts for node, counts in pairs if self.is_alive([node])}
+
+    def _shown(self) -> tuple[Word, ...]:
+        """Return what the script of a beat takes."""
+        return self.node, LEASE, self._counts(), self._heard, HEARD
+
+    def _take_note(self, now: float, alive: list[bytes]) -> None:
         """Take note of who is alive. After an outage the others have had no time to say so yet."""
         was_away = self.now > 0 and now - self.now > LEASE
         self._alive = frozenset(alive) | (self._alive if was_away else frozenset())
@@ -183,3 +220,4 @@ class Pulse(Service):
     async def resign(self) -> None:
         """Give up the lease: whoever is connected here counts no more."""
         await self._redis.call(self._base, "ZREM", f"{self._base}:nodes", self.node)
+        await self._redis.call(self._base, "HDEL", f"{self._base}:counts", self.node)

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from msgspec import Struct, msgpack
 
 from gim import names
-from gim.model import Message, User
-from gim.storage.seam import Entered, Left, News, Stored
+from gim.model import RECALL, Event, Message, User
+from gim.storage.seam import Entered, Happened, Left, News, Ordered, Stored
 
 
 class Value(Struct, array_like=True, frozen=True, gc=False):
@@ -44,10 +44,29 @@ class _Joined(Struct, array_like=True, frozen=True, gc=False, tag="j"):
 class _Left(Struct, array_like=True, frozen=True, gc=False, tag="l"):
     user: str
     chatroom: str
+    why: str = ""
+    by: str = ""
+
+
+class _Event(Struct, array_like=True, frozen=True, gc=False, tag="e"):
+    session: str
+    kind: str
+    by: str
+    user: str
+    message: str
+    name: str
+    role: str
+    until: int
+
+
+class _Order(Struct, array_like=True, frozen=True, gc=False, tag="o"):
+    action: str
+    key: str
+    ask: str
 
 
 _values = msgpack.Decoder(Value)
-_news = msgpack.Decoder(_Posted | _Joined | _Left)
+_news = msgpack.Decoder(_Posted | _Joined | _Left | _Event | _Order)
 
 
 def time_of(message_id: str) -> int:
@@ -89,8 +108,37 @@ def news_of(payload: bytes, reader: str) -> News:
     if isinstance(news, _Posted):
         session = names.session(news.session)
         return Stored(_message(news), session, news.title, news.origin, reader)
-    kind = Entered if isinstance(news, _Joined) else Left
-    return kind(news.user, news.chatroom)
+    if isinstance(news, _Joined):
+        return Entered(news.user, news.chatroom)
+    if isinstance(news, _Left):
+        return Left(news.user, news.chatroom, news.why, news.by)
+    if isinstance(news, _Order):
+        return Ordered(reader, news.action, news.key, news.ask)
+    return _happened(news, reader)
+
+
+def _happened(news: _Event, reader: str) -> Happened:
+    event = Event(
+        news.kind,
+        news.by,
+        news.session,
+        news.user,
+        news.message,
+        news.name,
+        news.role,
+        news.until,
+    )
+    return Happened(names.session(news.session), event, reader)
+
+
+def order_payload(order: Ordered) -> bytes:
+    """Write the announcement of an order."""
+    return msgpack.encode(_Order(order.action, order.key, order.ask))
+
+
+def recall_payload(session_id: str, by: str, message_id: str) -> bytes:
+    """Write the announcement of a recall as the scripts do."""
+    return msgpack.encode(_Event(session_id, RECALL, by, "", message_id, "", "", 0))
 
 
 def _message(news: _Posted) -> Message:

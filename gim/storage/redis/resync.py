@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
-from gim.errors import Unavailable
+from gim.errors import Forbidden, Unavailable
 from gim.gathering import gather
 from gim.logs import Logger
 from gim.storage.redis.inbox import Inbox
@@ -16,7 +16,7 @@ from gim.storage.redis.messages import Messages
 from gim.storage.redis.people import People
 from gim.storage.redis.seam import Redis
 from gim.storage.redis.watches import Watch, Watches
-from gim.storage.seam import Memberships, News, Stored
+from gim.storage.seam import CLOSE, Memberships, News, Ordered, Stored
 
 USERS_AT_A_TIME = 64  # that are looked up at the same time
 CHATROOMS_AT_A_TIME = 4
@@ -137,12 +137,12 @@ class Resync:
 
     async def _user(self, watch: Watch) -> list[News]:
         user_id = watch.user_id
-        _, missed, chatrooms = await gather(
-            [
-                self._people.watch(user_id),
-                self._inbox.news(user_id, watch.point, MOST),
-                self._people.chatrooms(user_id),
-            ]
+        try:
+            await self._people.watch(user_id)
+        except Forbidden:  # banned meanwhile: the order to close was not heard
+            return [Ordered(user_id, CLOSE)]
+        missed, chatrooms = await gather(
+            [self._inbox.news(user_id, watch.point, MOST), self._people.chatrooms(user_id)]
         )
         return [Memberships(user_id, frozenset(chatrooms)), *missed]
 

@@ -15,6 +15,7 @@ class Redis(Protocol):
     """The servers. Every call may raise `gim.errors.Unavailable`, and does so within two seconds."""
 
     is_cluster: bool  # a script can touch the keys of one base only
+    publish: str  # the command that announces
 
     def run(self, script: Script, bases: tuple[str, ...], *words: Word) -> Awaitable[Any]:
         """Run a script where the keys of the first base live; return its reply as hiredis reads it."""

@@ -22,6 +22,7 @@ class OneServer:
     """Implements `gim.storage.redis.seam.Redis`."""
 
     is_cluster = False
+    publish = "PUBLISH"
 
     def __init__(
         self,

@@ -102,7 +102,9 @@ class InSteps:
         deadline = self._redis.deadline(base)
         ours = self._pulse.newest, self._limits.keep, tail, session.id, draft.sender.id, name
         said = draft.category, draft.content, draft.request_id, draft.origin
-        words = deadline, *self._limit_words, *ours, *said, int(session.type == CHATROOM)
+        of_chatroom = "exempt" if draft.is_exempt else "chatroom"
+        kind = of_chatroom if session.type == CHATROOM else "private"
+        words = deadline, *self._limit_words, *ours, *said, kind
         try:
             return await self._redis.run(scripts.STORE, (base,), *words)
         except Unavailable:
@@ -149,8 +151,13 @@ class InSteps:
         name: bytes | None = await self._redis.call(base, "HGET", f"{base}:user", "name")
         return name.decode() if name else user_id
 
-    async def join(self, session_id: str, chatroom_id: str, user: User, name: str) -> Any:
-        total = await self._redis.run(scripts.ADMIT, (self._keys.session(session_id),), user.id, name)
+    async def join(
+        self, session_id: str, chatroom_id: str, user: User, name: str, makes: bool = True
+    ) -> Any:
+        base = self._keys.session(session_id)
+        total = await self._redis.run(scripts.ADMIT, (base,), user.id, name, int(makes))
+        if isinstance(total, bytes):
+            return total
         words = user.id, user.name, chatroom_id, self._pulse.newest, random_tail()
         kept = self._pulse.born(), self._limits.keep
         rank = await self._redis.run(scripts.ENTER, (self._keys.user(user.id),), *words, *kept)
@@ -158,10 +165,11 @@ class InSteps:
         return total
 
     async def leave(self, session_id: str, chatroom_id: str, user_id: str) -> Any:
-        words = user_id, self._limits.ttl
+        words = user_id, chatroom_id, self._limits.ttl
         reply = await self._redis.run(scripts.DISMISS, (self._keys.session(session_id),), *words)
         base = self._keys.user(user_id)
-        await self._redis.run(scripts.EXIT, (base,), user_id, chatroom_id, self._limits.keep)
+        left = "SPUBLISH", user_id, chatroom_id, self._limits.keep, "", ""
+        await self._redis.run(scripts.EXIT, (base,), *left)
         return reply
 
 

@@ -5,15 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from msgspec import msgpack
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 
 from gim.errors import Unavailable
 from gim.gathering import gather
 from gim.logs import Logger
-from gim.model import Message, Sent, SessionItem, User, UserState
+from gim.model import (
+    Ban,
+    ConnectionState,
+    Counts,
+    Event,
+    Member,
+    Message,
+    NodeCounts,
+    Sent,
+    SessionItem,
+    User,
+    UserState,
+)
 from gim.names import Session
 from gim.storage.ids import first_id_of
+from gim.storage.nodes import new_node
+from gim.storage.redis.admin import Admin, event_of
 from gim.storage.redis.changes import Changes, OneStep
 from gim.storage.redis.inbox import Inbox
 from gim.storage.redis.keys import Keys
@@ -21,15 +37,26 @@ from gim.storage.redis.marks import Marks
 from gim.storage.redis.messages import Messages
 from gim.storage.redis.people import People
 from gim.storage.redis.protocol import RedisProtocol
-from gim.storage.redis.pulse import EVERY, SLACK, Pulse, new_node
+from gim.storage.redis.pulse import EVERY, SLACK, Pulse
 from gim.storage.redis.records import news_of, time_of
 from gim.storage.redis.renewal import Renewal
 from gim.storage.redis.repairs import Repairs
 from gim.storage.redis.resync import Resync
+from gim.storage.redis.roles import Roles
 from gim.storage.redis.seam import Guests, Limits, Redis
 from gim.storage.redis.steps import InSteps
 from gim.storage.redis.watches import Watches
-from gim.storage.seam import Draft, Listener, Missed, News, Position, Replaced, Stored
+from gim.storage.seam import (
+    Broadcast,
+    Draft,
+    Listener,
+    Missed,
+    News,
+    Ordered,
+    Position,
+    Replaced,
+    Stored,
+)
 
 PARTING = 2.0  # seconds for the last words to Redis when it stops
 
@@ -63,11 +90,25 @@ class RedisStore:
         # ms: a cluster may announce what it stored in one session after what it stored later in another
         self.overlap = SLACK if redis.is_cluster else 0
         self._redis, self._keys, self._clock = redis, keys, clock
-        self.pulse = Pulse(redis, keys, new_node(clock), limits, self._replaced, self._beaten, clock)
+        self._listener: Listener | None = None
+        self.node = new_node(clock)
+        self.pulse = Pulse(
+            redis,
+            keys,
+            self.node,
+            limits,
+            self._replaced,
+            self._beaten,
+            self._said,
+            self._counts,
+            clock,
+        )
         self._repairs = Repairs(clock)
         changes = _changes(redis, keys, self.pulse, limits, self._repairs, clock)
         self._people = People(redis, keys, self.pulse, changes, limits)
         self._messages = Messages(redis, keys, self.pulse, changes, limits, clock)
+        self._roles = Roles(redis, keys, changes, limits)
+        self._admin = Admin(redis, keys, self.pulse, clock)
         self._marks = Marks(redis, keys, self.pulse, limits, clock)
         self._inbox = Inbox(redis, keys, self.pulse, self._people, self._marks, limits)
         self._watches = Watches(keys, clock if redis.is_cluster else None)
@@ -78,7 +119,6 @@ class RedisStore:
         # one connection, one script: only where a server forgot its scripts, or set its clock, may an
         # append be overtaken while it is sent again
         self.keeps_order = not redis.is_cluster
-        self._listener: Listener | None = None
         self._first: Deferred[None] = Deferred()
 
     async def start(self, listener: Listener) -> None:
@@ -162,6 +202,16 @@ class RedisStore:
             watch.point, watch.held = "", None
         self._announce(Replaced(epoch))
 
+    def _said(self, payload: bytes) -> None:
+        try:
+            self._announce(Broadcast(event_of(payload)))
+        except Exception:
+            self._log.failure("what was said to all nodes can't be read")
+
+    def _counts(self) -> bytes:
+        counts = self._listener.counts() if self._listener is not None else Counts()
+        return msgpack.encode(replace(counts, messages=self._messages.stored))
+
     # the data set
 
     async def ping(self) -> None:
@@ -227,19 +277,65 @@ class RedisStore:
 
     # chatrooms
 
-    async def join(self, chatroom_id: str, user: User, name: str) -> int:
-        return await self._people.join(chatroom_id, user, name)
+    async def join(self, chatroom_id: str, user: User, name: str, makes: bool = True) -> int:
+        return await self._people.join(chatroom_id, user, name, makes)
 
     async def leave(self, chatroom_id: str, user_id: str) -> None:
         await self._people.leave(chatroom_id, user_id)
 
     async def members(
         self, chatroom_id: str, reader: str, after: str, count: int
-    ) -> tuple[list[UserState], int, bool]:
+    ) -> tuple[list[Member], int, bool]:
         return await self._people.members(chatroom_id, reader, after, count)
 
     async def chatrooms(self, user_id: str) -> list[str]:
         return await self._people.chatrooms(user_id)
+
+    # roles
+
+    async def create(self, chatroom_id: str, name: str, owner: User | None) -> None:
+        await self._roles.create(chatroom_id, name, owner)
+
+    async def rename(self, chatroom_id: str, by: str, name: str) -> None:
+        await self._roles.rename(chatroom_id, by, name)
+
+    async def dismiss(self, chatroom_id: str, by: str) -> None:
+        await self._roles.dismiss(chatroom_id, by)
+
+    async def remove(self, chatroom_id: str, by: str, user_id: str) -> None:
+        await self._roles.remove(chatroom_id, by, user_id)
+
+    async def mute(self, chatroom_id: str, by: str, user_id: str, duration: int) -> int:
+        return await self._roles.mute(chatroom_id, by, user_id, duration)
+
+    async def appoint(self, chatroom_id: str, by: str, user_id: str, role: str) -> None:
+        await self._roles.appoint(chatroom_id, by, user_id, role)
+
+    async def recall(self, session: Session, by: str, message_id: str) -> None:
+        await self._roles.recall(session, by, message_id)
+
+    # users and nodes
+
+    async def ban(self, user_id: str, duration: int, remember: int) -> int:
+        return await self._admin.ban(user_id, duration, remember)
+
+    async def unban(self, user_id: str) -> None:
+        await self._admin.ban(user_id, 0, 0)
+
+    async def ban_of(self, user_id: str) -> Ban:
+        return await self._admin.ban_of(user_id)
+
+    async def order(self, order: Ordered) -> list[ConnectionState]:
+        return await self._admin.order(order)
+
+    def answer(self, order: Ordered, connections: list[ConnectionState]) -> None:
+        self._admin.answer(order, connections)
+
+    async def broadcast(self, event: Event) -> None:
+        await self._admin.broadcast(event)
+
+    async def statistics(self) -> list[NodeCounts]:
+        return await self._admin.statistics()
 
     async def settled(self) -> None:
         """Return when all that is done a little later is done."""

@@ -1,9 +1,22 @@
 -- parts:
--- A node is alive for *lease* ms more. Returns the time, the epoch, the last id and the nodes that are alive.
+-- A node is alive for *lease* ms more and has these *counts*. Returns the time, the epoch, the last id, the nodes that
+-- are alive, what was said to all since the *heard*, and how much there was in all.
 local G = KEYS[1]
-local node, lease = unpack(ARGV)
+local node, lease, counts, heard, age = unpack(ARGV)
 local now = ms_of(now_score())
 call('ZADD', G .. ':nodes', number(now + lease), node)
-call('ZREMRANGEBYSCORE', G .. ':nodes', '-inf', number(now))
+call('HSET', G .. ':counts', node, counts)
+local dead = call('ZRANGEBYSCORE', G .. ':nodes', '-inf', number(now))
+if #dead > 0 then
+  call('ZREM', G .. ':nodes', unpack(dead))
+  call('HDEL', G .. ':counts', unpack(dead))
+end
+local said, spoken = {}, call('GET', G .. ':spoken') or '0'
+if tonumber(spoken) > tonumber(heard) then
+  for _, packed in ipairs(call('LRANGE', G .. ':said', 0, -1)) do
+    local one = cmsgpack.unpack(packed)
+    if one[1] > tonumber(heard) and one[2] > now - age then table.insert(said, {number(one[1]), one[3]}) end
+  end
+end
 return {number(now), call('HGET', G .. ':data', 'epoch') or '', call('GET', G .. ':last') or FIRST,
-  call('ZRANGE', G .. ':nodes', 0, -1)}
+  call('ZRANGE', G .. ':nodes', 0, -1), said, spoken}

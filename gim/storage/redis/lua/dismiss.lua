@@ -1,5 +1,7 @@
 -- parts: session room
 -- Cluster: the chatroom's part of a leaving.
-if not is_chatroom(KEYS[1]) then return 'none' end
-dismiss(KEYS[1], ARGV[1], floor_of(ARGV[2]))
+local S = KEYS[1]
+local user, chatroom, ttl = unpack(ARGV)
+if not is_chatroom(S) then return 'none' end
+tell_heir('SPUBLISH', S, chatroom, user, dismiss(S, user, floor_of(ttl)))
 return 1

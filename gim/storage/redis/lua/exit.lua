@@ -1,6 +1,6 @@
 -- parts: person
--- Cluster: the user's part of a leaving, and its announcement. May be repeated.
+-- The user's part of the end of a membership, and its announcement: *why* is '' for a leaving. May be repeated.
 local U = KEYS[1]
-local user, chatroom, keep = unpack(ARGV)
-if exit(U, chatroom, keep) then call('SPUBLISH', U, cmsgpack.pack({'l', user, chatroom})) end
+local publish, user, chatroom, keep, why, by = unpack(ARGV)
+if exit(U, chatroom, keep) then call(publish, U, cmsgpack.pack({'l', user, chatroom, why, by})) end
 return 1

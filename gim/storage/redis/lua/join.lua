@@ -1,8 +1,9 @@
 -- parts: session room person
 -- One server: a user becomes a member; returns the number of members.
 local S, U, G = unpack(KEYS)
-local user, name, chatroom, title, random, born, keep = unpack(ARGV)
-local total = admit(S, user, title)
+local user, name, chatroom, title, random, born, keep, makes = unpack(ARGV)
+local total = admit(S, user, title, makes)
+if total == 'none' then return total end
 touch(U, born, keep)
 known(U, name)
 if call('HEXISTS', U .. ':rooms', chatroom) == 0 then

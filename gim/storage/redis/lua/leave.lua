@@ -3,6 +3,6 @@
 local S, U = unpack(KEYS)
 local user, chatroom, ttl, keep = unpack(ARGV)
 if not is_chatroom(S) then return 'none' end
-dismiss(S, user, floor_of(ttl))
+tell_heir('PUBLISH', S, chatroom, user, dismiss(S, user, floor_of(ttl)))
 if exit(U, chatroom, keep) then call('PUBLISH', U, cmsgpack.pack({'l', user, chatroom})) end
 return 1

@@ -1,10 +1,16 @@
--- Chatrooms: coming and going, the session's part of it.
+-- Chatrooms: coming and going, the session's part of it, and roles.
 
--- Makes *user* a member, and the chatroom if there is none; returns the number of members.
-local function admit(S, user, name)
+local SYSTEM = '.' -- who acts for the administrator of the server
+local MEMBER, ADMIN, OWNER, ABOVE_ALL = 1, 2, 3, 4 -- ranks
+
+-- Makes *user* a member, and the chatroom if there is none and *makes* is 1; returns the number of members. The first
+-- one owns it, but for a chatroom that is kept.
+local function admit(S, user, name, makes)
+  if makes == '0' and not is_chatroom(S) then return 'none' end
   if call('HSETNX', S .. ':state', 'name', name) == 1 or call('EXISTS', S .. ':members') == 0 then
     call('PERSIST', S .. ':state')
     call('PERSIST', S .. ':sequence')
+    if call('HEXISTS', S .. ':state', 'kept') == 0 then call('HSET', S .. ':state', 'owner', user) end
   end
   if call('ZADD', S .. ':members', 'NX', 0, user) == 1 then
     call('HSET', S .. ':state', 'read:' .. user, call('ZRANGE', S .. ':ids', -1, -1)[1] or FIRST)
@@ -12,16 +18,61 @@ local function admit(S, user, name)
   return call('ZCARD', S .. ':members')
 end
 
--- Ends a membership; a chatroom without members goes with its last message.
+-- Ends the role of somebody who left; returns the heir of an owner.
+local function pass_on(S, user)
+  call('ZREM', S .. ':admins', user)
+  if call('HGET', S .. ':state', 'owner') ~= user then return nil end
+  local heir = call('ZRANGE', S .. ':admins', 0, 0)[1] or call('ZRANGE', S .. ':members', 0, 0)[1]
+  if not heir then
+    call('HDEL', S .. ':state', 'owner')
+    return nil
+  end
+  call('HSET', S .. ':state', 'owner', heir)
+  call('ZREM', S .. ':admins', heir)
+  return heir
+end
+
+-- Ends a membership; a chatroom without members goes with its last message. Returns the heir of an owner.
 local function dismiss(S, user, floor)
   call('ZREM', S .. ':members', user)
   call('HDEL', S .. ':state', 'read:' .. user)
-  if call('EXISTS', S .. ':members') == 1 then return end
+  local heir = pass_on(S, user)
+  if heir or call('EXISTS', S .. ':members') == 1 or call('HEXISTS', S .. ':state', 'kept') == 1 then return heir end
   local left = call('PTTL', S .. ':ids')
   if left < 0 or call('ZCOUNT', S .. ':ids', number(floor), '+inf') == 0 then
-    call('DEL', S .. ':state', S .. ':sequence', S .. ':ids', S .. ':messages')
+    call('DEL', S .. ':state', S .. ':sequence', S .. ':ids', S .. ':messages', S .. ':muted')
   else
     call('PEXPIRE', S .. ':state', left)
     call('PEXPIRE', S .. ':sequence', left)
   end
+end
+
+-- The rank of a member; 0 for whoever is none.
+local function rank_of(S, user)
+  if user == SYSTEM then return ABOVE_ALL end
+  if not call('ZSCORE', S .. ':members', user) then return 0 end
+  if call('HGET', S .. ':state', 'owner') == user then return OWNER end
+  return call('ZSCORE', S .. ':admins', user) and ADMIN or MEMBER
+end
+
+-- Says why *by* may not act here, on the member *user* unless that is '': nil when they may.
+local function objection(S, by, user)
+  if not is_chatroom(S) then return 'none' end
+  local rank = rank_of(S, by)
+  if rank == 0 then return 'forbidden' end
+  if rank < ADMIN then return 'role' end
+  if user == '' then return nil end
+  local its = rank_of(S, user)
+  if its == 0 then return 'stranger' end
+  return its >= rank and 'role' or nil
+end
+
+-- What is announced of an event: an array of 9.
+local function event_of(chatroom, kind, by, user, message, name, role, ends)
+  return cmsgpack.pack({'e', '1:' .. chatroom, kind, by, user, message, name, role, ends})
+end
+
+-- Announces that a chatroom passed from one to another, if there is another.
+local function tell_heir(publish, S, chatroom, user, heir)
+  if heir then call(publish, S, event_of(chatroom, 'appointed', user, heir, '', '', 'owner', 0)) end
 end

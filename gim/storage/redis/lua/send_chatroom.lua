@@ -1,18 +1,18 @@
--- parts: session person
+-- parts: session admission person
 -- One server: a chatroom message and its announcement in one step.
 local S, A, G = unpack(KEYS)
 local deadline, ttl, cap, numbered, window, limit, born, keep, random, session, sender, name, category,
-  content, request, origin = unpack(ARGV)
+  content, request, origin, is_exempt = unpack(ARGV)
 local score = now_score()
 local now = ms_of(score)
 if now > tonumber(deadline) then return 'late' end
 local again = answered(S, sender, request, now, window)
 if again then return again end
-local refused = refusal(S, sender)
+local state, refused, reader = admission(S, sender, now, is_exempt == '1')
 if refused then return refused end
 name = look(A, born, keep, now, ttl, 'posted') or known(A, name)
-local id, sequence, _, said = store(S, G .. ':last', score, random, ttl, tonumber(cap), numbered, false, keep, sender,
-  name, category, content, origin)
+local id, sequence, _, said = store(S, G .. ':last', score, random, ttl, tonumber(cap), numbered, false, keep,
+  state[3], reader, sender, name, category, content, origin)
 remember(S, sender, request, now, window, tonumber(limit), id, sequence)
-call('PUBLISH', S, news_of(id, session, call('HGET', S .. ':state', 'name'), said))
+call('PUBLISH', S, news_of(id, session, state[1], said))
 return {id, sequence}

@@ -12,8 +12,8 @@ if again then return again end
 local own_name, own_due = look(A, born, keep, now, ttl, 'renewed')
 local title, its_due = look(B, born, keep, now, ttl, 'renewed')
 name = own_name or known(A, name)
-local id, sequence, rank, said = store(S, G .. ':last', score, random, ttl, tonumber(cap), numbered, true, keep, sender,
-  name, category, content, origin)
+local id, sequence, rank, said = store(S, G .. ':last', score, random, ttl, tonumber(cap), numbered, true, keep,
+  call('HGET', S .. ':state', 'renewed'), sender, sender, name, category, content, origin)
 remember(S, sender, request, now, window, tonumber(limit), id, sequence)
 index(A, session, rank, own_due, score - ttl * 1000)
 index(B, session, rank, its_due, score - ttl * 1000)

@@ -53,22 +53,21 @@ local function renew(S, floor, ttl, is_private, keep)
   end
 end
 
--- Stores a message under the next id of *clock*. Returns its id, its sequence, its score, and the end of its value
--- that announcements share.
-local function store(S, clock, time, random, ttl, cap, numbered, is_private, keep, sender, name, category, content,
-    origin)
+-- Stores a message under the next id of *clock* and moves the read position of *reader*, false for nobody's. Returns
+-- its id, its sequence, its score, and the end of its value that announcements share.
+local function store(S, clock, time, random, ttl, cap, numbered, is_private, keep, renewed, reader, sender, name,
+    category, content, origin)
   local id, score = new_id(clock, time, random)
   local sequence = numbered == '1' and call('INCR', S .. ':sequence') or 0
   local said = cmsgpack.pack(sequence, 1, sender, name, category, content, origin)
   call('ZADD', S .. ':ids', score, id)
   call('HSET', S .. ':messages', id, '\151' .. said) -- an array of 7
-  local now, renewed = ms_of(time), call('HGET', S .. ':state', 'renewed')
-  if renewed and now - renewed < renewal(ttl) and now >= tonumber(renewed) then
-    call('HSET', S .. ':state', 'read:' .. sender, id)
-  else
-    call('HSET', S .. ':state', 'read:' .. sender, id, 'renewed', number(now))
+  local now = ms_of(time)
+  if not renewed or now - renewed >= renewal(ttl) or now < tonumber(renewed) then
+    call('HSET', S .. ':state', 'renewed', number(now))
     renew(S, time - ttl * 1000, tonumber(ttl), is_private, keep)
   end
+  if reader then call('HSET', S .. ':state', 'read:' .. reader, id) end
   local over = call('ZCARD', S .. ':ids') - cap
   if over > 0 then remove(S, call('ZRANGE', S .. ':ids', 0, math.min(over, 100) - 1)) end
   return id, sequence, score, said

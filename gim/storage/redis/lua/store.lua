@@ -1,24 +1,25 @@
--- parts: session
+-- parts: session admission
 -- Cluster: a message and, for a chatroom, its announcement, within the session's slot. The people's lists follow.
 local S = KEYS[1]
 local deadline, ttl, cap, numbered, window, limit, hint, keep, random, session, sender, name, category,
-  content, request, origin, members_only = unpack(ARGV)
+  content, request, origin, kind = unpack(ARGV) -- of a chatroom message: chatroom, or exempt; else private
 local score = now_score()
 local now = ms_of(score)
 if now > tonumber(deadline) then return 'late' end
 local again = answered(S, sender, request, now, window)
 if again then return again end
-if members_only == '1' then
-  local refused = refusal(S, sender)
+local state, refused, reader = {}, false, sender
+if kind == 'private' then
+  state[3] = call('HGET', S .. ':state', 'renewed')
+else
+  state, refused, reader = admission(S, sender, now, kind == 'exempt')
   if refused then return refused end
 end
 local clock = S .. ':last'
 if (call('GET', clock) or FIRST) < hint then call('SET', clock, hint) end
-local id, sequence, _, said = store(S, clock, score, random, ttl, tonumber(cap), numbered, members_only == '0', keep,
-  sender, name, category, content, origin)
+local id, sequence, _, said = store(S, clock, score, random, ttl, tonumber(cap), numbered, kind == 'private', keep,
+  state[3], reader, sender, name, category, content, origin)
 call('PEXPIRE', clock, keep)
 remember(S, sender, request, now, window, tonumber(limit), id, sequence)
-if members_only == '1' then
-  call('SPUBLISH', S, news_of(id, session, call('HGET', S .. ':state', 'name'), said))
-end
+if kind ~= 'private' then call('SPUBLISH', S, news_of(id, session, state[1], said)) end
 return {id, sequence}

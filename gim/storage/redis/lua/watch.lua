@@ -1,7 +1,9 @@
--- parts: person
+-- parts: person bans
 -- Counts a node among those where the user is connected.
 local U = KEYS[1]
 local node, born, keep, longest = unpack(ARGV)
+local refused = banned(U)
+if refused then return refused end
 touch(U, born, keep)
 call('SADD', U .. ':nodes', node)
 call('PEXPIRE', U .. ':nodes', longest)

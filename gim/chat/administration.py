@@ -1,0 +1,114 @@
+"""Administration: what the operator of the server asks of it, over HTTP with a key of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from twisted.internet.interfaces import IReactorTime
+
+from gim import names
+from gim.chat.chat import Chat
+from gim.model import (
+    BROADCAST,
+    Ban,
+    ConnectionList,
+    ConnectionState,
+    Counts,
+    Event,
+    Joined,
+    Sent,
+    Statistics,
+    Until,
+    User,
+)
+from gim.names import CHATROOM, SYSTEM
+from gim.storage.seam import CLOSE, LIST, Ordered, Storage
+from gim.tokens import LIFETIME
+
+SYSTEM_USER = User(SYSTEM, "system")
+
+
+class Administration:
+    """Every method may raise a `GimError`. What roles allow is in `gim.chat.moderation.Moderation`."""
+
+    def __init__(self, chat: Chat, storage: Storage, clock: IReactorTime) -> None:
+        self._chat = chat
+        self._storage = storage
+        self._clock = clock
+
+    # messages
+
+    def send(
+        self, sender_id: str, kind: int, target_id: str, content: str, category: str, request_id: str
+    ) -> Awaitable[Sent]:
+        """Send as a user, or as the system for "". A chatroom takes it of anybody, member or not."""
+        sender = SYSTEM_USER
+        if sender_id:
+            sender = User(names.check_id(sender_id, "sender_id"), sender_id)
+        return self._chat.send(sender, kind, target_id, content, category, request_id, is_exempt=True)
+
+    async def broadcast(self, content: str, category: str) -> None:
+        """Push an event to everybody who is connected, to any node. It is not stored."""
+        self._chat.check_content(content)
+        now = int(self._clock.seconds() * 1000)
+        event = Event(BROADCAST, SYSTEM, category=category, content=content, created_at=now)
+        await self._storage.broadcast(event)
+
+    # users
+
+    async def connections(self, user_id: str) -> ConnectionList:
+        """Return a user's connections, at any node."""
+        return ConnectionList(await self._order(user_id, LIST, ""))
+
+    async def disconnect(self, user_id: str, key: str) -> ConnectionList:
+        """Close the connections of a user, or the one with this key unless it is ""; return them."""
+        return ConnectionList(await self._order(user_id, CLOSE, key))
+
+    async def _order(self, user_id: str, action: str, key: str) -> list[ConnectionState]:
+        names.check_id(user_id, "id")
+        return await self._storage.order(Ordered(user_id, action, key))
+
+    async def ban(self, user_id: str, seconds: int) -> Until:
+        """Refuse logins of a user for *seconds*, close the connections, make the tokens void."""
+        names.check_id(user_id, "id")
+        until = await self._storage.ban(user_id, 1000 * seconds, 1000 * LIFETIME)
+        await self._order(user_id, CLOSE, "")
+        return Until(until)
+
+    async def unban(self, user_id: str) -> None:
+        """End a ban now. Tokens from before it stay void."""
+        await self._storage.unban(names.check_id(user_id, "id"))
+
+    async def ban_of(self, user_id: str) -> Ban:
+        """Return when a user was banned last, and until when."""
+        return await self._storage.ban_of(names.check_id(user_id, "id"))
+
+    # chatrooms
+
+    async def create(self, chatroom_id: str, name: str, owner_id: str) -> None:
+        """Make a chatroom that stays until it is dismissed, owned by nobody for ""."""
+        names.check_id(chatroom_id, "id")
+        owner = User(names.check_id(owner_id, "owner_id"), owner_id) if owner_id else None
+        await self._storage.create(chatroom_id, name, owner)
+
+    async def add_member(self, chatroom_id: str, user_id: str, role: str | None) -> Joined:
+        """Make a user a member of a chatroom that exists, in a role unless it is None."""
+        names.check_id(chatroom_id, "id")
+        user = User(names.check_id(user_id, "user_id"), user_id)
+        total = await self._storage.join(chatroom_id, user, "", makes=False)
+        if role is not None:
+            await self._storage.appoint(chatroom_id, SYSTEM, user_id, role)
+        return Joined(f"{CHATROOM}:{chatroom_id}", total)
+
+    # nodes
+
+    async def statistics(self) -> Statistics:
+        """Return what there is at each node, and the sums."""
+        nodes = await self._storage.statistics()
+        total = Counts(
+            connections=sum(node.connections for node in nodes),
+            users=sum(node.users for node in nodes),
+            chatrooms=sum(node.chatrooms for node in nodes),
+            messages=sum(node.messages for node in nodes),
+        )
+        return Statistics(total, nodes)

@@ -1,0 +1,56 @@
+"""Moderation: what the roles in a chatroom are for, and recalls. Checks the rules, asks the storage."""
+
+from __future__ import annotations
+
+from gim import names
+from gim.errors import Forbidden
+from gim.model import Until
+from gim.names import PRIVATE, SYSTEM
+from gim.storage.seam import Storage
+
+
+class Moderation:
+    """Operations that change a chatroom or a message of others; docs/protocol.md, section 5.
+
+    *by* is who asks: a user, or `gim.names.SYSTEM` for the administrator of the server, who may do all
+    of it. Every method may raise a `GimError`; `gim.storage.seam.Storage` says which for what.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    async def rename(self, by: str, chatroom_id: str, name: str) -> None:
+        """Rename a chatroom."""
+        await self._storage.rename(names.check_id(chatroom_id, "id"), by, name)
+
+    async def dismiss(self, by: str, chatroom_id: str) -> None:
+        """End a chatroom, with its memberships and messages."""
+        await self._storage.dismiss(names.check_id(chatroom_id, "id"), by)
+
+    async def remove(self, by: str, chatroom_id: str, user_id: str) -> None:
+        """End a membership."""
+        _check_ids(chatroom_id, user_id)
+        await self._storage.remove(chatroom_id, by, user_id)
+
+    async def mute(self, by: str, chatroom_id: str, user_id: str, seconds: int) -> Until:
+        """Take messages of a member no more for *seconds*, 0 to end that."""
+        _check_ids(chatroom_id, user_id)
+        return Until(await self._storage.mute(chatroom_id, by, user_id, 1000 * seconds))
+
+    async def appoint(self, by: str, chatroom_id: str, user_id: str, role: str) -> None:
+        """Give a member a role."""
+        _check_ids(chatroom_id, user_id)
+        await self._storage.appoint(chatroom_id, by, user_id, role)
+
+    async def recall(self, by: str, session_id: str, message_id: str) -> None:
+        """Leave a stub of a message."""
+        session = names.session(session_id)
+        if session.type == PRIVATE and by != SYSTEM and by not in session.parts:
+            raise Forbidden("this private session is between two other users")
+        names.check_message_id(message_id, "message_id")
+        await self._storage.recall(session, by, message_id)
+
+
+def _check_ids(chatroom_id: str, user_id: str) -> None:
+    names.check_id(chatroom_id, "id")
+    names.check_id(user_id, "user_id")

@@ -1,0 +1,65 @@
+"""Who is banned, in memory, for as long as anybody must know."""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+
+from twisted.internet.interfaces import IReactorTime
+
+from gim.model import Ban
+from gim.storage.refusals import banned
+
+_NONE = Ban(0, 0)
+
+
+class Bans:
+    """Bans by user, some 300 bytes each. A heap of when to forget them has an entry for each time that
+    somebody was banned; those that do not hold any more are passed over."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._bans: dict[str, tuple[Ban, int]] = {}  # and when it is to be forgotten
+        self._ends: list[tuple[int, str]] = []
+
+    def __len__(self) -> int:
+        return len(self._bans)
+
+    def _now(self) -> int:
+        return int(self._clock.seconds() * 1000)
+
+    def of(self, user_id: str) -> Ban:
+        """See `Storage.ban_of`."""
+        if user_id not in self._bans:
+            return _NONE
+        ban, _end = self._bans[user_id]
+        return ban if ban.until > self._now() else Ban(ban.since, 0)
+
+    def check(self, user_id: str) -> None:
+        """Raise `Forbidden` for a user who is banned."""
+        if user_id in self._bans and (until := self.of(user_id).until):
+            raise banned(until - self._now())
+
+    def begin(self, user_id: str, duration: int, remember: int) -> int:
+        """See `Storage.ban`."""
+        now = self._now()
+        end = now + max(duration, remember)
+        self._bans[user_id] = Ban(now, now + duration), end
+        heappush(self._ends, (end, user_id))
+        return now + duration
+
+    def end(self, user_id: str) -> None:
+        """See `Storage.unban`."""
+        if user_id in self._bans:
+            ban, end = self._bans[user_id]
+            self._bans[user_id] = Ban(ban.since, 0), end
+
+    def sweep(self, limit: int) -> bool:
+        """Forget up to *limit* bans that have had their time; say if more may wait."""
+        now = self._now()
+        for _ in range(limit):
+            if not self._ends or self._ends[0][0] > now:
+                return False
+            end, user_id = heappop(self._ends)
+            if user_id in self._bans and self._bans[user_id][1] == end:
+                del self._bans[user_id]
+        return True

@@ -1,0 +1,8 @@
+-- parts: session
+-- Makes a chatroom that stays until it is dismissed. An *owner* is to join it, '' for none.
+local state = KEYS[1] .. ':state'
+local name, owner = unpack(ARGV)
+if is_chatroom(KEYS[1]) then return 'exists' end
+call('HSET', state, 'name', name, 'kept', 1)
+if owner ~= '' then call('HSET', state, 'owner', owner) end
+return 1

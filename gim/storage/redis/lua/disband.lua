@@ -1,0 +1,16 @@
+-- parts: session room
+-- Ends a chatroom. Those who were members wait in 'going' until their own part is done.
+local S = KEYS[1]
+if not is_chatroom(S) and call('EXISTS', S .. ':going') == 1 then return 1 end
+local refused = objection(S, ARGV[1], '')
+if refused then return refused end
+local members, going = S .. ':members', S .. ':going'
+if call('EXISTS', members) == 1 and call('EXISTS', going) == 0 then
+  call('RENAME', members, going)
+else
+  call('ZUNIONSTORE', going, 2, going, members)
+end
+for _, part in ipairs({'members', 'state', 'sequence', 'ids', 'messages', 'admins', 'muted'}) do
+  call('UNLINK', S .. ':' .. part)
+end
+return 1
