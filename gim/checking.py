@@ -37,6 +37,7 @@ def _check_endpoint(text: str) -> None:
         endpoint = make_endpoint(text, reactor)
     except NotHandedOver:  # as it must be outside of its unit
         return
+    endpoint = getattr(endpoint, "_wrappedEndpoint", endpoint)  # of haproxy:
     if isinstance(endpoint, UNIXServerEndpoint):
         directory = os.path.dirname(os.path.abspath(endpoint._address))
         if not os.path.isdir(directory):

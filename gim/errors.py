@@ -59,8 +59,8 @@ class MethodNotAllowed(GimError):
 
 
 class Conflict(GimError):
-    """The connection is logged in as somebody else, a chatroom to be created exists, or what only one
-    may do is being done."""
+    """The connection is logged in as somebody else, a chatroom to be created exists, what only one may do
+    is being done, or there are as many connections, chatrooms or members as there may be."""
 
     code = 409
 
@@ -69,6 +69,12 @@ class TooLong(GimError):
     """The content, or the whole body, is longer than the limit."""
 
     code = 413
+
+
+class TooMany(GimError):
+    """More packets or messages in a time than are allowed."""
+
+    code = 429
 
 
 class InternalError(GimError):
@@ -87,8 +93,11 @@ class Unavailable(GimError):
 
 
 class NotReady(Unavailable):
-    """Requests can't be served for now; *reason* is ``starting``, ``draining`` or ``storage``."""
+    """Requests can't be served for now; *reason* is ``starting``, ``draining``, ``storage`` or
+    ``overloaded``."""
 
-    def __init__(self, reason: Literal["starting", "draining", "storage"], message: str) -> None:
+    def __init__(
+        self, reason: Literal["starting", "draining", "storage", "overloaded"], message: str
+    ) -> None:
         super().__init__(message)
         self.reason = reason

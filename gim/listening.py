@@ -122,6 +122,7 @@ def check_free(name: str, endpoint: IStreamServerEndpoint) -> None:
     Asked before twistd goes into the background, as it has no stderr after that; what comes in between
     is found by `Listening`.
     """
+    endpoint = getattr(endpoint, "_wrappedEndpoint", endpoint)  # of haproxy:
     if not isinstance(endpoint, TCP4ServerEndpoint | TCP6ServerEndpoint):
         return
     host, number = endpoint._interface, endpoint._port

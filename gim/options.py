@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from twisted.python import usage
 
-from gim import __version__, origins, sources, values
+from gim import __version__, limit_options, origins, sources, values
 from gim.sources import Given
 from gim.storage.redis import url
 
@@ -74,6 +74,7 @@ _TABLE: list[list[Any]] = [  # long name, short one, default, help, reader of va
     ["max-packet", None, "64KiB", "Longest packet or HTTP body that is taken in.", values.size],
     ["admin-key-file", None, None, "File with the key that opens /v1/admin/ of the HTTP API. Or the key"
      " itself in the environment: GIM_ADMIN_KEY. Without one there is no /v1/admin/.", values.path],
+    *limit_options.TABLE,
     ["log-format", None, "text", "How lines of the log are written: text, or json, an object a line.",
      values.one_of("text", "json")],
     ["log-level", None, "info", "The least that is logged: debug, info, warn, error or critical.",
@@ -131,6 +132,7 @@ class Options(usage.Options):
         self._gather()
         self._check_storage()
         self._check_sizes()
+        limit_options.check(self)
         self._check_logger()
         if self["check"]:
             self._check_and_exit()

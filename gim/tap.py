@@ -9,6 +9,7 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.interfaces import IStreamServerEndpoint
 
+from gim.addresses import NO_PROXIES
 from gim.announcing import Announcement
 from gim.api.admin import AdminDoor, AdminRoutes
 from gim.api.admin_key import AdminKey
@@ -26,26 +27,33 @@ from gim.chat.chat import Chat
 from gim.chat.moderation import Moderation
 from gim.chat.pushes import Pushes
 from gim.chat.room import Interval
+from gim.chat.send_rate import SendRate
 from gim.daemon import Daemon, Signals
 from gim.garbage import Garbage
 from gim.gateway import closing
 from gim.gateway.deadlines import Deadlines, Timeouts
+from gim.gateway.entrance import Entrance
 from gim.gateway.factory import GatewayFactory
 from gim.gateway.operations import Operations
 from gim.gateway.transport import write_at_once
 from gim.gateway.turn import Turn
+from gim.limit_log import LimitLog
+from gim.limit_options import limits_of, overload_of
+from gim.limits import Limits
 from gim.listening import Listening, check_free, make_endpoint
 from gim.log_output import prepare_log
 from gim.metrics.meters import Meters
 from gim.metrics.page import MetricsPage
 from gim.options import Options, refuse_start
+from gim.overload import Overload
 from gim.profiling.profiler import Profiler
 from gim.reloading import Reloading
 from gim.storage.memory import MemoryStore
+from gim.storage.room_limits import RoomLimits
 from gim.storage.seam import Storage
 from gim.storage.sweeper import Sweeper
 from gim.tokens import AUDIENCE, OPEN_AUDIENCE, Tokens
-from gim.values import on_loopback
+from gim.values import on_loopback, speaks_proxy
 from gim.wire.json import JsonCodec
 from gim.wire.packets import REQUESTS, Codec
 from gim.wire.proto import ProtoCodec
@@ -61,7 +69,9 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
     if reactor is None:
         from twisted.internet import reactor  # late, so that twistd can still choose one
     meters = Meters(reactor, REQUESTS, _endpoints()) if options["metrics"] else None
-    store, stored, *store_services = _store(options, reactor, meters)
+    limits, overload = limits_of(options), overload_of(options, reactor)
+    send_rate = SendRate(limits, reactor)
+    store, stored, *store_services = _store(options, limits, reactor, meters)
     interval = Interval(options["message-push-duration"], options["message-push-count"])
     turn = Turn(reactor)
     pushes = Pushes(
@@ -71,14 +81,27 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
         options["message-push-concurrency-limit"],
         before_slice=turn.flush,
         replaced=lambda: gateway.turn_away(closing.DATA_SET_CHANGED, "data set changed: log in again"),
+        limits=limits,
     )
     admission, *auth_services = _admission(options, store, reactor)
     is_open = not auth_services
-    chat = Chat(store, pushes, admission, reactor, options["max-content"])
+    chat = Chat(
+        store,
+        pushes,
+        admission,
+        reactor,
+        options["max-content"],
+        limits,
+        send_rate,
+        is_overloaded=lambda: limits.enforced and bool(overload.cause),
+    )
     moderation = Moderation(store)
-    deadlines, gateway = _gateway(options, Operations(chat, moderation), turn, reactor, meters)
+    operations = Operations(chat, moderation)
+    deadlines, gateway = _gateway(options, operations, turn, reactor, meters, limits, overload)
     profiler = Profiler(reactor)
-    page = meters.page(gateway, pushes, options["storage"], stored) if meters is not None else None
+    page = None
+    if meters is not None:
+        page = meters.page(gateway, pushes, options["storage"], stored, overload)
     admin = _admin_door(options, Administration(chat, store, reactor), moderation)
     site = ApiSite(
         _route_sets(options, chat, profiler, page, admin),
@@ -88,6 +111,8 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
         requests=meters.http_requests if meters is not None else None,
         origins=options["allowed-origins"],
         admin=admin,
+        limits=limits,
+        proxies=options["trusted-proxies"] or NO_PROXIES,
     )
     api = Listening("api", _endpoint("api", "api-address", options, reactor, alone=is_open), site)
     gateway_port = Listening(
@@ -105,6 +130,9 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
         *(meters.services if meters is not None else ()),
         *auth_services,
         deadlines,
+        send_rate,
+        overload,
+        LimitLog(limits, reactor),
         profiler,
         api,
         gateway_port,
@@ -126,13 +154,14 @@ def _admin_door(
 
 
 def _store(
-    options: Options, reactor: Any, meters: Meters | None
+    options: Options, bounds: Limits, reactor: Any, meters: Meters | None
 ) -> tuple[Storage, Callable[[], int] | None, *tuple[Service, ...]]:
     """Return the storage, what counts its messages if it knows, and the services that it needs."""
     limits = {
         "max_session_messages": options["max-session-messages"],
         "ttl": options["message-ttl"],
         "sequences": options["enable-message-sequence"],
+        "rooms": RoomLimits(bounds),
     }
     if options["storage"] == "redis":
         redis = _redis_store(options, reactor, limits)
@@ -191,7 +220,13 @@ def _admission(options: Options, store: Storage, reactor: Any) -> tuple[Admissio
 
 
 def _gateway(
-    options: Options, operations: Operations, turn: Turn, reactor: Any, meters: Meters | None
+    options: Options,
+    operations: Operations,
+    turn: Turn,
+    reactor: Any,
+    meters: Meters | None,
+    limits: Limits,
+    overload: Overload,
 ) -> tuple[Deadlines, GatewayFactory]:
     timeouts = Timeouts(
         handshake=options["handshake-timeout"],
@@ -213,6 +248,13 @@ def _gateway(
         trace_header=options["trace-header"],
         requests=meters.requests if meters is not None else None,
         origins=options["allowed-origins"],
+        limits=limits,
+        entrance=Entrance(
+            limits,
+            options["trusted-proxies"] or NO_PROXIES,
+            lambda: overload.cause,
+            speaks_proxy(options["gateway-address"]),
+        ),
     )
     return deadlines, factory
 

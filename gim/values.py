@@ -13,14 +13,18 @@ from gim.tokens import AUDIENCE, OPEN_AUDIENCE
 
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZES = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "kib": 1024, "mib": 1024**2}
+_LARGE_SIZES = _SIZES | {"gb": 1000**3, "gib": 1024**3}
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|m|h|d|)", re.ASCII)
 _SIZE = re.compile(r"(\d+)\s*(b|kb|mb|kib|mib|)", re.ASCII | re.IGNORECASE)
+_LARGE_SIZE = re.compile(r"(\d{1,15})\s*(b|kb|mb|gb|kib|mib|gib|)", re.ASCII | re.IGNORECASE)
 _PORT = re.compile(r":?(\d+)", re.ASCII)
 _HOST_PORT = re.compile(r"(\[[^\[\]]+\]|[^:\[\]=]+):(\d+)", re.ASCII)
 
+_PROXY = re.compile("haproxy:")  # Twisted's prefix of an endpoint behind a proxy
 _WITH_BACKLOG = ("tcp", "tcp4", "tcp6", "ssl", "tls", "unix")
 _LOOPBACK = {"tcp": "127.0.0.1", "tcp4": "127.0.0.1", "ssl": "127.0.0.1", "tcp6": r"\:\:1"}
 LONGEST = 365 * 86400.0  # seconds
+LEAST_MEMORY = 128 * 2**20  # bytes: gim without clients takes half of it
 
 
 def duration(text: str) -> float:
@@ -43,6 +47,15 @@ def size(text: str) -> int:
     size = int(found[1]) * _SIZES[found[2].lower()] if found else 0
     if not 1 <= size <= 2**30:
         raise ValueError(f"{text!r} is no size from 1 byte to 1024MiB: write 4096 or 64KiB")
+    return size
+
+
+def memory_or_zero(text: str) -> int:
+    """Read ``512MiB`` or ``4GiB``, or ``0``; return bytes."""
+    found = _LARGE_SIZE.fullmatch(text)
+    size = int(found[1]) * _LARGE_SIZES[found[2].lower()] if found else -1
+    if size != 0 and size < LEAST_MEMORY:
+        raise ValueError(f"{text!r} is no size of memory from 128MiB: write 512MiB, 4GiB, or 0 for any")
     return size
 
 
@@ -146,18 +159,23 @@ def endpoint(text: str) -> str:
 
 def with_backlog(endpoint: str, backlog: int) -> str:
     """Let an endpoint string say how many connections may wait to be accepted, if it does not yet."""
-    if endpoint.partition(":")[0] not in _WITH_BACKLOG or "backlog=" in endpoint:
+    if _PROXY.sub("", endpoint).partition(":")[0] not in _WITH_BACKLOG or "backlog=" in endpoint:
         return endpoint
     return f"{endpoint}:backlog={backlog}"
 
 
 def on_loopback(endpoint: str) -> str:
     """Let an endpoint string of TCP or TLS that names no host name that of this machine to itself."""
-    kind, _port, *rest = re.split(r"(?<!\\):", endpoint)
+    kind, _port, *rest = re.split(r"(?<!\\):", _PROXY.sub("", endpoint))
     positional = kind != "ssl" and any("=" not in word for word in rest)
     if kind not in _LOOPBACK or positional or any(word.startswith("interface=") for word in rest):
         return endpoint
     return f"{endpoint}:interface={_LOOPBACK[kind]}"
+
+
+def speaks_proxy(endpoint: str) -> bool:
+    """Say whether connections to an endpoint string begin with a header of the PROXY protocol."""
+    return _PROXY.match(endpoint) is not None
 
 
 def _port(text: str) -> int:

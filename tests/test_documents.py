@@ -9,7 +9,7 @@ import msgspec
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim import announcing, errors, listening, log_output, model
+from gim import announcing, errors, limits, listening, log_output, model
 from gim.gateway import closing
 from gim.options import _DEFAULTS, _SPELLINGS
 from gim.wire import packets
@@ -107,6 +107,12 @@ class OperationsDocumentTests(SynchronousTestCase):
         self.assertIn(f"reckon with {announcing.RESERVED} more", text)
         self.assertIn(f"fewer than {announcing.ENOUGH:,}\nconnections", text)
         self.assertIn(f"raise it to {listening.BACKLOG} where", text)
+
+    def test_it_lists_every_limit_that_is_counted(self) -> None:
+        text = ROOT.child("docs").child("operations.md").getContent().decode()
+        section = text.partition("\n## Limits\n")[2].partition("\n## ")[0]
+        listed = re.findall(r"`--([\w-]+)`", "".join(re.findall(r"(?m)^\| (.*?) \|", section)))
+        self.assertEqual(set(listed), {*limits.ALL, limits.PACKET_BURST})
 
 
 class ReadmeTests(SynchronousTestCase):

@@ -43,6 +43,18 @@ DEFAULTS = {
     "max-content": 4096,
     "max-packet": 65536,
     "admin-key-file": None,
+    "limits": "enforce",
+    "max-connections": 50_000,
+    "max-address-connections": 0,
+    "max-user-connections": 100,
+    "max-packet-rate": 1000,
+    "max-packet-burst": 2000,
+    "max-send-rate": 1000,
+    "max-user-chatrooms": 1000,
+    "max-chatroom-members": 100_000,
+    "max-reactor-delay": 1.0,
+    "max-memory": 0,
+    "trusted-proxies": None,
     "log-format": "text",
     "log-level": "info",
     "config": "",
@@ -148,6 +160,25 @@ class OptionsTests(SynchronousTestCase):
                 setup.admin_key(self.parse())
             self.assertNotIn("secret", str(refused.exception))
 
+    def test_limits_that_can_not_work_are_refused(self) -> None:
+        for words, said in (
+            (("--limits", "no"), "--limits: 'no' is not known: write enforce or dry-run"),
+            (("--max-connections", "-1"), "--max-connections: '-1' is no whole number, 0 or more"),
+            (("--max-memory", "1MiB"), "--max-memory: '1MiB' is no size of memory from 128MiB: write"),
+            (
+                ("--max-packet-burst", "9"),
+                "--max-packet-burst: it must be no less than --max-packet-rate",
+            ),
+            (("--max-packet-rate", "9999"), "--max-packet-rate: it must be no more than --max-packet-b"),
+            (("--trusted-proxies", "lb"), "--trusted-proxies: 'lb' is no proxy: write 10.0.0.7"),
+        ):
+            self.assertTrue(self.refusal(*words).startswith(f"gim: {said}"), words)
+
+    def test_limits_are_read(self) -> None:
+        options = self.parse("--max-memory", "4GiB", "--max-reactor-delay", "0", "--max-packet-rate", "0")
+        names = "max-memory", "max-reactor-delay", "max-packet-rate"
+        self.assertEqual([options[name] for name in names], [4 * 2**30, 0.0, 0])
+
     def test_unknown_words_are_refused(self) -> None:
         self.assertIn("--colour", self.refusal("--colour", "red"))
         self.assertIn("'true'", self.refusal("--enable-message-sequence", "true"))
@@ -173,6 +204,7 @@ class EndpointTests(SynchronousTestCase):
             ("unix:/a:mode=600", "unix:/a:mode=600:backlog=9"),
             ("ssl:443:backlog=5", "ssl:443:backlog=5"),
             ("systemd:domain=INET:index=0", "systemd:domain=INET:index=0"),
+            ("haproxy:tcp:80", "haproxy:tcp:80:backlog=9"),
         ):
             self.assertEqual(with_backlog(text, 9), expected)
 

@@ -56,7 +56,7 @@ class PrecedenceTests(SourceTestCase):
 
     def test_every_option_has_a_variable_in_every_spelling(self) -> None:
         for spelling, name in _SPELLINGS.items():
-            default = next(row[2] or "x" for row in _TABLE if row[0] == name)
+            default = next(row[2] or "10.0.0.7" for row in _TABLE if row[0] == name)
             found = sources.from_environment(
                 {variable(spelling): default}, _SPELLINGS, {row[0]: row[-1] for row in _TABLE}
             )

@@ -9,7 +9,15 @@ import msgspec
 from msgspec import Struct
 from twisted.web.iweb import IRequest
 
-from gim.errors import GimError, MethodNotAllowed, NotReady, Unauthorized, Unavailable, WrongKey
+from gim.errors import (
+    GimError,
+    MethodNotAllowed,
+    NotReady,
+    TooMany,
+    Unauthorized,
+    Unavailable,
+    WrongKey,
+)
 
 T = TypeVar("T")
 
@@ -33,7 +41,7 @@ class Refusal(Struct):
 class WhyNotReady(Struct, frozen=True):
     """What a 503 of ``/readyz`` tells to a program."""
 
-    reason: Literal["starting", "draining", "storage"]
+    reason: Literal["starting", "draining", "storage", "overloaded"]
 
 
 class Unready(Struct):
@@ -63,6 +71,7 @@ def _challenge(error: type[Unauthorized]) -> Header:
 HEADERS: Final[Mapping[type[GimError], Header]] = {
     MethodNotAllowed: Header("Allow", "the methods that this path has", lambda error: error.allow),
     NotReady: _RETRY,
+    TooMany: _RETRY,
     Unauthorized: _challenge(Unauthorized),
     Unavailable: _RETRY,
     WrongKey: _challenge(WrongKey),

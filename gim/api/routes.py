@@ -13,7 +13,15 @@ from gim.api.fields import from_body, from_query, token_of
 from gim.api.inputs import LoginBody
 from gim.api.refusals import refusal
 from gim.chat.chat import Chat
-from gim.errors import Forbidden, NotFound, NotReady, Unauthorized, Unavailable
+from gim.errors import (
+    Conflict,
+    Forbidden,
+    NotFound,
+    NotReady,
+    TooMany,
+    Unauthorized,
+    Unavailable,
+)
 from gim.model import NOTHING, User
 from gim.wire import requests
 from gim.wire.requests import given
@@ -56,7 +64,7 @@ class Routes:
         "messages",
         returns=model.Sent,
         body=requests.SendRequest,
-        refuses=(NotFound,),
+        refuses=(NotFound, TooMany),
     )
     async def send(self, request: IRequest) -> bytes:
         user = await self._user(request)
@@ -113,6 +121,7 @@ class Routes:
         "chatrooms",
         returns=model.Joined,
         body=requests.JoinRequest,
+        refuses=(Conflict,),
     )
     async def join(self, request: IRequest, chatroom_id: str) -> bytes:
         user = await self._user(request)
@@ -146,7 +155,7 @@ class Routes:
 
     @app.route("/readyz", methods=["GET"])
     @describe(
-        "Whether it can serve: the storage is reached, and it neither starts nor stops.",
+        "Whether it can serve: it is not starting, stopping or overloaded, and the storage is reached.",
         "health",
         returns=model.Nothing,
         needs_token=False,

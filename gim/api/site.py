@@ -15,6 +15,7 @@ from twisted.web import http, server
 from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
 
+from gim.addresses import NO_PROXIES, Proxies, host_of
 from gim.api.admin import AdminDoor
 from gim.api.cors import Cors
 from gim.api.describing import RouteSet
@@ -22,6 +23,7 @@ from gim.api.envelope import refuse
 from gim.api.fields import trace_of
 from gim.api.refusals import fault, no_such_path, undecodable_path
 from gim.errors import Forbidden, TooLong, WrongKey
+from gim.limits import PACKET, Limits
 from gim.logs import Logger, traced
 from gim.metrics.requests import Requests
 from gim.origins import SAME_HOST, Origins
@@ -104,11 +106,14 @@ class ApiSite(server.Site):
         requests: Requests[str] | None = None,
         origins: Origins = SAME_HOST,
         admin: AdminDoor | None = None,
+        limits: Limits | None = None,
+        proxies: Proxies = NO_PROXIES,
     ) -> None:
         """*max_body* is in bytes; *requests* counts them, unless nothing is to be counted; *origins* are
-        the web pages that may ask; without *admin* there are no routes for the administrator."""
+        the web pages that may ask; without *admin* there are no routes for the administrator; *limits*
+        counts bodies that are too long; *proxies* are believed."""
         super().__init__(
-            Root(route_sets, max_body, admin),
+            Root(route_sets, max_body, limits or Limits(), admin),
             TracedRequest,
             timeout=IDLE_TIMEOUT,
             reactor=clock,
@@ -119,6 +124,7 @@ class ApiSite(server.Site):
         self.trace_header = trace_header
         self._requests = requests
         self.cors = Cors(origins, trace_header)
+        self._proxies = proxies
 
     def log(self, request: Any) -> None:
         """Take note of a request that has been answered."""
@@ -131,8 +137,14 @@ class ApiSite(server.Site):
                 path=request.path.decode("ascii", "backslashreplace"),
                 status=request.code,
                 milliseconds=1000 * (self.clock.seconds() - request.began),
-                peer=getattr(request.getClientAddress(), "host", "-"),
+                peer=self._client(request) or "-",
             )
+
+    def _client(self, request: Any) -> str:
+        """Return the address that a request is from, "" for none, as on a UNIX socket."""
+        fields = request.requestHeaders.getRawHeaders(b"x-forwarded-for") or []
+        host = host_of(request.getClientAddress())
+        return self._proxies.client(host, b",".join(fields).decode("latin-1"))
 
     def _count(self, requests: Requests[str], request: Any) -> None:
         if request.code == http.OK:
@@ -147,7 +159,11 @@ class Root(Resource):
     isLeaf = True
 
     def __init__(
-        self, route_sets: Sequence[RouteSet], max_body: int, admin: AdminDoor | None = None
+        self,
+        route_sets: Sequence[RouteSet],
+        max_body: int,
+        limits: Limits,
+        admin: AdminDoor | None = None,
     ) -> None:
         super().__init__()
         apps = [routes.app for routes in route_sets]
@@ -156,11 +172,13 @@ class Root(Resource):
         }
         self._max_body = max_body
         self._admin = admin
+        self._limits = limits
 
     def render(self, request: Any) -> Any:
         if self._admin is not None and self._admin.is_shut_for(request):
             return refuse(request, WrongKey())
         if request.body_size > self._max_body:
+            self._limits.hit(PACKET)
             return refuse(request, TooLong(f"body: shorten it to {self._max_body} bytes"))
         if not _is_text(request):
             return refuse(request, undecodable_path())

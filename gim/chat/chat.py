@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from msgspec import Struct
@@ -14,7 +14,9 @@ from gim.chat.catchup import LIMIT, CatchUp
 from gim.chat.cursors import read_cursor, read_position, write_cursor
 from gim.chat.presence import Connection, Login
 from gim.chat.pushes import Pushes
+from gim.chat.send_rate import SendRate
 from gim.errors import BadRequest, Conflict, Forbidden, NotReady, TooLong, Unavailable
+from gim.limits import CONTENT, Limits
 from gim.model import (
     Credentials,
     History,
@@ -53,13 +55,19 @@ class Chat:
         admission: Admission,
         clock: IReactorTime,
         max_content: int = 4096,
+        limits: Limits | None = None,
+        send_rate: SendRate | None = None,
+        is_overloaded: Callable[[], bool] = lambda: False,
     ) -> None:
-        """*max_content* is in bytes of UTF-8."""
+        """*max_content* is in bytes of UTF-8; *limits* and *send_rate* are none unless given."""
         self._storage = storage
         self._pushes = pushes
         self._admission = admission
         self._clock = clock
         self._max_content = max_content
+        self._limits = limits or Limits()
+        self._send_rate = send_rate or SendRate(self._limits, clock)
+        self._is_overloaded = is_overloaded
         self._state: Literal["starting", "serving", "draining"] = "starting"
 
     @property
@@ -93,6 +101,8 @@ class Chat:
         """Return if requests can be served, else raise `NotReady`."""
         if self._state != "serving":
             raise NotReady(self._state, f"the server is {self._state}: try again in a moment")
+        if self._is_overloaded():
+            raise NotReady("overloaded", "the server is overloaded: try again in a moment")
         try:
             await self._storage.ping()
         except Unavailable as error:
@@ -199,6 +209,7 @@ class Chat:
         """Store a message and set its push going; *origin* is the connection that gets none, and
         *is_exempt* what an administrator sends: see `gim.storage.seam.Draft`."""
         names.check_id(target_id, "target_id")
+        self._send_rate.take(sender.id)
         if kind == PRIVATE:
             if target_id == sender.id:
                 raise BadRequest("target_id: choose somebody else, this is yourself")
@@ -213,6 +224,7 @@ class Chat:
     def check_content(self, content: str) -> None:
         """Raise `TooLong` for content above the limit."""
         if 4 * len(content) > self._max_content and len(content.encode()) > self._max_content:
+            self._limits.hit(CONTENT)
             raise TooLong(f"content: shorten it to {self._max_content} bytes of UTF-8")
 
     async def history(self, user_id: str, session_id: str, count: int, before: str | None) -> History:

@@ -6,7 +6,13 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gim.chat.catchup import CatchUp
+from gim.errors import Conflict
+from gim.limits import USER_CONNECTIONS, Limits
 from gim.model import Event, Push
+
+
+class TooManyConnections(Conflict):
+    """The user has as many connections to this node as they may."""
 
 
 class Drained(Protocol):
@@ -90,7 +96,9 @@ class Online:
 class Presence:
     """The users online at this node."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits | None = None) -> None:
+        """*limits* are none unless given."""
+        self._limits = limits or Limits()
         self._users: dict[str, Online] = {}
 
         self.connections = 0
@@ -106,8 +114,11 @@ class Presence:
         return self._users.get(user_id)
 
     def enter(self, user_id: str, connection: Connection, catch_up: CatchUp, since: int) -> Login:
-        """Add a connection of the user, logged in *since* Unix ms."""
+        """Add a connection of the user, logged in *since* Unix ms, or raise `TooManyConnections`."""
         user = self._users.get(user_id)
+        if user is not None and self._limits.reached(USER_CONNECTIONS, len(user.logins)):
+            most = self._limits[USER_CONNECTIONS]
+            raise TooManyConnections(f"you have {most} connections, the most there may be: close one")
         if user is None:
             user = self._users[user_id] = Online(user_id)
         login = Login(user, connection, catch_up, since)

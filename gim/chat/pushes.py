@@ -17,6 +17,7 @@ from gim.chat.telling import Telling
 from gim.chat.writer import PushWriter
 from gim.errors import Unavailable
 from gim.gathering import gather
+from gim.limits import Limits
 from gim.logs import Logger
 from gim.model import RECALL, REMOVED, ConnectionState, Counts, Event, Push, SessionHead
 from gim.names import CHATROOM, PRIVATE
@@ -55,16 +56,17 @@ class Pushes:
         concurrency: int,
         before_slice: Callable[[], None] = lambda: None,
         replaced: Callable[[], object] = lambda: None,
+        limits: Limits | None = None,
     ) -> None:
         """*concurrency* and *before_slice* are for `PushWriter`; *replaced* is called when the storage
-        serves another data set, and is to close all connections."""
+        serves another data set, and is to close all connections; *limits* are none unless given."""
         self._storage = storage
         self._clock = clock
         self._interval = interval
         self._writer = PushWriter(clock, concurrency, before_slice)
         self._replaced = replaced
         self.pushed = PushCounts()
-        self._presence = Presence()
+        self._presence = Presence(limits)
         self._rooms: dict[str, Room] = {}
         self._entering: Counter[str] = Counter()  # chatrooms that the storage is asked to watch
         self._untold: set[Login] = set()  # logins whose clients do not know of it yet

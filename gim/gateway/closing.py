@@ -10,9 +10,11 @@ TOKEN_EXPIRED: Final = 3005
 READER_TOO_SLOW: Final = 3008
 DATA_SET_CHANGED: Final = 3009
 HEARTBEAT_TIMEOUT: Final = 3012
+TOO_MANY_REQUESTS: Final = 3013
 BAD_TOKENS: Final = 3500
 LOGIN_TIMEOUT: Final = 3502
 DISCONNECTED: Final = 3503
+TOO_MANY_CONNECTIONS: Final = 3504
 
 _ours = frozenset(code for name, code in tuple(globals().items()) if name.isupper())
 

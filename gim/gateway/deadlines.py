@@ -49,10 +49,11 @@ class Deadlines(Service):
     _log = Logger()
 
     def __init__(self, clock: IReactorTime, shortest: float) -> None:
-        """*shortest* is the shortest timeout, in seconds: a tick is a 20th of it, at most 1 s."""
+        """*shortest* is the shortest timeout, in seconds: a tick is a 20th of it, at most 0.25 s, as
+        `gim.gateway.pace` counts by it as well."""
         self.now = 1
         self._clock = clock
-        self.tick = min(shortest / 20, 1.0)
+        self.tick = min(shortest / 20, 0.25)
         self._buckets: dict[int, dict[Timed, None]] = {}
         self._loop = LoopingCall(self._turn)
         self._loop.clock = clock

@@ -16,9 +16,12 @@ from gim import __version__
 from gim.gateway import closing
 from gim.gateway.deadlines import Deadlines, Timeouts
 from gim.gateway.draining import Draining
+from gim.gateway.entrance import Entrance
 from gim.gateway.operations import Operations
 from gim.gateway.protocol import GatewayProtocol
+from gim.gateway.refused import Refused
 from gim.gateway.turn import Turn
+from gim.limits import Limits
 from gim.metrics.requests import Requests
 from gim.origins import SAME_HOST, Origins
 from gim.wire.packets import Codec
@@ -45,10 +48,13 @@ class GatewayFactory(WebSocketServerFactory):
         trace_header: str = "trace",
         requests: Requests[int] | None = None,
         origins: Origins = SAME_HOST,
+        limits: Limits | None = None,
+        entrance: Entrance | None = None,
     ) -> None:
         """*codecs* go by the subprotocols that ask for them; *max_packet* is in bytes, of what comes
         in, *max_unsent* too, of what waits for a slow reader; *origins* are the web pages that may
-        connect; *clock* serves Autobahn's timer of the closing handshake."""
+        connect; *limits* are none unless given, and *entrance* is theirs; *clock* serves Autobahn's timer
+        of the closing handshake."""
         super().__init__(server=f"gim/{__version__}", reactor=clock)
         self.setProtocolOptions(
             versions=[13],
@@ -74,13 +80,19 @@ class GatewayFactory(WebSocketServerFactory):
         self.slow_readers = 0
         self.closes: Counter[int] = Counter()  # by close code, 0 for one of the client's own
         self.origins = origins
+        self.limits = limits or Limits()
+        self.entrance = entrance or Entrance(self.limits)
+        self._refused: set[Refused] = set()  # that wait for their request
         self.connections: set[GatewayProtocol] = set()
         self._node, self._count = token_hex(4), count(1)
         self._all_closed: Deferred[None] | None = None
         self._draining: Draining[GatewayProtocol] | None = None
         self._made: type[GatewayProtocol] | None = None  # with the first connection
 
-    def buildProtocol(self, addr: IAddress | None) -> Any:  # a GatewayProtocol
+    def buildProtocol(self, addr: IAddress | None) -> Any:  # a GatewayProtocol, or one that refuses
+        refusal = self.entrance.refuse(len(self.connections), addr)
+        if refusal is not None:
+            return Refused(refusal, self.deadlines, self.timeouts.handshake, self._refused)
         if self._made is None:
             self._made = _with_options(self.protocol, self)
         connection = self._made()
@@ -90,11 +102,13 @@ class GatewayFactory(WebSocketServerFactory):
     def opened(self, connection: GatewayProtocol) -> str:
         """Take note of a connection and give it a key that no other one has, on any node."""
         self.connections.add(connection)
+        self.entrance.arrived(connection)
         return f"{self._node}-{next(self._count)}"
 
     def closed(self, connection: GatewayProtocol, code: int | None) -> None:
         """Take note that a connection is gone, and with which close code."""
         self.connections.discard(connection)
+        self.entrance.left(connection)
         self.closes[code if code and closing.is_known(code) else 0] += 1
         if self._all_closed is not None and not self.connections:
             all_closed, self._all_closed = self._all_closed, None

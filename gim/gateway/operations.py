@@ -10,7 +10,7 @@ from msgspec import Struct
 from gim.auth.admission import Identity
 from gim.chat.chat import Chat, Point
 from gim.chat.moderation import Moderation
-from gim.chat.presence import Connection, Login
+from gim.chat.presence import Connection, Login, TooManyConnections
 from gim.errors import BadRequest, Unauthorized
 from gim.logs import Logger
 from gim.model import NOTHING, LoggedIn, Nothing, User
@@ -40,6 +40,9 @@ class Client(Protocol):
 
     def token_refused(self) -> None:
         """Take note of a bad token."""
+
+    def too_many_connections(self) -> None:
+        """End after the reply: the user has as many connections as they may."""
 
 
 _Operation = Callable[[Client, Any], Awaitable[Struct]]
@@ -94,7 +97,7 @@ class Operations:
         if client.login is not None:
             answer = await self._chat.renew(client.login, who, point)
         else:
-            login, answer = await self._chat.login(client.sending, who, point)
+            login, answer = await self._login_first(client, who, point)
             if not client.can_write():  # it went while the storage was asked
                 self._chat.logout(login)
                 return answer
@@ -104,6 +107,15 @@ class Operations:
         client.user = answer.user
         client.logged_in_until(who.expires)
         return answer
+
+    async def _login_first(
+        self, client: Client, who: Identity, point: Point | None
+    ) -> tuple[Login, LoggedIn]:
+        try:
+            return await self._chat.login(client.sending, who, point)
+        except TooManyConnections:
+            client.too_many_connections()
+            raise
 
     def _identify(self, client: Client, body: requests.LoginRequest) -> Identity:
         try:

@@ -13,14 +13,17 @@ from twisted.python.failure import Failure
 
 from gim import logs
 from gim.chat.presence import Connection, Login
-from gim.errors import GimError, InternalError
+from gim.errors import GimError, InternalError, TooMany
 from gim.gateway import closing
 from gim.gateway.deadlines import Deadlines, Timeouts
+from gim.gateway.entrance import RETRY_AFTER, Entrance
 from gim.gateway.frames import cut
 from gim.gateway.operations import Operations
+from gim.gateway.pace import Pace
 from gim.gateway.sending import Sending
 from gim.gateway.serving import Serving
 from gim.gateway.turn import Turn
+from gim.limits import HANDSHAKE, LOGIN, PACKET, PACKET_RATE, Limits
 from gim.metrics.durations import add
 from gim.metrics.requests import Requests
 from gim.model import User
@@ -30,6 +33,7 @@ from gim.wire.packets import BadPacket, Codec, Packet, reply_op
 MAX_HANDSHAKE = 16 * 1024  # bytes
 MAX_REASON = 125  # characters of it that are logged
 MAX_BAD_TOKENS = 5  # until the connection is closed
+_LIMITS = {closing.LOGIN_TIMEOUT: LOGIN, 1009: PACKET}  # those that close connections, by code
 
 
 class _AutobahnLog:
@@ -71,6 +75,8 @@ class Gateway(Protocol):
     requests: Requests[int] | None  # counts them, unless nothing is to be counted
     slow_readers: int  # closed so far
     origins: Origins  # of the web pages that may connect
+    limits: Limits
+    entrance: Entrance
 
     def opened(self, connection: GatewayProtocol) -> str:
         """Take note of a connection and give it a key."""
@@ -90,12 +96,14 @@ class GatewayProtocol(WebSocketServerProtocol):
 
     _key = ""
     trace = ""
+    place = ""  # see `gim.gateway.entrance`
     login: Login | None = None
     user: User | None = None
     after_reply: Callable[[], None] | None = None
     sending: Sending
     look_at = 0  # the ticks of `Deadlines` from here on
     _serving: Serving | None = None  # until the handshake
+    _pace: Pace  # from then on
     _heard = 0
     _pinged = 0  # the `_heard` of the silence that a ping was sent for
     _waits_since = 0  # for a login
@@ -110,7 +118,10 @@ class GatewayProtocol(WebSocketServerProtocol):
         deadlines.look(self, deadlines.after(deadlines.now, self.factory.timeouts.handshake))
 
     def dataReceived(self, data: bytes) -> None:
-        self._heard = self.factory.deadlines.now
+        if self._heard != self.factory.deadlines.now:
+            self._heard = self.factory.deadlines.now
+            if self.state == self.STATE_OPEN:
+                self._pace.fill(self.factory.deadlines.seconds())
         if (
             self.state == self.STATE_OPEN
             # nothing read so far waits for its rest, and no extension changes frames
@@ -132,6 +143,7 @@ class GatewayProtocol(WebSocketServerProtocol):
 
     def onConnect(self, request: ConnectionRequest) -> tuple[str | None, dict[str, str]]:
         name, headers = self.factory.trace_header, request.headers  # with names in lower case
+        self.factory.entrance.meet(self, headers.get("x-forwarded-for", ""))
         origin = headers.get("origin")
         if origin is not None and not self.factory.origins.allow(origin, headers.get("host", "")):
             raise ConnectionDeny(403, "this origin is not allowed: see --allowed-origins")
@@ -153,18 +165,41 @@ class GatewayProtocol(WebSocketServerProtocol):
         turn, bound = self.factory.turn, self.factory.max_unsent
         self.sending = Sending(self._key, codec, self.transport, turn, bound, self._hang_up)
 
+    def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
+        if code in (429, 503):
+            responseHeaders = [("Retry-After", RETRY_AFTER)]
+        super().failHandshake(reason, code, responseHeaders)
+
     def onOpen(self) -> None:
+        self._pace = Pace(self.factory.limits, self.factory.deadlines.seconds())
         self.logged_out()
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         if self.state != self.STATE_OPEN or self._serving is None:
             return
+        if self._pace.left:
+            self._pace.left -= 1
+        elif self._pace.refuses(self.factory.deadlines.seconds()):
+            self._too_fast(self._serving, payload, isBinary)
+            return
         try:
             packet = self.codec.decode(payload, isBinary)
         except BadPacket as refusal:
-            self._serving.add(self._refuse(refusal))
+            self._serving.add(self._refuse(refusal.op, refusal.seq, refusal))
         else:
             self._serving.add(self._answer(packet), packet.op in self.factory.operations.overlapping)
+
+    def _too_fast(self, serving: Serving, payload: bytes, is_binary: bool) -> None:
+        """Refuse a packet that came too soon, and in the end the connection."""
+        try:
+            packet = self.codec.decode(payload, is_binary)
+            op, seq = reply_op(packet.op), packet.seq
+        except BadPacket as bad:
+            op, seq = bad.op, bad.seq
+        rate = self.factory.limits[PACKET_RATE]
+        serving.add(self._refuse(op, seq, TooMany(f"more than {rate} packets a second: wait a second")))
+        if self._pace.is_hopeless():
+            self.sendClose(closing.TOO_MANY_REQUESTS, "too many requests")
 
     def sendCloseFrame(self, *args: Any, **kwargs: Any) -> None:
         self.sending.flush()
@@ -185,6 +220,8 @@ class GatewayProtocol(WebSocketServerProtocol):
             self._serving = None  # which would keep this connection until the collector comes
         if self.closedByMe:  # else what we said was but the answer
             code, reason = self.localCloseCode, self.localCloseReason
+            if code is not None and code in _LIMITS:
+                self.factory.limits.hit(_LIMITS[code])
         with logs.traced(self.trace):
             self._log_end(code, reason or "")
             self.factory.operations.disconnected(self)
@@ -199,10 +236,10 @@ class GatewayProtocol(WebSocketServerProtocol):
             reason=reason[:MAX_REASON],
         )
 
-    async def _refuse(self, refusal: BadPacket) -> bytes:
+    async def _refuse(self, op: int, seq: int, refusal: GimError) -> bytes:
         if (requests := self.factory.requests) is not None:
-            requests.failed(refusal.op - 1, refusal.code, 0)
-        return self.codec.encode_error(refusal.op, refusal.seq, refusal)
+            requests.failed(op - 1, refusal.code, 0)
+        return self.codec.encode_error(op, seq, refusal)
 
     async def _answer(self, packet: Packet) -> bytes:
         codec, requests = self.codec, self.factory.requests
@@ -272,6 +309,14 @@ class GatewayProtocol(WebSocketServerProtocol):
         if self._bad_tokens >= MAX_BAD_TOKENS:
             self.after_reply = self._close_for_bad_tokens
 
+    def too_many_connections(self) -> None:
+        """Close the connection after the reply: its user has as many as they may."""
+        self.after_reply = self._close_as_one_too_many
+
+    def _close_as_one_too_many(self) -> None:
+        if self.state == self.STATE_OPEN:
+            self.sendClose(closing.TOO_MANY_CONNECTIONS, "too many connections of this user")
+
     def _close_for_bad_tokens(self) -> None:
         if self.state == self.STATE_OPEN:
             self.sendClose(closing.BAD_TOKENS, "bad tokens")
@@ -281,6 +326,7 @@ class GatewayProtocol(WebSocketServerProtocol):
     def check(self) -> int:
         """See `gim.gateway.deadlines.Timed`."""
         if self.state == self.STATE_CONNECTING:
+            self.factory.limits.hit(HANDSHAKE)
             self._drop("it did not complete its handshake in time")
         if self.state != self.STATE_OPEN:
             return 0  # while it is closing, Autobahn watches over it

@@ -17,11 +17,13 @@ from prometheus_client.registry import Collector
 from gim import __version__
 from gim.chat.pushes import Pushes
 from gim.gateway.factory import GatewayFactory
+from gim.limits import ALL, MEMORY, REACTOR_DELAY, Limits
 from gim.metrics.durations import Row, buckets, total
 from gim.metrics.pauses import Pauses
 from gim.metrics.requests import Requests
 from gim.metrics.storage import StorageTimes
 from gim.metrics.ticks import ReactorTicks
+from gim.overload import Overload
 
 Op = TypeVar("Op", bound=int | str)
 
@@ -63,6 +65,24 @@ class GatewayCollector(Collector):
         yield _gauge("gim_unsent_bytes", "Bytes that wait for slow readers.", gateway.unsent())
         words = "Connections closed because too much waited for them."
         yield CounterMetricFamily("gim_slow_readers_closed", words, gateway.slow_readers)
+
+
+class LimitCollector(Collector):
+    """How often somebody came up against a limit, and whether there is too much to do."""
+
+    def __init__(self, limits: Limits, overload: Overload) -> None:
+        self._limits = limits
+        self._overload = overload
+
+    def collect(self) -> Iterator[Metric]:
+        words = "Times that somebody came up against a limit, by the option that sets it."
+        hits = {name: self._limits.hits[name] for name in ALL}
+        yield _counter("gim_limit_hits", words, "limit", hits)
+        words = "1 while the process is above that limit, and new connections are refused."
+        overloaded = GaugeMetricFamily("gim_overloaded", words, labels=["limit"])
+        for name in (REACTOR_DELAY, MEMORY):
+            overloaded.add_metric([name], self._overload.cause == name)
+        yield overloaded
 
 
 class PushCollector(Collector):

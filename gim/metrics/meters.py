@@ -11,6 +11,7 @@ from gim.chat.pushes import Pushes
 from gim.gateway.factory import GatewayFactory
 from gim.metrics.collector import (
     GatewayCollector,
+    LimitCollector,
     ProcessCollector,
     PushCollector,
     RequestCollector,
@@ -22,6 +23,7 @@ from gim.metrics.requests import Requests
 from gim.metrics.sampling import Sampling
 from gim.metrics.storage import Measured, SampledAppends, StorageTimes
 from gim.metrics.ticks import ReactorTicks
+from gim.overload import Overload
 from gim.storage.seam import Storage
 
 
@@ -56,11 +58,13 @@ class Meters:
         pushes: Pushes,
         storage: str,
         stored: Callable[[], int] | None,
+        overload: Overload,
     ) -> MetricsPage:
         """Return the page of a daemon; *stored* counts the messages kept, where that is known."""
         return MetricsPage(
             [
                 GatewayCollector(gateway),
+                LimitCollector(gateway.limits, overload),
                 RequestCollector("gim", "WebSocket", self.requests),
                 RequestCollector("gim_http", "HTTP", self.http_requests),
                 PushCollector(pushes),

@@ -46,6 +46,7 @@ from gim.storage.nodes import new_node
 from gim.storage.once import Once
 from gim.storage.people import People
 from gim.storage.records import Chatroom
+from gim.storage.room_limits import RoomLimits
 from gim.storage.seam import Broadcast, Draft, Listener, Missed, News, Ordered, Position, Stored
 
 
@@ -62,8 +63,10 @@ class MemoryStore:
         max_messages: int = 1_000_000,
         ttl: float = 30 * 86400,
         sequences: bool = False,
+        rooms: RoomLimits | None = None,
     ) -> None:
-        """*ttl* is in seconds; *sequences* gives every message its number within the session."""
+        """*ttl* is in seconds; *sequences* gives every message its number within the session; *rooms* are
+        no limits unless given."""
         self.node = new_node(clock)
         self._epoch, self._token_key = token_hex(8), token_bytes(32)
         self._people = People(clock)
@@ -80,6 +83,7 @@ class MemoryStore:
         self._bans = Bans(clock)
         self._chatrooms = Chatrooms(self._archive, self._people, self._announce, clock)
         self._answered: list[ConnectionState] = []  # of the order under way
+        self._room_limits = rooms or RoomLimits()
         self._listener: Listener | None = None
 
     async def start(self, listener: Listener) -> None:
@@ -233,7 +237,15 @@ class MemoryStore:
             person.mark = max(person.mark, message_id)
 
     async def join(self, chatroom_id: str, user: User, name: str, makes: bool = True) -> int:
+        self._check_room_limits(chatroom_id, user.id)
         return self._chatrooms.join(chatroom_id, user, name, makes)
+
+    def _check_room_limits(self, chatroom_id: str, user_id: str) -> None:
+        person, chatroom = self._people.get(user_id), self._archive.get(f"1:{chatroom_id}")
+        rooms = person.rooms if person is not None else {}
+        if chatroom_id not in rooms:
+            members = chatroom.members if isinstance(chatroom, Chatroom) else 0
+            self._room_limits.check(chatroom_id, members, len(rooms))
 
     async def leave(self, chatroom_id: str, user_id: str) -> None:
         self._chatrooms.leave(chatroom_id, user_id)

@@ -216,7 +216,8 @@ class Storage(Protocol):
         """Make *user* a member, and the chatroom if there is none; return the number of members.
 
         Whoever joins a chatroom without members owns it, but for one that `create` made. Unless it
-        *makes* one, raises `NotFound` for no such chatroom.
+        *makes* one, raises `NotFound` for no such chatroom. Raises `Conflict` if the chatroom has, or
+        the user is in, as many as `gim.storage.room_limits` allows.
         """
 
     async def leave(self, chatroom_id: str, user_id: str) -> None:

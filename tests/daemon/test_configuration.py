@@ -67,6 +67,7 @@ class ConfigurationTests(DaemonTestCase):
             ([], {"GIM_STORAGE": "disk"}, "GIM_STORAGE: 'disk' is no storage: write memory or redis"),
             (["--ws", "ssl:0:privateKey=/no/file"], {}, "--gateway-address: 'ssl:0:privateKey=/no/file'"),
             (["--ws", "unix:/no/directory/s"], {}, "--gateway-address: 'unix:/no/directory/s' can't be"),
+            (["--ws", "haproxy:unix:/no/directory/s"], {}, "--gateway-address: 'haproxy:unix:/no/dire"),
             (["--ws", "systemd:domain=INET"], {}, "--gateway-address: 'systemd:domain=INET' can't be"),
             (["--redis-url", "http://x"], {}, "--redis-url: it begins with none of the schemes known"),
             (["--admin-key-file", "/no/file"], {}, "--admin-key-file: '/no/file' can't be read: No such"),

@@ -77,7 +77,7 @@ class Valve:
 
 
 class SlowReaderTests(GatewayTestCase):
-    options = ("--max-unsent", str(BOUND), "--message-push-duration", "1s")
+    options = ("--max-unsent", str(BOUND), "--message-push-duration", "1s", "--max-send-rate", "0")
 
     def setUp(self) -> None:
         super().setUp()

@@ -24,6 +24,7 @@ from tests.storage.seam_roles import (
     RecallBehaviour,
     RoleBehaviour,
 )
+from tests.storage.seam_room_limits import RoomLimitBehaviour
 from tests.storage.seam_rooms import ChatroomBehaviour, MemberBehaviour
 from tests.storage.seam_sessions import SessionListBehaviour, SessionPageBehaviour
 from tests.storage.seam_users import ForgettingBehaviour, UserBehaviour
@@ -40,6 +41,7 @@ class StorageBehaviour(
     ReadBehaviour,
     ChatroomBehaviour,
     MemberBehaviour,
+    RoomLimitBehaviour,
     UserBehaviour,
     ForgettingBehaviour,
     NewsBehaviour,

@@ -8,18 +8,20 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from gim.errors import Unavailable
+from gim.errors import Conflict, NotFound, Unavailable
+from gim.limits import USER_CHATROOMS, Limits
 from gim.model import Sent
 from gim.storage.redis import repairs, scripts, steps
 from gim.storage.redis.connecting import connect
 from gim.storage.redis.recent import GENERATION
 from gim.storage.redis.store import RedisStore
 from gim.storage.redis.url import read
+from gim.storage.room_limits import RoomLimits
 from gim.storage.seam import Stored
 from tests.redis.machine import until
 from tests.redis.server import SKEW_MISSING, RedisTestCase
 from tests.redis.shared import shared_cluster
-from tests.storage.seam_base import AB, RecordingListener, contents_of, listed, private
+from tests.storage.seam_base import AB, RecordingListener, contents_of, join, listed, private, user
 
 
 class Faulty:
@@ -33,6 +35,7 @@ class Faulty:
         self.swallows: scripts.Script | None = None
         self.slow: scripts.Script | None = None
         self.waiting: list[Deferred[None]] = []  # runs of the slow script
+        self.fails: scripts.Script | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._redis, name)
@@ -46,6 +49,8 @@ class Faulty:
         if script is self.slow:
             self.waiting.append(Deferred())
             await self.waiting[-1]
+        if script is self.fails:
+            raise Unavailable("away")
         reply = await self._redis.run(script, bases, *words)
         if script is scripts.STORE:
             self.away |= self.away_after_storing
@@ -71,7 +76,8 @@ class Node:
         target = read(f"redis+cluster://127.0.0.1:{shared_cluster().port}")
         self.clock = Clock()
         self.listener = RecordingListener()
-        self.store = RedisStore(self._connect(connect(target, reactor)), self.clock, prefix=prefix)
+        way, rooms = self._connect(connect(target, reactor)), RoomLimits(Limits({USER_CHATROOMS: 1}))
+        self.store = RedisStore(way, self.clock, prefix=prefix, rooms=rooms)
 
     def _connect(self, way: Any) -> Any:
         def connected(guests: Any) -> Any:
@@ -263,6 +269,23 @@ class SlowTests(HalfwayCase):
         await self.sending.store.ping()
         await self.hearing.store.settled()
         self.announced("hi")
+
+
+class JoiningTests(HalfwayCase):
+    """A user is in as many chatrooms as they may be, which the chatroom's server does not know."""
+
+    async def test_a_member_who_could_not_be_taken_out_again_is_taken_out_later(self) -> None:
+        store = self.sending.store
+        await join(store, "one", "ann")
+        self.sending.redis.fails = scripts.DISMISS
+        with self.assertRaises(Conflict):
+            await store.join("two", user("ann"), "")
+        self.assertEqual((await store.members("two", "ann", "", 9))[1], 1)
+        self.sending.redis.fails = None
+        await self.repair()
+        with self.assertRaises(NotFound):
+            await store.members("two", "ann", "", 9)
+        self.assertEqual(await store.chatrooms("ann"), ["one"])
 
 
 class MissedTests(HalfwayCase):

@@ -20,7 +20,8 @@ _VARIANT = 0b10 << 62
 
 
 class Changes(Protocol):
-    """Each returns the reply of a script, which may be b"late", b"none" or b"forbidden" instead."""
+    """Each returns the reply of a script, which may be b"late", b"none", b"forbidden", b"full" or b"many"
+    instead."""
 
     def append(self, draft: Draft) -> Awaitable[Any]:
         """Store and announce a message; return its id and its sequence."""
@@ -28,7 +29,8 @@ class Changes(Protocol):
     async def join(
         self, session_id: str, chatroom_id: str, user: User, name: str, makes: bool = True
     ) -> Any:
-        """Make a user a member and announce it; return the number of members."""
+        """Make a user a member and announce it; return the number of members, and for each of the two of
+        `gim.storage.room_limits` 1 if it was reached."""
 
     async def leave(self, session_id: str, chatroom_id: str, user_id: str) -> Any:
         """End a membership and announce it."""
@@ -85,7 +87,8 @@ class OneStep:
         bases = self._keys.session(session_id), self._keys.user(user.id), self._keys.data
         words = user.id, user.name, chatroom_id, name, random_tail()
         kept = self._pulse.born(), self._limits.keep
-        return await self._redis.run(scripts.JOIN, bases, *words, *kept, int(makes))
+        most = *self._limits.rooms.members, *self._limits.rooms.chatrooms
+        return await self._redis.run(scripts.JOIN, bases, *words, *kept, int(makes), *most)
 
     async def leave(self, session_id: str, chatroom_id: str, user_id: str) -> Any:
         bases = self._keys.session(session_id), self._keys.user(user_id)

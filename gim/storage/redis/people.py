@@ -93,7 +93,15 @@ class People:
         session = chatroom_session(chatroom_id)
         name = name or f"chatroom:{chatroom_id}"
         reply = await self._changes.join(session.id, chatroom_id, user, name, makes)
-        return int(check(reply, chatroom_id))
+        is_full, is_many = reply == b"full", reply == b"many"
+        total = 0
+        if not (is_full or is_many):
+            total, is_full, is_many = check(reply, chatroom_id)
+        if is_full:
+            self._limits.rooms.is_full(chatroom_id)
+        if is_many:
+            self._limits.rooms.are_many()
+        return int(total)
 
     async def leave(self, chatroom_id: str, user_id: str) -> None:
         """See `gim.storage.seam.Storage.leave`."""

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from gim.storage.redis.protocol import RedisProtocol, Word
 from gim.storage.redis.scripts import Script
+from gim.storage.room_limits import RoomLimits
 
 
 class Redis(Protocol):
@@ -78,6 +79,7 @@ class Limits(Struct, frozen=True):
     ttl: int  # of a message
     max_session_messages: int
     sequences: bool
+    rooms: RoomLimits = RoomLimits()
 
     @property
     def keep(self) -> int:

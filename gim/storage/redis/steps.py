@@ -154,19 +154,35 @@ class InSteps:
     async def join(
         self, session_id: str, chatroom_id: str, user: User, name: str, makes: bool = True
     ) -> Any:
-        base = self._keys.session(session_id)
-        total = await self._redis.run(scripts.ADMIT, (base,), user.id, name, int(makes))
-        if isinstance(total, bytes):
-            return total
+        base, rooms = self._keys.session(session_id), self._limits.rooms
+        words: tuple[Any, ...] = user.id, name, int(makes), *rooms.members
+        admitted = await self._redis.run(scripts.ADMIT, (base,), *words)
+        if isinstance(admitted, bytes):
+            return admitted
         words = user.id, user.name, chatroom_id, self._pulse.newest, random_tail()
-        kept = self._pulse.born(), self._limits.keep
-        rank = await self._redis.run(scripts.ENTER, (self._keys.user(user.id),), *words, *kept)
+        kept = self._pulse.born(), self._limits.keep, *rooms.chatrooms
+        entered = await self._redis.run(scripts.ENTER, (self._keys.user(user.id),), *words, *kept)
+        if entered == b"many":
+            await self._take_back(session_id, chatroom_id, user.id)
+            return entered
+        rank, is_many = entered
         self._pulse.saw(rank.decode())
-        return total
+        return [*admitted, is_many]
+
+    async def _take_back(self, session_id: str, chatroom_id: str, user_id: str) -> None:
+        """Let nobody be a member of a chatroom that is none of theirs."""
+        dismiss = partial(self._dismiss, session_id, chatroom_id, user_id)
+        try:
+            await dismiss()
+        except Unavailable:
+            self._repairs.add((session_id, user_id), dismiss)
+
+    async def _dismiss(self, session_id: str, chatroom_id: str, user_id: str) -> Any:
+        words = user_id, chatroom_id, self._limits.ttl
+        return await self._redis.run(scripts.DISMISS, (self._keys.session(session_id),), *words)
 
     async def leave(self, session_id: str, chatroom_id: str, user_id: str) -> Any:
-        words = user_id, chatroom_id, self._limits.ttl
-        reply = await self._redis.run(scripts.DISMISS, (self._keys.session(session_id),), *words)
+        reply = await self._dismiss(session_id, chatroom_id, user_id)
         base = self._keys.user(user_id)
         left = "SPUBLISH", user_id, chatroom_id, self._limits.keep, "", ""
         await self._redis.run(scripts.EXIT, (base,), *left)

@@ -46,6 +46,7 @@ from gim.storage.redis.roles import Roles
 from gim.storage.redis.seam import Guests, Limits, Redis
 from gim.storage.redis.steps import InSteps
 from gim.storage.redis.watches import Watches
+from gim.storage.room_limits import RoomLimits
 from gim.storage.seam import (
     Broadcast,
     Draft,
@@ -81,9 +82,11 @@ class RedisStore:
         max_session_messages: int = 10_000,
         ttl: float = 30 * 86400,
         sequences: bool = False,
+        rooms: RoomLimits | None = None,
     ) -> None:
-        """*connect* makes the way to the servers; *ttl* is in seconds."""
-        limits = Limits(round(ttl * 1000), max_session_messages, sequences)
+        """*connect* makes the way to the servers; *ttl* is in seconds; *rooms* are no limits unless
+        given."""
+        limits = Limits(round(ttl * 1000), max_session_messages, sequences, rooms or RoomLimits())
         keys = Keys(prefix)
         self.data_base = keys.data
         redis = connect(self)

@@ -1,3 +1,10 @@
 -- parts: session room
--- Cluster: the chatroom's part of a joining; returns the number of members.
-return admit(KEYS[1], ARGV[1], ARGV[2], ARGV[3])
+-- Cluster: the chatroom's part of a joining; returns the number of members, and 1 if it had as many as it may; 'full'
+-- for a refusal.
+local S = KEYS[1]
+local user, name, makes, most, no_more = unpack(ARGV)
+local full = is_full(S, user, most)
+if full and no_more == '1' then return 'full' end
+local total = admit(S, user, name, makes)
+if total == 'none' then return total end
+return {total, full and 1 or 0}

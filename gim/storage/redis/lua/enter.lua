@@ -1,8 +1,11 @@
 -- parts: person
 -- Cluster: the user's part of a joining, and its announcement. May be repeated. Returns the id that ranks it, which is
--- after *newest*: what this node knows to have come before.
+-- after *newest*: what this node knows to have come before; and 1 if the user was in as many chatrooms as they may;
+-- 'many' for a refusal.
 local U = KEYS[1]
-local user, name, chatroom, newest, random, born, keep = unpack(ARGV)
+local user, name, chatroom, newest, random, born, keep, most, not_in_more = unpack(ARGV)
+local many = in_many(U, chatroom, most)
+if many and not_in_more == '1' then return 'many' end
 touch(U, born, keep)
 known(U, name)
 local last = call('HGET', U .. ':user', 'rank') or FIRST
@@ -11,4 +14,4 @@ if enter(U, chatroom, rank) then
   call('HSET', U .. ':user', 'rank', rank)
   call('SPUBLISH', U, cmsgpack.pack({'j', user, chatroom}))
 end
-return rank
+return {rank, many and 1 or 0}

@@ -1,7 +1,12 @@
 -- parts: session room person
--- One server: a user becomes a member; returns the number of members.
+-- One server: a user becomes a member; returns the number of members, and for each of the two limits 1 if it was
+-- reached; 'full' or 'many' for a refusal.
 local S, U, G = unpack(KEYS)
-local user, name, chatroom, title, random, born, keep, makes = unpack(ARGV)
+local user, name, chatroom, title, random, born, keep, makes, most_members, no_more, most_chatrooms,
+  not_in_more = unpack(ARGV)
+local full, many = is_full(S, user, most_members), in_many(U, chatroom, most_chatrooms)
+if full and no_more == '1' then return 'full' end
+if many and not_in_more == '1' then return 'many' end
 local total = admit(S, user, title, makes)
 if total == 'none' then return total end
 touch(U, born, keep)
@@ -11,4 +16,4 @@ if call('HEXISTS', U .. ':rooms', chatroom) == 0 then
   enter(U, chatroom, rank)
   call('PUBLISH', U, cmsgpack.pack({'j', user, chatroom}))
 end
-return total
+return {total, full and 1 or 0, many and 1 or 0}

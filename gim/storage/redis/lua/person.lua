@@ -53,6 +53,12 @@ local function index(U, session, score, is_due, floor)
   end
 end
 
+-- Says that the user would be in one chatroom too many: there may be *most*, 0 for any number.
+local function in_many(U, chatroom, most)
+  most = tonumber(most)
+  return most > 0 and call('HLEN', U .. ':rooms') >= most and call('HEXISTS', U .. ':rooms', chatroom) == 0
+end
+
 -- Makes a chatroom one of the user's; says if it is new. *rank* is the id that it is listed by.
 local function enter(U, chatroom, rank)
   if call('HSETNX', U .. ':rooms', chatroom, rank) == 0 then return false end

@@ -3,6 +3,12 @@
 local SYSTEM = '.' -- who acts for the administrator of the server
 local MEMBER, ADMIN, OWNER, ABOVE_ALL = 1, 2, 3, 4 -- ranks
 
+-- Says that *user* would be one member too many: there may be *most*, 0 for any number.
+local function is_full(S, user, most)
+  most = tonumber(most)
+  return most > 0 and call('ZCARD', S .. ':members') >= most and not call('ZSCORE', S .. ':members', user)
+end
+
 -- Makes *user* a member, and the chatroom if there is none and *makes* is 1; returns the number of members. The first
 -- one owns it, but for a chatroom that is kept.
 local function admit(S, user, name, makes)

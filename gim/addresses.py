@@ -1,0 +1,86 @@
+"""Where a client is, behind proxies as well, and which addresses count as one."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any
+
+from msgspec import Struct
+
+UNIX = "unix"  # stands for whatever connects to a UNIX socket
+SITE = 64  # bits of an IPv6 address that a provider gives to one site, at least (RFC 6177, RFC 4291)
+_WITH_PORT = re.compile(r"\[([^\[\]]+)\](?::\d+)?|([\d.]+):\d+", re.ASCII)
+
+
+class Proxies(Struct, frozen=True):
+    """Those that are trusted to say for whom they ask."""
+
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    unix: bool = False
+
+    def trust(self, host: str) -> bool:
+        """Say whether *host* is one of them, "" standing for a UNIX socket."""
+        if not host:
+            return self.unix
+        if not self.networks:
+            return False
+        address = ip_address(host)
+        return any(address in network for network in self.networks)
+
+    def client(self, host: str, forwarded: str) -> str:
+        """Return the host for whom *host* asks: itself, unless it is trusted and *forwarded*, the value
+        of X-Forwarded-For, says otherwise.
+
+        Each proxy adds at the right whom it was asked by. So the first from there that is not trusted is
+        the client; what is to the left of it anybody may have made up.
+        """
+        for word in reversed(forwarded.split(",")):
+            if not self.trust(host) or not (before := _host(word)):
+                break
+            host = before
+        return host
+
+
+NO_PROXIES = Proxies()
+
+
+def read(text: str) -> Proxies:
+    """Read a list with commas in between. Raises ValueError with what to write."""
+    words = [word.strip() for word in text.split(",")]
+    networks = tuple(_network(word) for word in words if word != UNIX)
+    return Proxies(networks, UNIX in words)
+
+
+def _network(word: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(word, strict=False)
+    except ValueError as error:
+        raise ValueError(
+            f"{word!r} is no proxy: write 10.0.0.7, 10.0.0.0/8, fd00::/8 or unix, with commas in between"
+        ) from error
+
+
+def host_of(address: Any) -> str:
+    """Return the IP address of a transport's peer, "" for one without."""
+    return _host(str(getattr(address, "host", "")))
+
+
+def group_of(host: str) -> str:
+    """Return what is counted as one client: an IPv4 address, the first `SITE` bits of an IPv6 one."""
+    if ":" not in host:
+        return host
+    return str(ip_network((ip_address(host), SITE), strict=False))
+
+
+def _host(word: str) -> str:
+    """Write an address in one way, without a port; "" for what is none."""
+    word = word.strip()
+    if found := _WITH_PORT.fullmatch(word):
+        word = found[1] or found[2]
+    try:
+        address: IPv4Address | IPv6Address = ip_address(word.partition("%")[0])
+    except ValueError:
+        return ""
+    mapped = getattr(address, "ipv4_mapped", None)  # ::ffff:192.0.2.1
+    return str(mapped or address)

@@ -1,0 +1,48 @@
+"""The log line about limits that somebody came up against: one in ten seconds, however many they were."""
+
+from __future__ import annotations
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+
+from gim.limits import SWITCHED, Limits
+from gim.logs import Logger
+
+EVERY = 10.0  # seconds
+
+
+class LimitLog(Service):
+    """Says, while it runs, what came to `gim.limits.Limits.hits`, but for sizes and times, which are
+    there to be reached now and then."""
+
+    name = "limit log"
+    _log = Logger()
+
+    def __init__(self, limits: Limits, clock: IReactorTime) -> None:
+        self._limits = limits
+        self._said = limits.hits.copy()
+        self._loop = LoopingCall(self._say)
+        self._loop.clock = clock
+        self._ended: Deferred[LoopingCall] | None = None
+
+    def startService(self) -> None:
+        super().startService()
+        self._ended = self._loop.start(EVERY, now=False)
+
+    def stopService(self) -> Deferred[LoopingCall] | None:
+        super().stopService()
+        self._loop.stop()
+        self._say()
+        return self._ended
+
+    def _say(self) -> None:
+        new, self._said = self._limits.hits - self._said, self._limits.hits.copy()
+        said = [f"--{name} {new[name]} times" for name in SWITCHED if new[name]]
+        if said:
+            self._log.warn(
+                "limits were reached{how}: {limits}",
+                how="" if self._limits.enforced else " (dry run)",
+                limits=", ".join(said),
+            )
