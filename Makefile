@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 GIM = --ws 8080 --http 8081
 
-.PHONY: run test check lint proto failover package bench conformance conformance-quick format clean
+.PHONY: run test check lint proto failover fuzz package bench conformance conformance-quick format clean
 
 run: $(VENV)/.installed-run
 	$(BIN)/twistd -n gim $(GIM)
@@ -29,6 +29,10 @@ proto: $(VENV)/.installed-test
 failover: $(VENV)/.installed-test
 	$(BIN)/python -m twisted.trial --random=0 tests.nodes.test_failover_sentinel tests.nodes.test_failover_cluster \
 	  tests.nodes.failovers
+
+# hostile input drawn anew, a quarter of an hour; FUZZ holds options, as in FUZZ="--seconds 300 --seed 1 frames"
+fuzz: $(VENV)/.installed-fuzz
+	$(BIN)/python -m tests.hostile.fuzz $(FUZZ)
 
 # a wheel in an environment of its own, used from another directory
 package: $(BIN)/python
@@ -68,6 +72,11 @@ $(VENV)/.installed-run: pyproject.toml setup.py | $(BIN)/python
 
 $(VENV)/.installed-test: pyproject.toml setup.py | $(BIN)/python
 	$(BIN)/pip install -q -e '.[test]'
+	touch $@
+
+# atheris has wheels for some Pythons only: without it hypothesis fuzzes alone
+$(VENV)/.installed-fuzz: $(VENV)/.installed-test
+	$(BIN)/pip install -q 'atheris>=3,<4' || echo "no atheris for this Python: fuzzing with hypothesis alone"
 	touch $@
 
 $(VENV)/.installed-dev: pyproject.toml setup.py | $(BIN)/python

@@ -1,11 +1,17 @@
-"""How a line of the log is written: as JSON, one object a line. Text is written by Twisted."""
+"""How a line of the log is written, so that nothing that a client says can forge one.
+
+As JSON it is one object. As text it is what Twisted writes, but whatever can't be seen as it is (line
+ends, escapes of terminals, what turns the direction of writing) is written as an escape, and only the
+lines of a traceback follow the first one, each behind a tab.
+"""
 
 from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
 
-from twisted.logger import LogEvent, LogLevel, formatEvent
+from twisted.logger import LogEvent, LogLevel, eventAsText, formatEvent
+from twisted.logger import formatTime as local_time
 
 
 def as_json(event: LogEvent) -> str:
@@ -14,10 +20,7 @@ def as_json(event: LogEvent) -> str:
     Keys: ``time`` (RFC 3339 in UTC, with milliseconds), ``level``, ``logger``, ``message``, and where
     there are any ``trace`` and ``failure``, a traceback. Nothing to say gives "".
     """
-    trace, failure = event.get("trace"), event.get("log_failure")
-    message = formatEvent(event)
-    if failure is None and event.get("isError") and "failure" in event:  # twisted.python.log.err
-        failure, message = event["failure"], event.get("why") or "Unhandled Error"
+    trace, (message, failure) = event.get("trace"), _said(event)
     line = {
         "time": _time(event.get("log_time", 0.0)),
         "level": event.get("log_level", LogLevel.info).name,
@@ -30,6 +33,37 @@ def as_json(event: LogEvent) -> str:
     if failure is not None:
         line["failure"] = _traceback(failure)
     return json.dumps(line) + "\n" if line["message"] or failure is not None else ""
+
+
+def as_text(event: LogEvent, with_time: bool = True) -> str:
+    """Write an event as a line of text, its traceback in lines below. Nothing to say gives ""."""
+    message, failure = _said(event)
+    if not message and failure is None:
+        return ""
+    head = {**event, "log_format": "{log_line}", "log_line": message or "-"}
+    lines = [visible(eventAsText(head, False, with_time, formatTime=local_time))]
+    if failure is not None:
+        lines += ["\t" + visible(line) for line in _traceback(failure).splitlines()]
+    return "\n".join(lines) + "\n"
+
+
+def _said(event: LogEvent) -> tuple[str, object]:
+    """Return the message of an event, and its failure if there is one."""
+    failure = event.get("log_failure")
+    if failure is None and event.get("isError") and "failure" in event:  # twisted.python.log.err
+        return str(event.get("why") or "Unhandled Error"), event["failure"]
+    return formatEvent(event), failure
+
+
+def visible(text: str) -> str:
+    """Return a text with escapes, as ``\\n`` and ``\\u202e``, for all that is not printable."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else _escaped(each) for each in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
 
 
 def _time(seconds: float) -> str:

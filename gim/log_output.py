@@ -21,14 +21,13 @@ from twisted.logger import (
     ILogObserver,
     LogLevel,
     LogLevelFilterPredicate,
-    textFileLogObserver,
 )
 from twisted.python.components import Componentized
 from twisted.python.logfile import LogFile
 from twisted.python.usage import UsageError
 from twisted.scripts.twistd import ServerOptions  # type: ignore[attr-defined]  # of this platform
 
-from gim.log_lines import as_json
+from gim.log_lines import as_json, as_text
 from gim.options import Options, refuse_start
 from gim.system_log import SyslogObserver
 
@@ -97,7 +96,7 @@ def _target(twistd: Mapping[str, Any], json: bool) -> Any:
 
 
 def _writer(json: bool) -> Callable[[Any], FileLogObserver]:
-    return (lambda file: FileLogObserver(file, as_json)) if json else textFileLogObserver
+    return lambda file: FileLogObserver(file, as_json if json else as_text)
 
 
 def _on_sigusr1(call: Callable[[], None]) -> None:

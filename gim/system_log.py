@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import syslog
 
-from twisted.logger import ILogObserver, LogEvent, LogLevel, eventAsText
+from twisted.logger import ILogObserver, LogEvent, LogLevel
 from zope.interface import implementer
 
-from gim.log_lines import as_json
+from gim.log_lines import as_json, as_text
 
 _PRIORITIES = {
     LogLevel.debug: syslog.LOG_DEBUG,
@@ -33,4 +33,4 @@ class SyslogObserver:
 
 
 def _as_text(event: LogEvent) -> str:
-    return eventAsText(event, includeTimestamp=False).replace("\0", "\\0")
+    return as_text(event, with_time=False).replace("\t", "  ")

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from gim.log_lines import as_json
+from gim.log_lines import as_json, as_text
 from gim.log_output import RotatedFile, prepare_log
 from gim.logs import Logger, traced
 from gim.options import Options
@@ -81,6 +81,57 @@ class JsonTests(SynchronousTestCase):
         self.assertEqual(as_json({"log_time": 0.0, "log_level": LogLevel.info}), "")
 
 
+class TextTests(SynchronousTestCase):
+    def text(self, write: Any) -> str:
+        texts: list[str] = []
+        logged(write, lambda event: texts.append(as_text(event)))
+        return "".join(texts)
+
+    def test_a_line_holds_time_logger_level_and_message_and_the_trace_id(self) -> None:
+        with traced("abc"):
+            text = self.text(lambda log: log.warn("{who} is here", who="\N{SNOWMAN} ann"))
+        self.assertRegex(
+            text, r"^\d{4}-\d\d-\d\dT[\d:]+[+-]\d{4} \[gim\.here#warn\] ☃ ann is here trace=abc\n$"
+        )
+
+    def test_what_can_not_be_seen_as_it_is_is_an_escape(self) -> None:
+        for hostile, written in (
+            (
+                "a\n2026-01-01T00:00:00+0000 [gim#info] forged",
+                r"a\n2026-01-01T00:00:00+0000 [gim#info] forged",
+            ),
+            ("\r\x1b[2K\x07\x7f", r"\r\x1b[2K\x07\x7f"),
+            ("\x85\u2028\u2029", r"\x85\u2028\u2029"),
+            ("\u202egnp.exe\u2066\ufeff\U000e0001", r"\u202egnp.exe\u2066\ufeff\U000e0001"),
+            ("\ud800 \0", r"\ud800 \x00"),
+        ):
+            text = self.text(lambda log, hostile=hostile: log.info("{text}", text=hostile))
+            self.assertTrue(text.endswith(f"[gim.here#info] {written}\n"), text)
+
+    def test_a_traceback_stands_behind_tabs_whatever_it_says(self) -> None:
+        failure = Failure(ZeroDivisionError("by\n2026-01-01T00:00:00+0000 [gim#info] \x1b[1mnought"))
+        text = self.text(lambda log: log.failure("it broke", failure))
+        first, *others = text.rstrip("\n").split("\n")
+        self.assertTrue(first.endswith("[gim.here#critical] it broke"), first)
+        self.assertTrue(all(line.startswith("\t") for line in others), text)
+        self.assertIn("\t2026-01-01T00:00:00+0000 [gim#info] \\x1b[1mnought", others)
+
+    def test_lines_of_the_old_kind_are_written_as_well(self) -> None:
+        texts: list[str] = []
+        observer = implementer(ILogObserver)(lambda event: texts.append(as_text(event)))
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        log.msg("a", "b")
+        log.err(Failure(ZeroDivisionError("by nought")), "it broke")
+        self.flushLoggedErrors(ZeroDivisionError)
+        self.assertTrue(texts[0].endswith("[-] a b\n"), texts)
+        self.assertIn("it broke\n\tTraceback", texts[1])
+        self.assertIn("\n\tFailure: builtins.ZeroDivisionError: by nought\n", texts[1])
+
+    def test_nothing_to_say_is_no_line(self) -> None:
+        self.assertEqual(as_text({"log_time": 0.0, "log_level": LogLevel.info}), "")
+
+
 class SyslogTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.opened: list[str] = []
@@ -94,10 +145,17 @@ class SyslogTests(SynchronousTestCase):
         self.assertEqual((self.opened, priority), (["gim"], syslog.LOG_WARNING))
         self.assertEqual(json.loads(line)["message"], "a\nb")
 
-    def test_each_line_of_a_text_goes_by_itself(self) -> None:
+    def test_a_text_is_one_line(self) -> None:
         logged(lambda log: log.critical("a\n\nb\0"), SyslogObserver("gim", False))
-        expected = [(syslog.LOG_CRIT, "[gim.here#critical] a"), (syslog.LOG_CRIT, "b\\0")]
-        self.assertEqual(self.lines, expected)
+        self.assertEqual(self.lines, [(syslog.LOG_CRIT, r"[gim.here#critical] a\n\nb\x00")])
+
+    def test_each_line_of_a_traceback_goes_by_itself(self) -> None:
+        failure = Failure(ZeroDivisionError("by\n[x#info] nought"))
+        logged(lambda log: log.failure("it broke", failure), SyslogObserver("gim", False))
+        texts = [text for priority, text in self.lines if priority == syslog.LOG_CRIT]
+        self.assertEqual(texts[0], "[gim.here#critical] it broke")
+        self.assertIn("  Failure: builtins.ZeroDivisionError: by", texts)
+        self.assertTrue(all(text.startswith("  ") for text in texts[1:]), texts)
 
     def test_it_is_what_twistd_is_told_to_use(self) -> None:
         options = Options()

@@ -17,6 +17,7 @@ from twisted.web.resource import Resource
 
 from gim.addresses import NO_PROXIES, Proxies, host_of
 from gim.api.admin import AdminDoor
+from gim.api.channel import IDLE_TIMEOUT, BoundedChannel, BoundedRequest
 from gim.api.cors import Cors
 from gim.api.describing import RouteSet
 from gim.api.envelope import refuse
@@ -29,10 +30,9 @@ from gim.metrics.requests import Requests
 from gim.origins import SAME_HOST, Origins
 
 _ABSOLUTE = re.compile(rb"^https?://[^/]*", re.IGNORECASE)  # RFC 9112, section 3.2.2
-IDLE_TIMEOUT = 60  # seconds until an idle connection is closed
 
 
-class TracedRequest(server.Request):
+class TracedRequest(BoundedRequest):
     """A request with a trace id and a bounded body."""
 
     site: ApiSite
@@ -71,7 +71,7 @@ class TracedRequest(server.Request):
         self.finish()
 
 
-class ApiChannel(http.HTTPChannel):
+class ApiChannel(BoundedChannel):
     """Answers with the envelope what is no HTTP request at all, and hangs up."""
 
     transport: Any

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from time import perf_counter_ns
 from typing import Any, Protocol
 
-from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
@@ -15,6 +14,7 @@ from gim import logs
 from gim.chat.presence import Connection, Login
 from gim.errors import GimError, InternalError, TooMany
 from gim.gateway import closing
+from gim.gateway.bounds import BoundedProtocol
 from gim.gateway.deadlines import Deadlines, Timeouts
 from gim.gateway.entrance import RETRY_AFTER, Entrance
 from gim.gateway.frames import cut
@@ -32,6 +32,7 @@ from gim.wire.packets import BadPacket, Codec, Packet, reply_op
 
 MAX_HANDSHAKE = 16 * 1024  # bytes
 MAX_REASON = 125  # characters of it that are logged
+LINGER = 10.0  # seconds that a peer has to read the rest when all is said
 MAX_BAD_TOKENS = 5  # until the connection is closed
 _LIMITS = {closing.LOGIN_TIMEOUT: LOGIN, 1009: PACKET}  # those that close connections, by code
 
@@ -85,7 +86,7 @@ class Gateway(Protocol):
         """Take note that a connection is gone, and with which close code."""
 
 
-class GatewayProtocol(WebSocketServerProtocol):
+class GatewayProtocol(BoundedProtocol):
     """Decides nothing: what is asked goes to `Operations`, what is due comes from `Deadlines`."""
 
     factory: Gateway
@@ -139,7 +140,7 @@ class GatewayProtocol(WebSocketServerProtocol):
         elif self.state == self.STATE_CONNECTING and len(self.data) + len(data) > MAX_HANDSHAKE:
             self._drop("its handshake is too long")
             return
-        self._dataReceived(data)
+        self.take(data)
 
     def onConnect(self, request: ConnectionRequest) -> tuple[str | None, dict[str, str]]:
         name, headers = self.factory.trace_header, request.headers  # with names in lower case
@@ -200,6 +201,15 @@ class GatewayProtocol(WebSocketServerProtocol):
         serving.add(self._refuse(op, seq, TooMany(f"more than {rate} packets a second: wait a second")))
         if self._pace.is_hopeless():
             self.sendClose(closing.TOO_MANY_REQUESTS, "too many requests")
+
+    def pong_written(self) -> None:
+        """See `BoundedProtocol`."""
+        self.sending.held(0)
+
+    def lingers(self) -> None:
+        """See `BoundedProtocol`."""
+        deadlines = self.factory.deadlines
+        deadlines.look(self, deadlines.after(deadlines.now, LINGER))
 
     def sendCloseFrame(self, *args: Any, **kwargs: Any) -> None:
         self.sending.flush()
@@ -328,6 +338,8 @@ class GatewayProtocol(WebSocketServerProtocol):
         if self.state == self.STATE_CONNECTING:
             self.factory.limits.hit(HANDSHAKE)
             self._drop("it did not complete its handshake in time")
+        if self.state == self.STATE_CLOSED:
+            self.transport.abortConnection()
         if self.state != self.STATE_OPEN:
             return 0  # while it is closing, Autobahn watches over it
         timeouts, deadlines = self.factory.timeouts, self.factory.deadlines

@@ -11,7 +11,7 @@ SENT = 12_000_000  # bytes: more than the kernel and gim together hold for one c
 
 class SlowReaderTests(DaemonTestCase):
     async def test_it_is_let_go_with_3008_and_nobody_else_suffers(self) -> None:
-        process = await self.daemon("--max-unsent", "64KiB", "--max-send-rate", "0")
+        process = await self.daemon("--max-unsent", "64KiB", "--limits", "dry-run")
         deaf, ann = await self.client(), await self.client()
         await deaf.ask(101, id="deaf")
         await ann.ask(101, id="ann")

@@ -1,0 +1,1 @@
+"""What clients that mean harm, or are broken, can do: docs/security.md says it threat by threat."""
