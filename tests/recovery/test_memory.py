@@ -89,7 +89,7 @@ class LossTests(PipeCase):
 
     options = (
         *("--max-session-messages", "40", "--max-messages", "100", "--message-ttl", "60"),
-        *("--enable-message-sequence", "--heartbeat-interval", "1d"),
+        *("--enable-message-sequence", "--heartbeat-interval", "1d", "--max-reactor-delay", "0"),
     )
 
     def test_a_device_cut_off_at_random_is_told_of_every_hole(self) -> None:
