@@ -18,6 +18,7 @@ class BoundedChannel(http.HTTPChannel):
 
     callLater: Any
     timeOut: Any  # seconds; None while a request is answered
+    _buffer: bytes  # requests that have come and not been looked at
     _is_receiving = False
 
     def connectionMade(self) -> None:
@@ -34,6 +35,17 @@ class BoundedChannel(http.HTTPChannel):
         self._is_receiving = False
         self.timeOut = IDLE_TIMEOUT  # it begins with the answer
         super().allContentReceived()
+
+    def pauseProducing(self) -> None:
+        """Answer no more until what was answered is read: Twisted would answer all that it has read."""
+        self.paused = True
+        super().pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self.paused = False
+        super().resumeProducing()
+        if self._buffer:
+            self.dataReceived(b"")
 
     def headerReceived(self, line: bytes) -> bool:
         name, _, value = line.partition(b":")

@@ -96,6 +96,22 @@ class UnreadTests(BoundsCase):
         self.wait(wire, IDLE_TIMEOUT + 1)
         self.assertFalse(wire.is_open)
 
+    def test_what_was_read_already_waits_as_well_and_goes_on_when_they_are(self) -> None:
+        wire = self.wire()
+        wire.transport.takes = 3  # answers
+        wire.feed([READY * 10])
+        self.assertEqual(wire.transport.value().count(b"HTTP/1.1 200"), 3)
+        for answered in (6, 9, 10):
+            wire.transport.taken()
+            self.assertEqual(wire.transport.value().count(b"HTTP/1.1 200"), answered)
+        wire.transport.taken()
+        wire.feed([READY])
+        self.assertEqual(wire.transport.value().count(b"HTTP/1.1 200"), 11)
+        self.wait(wire, IDLE_TIMEOUT - 1)
+        self.assertTrue(wire.is_open)
+        self.wait(wire, 2)
+        self.assertFalse(wire.is_open)
+
 
 class BodyTests(BoundsCase):
     options = ("--max-packet", "16KiB")
