@@ -14,6 +14,7 @@ from twisted.python.usage import UsageError
 from gim.auth import setup
 from gim.listening import NotHandedOver, make_endpoint
 from gim.options import Options
+from gim.webhooks.setup import settings
 
 
 def check(options: Options) -> None:
@@ -30,6 +31,10 @@ def check(options: Options) -> None:
         raise UsageError(str(error)) from error
     if options["storage"] == "redis":
         _check_redis(options)
+    try:
+        settings(options)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def _check_endpoint(text: str) -> None:

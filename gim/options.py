@@ -12,6 +12,7 @@ from twisted.python import usage
 from gim import __version__, limit_options, origins, sources, values
 from gim.sources import Given
 from gim.storage.redis import url
+from gim.webhooks import names as webhooks
 
 _ALIASES = {
     "ws": "gateway-address",
@@ -57,6 +58,14 @@ _TABLE: list[list[Any]] = [  # long name, short one, default, help, reader of va
     ["auth-issuer", None, None, "What iss of login tokens must say.", values.party],
     ["allowed-origins", None, "same-host", "Web pages that may talk to gim: same-host, *, null, or"
      " origins like https://*.example.com, with commas in between.", origins.read],
+    ["webhook-url", None, None, "http:// or https:// URL that is told what happens, with a signature:"
+     " docs/webhooks.md.", webhooks.url],
+    ["webhook-events", None, ",".join(webhooks.EVENTS), "What it is told, with commas in between.",
+     webhooks.events],
+    ["webhook-secret-file", None, None, "File with the secret of those signatures. Or the secret in the"
+     " environment: GIM_WEBHOOK_SECRET.", values.path],
+    ["webhook-grace", None, "10s", "Time to reconnect in before a user is told to be offline, or 0.",
+     values.duration_or_zero],
     ["heartbeat-interval", None, "2m", "Silence after which a connection is closed; half of it"
      " brings a ping.", values.duration],
     ["login-timeout", None, "30s", "Time that a connection has for its login.", values.duration],

@@ -54,6 +54,8 @@ from gim.storage.seam import Storage
 from gim.storage.sweeper import Sweeper
 from gim.tokens import AUDIENCE, OPEN_AUDIENCE, Tokens
 from gim.values import on_loopback, speaks_proxy
+from gim.webhooks.service import Webhooks
+from gim.webhooks.setup import settings
 from gim.wire.json import JsonCodec
 from gim.wire.packets import REQUESTS, Codec
 from gim.wire.proto import ProtoCodec
@@ -72,6 +74,9 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
     limits, overload = limits_of(options), overload_of(options, reactor)
     send_rate = SendRate(limits, reactor)
     store, stored, *store_services = _store(options, limits, reactor, meters)
+    webhooks = _webhooks(options, store, reactor)
+    if webhooks is not None:
+        store = webhooks.observed()
     interval = Interval(options["message-push-duration"], options["message-push-count"])
     turn = Turn(reactor)
     pushes = Pushes(
@@ -80,7 +85,7 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
         interval,
         options["message-push-concurrency-limit"],
         before_slice=turn.flush,
-        replaced=lambda: gateway.turn_away(closing.DATA_SET_CHANGED, "data set changed: log in again"),
+        replaced=lambda: _data_lost(gateway, webhooks),
         limits=limits,
     )
     admission, *auth_services = _admission(options, store, reactor)
@@ -101,7 +106,8 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
     profiler = Profiler(reactor)
     page = None
     if meters is not None:
-        page = meters.page(gateway, pushes, options["storage"], stored, overload)
+        told = webhooks.counts if webhooks is not None else None
+        page = meters.page(gateway, pushes, options["storage"], stored, overload, told)
     admin = _admin_door(options, Administration(chat, store, reactor), moderation)
     site = ApiSite(
         _route_sets(options, chat, profiler, page, admin),
@@ -129,6 +135,7 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
         *store_services,
         *(meters.services if meters is not None else ()),
         *auth_services,
+        *([webhooks] if webhooks is not None else ()),
         deadlines,
         send_rate,
         overload,
@@ -183,6 +190,26 @@ def _redis_store(options: Options, reactor: Any, limits: dict[str, Any]) -> Stor
     except Unusable as error:
         refuse_start(f"{options.origin('redis-url')}: {error}")
     return RedisStore(connect(target, reactor), reactor, prefix=options["redis-prefix"], **limits)
+
+
+def _webhooks(options: Options, store: Storage, reactor: Any) -> Webhooks | None:
+    """Return what tells a backend of events, None if none is to be told; or end the process."""
+    try:
+        chosen = settings(options)
+    except ValueError as error:
+        refuse_start(str(error))
+    if chosen is None:
+        return None
+    from gim.webhooks.receiver import Receiver  # treq, which others have no use for
+
+    receiver = Receiver(chosen, reactor)
+    return Webhooks(store, chosen.events, chosen.grace, receiver.post, reactor, receiver.close)
+
+
+def _data_lost(gateway: GatewayFactory, webhooks: Webhooks | None) -> None:
+    if webhooks is not None:
+        webhooks.data_lost()
+    gateway.turn_away(closing.DATA_SET_CHANGED, "data set changed: log in again")
 
 
 def _route_sets(

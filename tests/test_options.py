@@ -12,6 +12,7 @@ from gim.listening import StartFailed, check_free
 from gim.options import Options
 from gim.storage.redis import url
 from gim.values import with_backlog
+from gim.webhooks import names
 
 DEFAULTS = {
     "gateway-address": "tcp:8080",
@@ -32,6 +33,10 @@ DEFAULTS = {
     "auth-audience": None,
     "auth-issuer": None,
     "allowed-origins": origins.SAME_HOST,
+    "webhook-url": None,
+    "webhook-events": frozenset(names.EVENTS),
+    "webhook-secret-file": None,
+    "webhook-grace": 10.0,
     "heartbeat-interval": 120.0,
     "login-timeout": 30.0,
     "handshake-timeout": 5.0,

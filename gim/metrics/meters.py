@@ -23,8 +23,10 @@ from gim.metrics.requests import Requests
 from gim.metrics.sampling import Sampling
 from gim.metrics.storage import Measured, SampledAppends, StorageTimes
 from gim.metrics.ticks import ReactorTicks
+from gim.metrics.webhooks import WebhookCollector
 from gim.overload import Overload
 from gim.storage.seam import Storage
+from gim.webhooks.counts import Counts
 
 
 class Meters:
@@ -59,10 +61,13 @@ class Meters:
         storage: str,
         stored: Callable[[], int] | None,
         overload: Overload,
+        told: Counts | None = None,
     ) -> MetricsPage:
-        """Return the page of a daemon; *stored* counts the messages kept, where that is known."""
+        """Return the page of a daemon; *stored* counts the messages kept, where that is known, and *told*
+        the webhooks, where there are any."""
         return MetricsPage(
             [
+                *([WebhookCollector(told)] if told is not None else ()),
                 GatewayCollector(gateway),
                 LimitCollector(gateway.limits, overload),
                 RequestCollector("gim", "WebSocket", self.requests),

@@ -27,7 +27,7 @@ from gim.storage import refusals
 from gim.storage.archive import Archive
 from gim.storage.ids import FIRST
 from gim.storage.people import People
-from gim.storage.records import Chatroom, Membership
+from gim.storage.records import Chatroom, Membership, Person
 from gim.storage.seam import RECALL_WITHIN, Entered, Happened, Left, News
 
 _RANKS = {MEMBER: 1, ADMIN: 2, OWNER: 3}
@@ -38,11 +38,18 @@ class Chatrooms:
     """Who is a member of what, and as what. See `gim.storage.seam.Storage` for what each method does."""
 
     def __init__(
-        self, archive: Archive, people: People, announce: Callable[[News], None], clock: IReactorTime
+        self,
+        archive: Archive,
+        people: People,
+        announce: Callable[[News], None],
+        changed: Callable[[Person, Entered | Left], None],
+        clock: IReactorTime,
     ) -> None:
+        """*changed* is called with every membership that begins or ends."""
         self._archive = archive
         self._people = people
         self._announce = announce
+        self._changed = changed
         self._clock = clock
         self._memberships: SortedDict[tuple[str, str], Membership] = SortedDict()
 
@@ -74,8 +81,7 @@ class Chatrooms:
             if not chatroom.members and not chatroom.is_kept:
                 chatroom.owner = user.id
             chatroom.members += 1
-            if person.watched:
-                self._announce(Entered(user.id, chatroom_id))
+            self._changed(person, Entered(user.id, chatroom_id))
         return chatroom.members
 
     def leave(self, chatroom_id: str, user_id: str) -> None:
@@ -91,8 +97,7 @@ class Chatrooms:
         chatroom.members -= 1
         person = self._people[left.user_id]
         del person.rooms[left.chatroom_id]
-        if person.watched:
-            self._announce(left)
+        self._changed(person, left)
         self._people.let_go(person)
         return True
 

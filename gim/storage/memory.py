@@ -14,6 +14,7 @@ What is kept, and for how long (sizes measured on CPython 3.11, 64 bit):
 - a user, about 300 bytes: while a connection of theirs is logged in, while they are a member
   somewhere, while a message is kept that they sent or were sent, and for `gim.storage.people.HOLD`
   seconds after a login without a connection.
+- the number of a user's last event, about 100 bytes, where events are counted: as long as the user.
 - the answer to a ``request_id``, about 400 bytes: see `gim.storage.once`.
 """
 
@@ -45,15 +46,27 @@ from gim.storage.inbox import Inbox
 from gim.storage.nodes import new_node
 from gim.storage.once import Once
 from gim.storage.people import People
-from gim.storage.records import Chatroom
+from gim.storage.records import Chatroom, Person
 from gim.storage.room_limits import RoomLimits
-from gim.storage.seam import Broadcast, Draft, Listener, Missed, News, Ordered, Position, Stored
+from gim.storage.seam import (
+    Broadcast,
+    Draft,
+    Entered,
+    Left,
+    Listener,
+    Missed,
+    News,
+    Ordered,
+    Position,
+    Stored,
+)
 
 
 class MemoryStore:
     """Implements `gim.storage.seam.Storage` in this process. No coroutine of it ever waits."""
 
     keeps_order = True
+    outlives_process = False
 
     def __init__(
         self,
@@ -81,10 +94,13 @@ class MemoryStore:
         self._inbox = Inbox(self._archive, self._people)
         self._once = Once(clock)
         self._bans = Bans(clock)
-        self._chatrooms = Chatrooms(self._archive, self._people, self._announce, clock)
+        self._chatrooms = Chatrooms(
+            self._archive, self._people, self._announce, self._membership_changed, clock
+        )
         self._answered: list[ConnectionState] = []  # of the order under way
         self._room_limits = rooms or RoomLimits()
         self._listener: Listener | None = None
+        self._observer: Listener | None = None
 
     async def start(self, listener: Listener) -> None:
         self._listener = listener
@@ -249,6 +265,21 @@ class MemoryStore:
 
     async def leave(self, chatroom_id: str, user_id: str) -> None:
         self._chatrooms.leave(chatroom_id, user_id)
+
+    def _membership_changed(self, person: Person, news: Entered | Left) -> None:
+        if person.watched:
+            self._announce(news)
+        if self._observer is not None:
+            self._observer.announced(news)
+
+    def observe(self, observer: Listener) -> None:
+        self._observer = observer
+
+    async def event_number(self, user_id: str, online: bool | None = None, key: str = "") -> int | None:
+        return self._people.count_event(user_id, online)
+
+    async def unsettled(self, limit: int) -> list[str]:
+        return []
 
     async def members(
         self, chatroom_id: str, reader: str, after: str, count: int

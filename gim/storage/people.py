@@ -8,6 +8,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from gim.errors import NotFound
 from gim.model import User, UserState
+from gim.storage.counts import EventCounts
 from gim.storage.ids import FIRST
 from gim.storage.records import Person
 
@@ -26,6 +27,7 @@ class People:
         self._by_id: dict[str, Person] = {}
         self._held: OrderedDict[str, float] = OrderedDict()  # user id to when the hold ends
         self.forgotten_lost = FIRST
+        self._events = EventCounts(clock)
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -72,9 +74,19 @@ class People:
 
     def let_go(self, person: Person) -> None:
         """Forget the person if nothing refers to them."""
-        if not person.is_needed() and person.id not in self._held:
-            del self._by_id[person.id]
-            self.forgotten_lost = max(self.forgotten_lost, person.lost)
+        if person.is_needed() or person.id in self._held or self._events.is_online(person.id):
+            return
+        del self._by_id[person.id]
+        self.forgotten_lost = max(self.forgotten_lost, person.lost)
+        self._events.forget(person.id)
+
+    def count_event(self, user_id: str, online: bool | None) -> int | None:
+        """See `gim.storage.seam.Storage.event_number`."""
+        person = self.make(user_id)
+        is_none = online is False and person.watched
+        number = None if is_none else self._events.count(user_id, online)
+        self.let_go(person)
+        return number
 
     def hold(self, user_id: str) -> None:
         """Keep the person for `HOLD` seconds from now, whether anything refers to them or not."""

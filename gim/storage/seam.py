@@ -162,6 +162,10 @@ class Storage(Protocol):
     def keeps_order(self) -> bool:
         """Say whether appends that are begun one after the other are stored in that order."""
 
+    @property
+    def outlives_process(self) -> bool:
+        """Say whether what is stored is there for other processes, now or later."""
+
     async def start(self, listener: Listener) -> None:
         """Make ready to serve, and tell *listener* from now on what happens."""
 
@@ -256,6 +260,25 @@ class Storage(Protocol):
 
     def unwatch_user(self, user_id: str) -> None:
         """End that: no connection of the user is left here."""
+
+    def observe(self, observer: Listener) -> None:
+        """Tell *observer* as well of every membership that a call made here begins or ends: `Entered` or
+        `Left`, whether the user is watched or not."""
+
+    async def event_number(self, user_id: str, online: bool | None = None, key: str = "") -> int | None:
+        """Count an event of the user; return its number, greater than those of the user's events before.
+
+        It is greater by one while anything is known of the user, else it begins with the time in
+        microseconds. With *online* the event is that the user came or went, which is recorded: None,
+        and nothing counted, if it was recorded already under another *key*, and for one who went but is
+        online, here or elsewhere. A key names one event, so that it can be asked again after
+        `Unavailable`.
+        """
+
+    async def unsettled(self, limit: int) -> list[str]:
+        """Return users for whom this node has to say anew if they are online, by `event_number`: up to
+        *limit* of nodes that are gone, each to one node only; and, if others took this node for gone, as
+        many of those watched here. To be asked every second."""
 
     async def watch_chatroom(self, chatroom_id: str) -> None:
         """Announce from now on the messages of the chatroom. May be repeated."""

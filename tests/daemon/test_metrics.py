@@ -12,6 +12,7 @@ from prometheus_client import parser
 from prometheus_client.openmetrics import parser as openmetrics
 
 from tests.daemon.process import PATIENCE, ROOT, DaemonTestCase
+from tests.webhooks.hook import SECRET, start_hook
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -136,7 +137,8 @@ class MetricsTests(PageTestCase):
 
 class DocumentTests(PageTestCase):
     async def test_the_document_lists_what_is_served_and_nothing_else(self) -> None:
-        await self.daemon()
+        hook = start_hook(self)
+        await self.daemon("--webhook-url", hook.url, GIM_WEBHOOK_SECRET=SECRET)
         await self.use()
         _, page = await self.page()
         document = ROOT.child("docs").child("metrics.md").getContent().decode()

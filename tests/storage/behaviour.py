@@ -12,6 +12,7 @@ from tests.storage.seam_admin import (
     ExemptBehaviour,
     OrderBehaviour,
 )
+from tests.storage.seam_events import EventBehaviour, ObserverBehaviour
 from tests.storage.seam_limits import AgeBehaviour, NumberBehaviour
 from tests.storage.seam_messages import HistoryBehaviour, IdBehaviour
 from tests.storage.seam_missed import CatchUpBehaviour, SinceBehaviour
@@ -55,5 +56,7 @@ class StorageBehaviour(
     OrderBehaviour,
     BroadcastBehaviour,
     ExemptBehaviour,
+    EventBehaviour,
+    ObserverBehaviour,
 ):
     """What `gim.storage.seam.Storage` promises, for any implementation of it."""

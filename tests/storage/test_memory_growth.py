@@ -26,6 +26,7 @@ class GrowthTests(MemoryCase):
         await store.put_user(me, f"User {number}", hold=number % 3 == 0)
         await store.watch_user(me)
         await self.administer(store, f"own{number}", me, peer)
+        await store.event_number(me, True, "came")
         for chatroom_id in ("hall", f"room{number}"):
             await store.join(chatroom_id, user(me), "")
             await store.watch_chatroom(chatroom_id)
@@ -35,7 +36,14 @@ class GrowthTests(MemoryCase):
         (sent,) = await send(store, private(me, peer, request_id="r"))
         await store.missed(me, None, 10)
         store.delivered(peer, sent.id)
+        await store.event_number(me)
         store.unwatch_user(me)
+        self.clock.callLater(number % 20, self.go, store, me)
+
+    def go(self, store: MemoryStore, me: str) -> None:
+        """Count that somebody went, when nothing else may be known of them any more."""
+        went = Deferred.fromCoroutine(store.event_number(me, False, "went"))
+        self.assertIsNotNone(self.successResultOf(went))
 
     async def administer(self, store: MemoryStore, chatroom_id: str, me: str, peer: str) -> None:
         await store.create(chatroom_id, "", user(me))
@@ -64,6 +72,7 @@ class GrowthTests(MemoryCase):
             {"ttl": 500, "max_session_messages": 2},
         ):
             store = await self.churn(**limits)
+            self.clock.advance(20)
             self.assertNotEqual(containers_with_entries(store), [])  # or it could not find any below
             self.clock.advance(3601)
             self.sweep_all(store)

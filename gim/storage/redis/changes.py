@@ -29,11 +29,11 @@ class Changes(Protocol):
     async def join(
         self, session_id: str, chatroom_id: str, user: User, name: str, makes: bool = True
     ) -> Any:
-        """Make a user a member and announce it; return the number of members, and for each of the two of
-        `gim.storage.room_limits` 1 if it was reached."""
+        """Make a user a member and announce it; return the number of members, for each of the two of
+        `gim.storage.room_limits` 1 if it was reached, and 1 for one who was no member."""
 
     async def leave(self, session_id: str, chatroom_id: str, user_id: str) -> Any:
-        """End a membership and announce it."""
+        """End a membership and announce it; return if there was one."""
 
 
 def random_tail() -> str:

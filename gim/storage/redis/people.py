@@ -15,6 +15,7 @@ from gim.storage.redis.keys import Keys
 from gim.storage.redis.pulse import Pulse
 from gim.storage.redis.refused import check
 from gim.storage.redis.seam import Limits, Redis
+from gim.storage.seam import Entered, Left, Listener, News
 
 DEAD_AFTER = 3600  # seconds since its start after which a node that is not alive is taken for dead
 NODES_KEPT = 2 * 86_400_000  # ms that a user's nodes are kept without being named again
@@ -29,6 +30,7 @@ class People:
         self._pulse = pulse
         self._changes = changes
         self._limits = limits
+        self.observer: Listener | None = None  # of memberships that begin and end here
 
     async def put(self, user_id: str, name: str | None) -> User:
         """See `gim.storage.seam.Storage.put_user`."""
@@ -94,9 +96,11 @@ class People:
         name = name or f"chatroom:{chatroom_id}"
         reply = await self._changes.join(session.id, chatroom_id, user, name, makes)
         is_full, is_many = reply == b"full", reply == b"many"
-        total = 0
+        total, is_new = 0, False
         if not (is_full or is_many):
-            total, is_full, is_many = check(reply, chatroom_id)
+            total, is_full, is_many, is_new = check(reply, chatroom_id)
+        if is_new:
+            self.tell(Entered(user.id, chatroom_id))
         if is_full:
             self._limits.rooms.is_full(chatroom_id)
         if is_many:
@@ -106,7 +110,13 @@ class People:
     async def leave(self, chatroom_id: str, user_id: str) -> None:
         """See `gim.storage.seam.Storage.leave`."""
         session = chatroom_session(chatroom_id)
-        check(await self._changes.leave(session.id, chatroom_id, user_id), chatroom_id)
+        if check(await self._changes.leave(session.id, chatroom_id, user_id), chatroom_id):
+            self.tell(Left(user_id, chatroom_id))
+
+    def tell(self, news: News) -> None:
+        """Say that a membership began or ended here."""
+        if self.observer is not None:
+            self.observer.announced(news)
 
     async def members(
         self, chatroom_id: str, reader: str, after: str, count: int

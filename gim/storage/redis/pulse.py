@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from math import inf
 from secrets import token_bytes, token_hex
 from typing import Any
 
@@ -70,6 +71,7 @@ class Pulse(Service):
         self._alive: frozenset[bytes] = frozenset()  # empty before the first beat with this data set
         self.now = 0.0  # ms, the server's clock at the last beat
         self._beat_at = 0.0  # seconds, when that was by our clock
+        self._back_at = -inf  # ms, when it beat again after an outage
         self._clock = clock
         self.newest = FIRST  # the largest message id that this node has seen
         self._loop = LoopingCall(self._run)
@@ -116,6 +118,12 @@ class Pulse(Service):
     def alive(self) -> frozenset[bytes]:
         """The nodes that are alive, as of the last beat."""
         return self._alive
+
+    @property
+    def knows_the_dead(self) -> bool:
+        """Say whether a node without a lease is dead: after an outage the others have the time of one to
+        say that they are not."""
+        return self.now - self._back_at > LEASE
 
     def is_alive(self, nodes: Iterable[bytes]) -> bool:
         """Say whether any of *nodes* is."""
@@ -205,6 +213,8 @@ class Pulse(Service):
     def _take_note(self, now: float, alive: list[bytes]) -> None:
         """Take note of who is alive. After an outage the others have had no time to say so yet."""
         was_away = self.now > 0 and now - self.now > LEASE
+        if was_away and self._alive:
+            self._back_at = now
         self._alive = frozenset(alive) | (self._alive if was_away else frozenset())
         self.now, self._beat_at = now, self._clock.seconds()
 

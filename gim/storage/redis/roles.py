@@ -8,14 +8,14 @@ from gim.gathering import gather
 from gim.model import DISMISSED, REMOVED, User
 from gim.names import CHATROOM, Session, chatroom_session
 from gim.storage.redis import scripts
-from gim.storage.redis.changes import Changes
 from gim.storage.redis.keys import Keys
+from gim.storage.redis.people import People
 from gim.storage.redis.protocol import Word
 from gim.storage.redis.records import recall_payload
 from gim.storage.redis.refused import check
 from gim.storage.redis.scripts import Script
 from gim.storage.redis.seam import Limits, Redis
-from gim.storage.seam import RECALL_WITHIN
+from gim.storage.seam import RECALL_WITHIN, Left
 
 _AT_A_TIME = 200  # members whose part of a dismissal is done in one round trip
 
@@ -24,10 +24,10 @@ class Roles:
     """Each is one script at the chatroom. Where users are concerned theirs follows, on a cluster or not:
     a fault between the two leaves them listed where they are no members, until it is done again."""
 
-    def __init__(self, redis: Redis, keys: Keys, changes: Changes, limits: Limits) -> None:
+    def __init__(self, redis: Redis, keys: Keys, people: People, limits: Limits) -> None:
         self._redis = redis
         self._keys = keys
-        self._changes = changes
+        self._people = people
         self._limits = limits
 
     def _base(self, chatroom_id: str) -> str:
@@ -46,8 +46,7 @@ class Roles:
         words = name, owner.id if owner is not None else ""
         check(await self._redis.run(scripts.CREATE, (base,), *words), chatroom_id)
         if owner is not None:
-            session = chatroom_session(chatroom_id)
-            await self._changes.join(session.id, chatroom_id, owner, name)
+            await self._people.join(chatroom_id, owner, name, True)
 
     async def rename(self, chatroom_id: str, by: str, name: str) -> None:
         """See `gim.storage.seam.Storage.rename`."""
@@ -70,7 +69,8 @@ class Roles:
 
     async def _exit(self, chatroom_id: str, user_id: str, why: str, by: str) -> None:
         words = self._redis.publish, user_id, chatroom_id, self._limits.keep, why, by
-        await self._redis.run(scripts.EXIT, (self._keys.user(user_id),), *words)
+        if await self._redis.run(scripts.EXIT, (self._keys.user(user_id),), *words):
+            self._people.tell(Left(user_id, chatroom_id, why, by))
 
     async def mute(self, chatroom_id: str, by: str, user_id: str, duration: int) -> int:
         """See `gim.storage.seam.Storage.mute`."""

@@ -165,9 +165,9 @@ class InSteps:
         if entered == b"many":
             await self._take_back(session_id, chatroom_id, user.id)
             return entered
-        rank, is_many = entered
+        rank, is_many, is_new = entered
         self._pulse.saw(rank.decode())
-        return [*admitted, is_many]
+        return [*admitted, is_many, is_new]
 
     async def _take_back(self, session_id: str, chatroom_id: str, user_id: str) -> None:
         """Let nobody be a member of a chatroom that is none of theirs."""
@@ -185,8 +185,8 @@ class InSteps:
         reply = await self._dismiss(session_id, chatroom_id, user_id)
         base = self._keys.user(user_id)
         left = "SPUBLISH", user_id, chatroom_id, self._limits.keep, "", ""
-        await self._redis.run(scripts.EXIT, (base,), *left)
-        return reply
+        was = await self._redis.run(scripts.EXIT, (base,), *left)
+        return reply if isinstance(reply, bytes) else was
 
 
 def _hand_on(result: Any, waiting: Deferred[Any]) -> None:

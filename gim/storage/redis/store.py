@@ -31,6 +31,7 @@ from gim.storage.ids import first_id_of
 from gim.storage.nodes import new_node
 from gim.storage.redis.admin import Admin, event_of
 from gim.storage.redis.changes import Changes, OneStep
+from gim.storage.redis.events import Events
 from gim.storage.redis.inbox import Inbox
 from gim.storage.redis.keys import Keys
 from gim.storage.redis.marks import Marks
@@ -71,6 +72,7 @@ class RedisStore:
     it tells what was announced: all that is newer is looked up when the next connection is there.
     """
 
+    outlives_process = True
     _log = Logger()
 
     def __init__(
@@ -110,11 +112,12 @@ class RedisStore:
         changes = _changes(redis, keys, self.pulse, limits, self._repairs, clock)
         self._people = People(redis, keys, self.pulse, changes, limits)
         self._messages = Messages(redis, keys, self.pulse, changes, limits, clock)
-        self._roles = Roles(redis, keys, changes, limits)
+        self._roles = Roles(redis, keys, self._people, limits)
         self._admin = Admin(redis, keys, self.pulse, clock)
         self._marks = Marks(redis, keys, self.pulse, limits, clock)
         self._inbox = Inbox(redis, keys, self.pulse, self._people, self._marks, limits)
         self._watches = Watches(keys, clock if redis.is_cluster else None)
+        self._events = Events(redis, keys, self.pulse, self._watches, limits)
         self._renewal = Renewal(self._people, self._watches, EVERY)
         self._resync = Resync(
             redis, self._watches, self._people, self._messages, self._inbox, self._announce, clock
@@ -339,6 +342,17 @@ class RedisStore:
 
     async def statistics(self) -> list[NodeCounts]:
         return await self._admin.statistics()
+
+    # events
+
+    def observe(self, observer: Listener) -> None:
+        self._people.observer = observer
+
+    async def event_number(self, user_id: str, online: bool | None = None, key: str = "") -> int | None:
+        return await self._events.number(user_id, online, key)
+
+    async def unsettled(self, limit: int) -> list[str]:
+        return await self._events.unsettled(limit)
 
     async def settled(self) -> None:
         """Return when all that is done a little later is done."""

@@ -1,7 +1,7 @@
 -- parts: person
 -- Cluster: the user's part of a joining, and its announcement. May be repeated. Returns the id that ranks it, which is
--- after *newest*: what this node knows to have come before; and 1 if the user was in as many chatrooms as they may;
--- 'many' for a refusal.
+-- after *newest*: what this node knows to have come before; 1 if the user was in as many chatrooms as they may; and
+-- 1 for one who was no member. 'many' for a refusal.
 local U = KEYS[1]
 local user, name, chatroom, newest, random, born, keep, most, not_in_more = unpack(ARGV)
 local many = in_many(U, chatroom, most)
@@ -10,8 +10,9 @@ touch(U, born, keep)
 known(U, name)
 local last = call('HGET', U .. ':user', 'rank') or FIRST
 local rank = next_id(last < newest and newest or last, now_score(), random)
-if enter(U, chatroom, rank) then
+local is_new = enter(U, chatroom, rank)
+if is_new then
   call('HSET', U .. ':user', 'rank', rank)
   call('SPUBLISH', U, cmsgpack.pack({'j', user, chatroom}))
 end
-return {rank, many and 1 or 0}
+return {rank, many and 1 or 0, is_new and 1 or 0}

@@ -1,6 +1,8 @@
 -- parts: person
--- The user's part of the end of a membership, and its announcement: *why* is '' for a leaving. May be repeated.
+-- The user's part of the end of a membership, and its announcement: *why* is '' for a leaving. May be repeated; returns
+-- 1 for one who was a member.
 local U = KEYS[1]
 local publish, user, chatroom, keep, why, by = unpack(ARGV)
-if exit(U, chatroom, keep) then call(publish, U, cmsgpack.pack({'l', user, chatroom, why, by})) end
+if not exit(U, chatroom, keep) then return 0 end
+call(publish, U, cmsgpack.pack({'l', user, chatroom, why, by}))
 return 1

@@ -1,6 +1,6 @@
 -- parts: session room person
--- One server: a user becomes a member; returns the number of members, and for each of the two limits 1 if it was
--- reached; 'full' or 'many' for a refusal.
+-- One server: a user becomes a member; returns the number of members, for each of the two limits 1 if it was
+-- reached, and 1 for one who was no member; 'full' or 'many' for a refusal.
 local S, U, G = unpack(KEYS)
 local user, name, chatroom, title, random, born, keep, makes, most_members, no_more, most_chatrooms,
   not_in_more = unpack(ARGV)
@@ -11,9 +11,10 @@ local total = admit(S, user, title, makes)
 if total == 'none' then return total end
 touch(U, born, keep)
 known(U, name)
-if call('HEXISTS', U .. ':rooms', chatroom) == 0 then
+local is_new = call('HEXISTS', U .. ':rooms', chatroom) == 0
+if is_new then
   local rank = new_id(G .. ':last', now_score(), random)
   enter(U, chatroom, rank)
   call('PUBLISH', U, cmsgpack.pack({'j', user, chatroom}))
 end
-return {total, full and 1 or 0, many and 1 or 0}
+return {total, full and 1 or 0, many and 1 or 0, is_new and 1 or 0}

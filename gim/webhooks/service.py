@@ -1,0 +1,146 @@
+"""Webhooks as a whole: from what happens to its delivery, without anybody waiting for it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred, TimeoutError, maybeDeferred, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import deferLater
+
+from gim.errors import Unavailable
+from gim.storage.seam import Storage
+from gim.webhooks import events
+from gim.webhooks.answer import Answer
+from gim.webhooks.counts import FAULT, QUEUE_FULL, STOPPED, STORAGE, Counts
+from gim.webhooks.delivery import GIVE_UP_AFTER, Delivery, pause
+from gim.webhooks.events import Event
+from gim.webhooks.lanes import Lanes
+from gim.webhooks.names import OFFLINE, ONLINE
+from gim.webhooks.observed import Observed
+from gim.webhooks.presence import Presence
+
+QUEUE = 10_000  # events that wait or are on their way, at most
+PARTING = 2.0  # seconds for what is queued when gim stops
+
+
+class Webhooks(MultiService):
+    """Events are put into a queue, numbered by the storage at the end of the turn, and delivered."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        wanted: frozenset[str],
+        grace: float,
+        post: Callable[[Event], Awaitable[Answer]],
+        clock: IReactorTime,
+        close: Callable[[], Deferred[None]] = lambda: succeed(None),
+    ) -> None:
+        """*wanted* are the types that are told, *post* makes one attempt, *close* ends what it keeps."""
+        super().__init__()
+        self._wanted = wanted
+        self._storage = storage
+        self._clock = clock
+        self._close = close
+        self.counts = Counts(clock)
+        self._presence: Presence | None = None
+        if wanted & {ONLINE, OFFLINE}:
+            self._presence = Presence(storage, grace, self._presence_changed, clock)
+            self._presence.setServiceParent(self)
+        self._fresh: list[Event] = []
+        self._soon: IDelayedCall | None = None
+        self._numbering = Lanes(self._number, self._drop)
+        self._delivery = Delivery(post, self.counts, self._ended, self._drop, clock)
+        self._idle: Deferred[None] | None = None  # while it waits for the last events
+
+    def observed(self) -> Storage:
+        """Return the storage for all others to use: what happens in it is told."""
+        now = self._clock.seconds
+        return cast(Storage, Observed(self._storage, self._wanted, self.put, self._presence, now))
+
+    def data_lost(self) -> None:
+        """Hear that another data set is served."""
+        if self._presence is not None:
+            self._presence.data_lost()
+
+    def _presence_changed(self, user_id: str, online: bool) -> None:
+        event = events.presence(user_id, online, self._clock.seconds())
+        event.is_silent = event.type not in self._wanted
+        self.put(event)
+
+    def put(self, event: Event) -> None:
+        """Take an event. Never raises, never waits; when too many wait it is dropped."""
+        if not event.is_silent and self.counts.queued >= QUEUE:
+            self.counts.drop(QUEUE_FULL)
+            if event.online is None:
+                return
+            event.is_silent = True  # to be recorded all the same
+        if not event.is_silent:
+            self.counts.queued += 1
+        self._fresh.append(event)
+        if self._soon is None:
+            self._soon = self._clock.callLater(0, self._begin)
+
+    def _begin(self) -> None:
+        self._soon = None
+        fresh, self._fresh = self._fresh, []
+        for event in fresh:
+            self._numbering.put(event)
+
+    async def _number(self, event: Event) -> None:
+        """Number an event, and send it on its way if it is one."""
+        failures = 0
+        while True:
+            try:
+                number = await self._ask(event)
+                break
+            except Unavailable:
+                failures += 1
+            rest = pause(failures)
+            if self._clock.seconds() + rest > event.born + GIVE_UP_AFTER:
+                return self._drop(event, STORAGE)
+            await deferLater(self._clock, rest)
+        if number is None or event.is_silent:
+            return self._ended(event)
+        event.write(number)
+        self._delivery.put(event)
+        return None
+
+    def _ask(self, event: Event) -> Awaitable[int | None]:
+        if event.online is None:
+            return self._storage.event_number(event.user_id)
+        return self._storage.event_number(event.user_id, event.online, event.id)
+
+    def _drop(self, event: Event, reason: str = FAULT) -> None:
+        if not event.is_silent:
+            self.counts.drop(reason)
+        self._ended(event)
+
+    def _ended(self, event: Event) -> None:
+        if event.is_silent:
+            return
+        self.counts.queued -= 1
+        if self._idle is not None and self.counts.queued == 0 and not self._idle.called:
+            self._idle.callback(None)
+
+    def stopService(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        """Give what is queued a moment, then count and say what is left."""
+        await maybeDeferred(super().stopService)
+        if self._soon is not None:
+            self._soon.cancel()
+            self._begin()
+        if self.counts.queued:
+            self._idle = Deferred()
+            try:
+                await self._idle.addTimeout(PARTING, self._clock)
+            except TimeoutError:
+                self.counts.drop(STOPPED, self.counts.queued)
+        self._numbering.stop()
+        self._delivery.stop()
+        self.counts.stop()
+        await self._close()

@@ -1,0 +1,63 @@
+"""A receiver that a test answers for by hand, on a clock moved by hand."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from gim.webhooks.answer import Answer
+from gim.webhooks.events import Event
+
+OK, BUSY, WRONG = Answer(204, "status 204"), Answer(503, "status 503"), Answer(400, "status 400")
+START = 1_800_000_000.0
+
+
+def new_clock() -> Clock:
+    """Return a clock at a real time: numbers begin with it."""
+    clock = Clock()
+    clock.advance(START)
+    return clock
+
+
+class Posts:
+    """Keeps the attempts, until the test answers."""
+
+    def __init__(self) -> None:
+        self.attempts: list[Event] = []  # all of them, in order
+        self._open: list[tuple[Event, Deferred[Answer]]] = []
+
+    async def post(self, event: Event) -> Answer:
+        self.attempts.append(event)
+        answered: Deferred[Answer] = Deferred()
+        self._open.append((event, answered))
+        return await answered
+
+    def answer(self, *answers: Answer) -> None:
+        """Answer the oldest attempts that wait."""
+        for answer in answers:
+            _, answered = self._open.pop(0)
+            answered.callback(answer)
+
+    def answer_all(self, answer: Answer = OK) -> None:
+        """Answer whatever waits, and whatever that sets going."""
+        while self._open:
+            self.answer(answer)
+
+    def fail(self, error: Exception) -> None:
+        _, answered = self._open.pop(0)
+        answered.errback(error)
+
+    @property
+    def waiting(self) -> list[Event]:
+        return [event for event, _ in self._open]
+
+    def bodies(self) -> list[Any]:
+        """Return what was posted, decoded."""
+        return [json.loads(event.body) for event in self.attempts]
+
+    def said(self) -> list[tuple[str, str]]:
+        """Return type and user of all attempts."""
+        return [(event.type, event.user_id) for event in self.attempts]
