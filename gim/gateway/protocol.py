@@ -32,7 +32,7 @@ from gim.wire.packets import BadPacket, Codec, Packet, reply_op
 
 MAX_HANDSHAKE = 16 * 1024  # bytes
 MAX_REASON = 125  # characters of it that are logged
-LINGER = 10.0  # seconds that a peer has to read the rest when all is said
+LINGER = 5.0  # seconds that a peer has to read the rest when all is said
 MAX_BAD_TOKENS = 5  # until the connection is closed
 _LIMITS = {closing.LOGIN_TIMEOUT: LOGIN, 1009: PACKET}  # those that close connections, by code
 

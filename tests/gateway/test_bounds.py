@@ -93,7 +93,7 @@ class UnreadTests(BoundsCase):
         wire.transport.has_unsent = True
         wire.feed([frame(b"\x03\xe8", 0x88)])
         self.assertEqual(self.close_code(wire), 1000)
-        self.wait(wire, 9)
+        self.wait(wire, 4)
         self.assertTrue(wire.is_open)
         self.wait(wire, 2)
         self.assertFalse(wire.is_open)
@@ -104,7 +104,7 @@ class UnreadTests(BoundsCase):
         wire.transport.has_unsent = True
         wire.feed([b"GET / HTTP/1.1\r\n\r\n"])
         self.assertIn(b"HTTP/1.1 400", wire.transport.value())
-        self.wait(wire, 11)
+        self.wait(wire, 6)
         self.assertFalse(wire.is_open)
 
     def test_what_it_sends_meanwhile_is_not_kept(self) -> None:
