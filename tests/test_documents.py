@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 
 import msgspec
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim import announcing, errors, limits, listening, log_output, model
-from gim.gateway import closing
+from gim import announcing, errors, limits, listening, log_output, logs, model
+from gim.api import channel
+from gim.gateway import bounds, closing, protocol
 from gim.options import _DEFAULTS, _SPELLINGS
 from gim.wire import packets
 from gim.wire.json import JsonCodec
@@ -113,6 +115,29 @@ class OperationsDocumentTests(SynchronousTestCase):
         section = text.partition("\n## Limits\n")[2].partition("\n## ")[0]
         listed = re.findall(r"`--([\w-]+)`", "".join(re.findall(r"(?m)^\| (.*?) \|", section)))
         self.assertEqual(set(listed), {*limits.ALL, limits.PACKET_BURST})
+
+
+class SecurityDocumentTests(SynchronousTestCase):
+    def test_every_test_and_file_that_it_names_is_there(self) -> None:
+        text = ROOT.child("docs").child("security.md").getContent().decode()
+        named = re.findall(r"`((?:tests|contrib|gim)/[\w./-]+)`|\]\(([\w./]+)\)", text)
+        self.assertGreater(len(named), 30)
+        for path, link in named:
+            found = ROOT.preauthChild(path or os.path.normpath(f"docs/{link}"))
+            self.assertTrue(found.exists(), path or link)
+
+    def test_its_numbers_are_those_of_the_code(self) -> None:
+        text = ROOT.child("docs").child("security.md").getContent().decode()
+        for said in (
+            f"a request has {channel.REQUEST_TIMEOUT} s from its first byte to its last",
+            f"a connection {channel.IDLE_TIMEOUT} s between requests",
+            f"dropped {channel.LINGER} s after the last answer",
+            f"{protocol.LINGER:.0f} s after one that is but not read",
+            f"more than {protocol.MAX_HANDSHAKE // 1024} KiB are dropped",
+            f"1009 after {bounds.FRAGMENTS:,} and one for each {bounds.SHORTEST_FRAGMENT} bytes",
+            f"printable ASCII of {logs.MAX_TRACE} characters",
+        ):
+            self.assertIn(said, text)
 
 
 class ReadmeTests(SynchronousTestCase):

@@ -9,16 +9,20 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import quote
 
+from hiredis import ReplyError
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.gathering import gather
 from gim.names import chatroom_session, is_id, private_session
 from gim.storage.redis.keys import Keys
+from tests.daemon.process import ROOT
 from tests.hostile import drawn
 from tests.hostile.fuzzed import fuzzed
 from tests.nodes.client import Client
 from tests.nodes.cluster_case import CHATROOM, PRIVATE, Node, NodesTestCase, eventually
+from tests.redis.asker import Asker
 
 IDS = (
     "*", "?", "[a-z]", "[^a]*", "\\*", "{", "}", "{}", "{gim}", "}{", "}}", "{{gim}}", "a}", "a", "gim",
@@ -75,6 +79,42 @@ def owner(key: str) -> str:
     )
     assert found is not None, key
     return found[1]
+
+
+class AccessTests(NodesTestCase):
+    """The user that docs/security.md gives to gim."""
+
+    async def test_it_is_enough_for_gim_and_for_nothing_else(self) -> None:
+        text = ROOT.child("docs").child("security.md").getContent().decode()
+        words = re.findall(r"(?m)^ACL SETUSER gim .*$", text)[0].replace("PASSWORD", "secret").split(" ")
+        server = await self.durable_redis()
+        await server.do(*words)
+        (node,) = await self.nodes(f"redis://gim:secret@127.0.0.1:{server.port}/0")
+        ann, bob = await self.clients((node, "ann"), (node, "bob"))
+        for client in (ann, bob):
+            await client.ask(301, id="den")
+        await ann.send(PRIVATE, "bob", "hi")
+        await ann.send(CHATROOM, "den", "all")
+        await eventually(lambda: sorted(bob.contents()) == ["all", "hi"], "the pushes")
+        for refused in (
+            ("GET", "other"),
+            ("FLUSHALL",),
+            ("KEYS", "*"),
+            ("CONFIG", "GET", "*"),
+            ("SUBSCRIBE", "other"),
+            ("EVAL", "return redis.call('GET', 'other')", 0),
+            ("ACL", "LIST"),
+        ):
+            async with server.connected() as asker:
+                await asker.ask("AUTH", "gim", "secret")
+                error = await self.assertFailure(
+                    Deferred.fromCoroutine(asked(asker, refused)), ReplyError
+                )
+                self.assertRegex(str(error), "NOPERM|No permissions|can't access")
+
+
+async def asked(asker: Asker, words: tuple[str | int, ...]) -> Any:
+    return await asker.ask(*words)
 
 
 class HostileIdTests(NodesTestCase):
