@@ -91,22 +91,29 @@ class Webhooks(MultiService):
 
     async def _number(self, event: Event) -> None:
         """Number an event, and send it on its way if it is one."""
+        try:
+            number = await self._ask_until_answered(event)
+        except Unavailable:
+            self._drop(event, STORAGE)
+            return
+        if number is None or event.is_silent:
+            self._ended(event)
+        else:
+            event.write(number)
+            self._delivery.put(event)
+
+    async def _ask_until_answered(self, event: Event) -> int | None:
+        """Raises `Unavailable` when the event is too old."""
         failures = 0
         while True:
             try:
-                number = await self._ask(event)
-                break
+                return await self._ask(event)
             except Unavailable:
                 failures += 1
-            rest = pause(failures)
-            if self._clock.seconds() + rest > event.born + GIVE_UP_AFTER:
-                return self._drop(event, STORAGE)
+                rest = pause(failures)
+                if self._clock.seconds() + rest > event.born + GIVE_UP_AFTER:
+                    raise
             await deferLater(self._clock, rest)
-        if number is None or event.is_silent:
-            return self._ended(event)
-        event.write(number)
-        self._delivery.put(event)
-        return None
 
     def _ask(self, event: Event) -> Awaitable[int | None]:
         if event.online is None:
