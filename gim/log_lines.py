@@ -37,9 +37,14 @@ def as_json(event: LogEvent) -> str:
 
 def as_text(event: LogEvent, with_time: bool = True) -> str:
     """Write an event as a line of text, its traceback in lines below. Nothing to say gives ""."""
+    if "log_failure" in event or event.get("isError"):
+        return _with_traceback(event, with_time)
+    text = eventAsText(event, False, with_time, formatTime=local_time)
+    return f"{visible(text)}\n" if text else ""
+
+
+def _with_traceback(event: LogEvent, with_time: bool) -> str:
     message, failure = _said(event)
-    if not message and failure is None:
-        return ""
     head = {**event, "log_format": "{log_line}", "log_line": message or "-"}
     lines = [visible(eventAsText(head, False, with_time, formatTime=local_time))]
     if failure is not None:

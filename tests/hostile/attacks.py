@@ -39,7 +39,10 @@ class AttackCase(DaemonTestCase):
 
     def connect(self, port: int, say: bytes = b"") -> socket.socket:
         """Connect a socket, which never blocks, and say this."""
-        made = socket.create_connection(("127.0.0.1", port), PATIENCE)
+        made = socket.socket()
+        made.settimeout(PATIENCE)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # so that little is taken unread
+        made.connect(("127.0.0.1", port))
         self.sockets.append(made)
         made.setblocking(False)
         self.say(made, say)

@@ -97,16 +97,19 @@ class UnreadTests(AttackCase):
 
     async def test_pings(self) -> None:
         await self.attacked("--max-unsent", "64KiB")
-        pings = frame(b"x" * 125, 0x89) * 400
-        await self.flood(await self.opened(10), pings, rounds=100)  # 50 MB
+        pings, deaf = frame(b"x" * 125, 0x89) * 400, await self.opened(3)
+        closed = self.process.says(r"connection of nobody .* ended, 3008")
+        for _ in range(20):  # 60 MB at most; the kernel takes some of it
+            if not closed.called:
+                await self.flood(deaf, pings, rounds=20)
+        await closed
         self.assertLess(self.grown(), 40 * MIB)
-        await self.process.says(r"connection of nobody .* ended, 3008")
 
     async def test_requests_over_websocket(self) -> None:
         await self.attacked("--max-unsent", "64KiB")
         deaf = await self.opened(10, frame(b'{"op":101,"body":{"id":"bob"}}'))
         requests = frame(b'{"op":205,"body":{"count":200}}') * 500
-        await self.flood(deaf, requests, rounds=60)
+        await self.flood(deaf, requests, rounds=20)
         self.assertLess(self.grown(), 60 * MIB)
 
     async def test_requests_over_http(self) -> None:
@@ -124,12 +127,12 @@ class BodyTests(AttackCase):
         chunks = (b"ffff\r\n" + b"x" * 0xFFFF + b"\r\n") * 4
         head = b"POST /v1/login HTTP/1.1\r\nHost: gim\r\nTransfer-Encoding: chunked\r\n\r\n"
         posting = [self.connect(self.http, head) for _ in range(10)]
-        pieces = await self.opened(10, frame(b"", 0x01))
-        for _ in range(40):
+        pieces = await self.opened(5, frame(b"", 0x01))
+        for _ in range(20):
             for each in posting:
                 self.say(each, chunks)
             for each in pieces:
-                self.say(each, frame(b"", 0x00) * 4000)
+                self.say(each, frame(b"", 0x00) * 2000)
             await self.ann_is_answered()
         self.assertLess(self.grown(), 40 * MIB)
         await self.process.says(r"connection of nobody .* ended, 1009")

@@ -53,12 +53,12 @@ class PacketTests(SynchronousTestCase):
         else:
             self.assertTrue(0 < packet.op <= MAX_OP and 0 <= packet.seq <= MAX_SEQ)
 
-    @fuzzed(200, payload=drawn.packets() | st.binary(max_size=60) | DEEP.map(str.encode))
+    @fuzzed(100, payload=drawn.packets() | st.binary(max_size=60) | DEEP.map(str.encode))
     def test_in_json(self, payload: bytes) -> None:
         for is_binary in (False, True):
             self.check(JsonCodec(), payload, is_binary)
 
-    @fuzzed(200, payload=proto_packets | st.binary(max_size=60))
+    @fuzzed(100, payload=proto_packets | st.binary(max_size=60))
     def test_in_protobuf(self, payload: bytes) -> None:
         for is_binary in (False, True):
             self.check(ProtoCodec(), payload, is_binary)
@@ -111,7 +111,7 @@ class TokenTests(SynchronousTestCase):
         clock.advance(START)
         self.issued = Tokens(_secret, clock, _not_banned)
 
-    @fuzzed(300, token=forged)
+    @fuzzed(150, token=forged)
     def test_login_tokens(self, token: str) -> None:
         for reader in self.readers:
             try:
@@ -122,12 +122,12 @@ class TokenTests(SynchronousTestCase):
                 self.assertTrue(isinstance(claims, Claims) and claims.exp > START)
                 self.assertEqual(_signature(token), token.rpartition(".")[2].rstrip("="))
 
-    @fuzzed(200, token=forged)
+    @fuzzed(100, token=forged)
     def test_tokens_of_the_http_api(self, token: str) -> None:
         self.assertRaises(Unauthorized, result_of, self.issued.read(token))
 
     @fuzzed(
-        200,
+        100,
         keys=st.lists(
             st.fixed_dictionaries(
                 {"kty": st.sampled_from(("RSA", "EC", "OKP", "oct", "", None, 1))},
@@ -172,7 +172,7 @@ class Held:
 class TextTests(SynchronousTestCase):
     """Small texts of clients: each is good, or a 400."""
 
-    @fuzzed(200, text=drawn.texts | drawn.cursors)
+    @fuzzed(100, text=drawn.texts | drawn.cursors)
     def test_cursors(self, text: str) -> None:
         for read in (lambda: read_cursor("members", text, 1), lambda: read_position("sessions", text)):
             try:
@@ -181,7 +181,7 @@ class TextTests(SynchronousTestCase):
                 continue
             self.assertTrue(place is None or all(isinstance(part, str) for part in place))
 
-    @fuzzed(200, text=drawn.texts)
+    @fuzzed(100, text=drawn.texts)
     def test_ids_of_sessions(self, text: str) -> None:
         try:
             session = names.session(text)
@@ -190,7 +190,7 @@ class TextTests(SynchronousTestCase):
         self.assertTrue(all(names.is_id(part) for part in session.parts))
         self.assertEqual(names.session(session.id), session)
 
-    @fuzzed(200, origin=drawn.texts, host=drawn.texts)
+    @fuzzed(100, origin=drawn.texts, host=drawn.texts)
     def test_origins(self, origin: str, host: str) -> None:
         for page in (origin, f"https://{origin}", f"http://{origin}:80"):
             if origins.SAME_HOST.allow(page, host):
@@ -208,7 +208,7 @@ class OperatorTests(SynchronousTestCase):
     def one_line(self, error: Exception) -> None:
         self.assertNotIn("\n", str(error))
 
-    @fuzzed(300, name=st.sampled_from(sorted(_READERS)), text=drawn.texts)
+    @fuzzed(150, name=st.sampled_from(sorted(_READERS)), text=drawn.texts)
     def test_values_of_options(self, name: str, text: str) -> None:
         try:
             sources.give(f"--{name}", text, _READERS[name])
@@ -216,7 +216,7 @@ class OperatorTests(SynchronousTestCase):
             self.one_line(error)
 
     @fuzzed(
-        200,
+        100,
         data=st.binary(max_size=60)
         | st.lists(
             st.tuples(
@@ -246,7 +246,7 @@ class OperatorTests(SynchronousTestCase):
         return self._directory
 
     @fuzzed(
-        400,
+        100,
         scheme=st.sampled_from(("redis", "rediss", "unix", "redis+sentinel", "rediss+cluster", "x")),
         before=drawn.texts,
         after=drawn.texts,
