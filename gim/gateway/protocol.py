@@ -202,6 +202,16 @@ class GatewayProtocol(BoundedProtocol):
         if self._pace.is_hopeless():
             self.sendClose(closing.TOO_MANY_REQUESTS, "too many requests")
 
+    def onPing(self, payload: bytes) -> None:
+        """Answer a ping, which costs about what a packet does, and counts as one."""
+        if self._pace.left:
+            self._pace.left -= 1
+        elif self._pace.refuses(self.factory.deadlines.seconds()):
+            if self._pace.is_hopeless():
+                self.sendClose(closing.TOO_MANY_REQUESTS, "too many requests")
+            return
+        super().onPing(payload)
+
     def pong_written(self) -> None:
         """See `BoundedProtocol`."""
         self.sending.held(0)

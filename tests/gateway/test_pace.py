@@ -144,6 +144,17 @@ class RateTests(PaceTestCase):
         self.assertEqual([packet["op"] for packet in ann.packets[-3:]], [0, 1000, 0])
         self.assertEqual([packet["seq"] for packet in ann.packets[-3:]], [0, 7, 0])
 
+    def test_pings_count_as_well_and_are_not_answered_above_it(self) -> None:
+        ann, answered = self.connect(), list[bytes]()
+        ann.onPong = answered.append  # type: ignore[method-assign]
+        for _ in range(200 + MOST_IN_A_ROW - 1):
+            ann.sendPing(b"")
+        self.pump()
+        self.assertEqual((len(answered), ann.closed), (200, None))
+        ann.sendPing(b"")
+        self.pump()
+        self.assertEqual(ann.closed, (3013, "too many requests"))
+
     def test_fragments_are_no_way_around_it(self) -> None:
         ann = self.connect()
         for seq in range(250):
@@ -161,7 +172,6 @@ class RateTests(PaceTestCase):
         ann = self.user("ann")
         for _ in range(1000):
             ann.sendPong()
-            ann.sendPing()
         self.pump()
         self.assertEqual(self.flood(ann, 10), [0] * 10)
 

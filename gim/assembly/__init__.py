@@ -1,0 +1,1 @@
+"""Builds every part and hands it what it needs: nothing else knows concrete classes."""
