@@ -72,7 +72,7 @@ class FragmentTests(BoundsCase):
 class UnreadTests(BoundsCase):
     """A peer that never reads."""
 
-    options = ("--max-unsent", "64KiB")
+    options = ("--max-unsent", "64KiB", "--max-packet-rate", "0")  # which counts pings, too
 
     def deaf(self) -> Wire:
         """Return a connection of which nothing is taken by the kernel."""

@@ -96,7 +96,7 @@ class UnreadTests(AttackCase):
             await self.ann_is_answered()
 
     async def test_pings(self) -> None:
-        await self.attacked("--max-unsent", "64KiB")
+        await self.attacked("--max-unsent", "64KiB", "--max-packet-rate", "0")
         pings, deaf = frame(b"x" * 125, 0x89) * 400, await self.opened(3)
         closed = self.process.says(r"connection of nobody .* ended, 3008")
         for _ in range(20):  # 60 MB at most; the kernel takes some of it
