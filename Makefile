@@ -11,10 +11,10 @@ run: $(VENV)/.installed-run
 	$(BIN)/twistd -n gim $(GIM)
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m twisted.trial -j2 --random=0 tests
+	$(BIN)/python -m twisted.trial -j3 --random=0 tests
 
 check: lint
-	$(BIN)/python -m twisted.trial -j2 --random=0 tests
+	$(BIN)/python -m twisted.trial -j3 --random=0 tests
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
