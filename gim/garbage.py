@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import gc
 
-from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
+
+from gim.concurrency.periodic import Periodic
 
 # Allocations until what is youngest is looked at, and how often until the next older: some 1 and 6 ms.
 # The last number is out of reach: the oldest generation is looked at by `Garbage` only.
@@ -22,7 +23,7 @@ EVERY = 10.0  # seconds between two looks at the oldest generation
 MOST = 20_000  # objects of it and references between them that are followed, some 10 ms
 
 
-class Garbage(Service):
+class Garbage(Periodic):
     """Sets the collector's pace while it runs.
 
     The oldest generation is collected as long as that is quick, so that the cycles of HTTP requests and
@@ -33,25 +34,21 @@ class Garbage(Service):
     name = "garbage"
 
     def __init__(self, clock: IReactorTime) -> None:
-        self._loop = LoopingCall(self._look)
-        self._loop.clock = clock
-        self._ended: Deferred[LoopingCall] | None = None
+        super().__init__(self._look, EVERY, clock)
         self._before = gc.get_threshold()
 
     def startService(self) -> None:
-        super().startService()
         self._before = gc.get_threshold()
         gc.collect()  # what the start has left behind
         gc.freeze()  # code and what lives as long as the process
         gc.set_threshold(*THRESHOLDS)
-        self._ended = self._loop.start(EVERY, now=False)
+        super().startService()
 
     def stopService(self) -> Deferred[LoopingCall] | None:
-        super().stopService()
-        self._loop.stop()
+        ended = super().stopService()
         gc.set_threshold(*self._before)
         gc.unfreeze()
-        return self._ended
+        return ended
 
     def _look(self) -> None:
         if _weight(gc.get_objects(generation=2)) <= MOST:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
+from gim.concurrency.periodic import Periodic
 from gim.limits import SWITCHED, Limits
 from gim.logs import Logger
 
 EVERY = 10.0  # seconds
 
 
-class LimitLog(Service):
+class LimitLog(Periodic):
     """Says, while it runs, what came to `gim.limits.Limits.hits`, but for sizes and times, which are
     there to be reached now and then."""
 
@@ -23,19 +23,12 @@ class LimitLog(Service):
     def __init__(self, limits: Limits, clock: IReactorTime) -> None:
         self._limits = limits
         self._said = limits.hits.copy()
-        self._loop = LoopingCall(self._say)
-        self._loop.clock = clock
-        self._ended: Deferred[LoopingCall] | None = None
-
-    def startService(self) -> None:
-        super().startService()
-        self._ended = self._loop.start(EVERY, now=False)
+        super().__init__(self._say, EVERY, clock)
 
     def stopService(self) -> Deferred[LoopingCall] | None:
-        super().stopService()
-        self._loop.stop()
+        ended = super().stopService()
         self._say()
-        return self._ended
+        return ended
 
     def _say(self) -> None:
         new, self._said = self._limits.hits - self._said, self._limits.hits.copy()

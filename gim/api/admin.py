@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 from klein.resource import KleinResource
-from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 
 from gim import model
@@ -14,9 +13,8 @@ from gim.api import admin_requests as requests
 from gim.api.admin_key import AdminKey
 from gim.api.app import App
 from gim.api.describing import describe
-from gim.api.envelope import answer, refuse
+from gim.api.envelope import answer
 from gim.api.fields import from_body
-from gim.api.refusals import refusal
 from gim.chat.administration import Administration
 from gim.chat.moderation import Moderation
 from gim.errors import Conflict, NotFound
@@ -182,10 +180,6 @@ class AdminRoutes:
     @_describe("End a mute.", returns=model.Until)
     async def unmute(self, request: IRequest, chatroom_id: str, user_id: str) -> bytes:
         return answer(request, await self._moderation.mute(SYSTEM, chatroom_id, user_id, 0))
-
-    @app.handle_errors(Exception)
-    def refused(self, request: IRequest, failure: Failure) -> bytes:
-        return refuse(request, refusal(request, failure))
 
 
 class AdminDoor:

@@ -7,14 +7,12 @@ from functools import cached_property
 from typing import Any
 
 import msgspec
-from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 
 from gim.api import openapi, pages
 from gim.api.app import App
 from gim.api.describing import HTML, JSON, RouteSet, describe
-from gim.api.envelope import plain, refuse
-from gim.api.refusals import refusal
+from gim.api.envelope import plain
 
 
 class Documents:
@@ -43,7 +41,3 @@ class Documents:
     @describe("This document as a page for people.", "documents", media=(HTML,), needs_token=False)
     async def docs(self, request: IRequest) -> bytes:
         return plain(request, HTML, self._page)
-
-    @app.handle_errors(Exception)
-    def refused(self, request: IRequest, failure: Failure) -> bytes:
-        return refuse(request, refusal(request, failure))

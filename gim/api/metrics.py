@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, CONTENT_TYPE_PLAIN_1_0_0
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST
-from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 
 from gim.api.app import App
 from gim.api.describing import describe
-from gim.api.envelope import plain, refuse
+from gim.api.envelope import plain
 from gim.api.fields import header_of
-from gim.api.refusals import refusal
 from gim.metrics.page import MetricsPage
 
 MEDIA = CONTENT_TYPE_PLAIN_0_0_4, CONTENT_TYPE_PLAIN_1_0_0, CONTENT_TYPE_LATEST
@@ -35,7 +33,3 @@ class MetricsRoutes:
     async def metrics(self, request: IRequest) -> bytes:
         content_type, body = self._page.write(header_of(request, "accept"))
         return plain(request, content_type, body)
-
-    @app.handle_errors(Exception)
-    def refused(self, request: IRequest, failure: Failure) -> bytes:
-        return refuse(request, refusal(request, failure))

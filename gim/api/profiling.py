@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 
 from gim.api import pages
 from gim.api.admin_key import AdminKey
 from gim.api.app import App
 from gim.api.describing import BINARY, HTML, TEXT, describe
-from gim.api.envelope import answer, plain, refuse
+from gim.api.envelope import answer, plain
 from gim.api.fields import from_query
 from gim.api.inputs import CpuQuery, HeapQuery, TracingQuery
 from gim.api.local import check_local
-from gim.api.refusals import refusal
 from gim.errors import Conflict, Forbidden
 from gim.model import NOTHING, Nothing
 from gim.profiling import pprof
@@ -100,10 +98,6 @@ class ProfilingRoutes:
         check_local(request, self._key)
         self._profiler.stop_tracing()
         return answer(request, NOTHING)
-
-    @app.handle_errors(Exception)
-    def refused(self, request: IRequest, failure: Failure) -> bytes:
-        return refuse(request, refusal(request, failure))
 
 
 def _written(request: IRequest, profile: Profile, format: str) -> bytes:

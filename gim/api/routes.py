@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 
 from gim import model
 from gim.api.app import App
 from gim.api.describing import describe
-from gim.api.envelope import answer, refuse
+from gim.api.envelope import answer
 from gim.api.fields import from_body, from_query, token_of
 from gim.api.inputs import LoginBody
-from gim.api.refusals import refusal
 from gim.chat.chat import Chat
 from gim.errors import (
     Conflict,
@@ -164,7 +162,3 @@ class Routes:
     async def ready(self, request: IRequest) -> bytes:
         await self._chat.check_ready()
         return answer(request, NOTHING)
-
-    @app.handle_errors(Exception)
-    def refused(self, request: IRequest, failure: Failure) -> bytes:
-        return refuse(request, refusal(request, failure))

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable
 
 from gim.auth.keys import BadKey, Keys, public_keys, secret_key
+from gim.key_files import read_key_file
 from gim.logs import Logger
 
 MAX_FILE = 2**20  # bytes
@@ -56,13 +57,9 @@ class KeyFile:
 
     def load(self) -> Keys:
         """Return its keys; raises `BadKey` or `OSError`."""
-        with open(self._path, "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            data = file.read(MAX_FILE + 1)
+        data = read_key_file(self._path, MAX_FILE, self._not_for_others, self._risk, self._log)
         if len(data) > MAX_FILE:
             raise BadKey(f"{self._path} is longer than 1 MiB")
-        if mode & self._not_for_others:
-            self._log.warn("{path}: {risk}: chmod o-rw it", path=self._path, risk=self._risk)
         return self._read(data)
 
 

@@ -15,8 +15,8 @@ from gim.chat.presence import Connection, Login, Online, Presence
 from gim.chat.room import Interval, Room
 from gim.chat.telling import Telling
 from gim.chat.writer import PushWriter
+from gim.concurrency.gather import gather
 from gim.errors import Unavailable
-from gim.gathering import gather
 from gim.limits import Limits
 from gim.logs import Logger
 from gim.model import RECALL, REMOVED, ConnectionState, Counts, Event, Push, SessionHead

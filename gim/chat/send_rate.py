@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from twisted.application.service import Service
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 
+from gim.concurrency.periodic import Periodic
 from gim.errors import TooMany
 from gim.limits import SEND_RATE, Limits
 
 
-class SendRate(Service):
+class SendRate(Periodic):
     """Counts by the second, while it runs: nothing is kept of users who sent nothing in it."""
 
     name = "send rate"
@@ -20,18 +18,7 @@ class SendRate(Service):
         self._limits = limits
         self._most = limits[SEND_RATE]
         self._sent: dict[str, int] = {}
-        self._loop = LoopingCall(self._sent.clear)
-        self._loop.clock = clock
-        self._ended: Deferred[LoopingCall] | None = None
-
-    def startService(self) -> None:
-        super().startService()
-        self._ended = self._loop.start(1.0)
-
-    def stopService(self) -> Deferred[LoopingCall] | None:
-        super().stopService()
-        self._loop.stop()
-        return self._ended
+        super().__init__(self._sent.clear, 1.0, clock, first_at_once=True)
 
     def take(self, user_id: str) -> None:
         """Count a message of a user, or raise `TooMany`."""

@@ -14,11 +14,9 @@ from math import ceil
 from typing import Protocol
 
 from msgspec import Struct
-from twisted.application.service import Service
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 
+from gim.concurrency.periodic import Periodic
 from gim.logs import Logger
 
 
@@ -43,7 +41,7 @@ class Timed(Protocol):
         """Do what is due and return the tick of the next look, 0 for no more."""
 
 
-class Deadlines(Service):
+class Deadlines(Periodic):
     """The wheel. ``now`` is the current tick, and never 0."""
 
     _log = Logger()
@@ -55,18 +53,7 @@ class Deadlines(Service):
         self._clock = clock
         self.tick = min(shortest / 20, 0.25)
         self._buckets: dict[int, dict[Timed, None]] = {}
-        self._loop = LoopingCall(self._turn)
-        self._loop.clock = clock
-        self._ended: Deferred[LoopingCall] | None = None
-
-    def startService(self) -> None:
-        super().startService()
-        self._ended = self._loop.start(self.tick, now=False)
-
-    def stopService(self) -> Deferred[LoopingCall] | None:
-        super().stopService()
-        self._loop.stop()
-        return self._ended
+        super().__init__(self._turn, self.tick, clock)
 
     def after(self, since: int, timeout: float) -> int:
         """Return the tick at which *timeout* seconds since a tick are over: never early, and no more

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from time import perf_counter_ns
 from typing import Any, Protocol
 
@@ -199,6 +200,9 @@ class GatewayProtocol(BoundedProtocol):
             op, seq = bad.op, bad.seq
         rate = self.factory.limits[PACKET_RATE]
         serving.add(self._refuse(op, seq, TooMany(f"more than {rate} packets a second: wait a second")))
+        self._give_up_if_hopeless()
+
+    def _give_up_if_hopeless(self) -> None:
         if self._pace.is_hopeless():
             self.sendClose(closing.TOO_MANY_REQUESTS, "too many requests")
 
@@ -207,8 +211,7 @@ class GatewayProtocol(BoundedProtocol):
         if self._pace.left:
             self._pace.left -= 1
         elif self._pace.refuses(self.factory.deadlines.seconds()):
-            if self._pace.is_hopeless():
-                self.sendClose(closing.TOO_MANY_REQUESTS, "too many requests")
+            self._give_up_if_hopeless()
             return
         super().onPing(payload)
 
@@ -327,19 +330,12 @@ class GatewayProtocol(BoundedProtocol):
         """Count a bad token; the reply to the last one that is borne is the last reply."""
         self._bad_tokens += 1
         if self._bad_tokens >= MAX_BAD_TOKENS:
-            self.after_reply = self._close_for_bad_tokens
+            self.after_reply = partial(self._hang_up, closing.BAD_TOKENS, "bad tokens")
 
     def too_many_connections(self) -> None:
         """Close the connection after the reply: its user has as many as they may."""
-        self.after_reply = self._close_as_one_too_many
-
-    def _close_as_one_too_many(self) -> None:
-        if self.state == self.STATE_OPEN:
-            self.sendClose(closing.TOO_MANY_CONNECTIONS, "too many connections of this user")
-
-    def _close_for_bad_tokens(self) -> None:
-        if self.state == self.STATE_OPEN:
-            self.sendClose(closing.BAD_TOKENS, "bad tokens")
+        why = "too many connections of this user"
+        self.after_reply = partial(self._hang_up, closing.TOO_MANY_CONNECTIONS, why)
 
     # what is due
 

@@ -11,6 +11,7 @@ import gzip
 from collections.abc import Iterable
 
 from gim.profiling.profile import Kind, Place, Profile
+from gim.varints import varint
 
 
 def encode(profile: Profile) -> bytes:
@@ -65,23 +66,13 @@ class _Tables:
         return self.strings.setdefault(text, len(self.strings))
 
 
-def _varint(value: int) -> bytes:
-    """Write a number from 0 to 2^63 - 1."""
-    written = bytearray()
-    while value > 127:
-        written.append(value & 127 | 128)
-        value >>= 7
-    written.append(value)
-    return bytes(written)
-
-
 def _number(field: int, value: int) -> bytes:
-    return _varint(field << 3) + _varint(value)
+    return varint(field << 3) + varint(value)
 
 
 def _bytes(field: int, value: bytes) -> bytes:
-    return _varint(field << 3 | 2) + _varint(len(value)) + value
+    return varint(field << 3 | 2) + varint(len(value)) + value
 
 
 def _packed(field: int, values: Iterable[int]) -> bytes:
-    return _bytes(field, b"".join(map(_varint, values)))
+    return _bytes(field, b"".join(map(varint, values)))

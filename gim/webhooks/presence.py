@@ -4,27 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall
 
+from gim.concurrency.periodic import Periodic
 from gim.errors import Unavailable
-from gim.logs import Logger
 from gim.storage.seam import Storage
 
 LOOK_EVERY = 1.0  # seconds between two looks at nodes that are gone
 PORTION = 500  # users who are taken over at a look
 
 
-class Presence(Service):
+class Presence(Periodic):
     """The users connected here, and those who left less than a grace period ago.
 
     It tells no more than that somebody may have come or gone: the storage knows what was announced, and
     who is online at other nodes.
     """
-
-    _log = Logger()
 
     def __init__(
         self, storage: Storage, grace: float, changed: Callable[[str, bool], None], clock: IReactorTime
@@ -37,9 +34,7 @@ class Presence(Service):
         self._here: set[str] = set()
         self._leaving: dict[str, float] = {}  # some of those, by when they are gone: in that order
         self._next: IDelayedCall | None = None
-        self._loop = LoopingCall(self._look)
-        self._loop.clock = clock
-        self._ended: Deferred[LoopingCall] | None = None
+        super().__init__(self._look, LOOK_EVERY, clock)
 
     def came(self, user_id: str) -> None:
         """Hear that a user has a connection here, perhaps another one."""
@@ -79,22 +74,16 @@ class Presence(Service):
         self._here.clear()
         self._leaving.clear()
 
-    def startService(self) -> None:
-        super().startService()
-        self._ended = self._loop.start(LOOK_EVERY, now=False)
-
     def stopService(self) -> Deferred[LoopingCall] | None:
         """Say who went, unless other nodes will, or this one when it is back."""
-        super().stopService()
+        ended = super().stopService()
         if self._next is not None:
             self._next.cancel()
             self._next = None
         if not self._storage.outlives_process:
             for user_id in tuple(self._here):
                 self._gone(user_id)
-        if self._loop.running:
-            self._loop.stop()
-        return self._ended
+        return ended
 
     async def _look(self) -> None:
         try:
@@ -102,8 +91,6 @@ class Presence(Service):
                 self._settle(user_id)
         except Unavailable:  # the storage says so itself
             pass
-        except Exception:
-            self._log.failure("webhooks: a look at nodes that are gone failed")
 
     def _settle(self, user_id: str) -> None:
         if user_id not in self._here:

@@ -8,12 +8,14 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from gim.key_files import read_key_file
 from gim.logs import Logger
 from gim.options import Options
 
 VARIABLE = "GIM_WEBHOOK_SECRET"
 SHORTEST = 32  # bytes: as many as SHA-256 has, by RFC 2104, section 3
 LONGEST = 4096
+RISK = "every user of this machine may read or write it"
 _log = Logger()
 
 
@@ -53,17 +55,12 @@ def _secret(options: Options, environment: Mapping[str, str]) -> bytes:
 
 def _read(options: Options, path: str) -> bytes:
     try:
-        with open(path, "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            data = file.read(LONGEST + 1)
+        return read_key_file(path, LONGEST, stat.S_IROTH | stat.S_IWOTH, RISK, _log)
     except (OSError, ValueError) as error:  # a path with a NUL is the latter
         reason = getattr(error, "strerror", None) or error
         raise ValueError(
             f"{options.origin('webhook-secret-file')}: {path!r} can't be read: {reason}"
         ) from error
-    if mode & (stat.S_IROTH | stat.S_IWOTH):
-        _log.warn("{path}: every user of this machine may read or write it: chmod o-rw it", path=path)
-    return data
 
 
 def _checked(source: str, data: bytes) -> bytes:

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from gim.errors import GimError
 from gim.model import Event, Push
+from gim.varints import varint
 from gim.wire import gim_pb2 as pb
 from gim.wire.packets import (
     APPOINT,
@@ -114,18 +115,7 @@ _HEADS = {
     op: pb.Packet(op=op).SerializeToString() + _BODY for op in (PUSH, EVENT, *map(reply_op, REQUESTS))
 }
 
-
-def _varint(number: int) -> bytes:
-    """Write a number in groups of seven bits, the lowest first, all but the last with the eighth set."""
-    groups = bytearray()
-    while number > 127:
-        groups.append(number & 127 | 128)
-        number >>= 7
-    groups.append(number)
-    return bytes(groups)
-
-
-_SHORT = [_varint(number) for number in range(2048)]
+_SHORT = [varint(number) for number in range(2048)]
 
 
 class ProtoCodec:
@@ -166,13 +156,13 @@ class ProtoCodec:
 
 
 def _packet(op: int, body: bytes, seq: int) -> bytes:
-    seq_field = _SEQ + (_SHORT[seq] if seq < 2048 else _varint(seq)) if seq else b""
+    seq_field = _SEQ + (_SHORT[seq] if seq < 2048 else varint(seq)) if seq else b""
     return b"%b%b%b%b" % (_HEADS[op], _length(body), body, seq_field)
 
 
 def _length(data: bytes) -> bytes:
     size = len(data)
-    return _SHORT[size] if size < 2048 else _varint(size)
+    return _SHORT[size] if size < 2048 else varint(size)
 
 
 def _seq_of(payload: bytes) -> int:

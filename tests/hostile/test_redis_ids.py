@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.gathering import gather
+from gim.concurrency.gather import gather
 from gim.names import chatroom_session, is_id, private_session
 from gim.storage.redis.keys import Keys
 from tests.daemon.process import ROOT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gim.gathering import gather
+from gim.concurrency.gather import gather
 from tests.nodes.client import Client
 from tests.nodes.cluster_case import CHATROOM, PRIVATE, Node, NodesTestCase, eventually
 from tests.redis.machine import until

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from unittest import TestCase
 
-from gim.gathering import gather
+from gim.concurrency.gather import gather
 from tests.recovery.device import PRIVATE, Device, Link
 
 # options that these scenes need; 400 messages of a session are less than the 1,000 of a login

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 from unittest import TestCase
 
-from gim.gathering import gather
+from gim.concurrency.gather import gather
 from tests.recovery.device import PRIVATE, Device, Link
 
 PEERS = ("bob", "cat", "dan")

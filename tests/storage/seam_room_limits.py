@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from gim.concurrency.gather import gather
 from gim.errors import Conflict, Forbidden, NotFound
-from gim.gathering import gather
 from gim.limits import CHATROOM_MEMBERS, USER_CHATROOMS, Limits
 from gim.storage.room_limits import RoomLimits
 from gim.storage.seam import Entered, Storage

@@ -10,8 +10,8 @@ from twisted.internet.error import DNSLookupError
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from gim.concurrency.gather import gather
 from gim.errors import Unavailable
-from gim.gathering import gather
 from gim.storage.redis import cluster, protocol, topology
 from gim.storage.redis.cluster import Cluster
 from gim.storage.redis.connecting import connect

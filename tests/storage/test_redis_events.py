@@ -6,8 +6,8 @@ from itertools import chain
 
 from twisted.internet.defer import Deferred
 
+from gim.concurrency.gather import gather
 from gim.errors import Unavailable
-from gim.gathering import gather
 from gim.storage.redis import scripts
 from gim.storage.redis.pulse import LEASE
 from gim.storage.redis.store import RedisStore

@@ -10,8 +10,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
+from gim.concurrency.gather import gather
 from gim.errors import Unavailable
-from gim.gathering import gather
 from gim.logs import Logger
 from gim.storage.redis.channels import Channels
 from gim.storage.redis.endpoints import endpoint

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gim import names
-from gim.gathering import gather
+from gim.concurrency.gather import gather
 from gim.model import Message, SessionItem
 from gim.names import CHATROOM, PRIVATE, Session, chatroom_session
 from gim.storage.redis import scripts

@@ -8,8 +8,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
+from gim.concurrency.gather import gather
 from gim.errors import Unavailable
-from gim.gathering import gather
 from gim.logs import Logger
 from gim.storage.redis import scripts
 from gim.storage.redis.keys import Keys

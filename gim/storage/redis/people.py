@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from gim.concurrency.gather import gather
 from gim.errors import NotFound
-from gim.gathering import gather
 from gim.model import ADMIN, MEMBER, OWNER, Member, User, UserState
 from gim.names import chatroom_session
 from gim.storage.redis import scripts
 from gim.storage.redis.changes import Changes
 from gim.storage.redis.keys import Keys
+from gim.storage.redis.protocol import Word
 from gim.storage.redis.pulse import Pulse
 from gim.storage.redis.refused import check
 from gim.storage.redis.seam import Limits, Redis
@@ -69,16 +70,16 @@ class People:
 
     async def watch(self, user_id: str) -> None:
         """Count the user as connected here. Raises `Forbidden` for one who is banned."""
-        base = self._keys.user(user_id)
-        words = self._pulse.node, self._pulse.born(), self._limits.keep, NODES_KEPT
-        check(await self._redis.run(scripts.WATCH, (base,), *words))
+        check(await self._redis.run(scripts.WATCH, (self._keys.user(user_id),), *self._connected()))
+
+    def _connected(self) -> tuple[Word, ...]:
+        return self._pulse.node, self._pulse.born(), self._limits.keep, NODES_KEPT
 
     async def renew(self, user_id: str) -> None:
         """Do it again, and take out nodes that are dead: those unknown for `DEAD_AFTER`."""
         base = self._keys.user(user_id)
-        words = self._pulse.node, self._pulse.born(), self._limits.keep, NODES_KEPT
         born_before = f"{int(self._pulse.now / 1000 - DEAD_AFTER):08x}"
-        await self._redis.run(scripts.RENEW, (base,), *words, born_before, *self._pulse.alive)
+        await self._redis.run(scripts.RENEW, (base,), *self._connected(), born_before, *self._pulse.alive)
 
     async def unwatch(self, user_id: str) -> None:
         """End that."""

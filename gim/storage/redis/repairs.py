@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from gim.concurrency.gather import gather
 from gim.errors import Unavailable
-from gim.gathering import gather
 from gim.logs import Logger
 from gim.storage.once import WINDOW
 

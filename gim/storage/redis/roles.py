@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gim.gathering import gather
+from gim.concurrency.gather import gather
 from gim.model import DISMISSED, REMOVED, User
 from gim.names import CHATROOM, Session, chatroom_session
 from gim.storage.redis import scripts

@@ -9,8 +9,8 @@ from msgspec import Struct, msgpack
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 
+from gim.concurrency.gather import gather
 from gim.errors import Unavailable
-from gim.gathering import gather
 from gim.model import User
 from gim.names import CHATROOM
 from gim.storage.once import WINDOW

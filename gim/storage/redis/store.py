@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 
+from gim.concurrency.gather import gather
 from gim.errors import Unavailable
-from gim.gathering import gather
 from gim.logs import Logger
 from gim.model import (
     Ban,

@@ -90,6 +90,3 @@ class Watches:
 
     def bases(self) -> list[str]:
         return [watch.base for watch in self._by_channel.values()]
-
-    def clear(self) -> None:
-        self._by_channel.clear()

@@ -12,6 +12,13 @@ local function touch(U, born, keep)
   end
 end
 
+-- Counts a node among those where the user is connected, for *longest* ms from now.
+local function connected(U, node, born, keep, longest)
+  touch(U, born, keep)
+  call('SADD', U .. ':nodes', node)
+  call('PEXPIRE', U .. ':nodes', longest)
+end
+
 -- What a message needs to know of a user: the name (false for none), and whether it is time to renew. *renewed* is
 -- the field that tells when that was: each kind of message has its own, since each renews something else.
 local function look(U, born, keep, now, ttl, renewed)

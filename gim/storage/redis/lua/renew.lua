@@ -4,9 +4,7 @@ local U = KEYS[1]
 local node, born, keep, longest, before = unpack(ARGV)
 local alive = {[node] = true}
 for n = 6, #ARGV do alive[ARGV[n]] = true end
-touch(U, born, keep)
-call('SADD', U .. ':nodes', node)
-call('PEXPIRE', U .. ':nodes', longest)
+connected(U, node, born, keep, longest)
 for _, other in ipairs(call('SMEMBERS', U .. ':nodes')) do
   if not alive[other] and string.sub(other, 1, 8) < before then call('SREM', U .. ':nodes', other) end
 end

@@ -4,7 +4,5 @@ local U = KEYS[1]
 local node, born, keep, longest = unpack(ARGV)
 local refused = banned(U)
 if refused then return refused end
-touch(U, born, keep)
-call('SADD', U .. ':nodes', node)
-call('PEXPIRE', U .. ':nodes', longest)
+connected(U, node, born, keep, longest)
 return 1

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.gathering import gather
+from gim.concurrency.gather import gather
 
 
 class GatheringTests(SynchronousTestCase):
