@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from gim.assembly.daemon import Assembly
-from gim.daemon import Daemon
-from gim.options import Options
+from gim.config.options import Options
+from gim.daemon.build import Assembly
+from gim.daemon.daemon import Daemon
 
 __all__ = ["Options", "makeService"]
 

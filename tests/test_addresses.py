@@ -1,7 +1,7 @@
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.addresses import NO_PROXIES, group_of, host_of, read
+from gim.net.client_address import NO_PROXIES, group_of, host_of, read
 
 CLIENT, PROXY, OUTER = "198.51.100.7", "10.1.2.3", "192.0.2.1"
 

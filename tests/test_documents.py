@@ -10,10 +10,14 @@ import msgspec
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim import announcing, errors, limits, listening, log_output, logs, model
-from gim.api import channel
-from gim.gateway import bounds, closing, protocol
-from gim.options import _DEFAULTS, _SPELLINGS
+from gim import errors, model
+from gim.api.server import channel
+from gim.config.options import _DEFAULTS, _SPELLINGS
+from gim.daemon import banner
+from gim.gateway import bounded_protocol, close_codes, protocol
+from gim.limits import limits
+from gim.log import logger, output
+from gim.net import listening
 from gim.wire import packets
 from gim.wire.json import JsonCodec
 
@@ -86,7 +90,7 @@ class ProtocolDocumentTests(SynchronousTestCase):
             self.assertRegex(self.text, rf"(?m)^\| {code} \|")
 
     def test_every_close_code_is_in_the_table(self) -> None:
-        codes = [value for name, value in vars(closing).items() if name.isupper()]
+        codes = [value for name, value in vars(close_codes).items() if name.isupper()]
         self.assertGreater(len(codes), 2)
         for code in codes:
             self.assertRegex(self.text, rf"(?m)^\| {code} \|")
@@ -99,15 +103,15 @@ class OperationsDocumentTests(SynchronousTestCase):
             for name in ("operations.md", "protocol.md")
         ]
         self.assertEqual(*codes)
-        mine = {str(value) for name, value in vars(closing).items() if name.isupper()}
+        mine = {str(value) for name, value in vars(close_codes).items() if name.isupper()}
         self.assertLessEqual(mine, set(codes[0]))
 
     def test_what_it_says_of_the_log_and_of_limits_is_so(self) -> None:
         text = ROOT.child("docs").child("operations.md").getContent().decode()
-        self.assertIn(f"when it has {log_output.SIZE // 10**6} MB", text)
-        self.assertIn(f"{log_output.KEPT} old ones are kept", text)
-        self.assertIn(f"reckon with {announcing.RESERVED} more", text)
-        self.assertIn(f"fewer than {announcing.ENOUGH:,}\nconnections", text)
+        self.assertIn(f"when it has {output.SIZE // 10**6} MB", text)
+        self.assertIn(f"{output.KEPT} old ones are kept", text)
+        self.assertIn(f"reckon with {banner.RESERVED} more", text)
+        self.assertIn(f"fewer than {banner.ENOUGH:,}\nconnections", text)
         self.assertIn(f"raise it to {listening.BACKLOG} where", text)
 
     def test_it_lists_every_limit_that_is_counted(self) -> None:
@@ -134,8 +138,9 @@ class SecurityDocumentTests(SynchronousTestCase):
             f"dropped {channel.LINGER} s after the last answer",
             f"{protocol.LINGER:.0f} s after one that is but not read",
             f"more than {protocol.MAX_HANDSHAKE // 1024} KiB are dropped",
-            f"1009 after {bounds.FRAGMENTS:,} and one for each {bounds.SHORTEST_FRAGMENT} bytes",
-            f"printable ASCII of {logs.MAX_TRACE} characters",
+            f"1009 after {bounded_protocol.FRAGMENTS:,} and one for each"
+            f" {bounded_protocol.SHORTEST_FRAGMENT} bytes",
+            f"printable ASCII of {logger.MAX_TRACE} characters",
         ):
             self.assertIn(said, text)
 

@@ -6,7 +6,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.garbage import EVERY, MOST, THRESHOLDS, Garbage
+from gim.daemon.gc_tuning import EVERY, MOST, THRESHOLDS, Garbage
 from gim.gateway.transport import DirectServer
 from tests.gateway.pipe import GatewayTestCase
 from tests.gateway.test_transport import Reactor, Socket

@@ -2,8 +2,8 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.limit_log import EVERY, LimitLog
-from gim.limits import Limits
+from gim.limits.limits import Limits
+from gim.limits.report import EVERY, LimitLog
 
 
 class LimitLogTests(SynchronousTestCase):

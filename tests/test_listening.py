@@ -12,7 +12,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from gim.gateway.transport import write_at_once
-from gim.listening import Listening
+from gim.net.listening import Listening
 
 
 class ListeningTests(TestCase):

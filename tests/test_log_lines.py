@@ -14,11 +14,11 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from gim.log_lines import as_json, as_text
-from gim.log_output import RotatedFile, prepare_log
-from gim.logs import Logger, traced
-from gim.options import Options
-from gim.system_log import SyslogObserver
+from gim.config.options import Options
+from gim.log.format import as_json, as_text
+from gim.log.logger import Logger, traced
+from gim.log.output import RotatedFile, prepare_log
+from gim.log.syslog import SyslogObserver
 
 
 def logged(write: Any, observer: Any) -> None:

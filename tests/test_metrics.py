@@ -10,16 +10,16 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.errors import NotFound, Unavailable
-from gim.metrics import durations, storage
-from gim.metrics.durations import add, buckets, count, new_row, total
-from gim.metrics.pauses import Pauses
-from gim.metrics.requests import Requests
-from gim.metrics.sampling import EVERY, MOST
-from gim.metrics.storage import OPERATIONS, Measured, SampledAppends, StorageTimes
-from gim.metrics.ticks import ReactorTicks
+from gim.ids import private_session
+from gim.metrics.instruments import durations, timed_storage
+from gim.metrics.instruments.durations import add, buckets, count, new_row, total
+from gim.metrics.instruments.pauses import Pauses
+from gim.metrics.instruments.requests import Requests
+from gim.metrics.instruments.sampling import EVERY, MOST
+from gim.metrics.instruments.ticks import ReactorTicks
+from gim.metrics.instruments.timed_storage import OPERATIONS, Measured, SampledAppends, StorageTimes
 from gim.model import User
-from gim.names import private_session
-from gim.storage.seam import Draft, Storage
+from gim.storage.interface import Draft, Storage
 from tests.gateway.pipe import GatewayTestCase
 from tests.world import ChatTestCase, result_of
 
@@ -114,7 +114,7 @@ class StorageTests(ChatTestCase):
 
     def test_it_lasts_until_the_answer_is_there(self) -> None:
         time, answer = Time(), Deferred[str]()
-        self.patch(storage, "perf_counter_ns", time)
+        self.patch(timed_storage, "perf_counter_ns", time)
         self.patch(durations, "perf_counter_ns", time)
         self.patch(self.store, "user", lambda user_id: answer)
         waiting = Deferred.fromCoroutine(Measured(self.store, self.times).user("ann"))  # type: ignore[arg-type]

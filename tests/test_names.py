@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.errors import BadRequest
-from gim.names import (
+from gim.ids import (
     CHATROOM,
     PRIVATE,
     SYSTEM,

@@ -6,13 +6,14 @@ from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint, s
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim import origins, tap
-from gim.auth import setup
-from gim.listening import StartFailed, check_free
-from gim.options import Options
-from gim.storage.redis import url
-from gim.values import with_backlog
-from gim.webhooks import names
+from gim import tap
+from gim.auth import from_settings
+from gim.config.options import Options
+from gim.config.types import with_backlog
+from gim.net import origins
+from gim.net.listening import StartFailed, check_free
+from gim.storage.redis.client import url
+from gim.webhooks import event_types
 
 DEFAULTS = {
     "gateway-address": "tcp:8080",
@@ -34,7 +35,7 @@ DEFAULTS = {
     "auth-issuer": None,
     "allowed-origins": origins.SAME_HOST,
     "webhook-url": None,
-    "webhook-events": frozenset(names.EVENTS),
+    "webhook-events": frozenset(event_types.EVENTS),
     "webhook-secret-file": None,
     "webhook-grace": 10.0,
     "heartbeat-interval": 120.0,
@@ -141,28 +142,28 @@ class OptionsTests(SynchronousTestCase):
         path = self.mktemp()
         with open(path, "w") as file:
             file.write("a-key-of-20-letters\n")
-        self.assertIsNone(setup.admin_key(self.parse()))
+        self.assertIsNone(from_settings.admin_key(self.parse()))
         self.patch(os, "environ", {"GIM_ADMIN_KEY": "another-key-of-24-chars."})
-        self.assertEqual(setup.admin_key(self.parse()), b"another-key-of-24-chars.")
+        self.assertEqual(from_settings.admin_key(self.parse()), b"another-key-of-24-chars.")
         options = self.parse("--admin-key-file", path)
-        self.assertEqual(setup.admin_key(options), b"a-key-of-20-letters")
+        self.assertEqual(from_settings.admin_key(options), b"a-key-of-20-letters")
         os.environ["GIM_ADMIN_KEY_FILE"] = path
-        self.assertEqual(setup.admin_key(self.parse()), b"a-key-of-20-letters")
+        self.assertEqual(from_settings.admin_key(self.parse()), b"a-key-of-20-letters")
 
     def test_a_key_that_can_not_be_one_is_refused_and_not_shown(self) -> None:
         path = self.mktemp()
         for wrong in path, "\0":
             with self.assertRaisesRegex(ValueError, "^--admin-key-file: .* can't be read: "):
-                setup.admin_key({"admin-key-file": wrong})
+                from_settings.admin_key({"admin-key-file": wrong})
         for text in ("", "too-short", "with a space in it and long enough"):
             with open(path, "w") as file:
                 file.write(text)
             with self.assertRaisesRegex(ValueError, "^--admin-key-file: this is no key"):
-                setup.admin_key({"admin-key-file": path})
+                from_settings.admin_key({"admin-key-file": path})
         for text in "", "secret", "secret-with-\udcff-in-it":
             self.patch(os, "environ", {"GIM_ADMIN_KEY": text})
             with self.assertRaisesRegex(ValueError, "^GIM_ADMIN_KEY: this is no key") as refused:
-                setup.admin_key(self.parse())
+                from_settings.admin_key(self.parse())
             self.assertNotIn("secret", str(refused.exception))
 
     def test_limits_that_can_not_work_are_refused(self) -> None:
@@ -181,8 +182,8 @@ class OptionsTests(SynchronousTestCase):
 
     def test_limits_are_read(self) -> None:
         options = self.parse("--max-memory", "4GiB", "--max-reactor-delay", "0", "--max-packet-rate", "0")
-        names = "max-memory", "max-reactor-delay", "max-packet-rate"
-        self.assertEqual([options[name] for name in names], [4 * 2**30, 0.0, 0])
+        event_types = "max-memory", "max-reactor-delay", "max-packet-rate"
+        self.assertEqual([options[name] for name in event_types], [4 * 2**30, 0.0, 0])
 
     def test_unknown_words_are_refused(self) -> None:
         self.assertIn("--colour", self.refusal("--colour", "red"))

@@ -2,7 +2,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.origins import SAME_HOST, read
+from gim.net.origins import SAME_HOST, read
 
 steady = settings(derandomize=True, deadline=None, database=None)
 

@@ -5,9 +5,9 @@ import os
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim import overload
-from gim.limits import MEMORY, REACTOR_DELAY
-from gim.overload import EVERY, IN_A_ROW, Overload, resident
+from gim.limits import overload
+from gim.limits.limits import MEMORY, REACTOR_DELAY
+from gim.limits.overload import EVERY, IN_A_ROW, Overload, resident
 
 
 class OverloadTestCase(SynchronousTestCase):

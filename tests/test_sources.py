@@ -13,9 +13,9 @@ from twisted.python.filepath import FilePath
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim import sources
-from gim.options import _SPELLINGS, _TABLE, Options
-from gim.sources import variable
+from gim.config import sources
+from gim.config.options import _SPELLINGS, _TABLE, Options
+from gim.config.sources import variable
 
 EXAMPLE = FilePath(__file__).parent().parent().child("contrib").child("gim.toml")
 

@@ -13,9 +13,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from gim.auth.api_tokens import AUDIENCE, LIFETIME, OPEN_AUDIENCE, Tokens
 from gim.errors import Forbidden, Unauthorized
 from gim.model import Ban, User
-from gim.tokens import AUDIENCE, LIFETIME, OPEN_AUDIENCE, Tokens
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
 ANN = User("ann", "Ann")

@@ -10,15 +10,15 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.auth.admission import Admission, Identity
+from gim.auth.api_tokens import Tokens
+from gim.auth.authenticator import Admission, Identity
 from gim.chat.chat import Chat, Point
-from gim.chat.presence import Drained, Login
-from gim.chat.pushes import Pushes
-from gim.chat.room import Interval
+from gim.ids import CHATROOM, PRIVATE
 from gim.model import Event, LoggedIn, Push, Sent, User
-from gim.names import CHATROOM, PRIVATE
-from gim.storage.memory import MemoryStore
-from gim.tokens import Tokens
+from gim.push.chatroom import Interval
+from gim.push.dispatcher import Pushes
+from gim.push.presence import Drained, Login
+from gim.storage.memory.store import MemoryStore
 
 T = TypeVar("T")
 START = 1_800_000_000.0  # a Unix time to begin with

@@ -13,7 +13,7 @@ _COLUMNS = (
     Column("sending_ms", "longest pause while they send, ms", 1),
     Column("total_ms", "all pauses, ms"),
 )
-LABELS = {"python": "Python's own schedule", "gim": "gim's, gim/garbage.py"}
+LABELS = {"python": "Python's own schedule", "gim": "gim's, gim/daemon/gc_tuning.py"}
 
 
 def run(plan: Plan) -> list[Table]:

@@ -15,8 +15,8 @@ from typing import Any
 from twisted.internet.address import IPv4Address
 from twisted.internet.testing import MemoryReactorClock
 
+from gim.config.options import Options
 from gim.gateway.transport import DirectServer
-from gim.options import Options
 from gim.tap import makeService
 
 HANDSHAKE = (

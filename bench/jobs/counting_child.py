@@ -12,7 +12,7 @@ from typing import Any
 
 from twisted.internet import reactor
 
-from gim.options import Options
+from gim.config.options import Options
 from gim.tap import makeService
 
 

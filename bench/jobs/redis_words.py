@@ -10,16 +10,16 @@ from typing import Any
 
 from twisted.internet.defer import succeed
 
+from gim.config.options import Options
+from gim.ids import private_session
 from gim.model import User
-from gim.names import private_session
-from gim.options import Options
-from gim.storage.redis import scripts
-from gim.storage.redis.changes import OneStep
-from gim.storage.redis.keys import Keys
-from gim.storage.redis.protocol import Word
-from gim.storage.redis.scripts import Script
-from gim.storage.redis.seam import Limits
-from gim.storage.seam import Draft
+from gim.storage.interface import Draft
+from gim.storage.redis.client.interface import Limits
+from gim.storage.redis.client.protocol import Word
+from gim.storage.redis.store import scripts
+from gim.storage.redis.store.atomic_writes import OneStep
+from gim.storage.redis.store.keys import Keys
+from gim.storage.redis.store.scripts import Script
 
 SCRIPT = scripts.SEND_PRIVATE
 _CONTENT = f"no=0000000001 {'.' * 50}"  # as the generator's

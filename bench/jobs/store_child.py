@@ -14,10 +14,10 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
+from gim.ids import private_session
 from gim.model import User
-from gim.names import private_session
-from gim.storage.memory import MemoryStore
-from gim.storage.seam import Draft
+from gim.storage.interface import Draft
+from gim.storage.memory.store import MemoryStore
 
 PER_SESSION = 100  # messages of a private session, on average
 BUSY = 100  # sessions that are busy: what they touch fits in the caches of a CPU at any size

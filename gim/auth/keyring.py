@@ -6,9 +6,9 @@ import os
 import stat
 from collections.abc import Callable
 
+from gim.auth.key_files import read_key_file
 from gim.auth.keys import BadKey, Keys, public_keys, secret_key
-from gim.key_files import read_key_file
-from gim.logs import Logger
+from gim.log.logger import Logger
 
 MAX_FILE = 2**20  # bytes
 

@@ -6,8 +6,10 @@ from collections.abc import Awaitable
 
 from twisted.internet.interfaces import IReactorTime
 
-from gim import names
+from gim import ids
+from gim.auth.api_tokens import LIFETIME
 from gim.chat.chat import Chat
+from gim.ids import CHATROOM, SYSTEM
 from gim.model import (
     BROADCAST,
     Ban,
@@ -21,9 +23,7 @@ from gim.model import (
     Until,
     User,
 )
-from gim.names import CHATROOM, SYSTEM
-from gim.storage.seam import CLOSE, LIST, Ordered, Storage
-from gim.tokens import LIFETIME
+from gim.storage.interface import CLOSE, LIST, Ordered, Storage
 
 SYSTEM_USER = User(SYSTEM, "system")
 
@@ -44,7 +44,7 @@ class Administration:
         """Send as a user, or as the system for "". A chatroom takes it of anybody, member or not."""
         sender = SYSTEM_USER
         if sender_id:
-            sender = User(names.check_id(sender_id, "sender_id"), sender_id)
+            sender = User(ids.check_id(sender_id, "sender_id"), sender_id)
         return self._chat.send(sender, kind, target_id, content, category, request_id, is_exempt=True)
 
     async def broadcast(self, content: str, category: str) -> None:
@@ -65,36 +65,36 @@ class Administration:
         return ConnectionList(await self._order(user_id, CLOSE, key))
 
     async def _order(self, user_id: str, action: str, key: str) -> list[ConnectionState]:
-        names.check_id(user_id, "id")
+        ids.check_id(user_id, "id")
         return await self._storage.order(Ordered(user_id, action, key))
 
     async def ban(self, user_id: str, seconds: int) -> Until:
         """Refuse logins of a user for *seconds*, close the connections, make the tokens void."""
-        names.check_id(user_id, "id")
+        ids.check_id(user_id, "id")
         until = await self._storage.ban(user_id, 1000 * seconds, 1000 * LIFETIME)
         await self._order(user_id, CLOSE, "")
         return Until(until)
 
     async def unban(self, user_id: str) -> None:
         """End a ban now. Tokens from before it stay void."""
-        await self._storage.unban(names.check_id(user_id, "id"))
+        await self._storage.unban(ids.check_id(user_id, "id"))
 
     async def ban_of(self, user_id: str) -> Ban:
         """Return when a user was banned last, and until when."""
-        return await self._storage.ban_of(names.check_id(user_id, "id"))
+        return await self._storage.ban_of(ids.check_id(user_id, "id"))
 
     # chatrooms
 
     async def create(self, chatroom_id: str, name: str, owner_id: str) -> None:
         """Make a chatroom that stays until it is dismissed, owned by nobody for ""."""
-        names.check_id(chatroom_id, "id")
-        owner = User(names.check_id(owner_id, "owner_id"), owner_id) if owner_id else None
+        ids.check_id(chatroom_id, "id")
+        owner = User(ids.check_id(owner_id, "owner_id"), owner_id) if owner_id else None
         await self._storage.create(chatroom_id, name, owner)
 
     async def add_member(self, chatroom_id: str, user_id: str, role: str | None) -> Joined:
         """Make a user a member of a chatroom that exists, in a role unless it is None."""
-        names.check_id(chatroom_id, "id")
-        user = User(names.check_id(user_id, "user_id"), user_id)
+        ids.check_id(chatroom_id, "id")
+        user = User(ids.check_id(user_id, "user_id"), user_id)
         total = await self._storage.join(chatroom_id, user, "", makes=False)
         if role is not None:
             await self._storage.appoint(chatroom_id, SYSTEM, user_id, role)

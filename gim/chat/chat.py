@@ -8,15 +8,13 @@ from typing import Literal
 from msgspec import Struct
 from twisted.internet.interfaces import IReactorTime
 
-from gim import names
-from gim.auth.admission import Admission, Identity
-from gim.chat.catchup import LIMIT, CatchUp
+from gim import ids
+from gim.auth.authenticator import Admission, Identity
 from gim.chat.cursors import read_cursor, read_position, write_cursor
-from gim.chat.presence import Connection, Login
-from gim.chat.pushes import Pushes
-from gim.chat.send_rate import SendRate
 from gim.errors import BadRequest, Conflict, Forbidden, NotReady, TooLong, Unavailable
-from gim.limits import CONTENT, Limits
+from gim.ids import CHATROOM, PRIVATE, Session
+from gim.limits.limits import CONTENT, Limits
+from gim.limits.send_rate import SendRate
 from gim.model import (
     Credentials,
     History,
@@ -30,8 +28,10 @@ from gim.model import (
     User,
     UserState,
 )
-from gim.names import CHATROOM, PRIVATE, Session
-from gim.storage.seam import Draft, Storage
+from gim.push.catchup import LIMIT, CatchUp
+from gim.push.dispatcher import Pushes
+from gim.push.presence import Connection, Login
+from gim.storage.interface import Draft, Storage
 
 
 class Point(Struct, frozen=True):
@@ -182,7 +182,7 @@ class Chat:
         return Credentials(user, await self._admission.issue(user, who.expires))
 
     async def bearer(self, token: str) -> User:
-        """Return the user whom a token was issued for, or raise as `gim.tokens.Tokens.read`."""
+        """Return the user whom a token was issued for, or raise as `gim.auth.api_tokens.Tokens.read`."""
         return await self._admission.bearer(token)
 
     def server_time(self) -> ServerTime:
@@ -191,7 +191,7 @@ class Chat:
 
     async def user(self, user_id: str) -> UserState:
         """Return a user, or raise `NotFound`."""
-        return await self._storage.user(names.check_id(user_id, "id"))
+        return await self._storage.user(ids.check_id(user_id, "id"))
 
     # messages
 
@@ -207,15 +207,15 @@ class Chat:
         is_exempt: bool = False,
     ) -> Awaitable[Sent]:
         """Store a message and set its push going; *origin* is the connection that gets none, and
-        *is_exempt* what an administrator sends: see `gim.storage.seam.Draft`."""
-        names.check_id(target_id, "target_id")
+        *is_exempt* what an administrator sends: see `gim.storage.interface.Draft`."""
+        ids.check_id(target_id, "target_id")
         self._send_rate.take(sender.id)
         if kind == PRIVATE:
             if target_id == sender.id:
                 raise BadRequest("target_id: choose somebody else, this is yourself")
-            session = names.private_session(sender.id, target_id)
+            session = ids.private_session(sender.id, target_id)
         else:
-            session = names.chatroom_session(target_id)
+            session = ids.chatroom_session(target_id)
         self.check_content(content)
         is_alone = self._pushes.is_alone(sender.id, origin)
         draft = Draft(session, sender, content, category, request_id, origin, is_alone, is_exempt)
@@ -231,7 +231,7 @@ class Chat:
         """Return the newest *count* messages of a session, or those just before a message."""
         session = self._session_of(user_id, session_id)
         if before is not None:
-            names.check_message_id(before, "message_id")
+            ids.check_message_id(before, "message_id")
         return History(*await self._storage.history(session, user_id, before, count))
 
     async def sessions(self, user_id: str, count: int, cursor: str, kind: int | None) -> SessionPage:
@@ -243,11 +243,11 @@ class Chat:
     async def mark_read(self, user_id: str, session_id: str, message_id: str) -> Unread:
         """Move the user's read position in a session up to a message."""
         session = self._session_of(user_id, session_id)
-        names.check_message_id(message_id, "message_id")
+        ids.check_message_id(message_id, "message_id")
         return Unread(await self._storage.mark_read(session, user_id, message_id))
 
     def _session_of(self, user_id: str, session_id: str) -> Session:
-        session = names.session(session_id)
+        session = ids.session(session_id)
         if session.type == PRIVATE and user_id not in session.parts:
             raise Forbidden("this private session is between two other users")
         return session
@@ -256,20 +256,20 @@ class Chat:
 
     async def join(self, user: User, chatroom_id: str, name: str) -> Joined:
         """Make the user a member, and the chatroom if there is none."""
-        names.check_id(chatroom_id, "id")
+        ids.check_id(chatroom_id, "id")
         total = await self._storage.join(chatroom_id, user, name)
         await self._pushes.join(user.id, chatroom_id)
         return Joined(f"{CHATROOM}:{chatroom_id}", total)
 
     async def leave(self, user_id: str, chatroom_id: str) -> None:
         """End a membership; from now on no push of the chatroom reaches the user."""
-        names.check_id(chatroom_id, "id")
+        ids.check_id(chatroom_id, "id")
         await self._storage.leave(chatroom_id, user_id)
         self._pushes.leave_room(user_id, chatroom_id)
 
     async def members(self, user_id: str, chatroom_id: str, count: int, cursor: str) -> MemberPage:
         """Return a page of a chatroom's members, in order of id."""
-        names.check_id(chatroom_id, "id")
+        ids.check_id(chatroom_id, "id")
         place = read_cursor("m", cursor, 1)
         after = place[0] if place is not None else ""
         items, total, more = await self._storage.members(chatroom_id, user_id, after, count)
@@ -278,4 +278,4 @@ class Chat:
 
 def _check_point(point: Point | None) -> None:
     if point is not None:
-        names.check_message_id(point.since, "since")
+        ids.check_message_id(point.since, "since")

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from gim import names
+from gim import ids
 from gim.errors import Forbidden
+from gim.ids import PRIVATE, SYSTEM
 from gim.model import Until
-from gim.names import PRIVATE, SYSTEM
-from gim.storage.seam import Storage
+from gim.storage.interface import Storage
 
 
 class Moderation:
     """Operations that change a chatroom or a message of others; docs/protocol.md, section 5.
 
-    *by* is who asks: a user, or `gim.names.SYSTEM` for the administrator of the server, who may do all
-    of it. Every method may raise a `GimError`; `gim.storage.seam.Storage` says which for what.
+    *by* is who asks: a user, or `gim.ids.SYSTEM` for the administrator of the server, who may do all
+    of it. Every method may raise a `GimError`; `gim.storage.interface.Storage` says which for what.
     """
 
     def __init__(self, storage: Storage) -> None:
@@ -21,11 +21,11 @@ class Moderation:
 
     async def rename(self, by: str, chatroom_id: str, name: str) -> None:
         """Rename a chatroom."""
-        await self._storage.rename(names.check_id(chatroom_id, "id"), by, name)
+        await self._storage.rename(ids.check_id(chatroom_id, "id"), by, name)
 
     async def dismiss(self, by: str, chatroom_id: str) -> None:
         """End a chatroom, with its memberships and messages."""
-        await self._storage.dismiss(names.check_id(chatroom_id, "id"), by)
+        await self._storage.dismiss(ids.check_id(chatroom_id, "id"), by)
 
     async def remove(self, by: str, chatroom_id: str, user_id: str) -> None:
         """End a membership."""
@@ -44,13 +44,13 @@ class Moderation:
 
     async def recall(self, by: str, session_id: str, message_id: str) -> None:
         """Leave a stub of a message."""
-        session = names.session(session_id)
+        session = ids.session(session_id)
         if session.type == PRIVATE and by != SYSTEM and by not in session.parts:
             raise Forbidden("this private session is between two other users")
-        names.check_message_id(message_id, "message_id")
+        ids.check_message_id(message_id, "message_id")
         await self._storage.recall(session, by, message_id)
 
 
 def _check_ids(chatroom_id: str, user_id: str) -> None:
-    names.check_id(chatroom_id, "id")
-    names.check_id(user_id, "user_id")
+    ids.check_id(chatroom_id, "id")
+    ids.check_id(user_id, "user_id")

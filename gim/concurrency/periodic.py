@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
-from gim.logs import Logger
+from gim.log.logger import Logger
 
 
 class Periodic(Service):

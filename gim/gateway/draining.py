@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
-from gim.logs import Logger
+from gim.log.logger import Logger
 
 T = TypeVar("T")
 

@@ -13,17 +13,17 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
 
 from gim import __version__
-from gim.gateway import closing
-from gim.gateway.deadlines import Deadlines, Timeouts
+from gim.gateway import close_codes
+from gim.gateway.admission import Entrance
 from gim.gateway.draining import Draining
-from gim.gateway.entrance import Entrance
 from gim.gateway.operations import Operations
 from gim.gateway.protocol import GatewayProtocol
-from gim.gateway.refused import Refused
-from gim.gateway.turn import Turn
-from gim.limits import Limits
-from gim.metrics.requests import Requests
-from gim.origins import SAME_HOST, Origins
+from gim.gateway.rejecting import Refused
+from gim.gateway.timeout_wheel import Deadlines, Timeouts
+from gim.gateway.write_batch import Turn
+from gim.limits.limits import Limits
+from gim.metrics.instruments.requests import Requests
+from gim.net.origins import SAME_HOST, Origins
 from gim.wire.packets import Codec
 
 
@@ -109,7 +109,7 @@ class GatewayFactory(WebSocketServerFactory):
         """Take note that a connection is gone, and with which close code."""
         self.connections.discard(connection)
         self.entrance.left(connection)
-        self.closes[code if code and closing.is_known(code) else 0] += 1
+        self.closes[code if code and close_codes.is_known(code) else 0] += 1
         if self._all_closed is not None and not self.connections:
             all_closed, self._all_closed = self._all_closed, None
             if self._draining is not None:
@@ -135,7 +135,7 @@ class GatewayFactory(WebSocketServerFactory):
             connection.dropConnection(abort=True)
         elif connection.can_write():
             self.operations.flush(connection)
-            connection.sendClose(closing.SHUTTING_DOWN, closing.going_away(pause))
+            connection.sendClose(close_codes.SHUTTING_DOWN, close_codes.going_away(pause))
 
     def unsent(self) -> int:
         """Return how many bytes wait for the readers of all connections. 0.1 us for each."""

@@ -7,13 +7,13 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from gim.auth.admission import Identity
+from gim.auth.authenticator import Identity
 from gim.chat.chat import Chat, Point
 from gim.chat.moderation import Moderation
-from gim.chat.presence import Connection, Login, TooManyConnections
 from gim.errors import BadRequest, Unauthorized
-from gim.logs import Logger
+from gim.log.logger import Logger
 from gim.model import NOTHING, LoggedIn, Nothing, User
+from gim.push.presence import Connection, Login, TooManyConnections
 from gim.wire import packets, requests
 from gim.wire.requests import given
 

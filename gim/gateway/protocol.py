@@ -11,31 +11,31 @@ from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from gim import logs
-from gim.chat.presence import Connection, Login
 from gim.errors import GimError, InternalError, TooMany
-from gim.gateway import closing
-from gim.gateway.bounds import BoundedProtocol
-from gim.gateway.deadlines import Deadlines, Timeouts
-from gim.gateway.entrance import RETRY_AFTER, Entrance
+from gim.gateway import close_codes
+from gim.gateway.admission import RETRY_AFTER, Entrance
+from gim.gateway.bounded_protocol import BoundedProtocol
 from gim.gateway.frames import cut
 from gim.gateway.operations import Operations
-from gim.gateway.pace import Pace
-from gim.gateway.sending import Sending
-from gim.gateway.serving import Serving
-from gim.gateway.turn import Turn
-from gim.limits import HANDSHAKE, LOGIN, PACKET, PACKET_RATE, Limits
-from gim.metrics.durations import add
-from gim.metrics.requests import Requests
+from gim.gateway.outbound import Sending
+from gim.gateway.packet_rate import Pace
+from gim.gateway.request_queue import Serving
+from gim.gateway.timeout_wheel import Deadlines, Timeouts
+from gim.gateway.write_batch import Turn
+from gim.limits.limits import HANDSHAKE, LOGIN, PACKET, PACKET_RATE, Limits
+from gim.log import logger
+from gim.metrics.instruments.durations import add
+from gim.metrics.instruments.requests import Requests
 from gim.model import User
-from gim.origins import Origins
+from gim.net.origins import Origins
+from gim.push.presence import Connection, Login
 from gim.wire.packets import BadPacket, Codec, Packet, reply_op
 
 MAX_HANDSHAKE = 16 * 1024  # bytes
 MAX_REASON = 125  # characters of it that are logged
 LINGER = 5.0  # seconds that a peer has to read the rest when all is said
 MAX_BAD_TOKENS = 5  # until the connection is closed
-_LIMITS = {closing.LOGIN_TIMEOUT: LOGIN, 1009: PACKET}  # those that close connections, by code
+_LIMITS = {close_codes.LOGIN_TIMEOUT: LOGIN, 1009: PACKET}  # those that close connections, by code
 
 
 class _AutobahnLog:
@@ -45,7 +45,7 @@ class _AutobahnLog:
     without raw bytes of the peer.
     """
 
-    _log = logs.Logger(namespace="autobahn")
+    _log = logger.Logger(namespace="autobahn")
 
     def trace(self, text: str, **fields: Any) -> None:
         pass
@@ -94,11 +94,11 @@ class GatewayProtocol(BoundedProtocol):
     transport: Any  # a stream transport; Twisted declares only what all transports have
     codec: Codec
     log = _AutobahnLog()
-    _log = logs.Logger()
+    _log = logger.Logger()
 
     _key = ""
     trace = ""
-    place = ""  # see `gim.gateway.entrance`
+    place = ""  # see `gim.gateway.admission`
     login: Login | None = None
     user: User | None = None
     after_reply: Callable[[], None] | None = None
@@ -150,7 +150,7 @@ class GatewayProtocol(BoundedProtocol):
         if origin is not None and not self.factory.origins.allow(origin, headers.get("host", "")):
             raise ConnectionDeny(403, "this origin is not allowed: see --allowed-origins")
         explicit = headers.get(name.lower(), "")
-        self.trace = logs.accept_trace(explicit, headers.get("traceparent", ""))
+        self.trace = logger.accept_trace(explicit, headers.get("traceparent", ""))
         self._serving = Serving(self.transport, self.trace, self._reply)
         return self._choose_codec(request.protocols), {name: self.trace}
 
@@ -204,7 +204,7 @@ class GatewayProtocol(BoundedProtocol):
 
     def _give_up_if_hopeless(self) -> None:
         if self._pace.is_hopeless():
-            self.sendClose(closing.TOO_MANY_REQUESTS, "too many requests")
+            self.sendClose(close_codes.TOO_MANY_REQUESTS, "too many requests")
 
     def onPing(self, payload: bytes) -> None:
         """Answer a ping, which costs about what a packet does, and counts as one."""
@@ -245,7 +245,7 @@ class GatewayProtocol(BoundedProtocol):
             code, reason = self.localCloseCode, self.localCloseReason
             if code is not None and code in _LIMITS:
                 self.factory.limits.hit(_LIMITS[code])
-        with logs.traced(self.trace):
+        with logger.traced(self.trace):
             self._log_end(code, reason or "")
             self.factory.operations.disconnected(self)
         self.factory.closed(self, code)
@@ -300,13 +300,13 @@ class GatewayProtocol(BoundedProtocol):
             after_reply()
 
     def drained(self, connection: Connection) -> None:
-        """See `gim.chat.presence.Drained`."""
+        """See `gim.push.presence.Drained`."""
         if self._serving is not None:
             self._serving.release()
 
     def _hang_up(self, code: int, reason: str) -> None:
         if self.state == self.STATE_OPEN:
-            if code == closing.READER_TOO_SLOW:
+            if code == close_codes.READER_TOO_SLOW:
                 self.factory.slow_readers += 1
             self.sendClose(code, reason)
 
@@ -330,17 +330,17 @@ class GatewayProtocol(BoundedProtocol):
         """Count a bad token; the reply to the last one that is borne is the last reply."""
         self._bad_tokens += 1
         if self._bad_tokens >= MAX_BAD_TOKENS:
-            self.after_reply = partial(self._hang_up, closing.BAD_TOKENS, "bad tokens")
+            self.after_reply = partial(self._hang_up, close_codes.BAD_TOKENS, "bad tokens")
 
     def too_many_connections(self) -> None:
         """Close the connection after the reply: its user has as many as they may."""
         why = "too many connections of this user"
-        self.after_reply = partial(self._hang_up, closing.TOO_MANY_CONNECTIONS, why)
+        self.after_reply = partial(self._hang_up, close_codes.TOO_MANY_CONNECTIONS, why)
 
     # what is due
 
     def check(self) -> int:
-        """See `gim.gateway.deadlines.Timed`."""
+        """See `gim.gateway.timeout_wheel.Timed`."""
         if self.state == self.STATE_CONNECTING:
             self.factory.limits.hit(HANDSHAKE)
             self._drop("it did not complete its handshake in time")
@@ -352,13 +352,13 @@ class GatewayProtocol(BoundedProtocol):
         login_at = deadlines.after(self._waits_since, timeouts.login)
         silent_at = deadlines.after(self._heard, timeouts.heartbeat)
         if self.login is None and deadlines.now >= login_at:
-            self.sendClose(closing.LOGIN_TIMEOUT, "no login in time")
+            self.sendClose(close_codes.LOGIN_TIMEOUT, "no login in time")
             return 0
         if self._expires is not None and deadlines.seconds() >= self._expires:
-            self.sendClose(closing.TOKEN_EXPIRED, "token expired")
+            self.sendClose(close_codes.TOKEN_EXPIRED, "token expired")
             return 0
         if deadlines.now >= silent_at:
-            self.sendClose(closing.HEARTBEAT_TIMEOUT, "nothing heard for the heartbeat interval")
+            self.sendClose(close_codes.HEARTBEAT_TIMEOUT, "nothing heard for the heartbeat interval")
             return 0
         look_at = self._ping_or_wait(silent_at)
         if self.login is None:

@@ -11,7 +11,7 @@ import gzip
 from collections.abc import Iterable
 
 from gim.profiling.profile import Kind, Place, Profile
-from gim.varints import varint
+from gim.wire.varint import varint
 
 
 def encode(profile: Profile) -> bytes:

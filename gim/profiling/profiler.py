@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from gim.errors import Conflict
-from gim.logs import Logger
+from gim.log.logger import Logger
 from gim.profiling import heap
 from gim.profiling.profile import Profile
 from gim.profiling.sampler import Sampler

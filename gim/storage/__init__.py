@@ -1,1 +1,1 @@
-"""Where users, chatrooms and messages live, behind the seam in `gim.storage.seam`."""
+"""Where users, chatrooms and messages live, behind the seam in `gim.storage.interface`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 
 from gim.errors import Conflict, Forbidden, NotFound
-from gim.storage.seam import RECALL_WITHIN
+from gim.storage.interface import RECALL_WITHIN
 
 
 def no_chatroom(chatroom_id: str) -> NotFound:

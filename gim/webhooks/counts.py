@@ -6,9 +6,9 @@ from collections import Counter
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from gim.logs import Logger
-from gim.metrics.durations import Row, new_row
-from gim.webhooks.names import EVENTS
+from gim.log.logger import Logger
+from gim.metrics.instruments.durations import Row, new_row
+from gim.webhooks.event_types import EVENTS
 
 QUEUE_FULL = "queue_full"
 REFUSED = "refused"  # by the receiver, for good

@@ -11,12 +11,12 @@ from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
-from gim.metrics.durations import add
-from gim.webhooks.answer import AT_A_TIME, Answer
+from gim.metrics.instruments.durations import add
+from gim.webhooks.attempt import AT_A_TIME, Answer
 from gim.webhooks.counts import EXPIRED, REFUSED, Counts
 from gim.webhooks.events import Event
 from gim.webhooks.lanes import Lanes
-from gim.webhooks.pace import Pace
+from gim.webhooks.pacing import Pace
 
 FIRST_PAUSE, LONGEST_PAUSE = (
     0.5,

@@ -6,10 +6,10 @@ from uuid import uuid4
 
 from msgspec import Struct, json
 
-from gim import names as gim_names
+from gim import ids as gim_names
 from gim.model import Message, Sent
-from gim.storage.seam import Draft, Entered, Left
-from gim.webhooks import names
+from gim.storage.interface import Draft, Entered, Left
+from gim.webhooks import event_types
 
 
 class Happening(Struct, frozen=True):
@@ -84,15 +84,17 @@ def sent(draft: Draft, sent: Sent, now: float) -> Event:
     is_room = session.type == gim_names.CHATROOM
     target = session.parts[0] if is_room else session.peer_of(draft.sender.id)
     data = MessageData(message, session.type, target)
-    return Event(names.SENT, draft.sender.id, now, data, sent.id)
+    return Event(event_types.SENT, draft.sender.id, now, data, sent.id)
 
 
 def membership(news: Entered | Left, now: float) -> Event:
     """A user joined or left a chatroom."""
-    name = names.JOINED if isinstance(news, Entered) else names.LEFT
+    name = event_types.JOINED if isinstance(news, Entered) else event_types.LEFT
     return Event(name, news.user_id, now, ChatroomData(news.chatroom_id))
 
 
 def presence(user_id: str, online: bool, now: float) -> Event:
     """A user came or went."""
-    return Event(names.ONLINE if online else names.OFFLINE, user_id, now, Nothing(), online=online)
+    return Event(
+        event_types.ONLINE if online else event_types.OFFLINE, user_id, now, Nothing(), online=online
+    )

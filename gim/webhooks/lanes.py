@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from twisted.internet.defer import CancelledError, Deferred
 
-from gim.logs import Logger
+from gim.log.logger import Logger
 from gim.webhooks.events import Event
 
 

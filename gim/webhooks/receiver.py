@@ -15,9 +15,9 @@ from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.http_headers import Headers
 
 from gim import __version__
-from gim.webhooks.answer import AT_A_TIME, Answer
+from gim.webhooks.attempt import AT_A_TIME, Answer
 from gim.webhooks.events import Event
-from gim.webhooks.setup import Settings
+from gim.webhooks.from_settings import Settings
 from gim.webhooks.signature import sign
 
 CONNECT_TIME = 5.0  # seconds

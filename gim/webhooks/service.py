@@ -11,16 +11,16 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import deferLater
 
 from gim.errors import Unavailable
-from gim.storage.seam import Storage
+from gim.storage.interface import Storage
 from gim.webhooks import events
-from gim.webhooks.answer import Answer
+from gim.webhooks.attempt import Answer
 from gim.webhooks.counts import FAULT, QUEUE_FULL, STOPPED, STORAGE, Counts
 from gim.webhooks.delivery import GIVE_UP_AFTER, Delivery, pause
+from gim.webhooks.emitting_storage import Observed
+from gim.webhooks.event_types import OFFLINE, ONLINE
 from gim.webhooks.events import Event
 from gim.webhooks.lanes import Lanes
-from gim.webhooks.names import OFFLINE, ONLINE
-from gim.webhooks.observed import Observed
-from gim.webhooks.presence import Presence
+from gim.webhooks.presence_grace import Presence
 
 QUEUE = 10_000  # events that wait or are on their way, at most
 PARTING = 2.0  # seconds for what is queued when gim stops

@@ -12,7 +12,6 @@ from msgspec import Struct
 
 from gim.errors import GimError
 from gim.model import Event, Push
-from gim.varints import varint
 from gim.wire import gim_pb2 as pb
 from gim.wire.packets import (
     APPOINT,
@@ -44,6 +43,7 @@ from gim.wire.packets import (
     unknown_op,
 )
 from gim.wire.proto_data import WRITERS, write_event, write_push
+from gim.wire.varint import varint
 
 NAME = "gim.proto"
 

@@ -6,7 +6,7 @@ import tempfile
 
 from twisted.internet.address import IPv4Address
 
-from gim.api.channel import IDLE_TIMEOUT, LINGER, REQUEST_TIMEOUT
+from gim.api.server.channel import IDLE_TIMEOUT, LINGER, REQUEST_TIMEOUT
 from tests.gateway.pipe import GatewayTestCase
 from tests.hostile.test_requests import LOGIN, READY
 from tests.hostile.wire import Wire

@@ -13,7 +13,7 @@ from twisted.internet.testing import StringTransport
 from twisted.logger import globalLogPublisher
 
 from gim.errors import Unavailable
-from gim.storage.memory import MemoryStore
+from gim.storage.memory.store import MemoryStore
 from tests.gateway.pipe import GatewayTestCase
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"

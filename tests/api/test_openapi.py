@@ -12,8 +12,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim import errors
-from gim.api import openapi
-from gim.api.site import ApiSite
+from gim.api.openapi import document
+from gim.api.server.site import ApiSite
 from tests.api.test_http import ApiTestCase
 
 KEY = "a-key-for-these-tests"
@@ -153,6 +153,6 @@ class UndescribedTests(SynchronousTestCase):
             def bare(self, request: object) -> bytes:
                 return b""
 
-        error = self.assertRaises(LookupError, openapi.document, [Bare()], "trace")
+        error = self.assertRaises(LookupError, document.document, [Bare()], "trace")
         self.assertIn("'bare'", str(error))
         self.assertTrue(ApiSite([Bare()], None, max_body=1))

@@ -10,8 +10,8 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from gim.auth.cli.signing import new_pair, signing_key
 from gim.auth.keys import Key
-from gim.auth.signing import new_pair, signing_key
 from tests.world import START
 
 SECRET = "s" * 64

@@ -5,8 +5,8 @@ from typing import Any
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from gim.auth.from_settings import keyring
 from gim.auth.keyring import MAX_FILE
-from gim.auth.setup import keyring
 from tests.auth.material import SECRET, pair, public_set
 
 

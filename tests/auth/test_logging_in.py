@@ -6,7 +6,7 @@ import json
 import os
 from typing import Any
 
-from gim.tokens import AUDIENCE
+from gim.auth.api_tokens import AUDIENCE
 from tests.api.test_http import ApiTestCase
 from tests.auth.material import SECRET, public_token, secret_token
 from tests.gateway.pipe import Client

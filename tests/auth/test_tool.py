@@ -12,8 +12,8 @@ import jwt
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from twisted.trial.unittest import SynchronousTestCase
 
+from gim.auth.cli.main import main
 from gim.auth.keys import public_keys
-from gim.auth.tool import main
 from tests.auth.material import SECRET, assembled, pair, private_key
 from tests.world import START
 

@@ -1,8 +1,8 @@
-from gim.auth.admission import Identity
+from gim.auth.authenticator import Identity
 from gim.chat.chat import Point
 from gim.errors import BadRequest, Conflict
-from gim.names import private_session
-from gim.storage.seam import Stored
+from gim.ids import private_session
+from gim.storage.interface import Stored
 from tests.world import ChatTestCase, result_of
 
 AB = private_session("ann", "bob")

@@ -1,5 +1,5 @@
-from gim.chat.room import Interval
 from gim.model import User
+from gim.push.chatroom import Interval
 from tests.world import ChatTestCase, result_of
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
-from gim.chat.catchup import CatchUp
-from gim.chat.pushes import ENTER_AGAIN_AFTER
 from gim.errors import Unavailable
-from gim.storage.seam import Entered, Left, Memberships, News
+from gim.push.catchup import CatchUp
+from gim.push.dispatcher import ENTER_AGAIN_AFTER
+from gim.storage.interface import Entered, Left, Memberships, News
 from tests.world import ChatTestCase, Recorder, result_of
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from gim.auth.admission import Identity
-from gim.chat.catchup import PER_PUSH, CatchUp
-from gim.chat.room import MOST_EVENTS
-from gim.chat.writer import SLICE
+from gim.auth.authenticator import Identity
+from gim.ids import CHATROOM, SYSTEM, chatroom_session, private_session
 from gim.model import RECALLED, ConnectionState, Counts, Event, NodeCounts, Sent, User
-from gim.names import CHATROOM, SYSTEM, chatroom_session, private_session
-from gim.storage.seam import CLOSE, LIST, Ordered
+from gim.push.catchup import PER_PUSH, CatchUp
+from gim.push.chatroom import MOST_EVENTS
+from gim.push.writer import SLICE
+from gim.storage.interface import CLOSE, LIST, Ordered
 from tests.world import START, ChatTestCase, Recorder, result_of
 
 

@@ -4,7 +4,7 @@ from itertools import pairwise
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.chat.writer import SLICE, PushWriter
+from gim.push.writer import SLICE, PushWriter
 from tests.world import ChatTestCase
 
 

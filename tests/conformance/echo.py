@@ -18,12 +18,12 @@ from autobahn.websocket.compress import (
 from twisted.internet import reactor
 from twisted.internet.protocol import Factory
 
-from gim.gateway.deadlines import Deadlines, Timeouts
 from gim.gateway.factory import GatewayFactory
 from gim.gateway.operations import Operations
 from gim.gateway.protocol import GatewayProtocol
+from gim.gateway.timeout_wheel import Deadlines, Timeouts
 from gim.gateway.transport import write_at_once
-from gim.gateway.turn import Turn
+from gim.gateway.write_batch import Turn
 from gim.wire.packets import Codec
 
 MAX_PACKET = 32 * 2**20  # bytes; the longest message of the cases has 16 MiB

@@ -8,7 +8,7 @@ from typing import Any
 import schemathesis
 from hypothesis import strategies as st
 
-from gim.names import is_id
+from gim.ids import is_id
 
 STRANGER = "stranger"
 # in seconds

@@ -12,7 +12,7 @@ import treq
 from twisted.internet import reactor
 from twisted.python.filepath import FilePath
 
-from gim.gateway.pace import MOST_IN_A_ROW
+from gim.gateway.packet_rate import MOST_IN_A_ROW
 from tests.daemon.process import PATIENCE, DaemonTestCase, Process
 
 FREE = "tcp:0:interface=127.0.0.1"

@@ -60,8 +60,10 @@ class FormatTests(DaemonTestCase):
             *("-n", "--pidfile=", "gim", *AT_FREE, "--log-level=warn"),
         )
         lines = (await process.says(r"\A.*\n.*\n"))[0]
-        self.assertIn("gim.announcing.Announcement#warn] open mode: ", lines)
-        self.assertIn("gim.announcing.Announcement#warn] 256 open files are enough for some 156", lines)
+        self.assertIn("gim.daemon.banner.Announcement#warn] open mode: ", lines)
+        self.assertIn(
+            "gim.daemon.banner.Announcement#warn] 256 open files are enough for some 156", lines
+        )
         process.signal(signal.SIGTERM)
         self.assertIn(await process.exited, (0, None))  # the reactor may not run yet
         self.assertEqual(process.output[1], lines)
@@ -94,7 +96,7 @@ class FormatTests(DaemonTestCase):
             ),
             (("--logfile=-", "gim"), "--logfile -: a daemon has no standard output"),
             (
-                ("-n", "--logger=gim.log_lines.as_json", "gim", "--log-level=info"),
+                ("-n", "--logger=gim.log.format.as_json", "gim", "--log-level=info"),
                 "--log-level: leave",
             ),
         ):

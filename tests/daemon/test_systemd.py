@@ -12,7 +12,7 @@ from twisted.internet.utils import getProcessOutputAndValue
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from gim.daemon import CLOSING_TIME
+from gim.daemon.daemon import CLOSING_TIME
 from tests.daemon.process import ROOT, SCRIPTS, DaemonTestCase, Process
 from tests.daemon.test_running import FREE
 

@@ -180,20 +180,20 @@ class DocumentTests(DaemonTestCase):
         return sign(key.getContent().strip(), 1, b"{}")
 
     async def test_what_it_says_of_numbers_is_so(self) -> None:
-        from gim.storage.redis import pulse
-        from gim.webhooks import answer, delivery, presence, receiver, service, setup
+        from gim.storage.redis.store import heartbeat
+        from gim.webhooks import attempt, delivery, from_settings, presence_grace, receiver, service
 
         text = ROOT.child("docs").child("webhooks.md").getContent().decode().replace("\n", " ")
         for said in (
-            f"{answer.AT_A_TIME} at a time",
+            f"{attempt.AT_A_TIME} at a time",
             f"No answer within {receiver.ANSWER_TIME:.0f} s",
             f"below {delivery.FIRST_PAUSE} s, 1 s, 2 s and   so on up to {delivery.LONGEST_PAUSE:.0f} s",
             f"{delivery.LONGEST_REST / 60:.0f} minutes at most",
             f"later than {delivery.GIVE_UP_AFTER / 60:.0f} minutes",
             f"{service.QUEUE:,} events wait",
             f"events that wait {service.PARTING:.0f} s",
-            f"after {pulse.LEASE / 1000:.0f} s, and take over {presence.PORTION} users",
-            f"{setup.SHORTEST} to {setup.LONGEST:,} bytes",
+            f"after {heartbeat.LEASE / 1000:.0f} s, and take over {presence_grace.PORTION} users",
+            f"{from_settings.SHORTEST} to {from_settings.LONGEST:,} bytes",
         ):
             self.assertIn(said, text)
         await deferLater(reactor, 0)

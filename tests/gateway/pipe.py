@@ -13,8 +13,8 @@ from twisted.internet.task import Clock
 from twisted.test import iosim
 from twisted.trial.unittest import SynchronousTestCase
 
+from gim.config.options import Options
 from gim.gateway.factory import GatewayFactory
-from gim.options import Options
 from gim.tap import makeService
 from tests.wire import plain
 from tests.world import START

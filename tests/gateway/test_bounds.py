@@ -6,7 +6,7 @@ import json
 
 from twisted.internet.address import IPv4Address
 
-from gim.gateway.bounds import FRAGMENTS, SHORTEST_FRAGMENT
+from gim.gateway.bounded_protocol import FRAGMENTS, SHORTEST_FRAGMENT
 from tests.gateway.pipe import GatewayTestCase
 from tests.hostile.drawn import frame
 from tests.hostile.test_sockets import HANDSHAKE, frames_of

@@ -8,7 +8,7 @@ from twisted.internet.protocol import Protocol
 
 from gim.errors import Unavailable
 from gim.gateway.protocol import MAX_HANDSHAKE
-from gim.gateway.serving import MAX_WAITING
+from gim.gateway.request_queue import MAX_WAITING
 from tests.gateway.pipe import GatewayTestCase
 
 

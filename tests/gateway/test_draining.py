@@ -9,8 +9,8 @@ from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.daemon import CLOSING_TIME, HURRY_TIME
-from gim.gateway.closing import going_away
+from gim.daemon.daemon import CLOSING_TIME, HURRY_TIME
+from gim.gateway.close_codes import going_away
 from gim.gateway.draining import LEAST_SPREAD, SHORTEST_PAUSE, Draining
 from tests.gateway.pipe import Client, GatewayTestCase
 

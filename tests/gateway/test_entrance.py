@@ -10,9 +10,9 @@ from twisted.internet.protocol import Protocol
 from twisted.internet.testing import StringTransport
 from twisted.test import iosim
 
-from gim.gateway import refused
+from gim.gateway import rejecting
 from gim.gateway.protocol import GatewayProtocol
-from gim.overload import EVERY, IN_A_ROW
+from gim.limits.overload import EVERY, IN_A_ROW
 from tests.gateway.pipe import GatewayTestCase
 from tests.gateway.test_origins import Raw
 
@@ -68,7 +68,7 @@ class TotalTests(EntranceTestCase):
         self.assertEqual(self.gateway._refused, set())
 
     def test_no_more_than_some_are_waited_for(self) -> None:
-        self.patch(refused, "MOST", 3)
+        self.patch(rejecting, "MOST", 3)
         for _ in range(2):
             self.knock()
         silent = [self.knock(client=Silent()) for _ in range(5)]

@@ -15,11 +15,11 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.gateway.deadlines import Deadlines, Timeouts
 from gim.gateway.factory import GatewayFactory
 from gim.gateway.frames import cut, frame
 from gim.gateway.protocol import GatewayProtocol
-from gim.gateway.turn import Turn
+from gim.gateway.timeout_wheel import Deadlines, Timeouts
+from gim.gateway.write_batch import Turn
 from gim.wire.json import JsonCodec
 
 FIN, CONTINUED, TEXT, BINARY, CLOSE, PING, PONG = 0x80, 0, 1, 2, 8, 9, 10

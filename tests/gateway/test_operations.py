@@ -1,6 +1,6 @@
 """Each operation as a client sees it: packets in, packets out."""
 
-from gim import tokens
+from gim.auth import api_tokens
 from tests.gateway.pipe import GatewayTestCase
 
 UNKNOWN_ID = "0" * 32
@@ -89,7 +89,7 @@ class LoginTests(GatewayTestCase):
         self.assertEqual(flat, [str(number) for number in range(150)])
 
     def test_the_token_is_good_for_one_day(self) -> None:
-        self.assertEqual(tokens.LIFETIME, 24 * 3600)
+        self.assertEqual(api_tokens.LIFETIME, 24 * 3600)
 
 
 class SendTests(GatewayTestCase):

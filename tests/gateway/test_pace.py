@@ -8,8 +8,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.gateway.pace import LONGEST, MOST_IN_A_ROW, Pace
-from gim.limits import Limits
+from gim.gateway.packet_rate import LONGEST, MOST_IN_A_ROW, Pace
+from gim.limits.limits import Limits
 from tests.gateway.pipe import Client, GatewayTestCase, ProtoClient
 
 START = 1_800_000_000.0

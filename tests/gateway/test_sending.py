@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from gim.gateway.sending import CLOSE_AT
+from gim.gateway.outbound import CLOSE_AT
 from tests.gateway.pipe import Client, GatewayTestCase
 
 BOUND = 20_000

@@ -8,8 +8,8 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.errors import Unavailable
-from gim.gateway.serving import AT_ONCE, MAX_WAITING, Serving
-from gim.logs import TRACE
+from gim.gateway.request_queue import AT_ONCE, MAX_WAITING, Serving
+from gim.log.logger import TRACE
 
 
 class Transport:

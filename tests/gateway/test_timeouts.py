@@ -1,6 +1,6 @@
 from typing import Any
 
-from gim.gateway.deadlines import Deadlines
+from gim.gateway.timeout_wheel import Deadlines
 from tests.gateway.pipe import Client, GatewayTestCase, Reactor
 
 

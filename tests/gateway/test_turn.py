@@ -1,8 +1,8 @@
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.gateway.sending import MAX_CORKED
-from gim.gateway.turn import Turn
+from gim.gateway.outbound import MAX_CORKED
+from gim.gateway.write_batch import Turn
 from tests.gateway.pipe import GatewayTestCase
 
 

@@ -13,15 +13,17 @@ from twisted.internet.task import Clock
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim import names, origins, sources
+from gim import ids
+from gim.auth.api_tokens import Tokens
 from gim.auth.keys import BadKey, Keys, public_keys, secret_key
 from gim.auth.login_tokens import Claims, LoginTokens
 from gim.chat.cursors import read_cursor, read_position
+from gim.config import sources
+from gim.config.options import _READERS, _SPELLINGS
 from gim.errors import BadRequest, Unauthorized
-from gim.logs import MAX_TRACE, accept_trace
-from gim.options import _READERS, _SPELLINGS
-from gim.storage.redis import url
-from gim.tokens import Tokens
+from gim.log.logger import MAX_TRACE, accept_trace
+from gim.net import origins
+from gim.storage.redis.client import url
 from gim.wire.json import JsonCodec
 from gim.wire.packets import MAX_OP, MAX_SEQ, BadPacket
 from gim.wire.proto import ProtoCodec
@@ -184,11 +186,11 @@ class TextTests(SynchronousTestCase):
     @fuzzed(100, text=drawn.texts)
     def test_ids_of_sessions(self, text: str) -> None:
         try:
-            session = names.session(text)
+            session = ids.session(text)
         except BadRequest:
             return
-        self.assertTrue(all(names.is_id(part) for part in session.parts))
-        self.assertEqual(names.session(session.id), session)
+        self.assertTrue(all(ids.is_id(part) for part in session.parts))
+        self.assertEqual(ids.session(session.id), session)
 
     @fuzzed(100, origin=drawn.texts, host=drawn.texts)
     def test_origins(self, origin: str, host: str) -> None:

@@ -15,8 +15,8 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.concurrency.gather import gather
-from gim.names import chatroom_session, is_id, private_session
-from gim.storage.redis.keys import Keys
+from gim.ids import chatroom_session, is_id, private_session
+from gim.storage.redis.store.keys import Keys
 from tests.daemon.process import ROOT
 from tests.hostile import drawn
 from tests.hostile.fuzzed import fuzzed

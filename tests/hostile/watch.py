@@ -8,7 +8,7 @@ from typing import Any
 from twisted.logger import LogEvent, LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.log_lines import as_json, as_text
+from gim.log.format import as_json, as_text
 
 
 class Watch:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gim.storage.redis.pulse import MOST_SAID
+from gim.storage.redis.store.heartbeat import MOST_SAID
 from tests.nodes.client import Client
 from tests.nodes.cluster_case import CHATROOM, PRIVATE, Node, NodesTestCase, eventually
 from tests.nodes.fault_case import QUICK

@@ -5,8 +5,8 @@ from __future__ import annotations
 from twisted.internet import reactor
 from twisted.python.filepath import FilePath
 
-from gim.storage.redis.sentinel import MasterEndpoint
-from gim.storage.redis.url import Address, read
+from gim.storage.redis.client.sentinel import MasterEndpoint
+from gim.storage.redis.client.url import Address, read
 from tests.nodes.failover_case import SentinelCase
 from tests.redis.machine import HOST
 from tests.redis.setups import NAME, Sentinel, SetupTestCase

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
-from gim.storage.redis.pulse import LEASE
+from gim.storage.redis.store.heartbeat import LEASE
 from tests.nodes.cluster_case import PRIVATE, SLACK, Node, NodesTestCase
 from tests.webhooks.hook import SECRET, Hook, start_hook, verify
 

@@ -8,7 +8,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
-from gim.names import chatroom_session, private_session
+from gim.ids import chatroom_session, private_session
 from tests.nodes.client import Answer, Client, HungUp
 from tests.nodes.cluster_case import CHATROOM, PRIVATE, eventually
 

@@ -59,4 +59,4 @@ class StorageBehaviour(
     EventBehaviour,
     ObserverBehaviour,
 ):
-    """What `gim.storage.seam.Storage` promises, for any implementation of it."""
+    """What `gim.storage.interface.Storage` promises, for any implementation of it."""

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
-from gim.storage.memory import MemoryStore
+from gim.storage.memory.store import MemoryStore
 
 START = 1_800_000_000.0  # a Unix time to begin with
 

@@ -6,8 +6,8 @@ It is slow and simple: it walks over everything it holds for each question.
 from __future__ import annotations
 
 from gim.errors import Forbidden, GimError, NotFound
+from gim.ids import CHATROOM, PRIVATE, Session, chatroom_session
 from gim.model import Message, Sent, SessionItem
-from gim.names import CHATROOM, PRIVATE, Session, chatroom_session
 from tests.storage.seam_base import ANCIENT
 
 ROOMS = ("r", "s")

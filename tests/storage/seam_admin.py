@@ -5,9 +5,9 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from gim.errors import Forbidden, NotFound
+from gim.ids import SYSTEM
 from gim.model import Ban, ConnectionState, Event, NodeCounts
-from gim.names import SYSTEM
-from gim.storage.seam import CLOSE, LIST, Broadcast, Ordered
+from gim.storage.interface import CLOSE, LIST, Broadcast, Ordered
 from tests.storage.seam_base import (
     ROOM,
     StorageCase,

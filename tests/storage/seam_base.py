@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Iterable
 from typing import Any, TypeVar
 
 from gim.errors import GimError
+from gim.ids import Session, chatroom_session, private_session
 from gim.model import ConnectionState, Counts, Message, Sent, SessionItem, User
-from gim.names import Session, chatroom_session, private_session
-from gim.storage.ids import FIRST, LAST
-from gim.storage.seam import Draft, News, Ordered, Position, Storage
+from gim.storage.interface import Draft, News, Ordered, Position, Storage
+from gim.storage.message_ids import FIRST, LAST
 
 ANCIENT, FUTURE = FIRST, LAST  # well-formed message ids before and after every one that is made
 AB = private_session("ann", "bob")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gim.errors import NotFound
-from gim.storage.seam import Entered, Left, Storage
+from gim.storage.interface import Entered, Left, Storage
 from tests.storage.seam_base import RecordingListener, StorageCase, join, posted, send, user
 
 

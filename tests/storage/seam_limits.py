@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gim.names import chatroom_session, private_session
+from gim.ids import chatroom_session, private_session
 from tests.storage.seam_base import (
     AB,
     ANCIENT,

@@ -6,9 +6,9 @@ import uuid
 from itertools import pairwise
 
 from gim.errors import Forbidden
+from gim.ids import chatroom_session, private_session
 from gim.model import Message, Sent, User
-from gim.names import chatroom_session, private_session
-from gim.storage.seam import Draft
+from gim.storage.interface import Draft
 from tests.storage.seam_base import (
     AB,
     ANCIENT,

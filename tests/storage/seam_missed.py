@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gim.names import private_session
-from gim.storage.seam import Missed, Storage
+from gim.ids import private_session
+from gim.storage.interface import Missed, Storage
 from tests.storage.seam_base import (
     ANCIENT,
     FUTURE,

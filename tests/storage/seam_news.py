@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gim.errors import Forbidden
-from gim.storage.seam import Entered, Left, News, Stored
+from gim.storage.interface import Entered, Left, News, Stored
 from tests.storage.seam_base import (
     AB,
     ROOM,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gim.errors import Forbidden
-from gim.storage.seam import Draft
+from gim.storage.interface import Draft
 from tests.storage.seam_base import AB, ROOM, StorageCase, contents_of, join, posted, private, send
 
 WINDOW = 300  # seconds that an answer is remembered

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from gim.errors import Conflict, Forbidden, NotFound
+from gim.ids import SYSTEM
 from gim.model import ADMIN, MEMBER, OWNER, Event
-from gim.names import SYSTEM
-from gim.storage.seam import RECALL_WITHIN, Happened, Left, Storage
+from gim.storage.interface import RECALL_WITHIN, Happened, Left, Storage
 from tests.storage.seam_base import (
     AB,
     FUTURE,

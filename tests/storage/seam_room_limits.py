@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from gim.concurrency.gather import gather
 from gim.errors import Conflict, Forbidden, NotFound
-from gim.limits import CHATROOM_MEMBERS, USER_CHATROOMS, Limits
-from gim.storage.room_limits import RoomLimits
-from gim.storage.seam import Entered, Storage
+from gim.limits.limits import CHATROOM_MEMBERS, USER_CHATROOMS, Limits
+from gim.storage.interface import Entered, Storage
+from gim.storage.membership_limits import RoomLimits
 from tests.storage.seam_base import StorageCase, contents_of, join, listed, posted, send, user
 
 
 class RoomLimitBehaviour(StorageCase):
-    """The limits of `gim.storage.room_limits`."""
+    """The limits of `gim.storage.membership_limits`."""
 
     limits: Limits
 

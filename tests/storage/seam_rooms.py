@@ -7,7 +7,7 @@ from typing import Any
 
 from gim.errors import Forbidden, NotFound
 from gim.model import MEMBER, OWNER, Member
-from gim.storage.seam import Storage
+from gim.storage.interface import Storage
 from tests.storage.seam_base import (
     FUTURE,
     ROOM,

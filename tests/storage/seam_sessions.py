@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from gim.names import CHATROOM, PRIVATE, private_session
-from gim.storage.ids import LAST
-from gim.storage.seam import Storage
+from gim.ids import CHATROOM, PRIVATE, private_session
+from gim.storage.interface import Storage
+from gim.storage.message_ids import LAST
 from tests.storage.seam_base import (
     AB,
     ANCIENT,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gim.errors import NotFound
+from gim.ids import private_session
 from gim.model import User
-from gim.names import private_session
 from tests.storage.seam_base import (
     AB,
     ANCIENT,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gim.errors import NotFound
 from gim.model import OWNER, Member, User, UserState
-from gim.storage.seam import Draft
+from gim.storage.interface import Draft
 from tests.storage.seam_base import AB, StorageCase, join, messages_of, posted, private, send, user
 
 

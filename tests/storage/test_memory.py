@@ -7,10 +7,10 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
-from gim.storage import archive
-from gim.storage.memory import MemoryStore
-from gim.storage.people import HOLD
-from gim.storage.seam import Storage
+from gim.storage.interface import Storage
+from gim.storage.memory import archive
+from gim.storage.memory.people import HOLD
+from gim.storage.memory.store import MemoryStore
 from tests.storage.behaviour import StorageBehaviour
 from tests.storage.memory_base import START, MemoryCase
 from tests.storage.seam_base import (

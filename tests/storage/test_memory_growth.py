@@ -7,12 +7,12 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from gim.errors import NotFound
+from gim.ids import SYSTEM, chatroom_session
 from gim.model import ADMIN
-from gim.names import SYSTEM, chatroom_session
-from gim.storage import archive
-from gim.storage.memory import MemoryStore
-from gim.storage.people import HOLD
-from gim.storage.seam import LIST, Ordered
+from gim.storage.interface import LIST, Ordered
+from gim.storage.memory import archive
+from gim.storage.memory.people import HOLD
+from gim.storage.memory.store import MemoryStore
 from tests.storage.memory_base import MemoryCase, containers_with_entries
 from tests.storage.seam_base import AB, ANCIENT, FUTURE, ROOM, join, posted, private, send, user
 

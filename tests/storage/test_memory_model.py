@@ -21,10 +21,10 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.errors import GimError, NotFound
+from gim.ids import CHATROOM, PRIVATE, SYSTEM, Session, chatroom_session, private_session
 from gim.model import Message, Sent, User
-from gim.names import CHATROOM, PRIVATE, SYSTEM, Session, chatroom_session, private_session
-from gim.storage.memory import MemoryStore
-from gim.storage.seam import Draft
+from gim.storage.interface import Draft
+from gim.storage.memory.store import MemoryStore
 from tests.storage.memory_base import START, containers_with_entries
 from tests.storage.plain_model import ROOMS, WINDOW, Model, session_of
 from tests.storage.seam_base import ANCIENT, FUTURE

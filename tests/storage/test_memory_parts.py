@@ -12,10 +12,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gim.errors import NotFound
 from gim.model import Message, Sent, User
-from gim.storage.ids import FIRST, LAST, TimeIds, first_id_of
-from gim.storage.messages import Messages
-from gim.storage.once import PER_SENDER, WINDOW, Once
-from gim.storage.people import HOLD, People
+from gim.storage.memory.idempotency import PER_SENDER, WINDOW, Once
+from gim.storage.memory.messages import Messages
+from gim.storage.memory.people import HOLD, People
+from gim.storage.message_ids import FIRST, LAST, TimeIds, first_id_of
 
 steady = settings(derandomize=True, deadline=None, database=None)
 

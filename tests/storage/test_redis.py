@@ -6,10 +6,10 @@ from typing import Any
 
 from twisted.internet import reactor
 
-from gim.storage.redis.connecting import connect
-from gim.storage.redis.store import RedisStore
-from gim.storage.redis.url import read
-from gim.storage.seam import Storage
+from gim.storage.interface import Storage
+from gim.storage.redis.client.connect import connect
+from gim.storage.redis.client.url import read
+from gim.storage.redis.store.store import RedisStore
 from tests.redis.server import SKEW_MISSING, RedisServer, RedisTestCase
 from tests.redis.shared import SharedCluster, shared_cluster
 from tests.storage.behaviour import StorageBehaviour

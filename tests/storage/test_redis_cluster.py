@@ -12,13 +12,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gim.concurrency.gather import gather
 from gim.errors import Unavailable
-from gim.storage.redis import cluster, protocol, topology
-from gim.storage.redis.cluster import Cluster
-from gim.storage.redis.connecting import connect
-from gim.storage.redis.greeting import Greeting
-from gim.storage.redis.store import RedisStore
-from gim.storage.redis.topology import Slots, ask_for_slots
-from gim.storage.redis.url import Address, read
+from gim.storage.redis.client import cluster, protocol, topology
+from gim.storage.redis.client.cluster import Cluster
+from gim.storage.redis.client.connect import connect
+from gim.storage.redis.client.handshake import Greeting
+from gim.storage.redis.client.topology import Slots, ask_for_slots
+from gim.storage.redis.client.url import Address, read
+from gim.storage.redis.store.store import RedisStore
 from tests.redis.machine import until
 from tests.redis.server import SKEW_MISSING, RedisTestCase
 from tests.redis.shared import shared_cluster

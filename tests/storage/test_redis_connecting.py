@@ -5,10 +5,10 @@ from __future__ import annotations
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
-from gim.storage.redis.connecting import connect
-from gim.storage.redis.store import RedisStore
-from gim.storage.redis.url import read
-from gim.storage.seam import Stored
+from gim.storage.interface import Stored
+from gim.storage.redis.client.connect import connect
+from gim.storage.redis.client.url import read
+from gim.storage.redis.store.store import RedisStore
 from tests.redis.machine import HOST, PATIENCE
 from tests.redis.server import RedisTestCase
 from tests.storage.seam_base import AB, RecordingListener, private, send

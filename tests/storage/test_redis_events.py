@@ -8,9 +8,9 @@ from twisted.internet.defer import Deferred
 
 from gim.concurrency.gather import gather
 from gim.errors import Unavailable
-from gim.storage.redis import scripts
-from gim.storage.redis.pulse import LEASE
-from gim.storage.redis.store import RedisStore
+from gim.storage.redis.store import scripts
+from gim.storage.redis.store.heartbeat import LEASE
+from gim.storage.redis.store.store import RedisStore
 from tests.redis.server import SKEW_MISSING, RedisTestCase
 from tests.redis.shared import shared_cluster
 from tests.storage.test_redis import RedisStoreCase

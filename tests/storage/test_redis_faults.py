@@ -11,11 +11,12 @@ from twisted.logger import formatEvent, globalLogPublisher
 from gim.concurrency.gather import gather
 from gim.errors import Unavailable
 from gim.model import Sent
-from gim.storage.redis import protocol, resync, store
-from gim.storage.redis.connecting import connect
-from gim.storage.redis.store import RedisStore
-from gim.storage.redis.url import read
-from gim.storage.seam import Stored
+from gim.storage.interface import Stored
+from gim.storage.redis.client import protocol
+from gim.storage.redis.client.connect import connect
+from gim.storage.redis.client.url import read
+from gim.storage.redis.store import resync, store
+from gim.storage.redis.store.store import RedisStore
 from tests.redis.machine import until
 from tests.redis.server import RedisTestCase
 from tests.storage.seam_base import AB, RecordingListener, contents_of, private, send

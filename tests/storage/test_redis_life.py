@@ -8,8 +8,8 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.errors import Unavailable
-from gim.storage.redis import renewal
-from gim.storage.redis.renewal import Renewal
+from gim.storage.redis.store import presence_refresh
+from gim.storage.redis.store.presence_refresh import Renewal
 from tests.redis.server import SKEW_MISSING, RedisTestCase
 from tests.storage.seam_base import AB, contents_of, join, posted, private, send
 from tests.storage.test_redis import RedisStoreCase
@@ -30,7 +30,7 @@ class LongLifeTests(RedisStoreCase):
         await self.store.ping()
 
     async def test_who_is_connected_for_days_stays_online_and_known(self) -> None:
-        self.patch(renewal, "ROUND", 1)
+        self.patch(presence_refresh, "ROUND", 1)
         listening = await self.make_store(ttl=60)
         await listening.put_user("bob", "Bob")
         await listening.watch_user("bob")
@@ -40,7 +40,7 @@ class LongLifeTests(RedisStoreCase):
             self.assertEqual((state.name, state.online), ("Bob", True))
 
     async def test_nodes_that_died_are_forgotten_and_others_are_not(self) -> None:
-        self.patch(renewal, "ROUND", 1)
+        self.patch(presence_refresh, "ROUND", 1)
         listening = await self.make_store("gim")
         await listening.watch_user("bob")
         await self.beat(1.0)
@@ -116,7 +116,7 @@ class RenewalTests(SynchronousTestCase):
     """A round of three beats."""
 
     def setUp(self) -> None:
-        self.patch(renewal, "ROUND", 3)
+        self.patch(presence_refresh, "ROUND", 3)
         self.here: Any = Here(*"abcde")
         self.renewal = Renewal(self.here, self.here, every=1.0)
 

@@ -10,9 +10,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.errors import Unavailable
-from gim.storage.redis import resync
-from gim.storage.redis.messages import SOON, Messages
-from gim.storage.redis.resync import Resync
+from gim.storage.redis.store import resync
+from gim.storage.redis.store.messages import SOON, Messages
+from gim.storage.redis.store.resync import Resync
 from tests.storage.seam_base import private
 
 

@@ -19,9 +19,9 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.python.filepath import FilePath
 
-from gim.storage.redis.peer import NotYet
-from gim.storage.redis.probe import Unusable, probe
-from gim.storage.redis.url import read
+from gim.storage.redis.client.url import read
+from gim.storage.redis.probe.connection import NotYet
+from gim.storage.redis.probe.probe import Unusable, probe
 from tests.redis.machine import HOST, until, write_certificate
 from tests.redis.server import OLD_MISSING, OLD_SERVER, RedisServer
 from tests.redis.setups import NAME, Node, SetupTestCase

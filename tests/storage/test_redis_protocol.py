@@ -9,7 +9,7 @@ from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.errors import Unavailable
-from gim.storage.redis.protocol import RedisProtocol
+from gim.storage.redis.client.protocol import RedisProtocol
 
 
 class Audience:

@@ -9,15 +9,15 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from gim.errors import Conflict, NotFound, Unavailable
-from gim.limits import USER_CHATROOMS, Limits
+from gim.limits.limits import USER_CHATROOMS, Limits
 from gim.model import Sent
-from gim.storage.redis import repairs, scripts, steps
-from gim.storage.redis.connecting import connect
-from gim.storage.redis.recent import GENERATION
-from gim.storage.redis.store import RedisStore
-from gim.storage.redis.url import read
-from gim.storage.room_limits import RoomLimits
-from gim.storage.seam import Stored
+from gim.storage.interface import Stored
+from gim.storage.membership_limits import RoomLimits
+from gim.storage.redis.client.connect import connect
+from gim.storage.redis.client.url import read
+from gim.storage.redis.store import cluster_writes, retries, scripts
+from gim.storage.redis.store.dedup import GENERATION
+from gim.storage.redis.store.store import RedisStore
 from tests.redis.machine import until
 from tests.redis.server import SKEW_MISSING, RedisTestCase
 from tests.redis.shared import shared_cluster
@@ -25,8 +25,8 @@ from tests.storage.seam_base import AB, RecordingListener, contents_of, join, li
 
 
 class Faulty:
-    """A `gim.storage.redis.seam.Redis` that can't reach some bases, is slow to run a script, or loses its
-    replies."""
+    """A `gim.storage.redis.client.interface.Redis` that can't reach some bases, is slow to run a script,
+    or loses its replies."""
 
     def __init__(self, redis: Any) -> None:
         self._redis = redis
@@ -134,7 +134,7 @@ class HalfwayCase(RedisTestCase):
 
     async def repair(self) -> None:
         """Let the time pass until the next repair, and see that nothing is left to be repaired."""
-        self.sending.clock.advance(repairs.EVERY)
+        self.sending.clock.advance(retries.EVERY)
         await until(self.is_repaired, "the repair")
         await self.hearing.store.settled()
 
@@ -166,7 +166,7 @@ class RepairTests(HalfwayCase):
         self.sending.lose("bob")
         await self.is_refused(self.sending, "hi")
         for _ in range(5):
-            self.sending.clock.advance(repairs.EVERY)
+            self.sending.clock.advance(retries.EVERY)
             await self.sending.store.settled()
         self.assertEqual([reader for _, reader in self.hearing.heard], [])
         self.assertEqual(await listed(self.hearing.store, "bob"), [])
@@ -230,9 +230,9 @@ class RepairTests(HalfwayCase):
     ) -> None:
         self.sending.lose("bob")
         await self.is_refused(self.sending, "hi")
-        self.sending.clock.pump([repairs.EVERY] * 3)
+        self.sending.clock.pump([retries.EVERY] * 3)
         self.assertTrue(self.sending.store._repairs)
-        self.sending.clock.advance(repairs.PATIENCE)
+        self.sending.clock.advance(retries.PATIENCE)
         await until(self.is_repaired, "the end of the repair")
 
 
@@ -253,7 +253,7 @@ class SlowTests(HalfwayCase):
 
     async def test_nothing_is_stored_after_a_slow_first_step(self) -> None:
         sending = await self.begin(scripts.REFER, 1)
-        self.sending.clock.advance(steps.SLOW + 0.1)
+        self.sending.clock.advance(cluster_writes.SLOW + 0.1)
         self.sending.redis.go_on()
         with self.assertRaisesRegex(Unavailable, "nothing was stored"):
             await sending
@@ -261,7 +261,7 @@ class SlowTests(HalfwayCase):
 
     async def test_who_waits_for_the_last_step_is_answered_and_it_is_done_all_the_same(self) -> None:
         sending = await self.begin(scripts.INDEX, 2)
-        self.sending.clock.advance(steps.ALL_STEPS - 0.1)
+        self.sending.clock.advance(cluster_writes.ALL_STEPS - 0.1)
         self.assertNoResult(sending)
         self.sending.clock.advance(0.1)
         self.failureResultOf(sending, Unavailable)

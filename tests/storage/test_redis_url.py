@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.storage.redis.url import Address, Target, Tls, read
+from gim.storage.redis.client.url import Address, Target, Tls, read
 
 steady = settings(derandomize=True, deadline=None, database=None)
 PASSWORD = "pa55-w0rd"

@@ -1,7 +1,7 @@
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.storage.sweeper import EVERY, PORTION, Sweeper
+from gim.storage.memory.sweeper import EVERY, PORTION, Sweeper
 
 
 class SweeperTests(SynchronousTestCase):

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from gim.webhooks.answer import Answer
+from gim.webhooks.attempt import Answer
 from gim.webhooks.events import Event
 
 OK, BUSY, WRONG = Answer(204, "status 204"), Answer(503, "status 503"), Answer(400, "status 400")

@@ -6,19 +6,19 @@ from collections.abc import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.metrics.durations import count
-from gim.webhooks import delivery, pace
-from gim.webhooks.answer import AT_A_TIME, Answer
+from gim.metrics.instruments.durations import count
+from gim.webhooks import delivery, pacing
+from gim.webhooks.attempt import AT_A_TIME, Answer
 from gim.webhooks.counts import EXPIRED, REFUSED, SAY_EVERY, Counts
 from gim.webhooks.delivery import GIVE_UP_AFTER, LONGEST_PAUSE, LONGEST_REST, Delivery, pause
+from gim.webhooks.event_types import ONLINE
 from gim.webhooks.events import Event, Nothing
-from gim.webhooks.names import ONLINE
 from tests.webhooks.posts import BUSY, OK, WRONG, Posts, new_clock
 
 
 class DeliveryCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.patch(pace, "PER_TURN", 1000)
+        self.patch(pacing, "PER_TURN", 1000)
         self.clock, self.posts = new_clock(), Posts()
         self.counts = Counts(self.clock)
         self.ended: list[Event] = []
@@ -193,7 +193,7 @@ class PaceTests(DeliveryCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.patch(pace, "PER_TURN", 2)
+        self.patch(pacing, "PER_TURN", 2)
         self.delivery = Delivery(
             self.posts.post, self.counts, self.ended.append, self.lost.append, self.clock
         )

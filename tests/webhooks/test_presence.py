@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.errors import Unavailable
-from gim.webhooks.presence import LOOK_EVERY, PORTION, Presence
+from gim.webhooks.presence_grace import LOOK_EVERY, PORTION, Presence
 from tests.webhooks.posts import new_clock
 
 

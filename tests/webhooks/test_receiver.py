@@ -16,11 +16,11 @@ from twisted.web.http import Request
 from twisted.web.server import NOT_DONE_YET
 
 from gim.webhooks import receiver
-from gim.webhooks.answer import Answer
+from gim.webhooks.attempt import Answer
+from gim.webhooks.event_types import EVENTS, ONLINE
 from gim.webhooks.events import Event, Nothing
-from gim.webhooks.names import EVENTS, ONLINE
+from gim.webhooks.from_settings import Settings
 from gim.webhooks.receiver import LONGEST_ANSWER, Receiver
-from gim.webhooks.setup import Settings
 from gim.webhooks.signature import sign
 from tests.redis.machine import write_certificate
 from tests.webhooks.hook import SECRET, Hook, silent, start_hook, verify

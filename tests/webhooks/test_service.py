@@ -9,14 +9,14 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.errors import Forbidden, NotFound, Unavailable
-from gim.metrics.meters import Meters
-from gim.names import private_session
-from gim.storage.memory import MemoryStore
-from gim.storage.seam import Draft, Storage
-from gim.webhooks import pace, service
+from gim.ids import private_session
+from gim.metrics.export.meters import Meters
+from gim.storage.interface import Draft, Storage
+from gim.storage.memory.store import MemoryStore
+from gim.webhooks import pacing, service
 from gim.webhooks.counts import EXPIRED, FAULT, QUEUE_FULL, STOPPED, STORAGE
 from gim.webhooks.delivery import GIVE_UP_AFTER
-from gim.webhooks.names import EVENTS, JOINED, LEFT, OFFLINE, ONLINE, SENT
+from gim.webhooks.event_types import EVENTS, JOINED, LEFT, OFFLINE, ONLINE, SENT
 from gim.webhooks.service import PARTING, Webhooks
 from tests.storage.memory_base import containers_with_entries
 from tests.storage.seam_base import posted, private, user
@@ -29,7 +29,7 @@ class ServiceCase(SynchronousTestCase):
     wanted = frozenset(EVENTS)
 
     def setUp(self) -> None:
-        self.patch(pace, "PER_TURN", 1000)
+        self.patch(pacing, "PER_TURN", 1000)
         self.clock, self.posts = new_clock(), Posts()
         self.memory = MemoryStore(self.clock)
         self.begin(self.memory)

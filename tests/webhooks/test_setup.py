@@ -9,19 +9,19 @@ import sys
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.options import Options
-from gim.webhooks import names, setup
-from gim.webhooks.setup import Settings, settings
+from gim.config.options import Options
+from gim.webhooks import event_types, from_settings
+from gim.webhooks.from_settings import Settings, settings
 from tests.webhooks.hook import SECRET
 
 URL = ("--webhook-url", "https://127.0.0.1/hook?key=1")
-SET = {setup.VARIABLE: SECRET}
+SET = {from_settings.VARIABLE: SECRET}
 
 
 class SetupTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.lines: list[str] = []
-        self.patch(setup, "_log", self)
+        self.patch(from_settings, "_log", self)
 
     def warn(self, format: str, **fields: object) -> None:
         self.lines.append(format.format(**fields))
@@ -45,7 +45,7 @@ class SetupTests(SynchronousTestCase):
         options = self.parse(*URL, "--webhook-events", events, "--webhook-grace", "0")
         expected = Settings(URL[1], SECRET.encode(), frozenset(["user.online", "message.sent"]), 0.0)
         self.assertEqual(settings(options, SET), expected)
-        self.assertEqual(settings(self.parse(*URL), SET).events, frozenset(names.EVENTS))
+        self.assertEqual(settings(self.parse(*URL), SET).events, frozenset(event_types.EVENTS))
 
     def test_the_file_counts_more_than_the_variable_and_white_space_for_nothing(self) -> None:
         path = self.file(b"\n" + b"s" * 32 + b" \n")
@@ -62,7 +62,7 @@ class SetupTests(SynchronousTestCase):
         short, long = (self.file(b"s" * length) for length in (31, 4097))
         for words, environment, said in (
             (URL, {}, "--webhook-url: add --webhook-secret-file, or GIM_WEBHOOK_SECRET in the"),
-            (URL, {setup.VARIABLE: ""}, "GIM_WEBHOOK_SECRET: 0 bytes are no secret: write 32"),
+            (URL, {from_settings.VARIABLE: ""}, "GIM_WEBHOOK_SECRET: 0 bytes are no secret: write 32"),
             ([*URL, "--webhook-secret-file", "/no/file"], SET, "--webhook-secret-file: '/no/file' can't"),
             ([*URL, "--webhook-secret-file", "a\0b"], SET, "--webhook-secret-file: 'a\\x00b' can't be"),
             (

@@ -1,0 +1,76 @@
+"""What an HTTP request says: fields of its path, query and body, as the structs of the wire."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+from twisted.web.iweb import IRequest
+
+from gim.errors import BadRequest, Unauthorized
+from gim.log.logger import accept_trace
+from gim.wire.packets import explain
+
+T = TypeVar("T", bound=Struct)
+
+_decode_object = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def from_body(request: IRequest, into: type[T], **path: str) -> T:
+    """Read a JSON body, an empty one counting as ``{}``; fields of the path win. Raises `BadRequest`."""
+    try:
+        fields = _decode_object(request.content.read() or b"{}")
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+        raise BadRequest("body: want a JSON object") from error
+    return _convert(_with_integers(fields) | path, into, strict=True)
+
+
+def _with_integers(fields: dict[str, Any]) -> dict[str, Any]:
+    """Take 1.0 for 1, as JSON Schema does, and as some write it who know no integers."""
+    for name, value in fields.items():
+        if isinstance(value, float) and value.is_integer():
+            fields[name] = int(value)
+    return fields
+
+
+def from_query(request: IRequest, into: type[T], **path: str) -> T:
+    """Read the query parameters, the last of each name; fields of the path win. Raises `BadRequest`."""
+    try:
+        fields = {name.decode(): values[-1].decode() for name, values in request.args.items()}
+    except UnicodeDecodeError as error:
+        raise BadRequest("want query parameters in percent-encoded UTF-8") from error
+    return _convert(fields | path, into, strict=False)
+
+
+def _convert(fields: dict[str, Any], into: type[T], strict: bool) -> T:
+    try:
+        return msgspec.convert(fields, into, strict=strict)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise BadRequest(explain(error)) from error
+
+
+def header_of(request: IRequest, name: str) -> str:
+    """Return the last value of a header, "" for none. Any byte is a character of it."""
+    values = request.requestHeaders.getRawHeaders(name.encode()) or [b""]
+    return bytes(values[-1]).decode("latin-1")
+
+
+def trace_of(request: IRequest, trace_header: str) -> str:
+    """Return the trace id that a request brings, or one made up for it."""
+    parents = request.requestHeaders.getRawHeaders(b"traceparent") or []
+    # more than one make a value that is none, as RFC 9110 joins them
+    return accept_trace(header_of(request, trace_header), b", ".join(parents).decode("latin-1"))
+
+
+def token_of(request: IRequest) -> str:
+    """Return the bearer token of the header, else of the query, or raise `Unauthorized`."""
+    scheme, _, token = header_of(request, "authorization").partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip()
+    in_query = request.args.get(b"token", [b""])[-1]
+    if in_query:
+        return bytes(in_query).decode("ascii", "replace")
+    raise Unauthorized(
+        "log in first: send Authorization: Bearer and the token that POST /v1/login returns"
+    )

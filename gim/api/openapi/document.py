@@ -1,0 +1,169 @@
+"""The OpenAPI 3.1 document, made of the routes there are and of the structs that they read and write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from inspect import cleandoc
+from typing import Any
+
+from msgspec import Struct
+from werkzeug.routing import Rule
+
+from gim import __version__
+from gim.api.envelope import ENVELOPES, HEADERS, Refusal, Success
+from gim.api.openapi import schemas
+from gim.api.openapi.describe import JSON, PATH_PARAMETERS, Description, RouteSet, description_of
+from gim.errors import GimError
+
+_REF = "#/components/{kind}/{name}"
+_ABOUT = cleandoc(
+    """
+    JSON in and out. An answer is an envelope: `code` 0 and `data`, or an error's `code`, which is the
+    HTTP status as well, and in `msg` one sentence that says what was wrong and what to do. An unknown
+    path is a 404; a method that a path does not have is a 405 with the header Allow; a request that is
+    no HTTP or has a path that is not UTF-8 is a 400; all with the envelope.
+    """
+)
+
+
+class Route(Struct, frozen=True):
+    """A method of a path, and what its route says of it."""
+
+    method: str
+    path: str  # as OpenAPI writes it: /v1/users/{user_id}
+    name: str
+    parameters: tuple[str, ...]  # in the path, in order
+    description: Description
+
+
+def routes_of(route_sets: Iterable[RouteSet]) -> Iterator[Route]:
+    """Yield all routes that are served; `LookupError` for one that is not described.
+
+    HEAD goes with every GET and is none of its own.
+    """
+    for routes in route_sets:
+        for rule in routes.app.url_map.iter_rules():
+            for method in sorted(set(rule.methods or ()) - {"HEAD"}):
+                path, parameters = _path(rule)
+                description = description_of(routes, rule.endpoint)
+                yield Route(method, path, rule.endpoint, parameters, description)
+
+
+def _path(rule: Rule) -> tuple[str, tuple[str, ...]]:
+    path = rule.rule.replace("<", "{").replace(">", "}")
+    return path, tuple(sorted(rule.arguments, key=rule.rule.index))
+
+
+def document(route_sets: Iterable[RouteSet], trace_header: str) -> dict[str, Any]:
+    """Return the document of all routes, as JSON would have it."""
+    writer = _Writer(trace_header)
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes_of(route_sets):
+        paths.setdefault(route.path, {})[route.method.lower()] = writer.operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "gim",
+            "version": __version__,
+            "description": _ABOUT,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": writer.components(),
+    }
+
+
+class _Writer:
+    """Writes operations, and remembers what they refer to."""
+
+    def __init__(self, trace_header: str) -> None:
+        self._trace_header = trace_header
+        self._answers: dict[str, type[Struct]] = {}
+        self._errors: dict[str, type[GimError]] = {}
+
+    def operation(self, route: Route) -> dict[str, Any]:
+        what = route.description
+        written: dict[str, Any] = {
+            "operationId": route.name,
+            "summary": what.summary,
+            "tags": [what.group],
+            "parameters": list(self._parameters(route)),
+            "responses": {"200": self._answer(what)} | dict(self._refusals(route)),
+        }
+        if what.body is not None:
+            written["requestBody"] = schemas.request_body(what.body, _filled(route))
+        if what.needs_token:
+            written["security"] = [{"bearer": []}, {"token": []}]
+        if what.needs_key:
+            written["security"] = [{"key": []}]
+        return written
+
+    def _parameters(self, route: Route) -> Iterator[dict[str, Any]]:
+        for name in route.parameters:
+            schema = schemas.plain(PATH_PARAMETERS[name][0])
+            yield _parameter(name, "path", schema, is_required=True)
+        if route.description.query is not None:
+            schema = schemas.fields(route.description.query, _filled(route))
+            for name, field in schema["properties"].items():
+                yield _parameter(name, "query", field, name in schema["required"])
+        yield _reference("parameters", "trace")
+
+    def _answer(self, what: Description) -> dict[str, Any]:
+        if what.returns is None:
+            content: Mapping[str, Any] = {media: schemas.raw(media) for media in what.media}
+        else:
+            envelope: type[Struct] = Success[what.returns]  # type: ignore[name-defined]
+            self._answers[what.returns.__name__] = envelope
+            content = {JSON: {"schema": schemas.reference(envelope)}}
+        headers = {self._trace_header: _reference("headers", "trace")}
+        return {"description": "Success", "headers": headers, "content": content}
+
+    def _refusals(self, route: Route) -> Iterator[tuple[str, dict[str, Any]]]:
+        for error in route.description.refusals(route.parameters):
+            self._errors[error.__name__] = error
+            yield str(error.code), _reference("responses", error.__name__)
+
+    def components(self) -> dict[str, Any]:
+        """Return all that operations refer to."""
+        trace = {
+            "description": "The trace id: it stands in every log line that the request caused.",
+            "schema": {"type": "string"},
+        }
+        about = "1 to 128 printable ASCII characters; without it the server makes one up."
+        sent = trace | {"name": self._trace_header, "in": "header", "description": about}
+        return {
+            "schemas": schemas.components([*self._answers.values(), Refusal, *ENVELOPES.values()]),
+            "responses": {name: self._response(error) for name, error in sorted(self._errors.items())},
+            "parameters": {"trace": sent},
+            "headers": {"trace": trace | {"required": True}},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "token": {"type": "apiKey", "in": "query", "name": "token"},
+                "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            },
+        }
+
+    def _response(self, error: type[GimError]) -> dict[str, Any]:
+        headers: dict[str, Any] = {self._trace_header: _reference("headers", "trace")}
+        if error in HEADERS:
+            name, about, _ = HEADERS[error]
+            headers[name] = {"description": about, "required": True, "schema": {"type": "string"}}
+        code = {"properties": {"code": {"const": error.code}}}
+        schema = {"allOf": [schemas.reference(ENVELOPES.get(error, Refusal)), code]}
+        about = schemas.markdown(error.__doc__ or error.__name__)
+        return {"description": about, "headers": headers, "content": {JSON: {"schema": schema}}}
+
+
+def _reference(kind: str, name: str) -> dict[str, Any]:
+    return {"$ref": _REF.format(kind=kind, name=name)}
+
+
+def _parameter(name: str, place: str, schema: dict[str, Any], is_required: bool) -> dict[str, Any]:
+    about = {"description": schema.pop("description")} if "description" in schema else {}
+    return {"name": name, "in": place, "required": is_required, **about, "schema": schema}
+
+
+def _filled(route: Route) -> set[str]:
+    """Return the fields of a request's struct that the path fills."""
+    return {PATH_PARAMETERS[name][1] for name in route.parameters}

@@ -1,0 +1,55 @@
+"""Cross-origin requests of browsers (https://fetch.spec.whatwg.org/#http-cors-protocol).
+
+A request of a foreign page is refused, not only hidden from the page. There are no cookies, so no
+request is made with credentials, in the sense of that standard.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gim.api.decoding import header_of
+from gim.errors import Forbidden
+from gim.net.origins import Origins
+
+MAX_AGE = 600  # seconds that a browser may remember the answer to a preflight
+_METHODS = "GET, POST, PUT, PATCH, DELETE"
+_EXPOSED = "Retry-After"
+
+
+class Cors:
+    """Sets the headers of a response."""
+
+    def __init__(self, origins: Origins, trace_header: str) -> None:
+        self._origins = origins
+        self._allowed = f"Authorization, Content-Type, X-API-Key, {trace_header}".encode()
+        self._exposed = f"{trace_header}, {_EXPOSED}".encode()
+
+    def check(self, request: Any) -> None:
+        """Let the response say who may read it, or raise `Forbidden` for a page that may not ask.
+
+        It varies by origin also where there is none, as a cache may give it to somebody else.
+        """
+        request.responseHeaders.addRawHeader(b"Vary", b"Origin")
+        origins = request.requestHeaders.getRawHeaders(b"origin")
+        if not origins:
+            return
+        origin = bytes(origins[0])
+        allowed = self._origins.allow(origin.decode("latin-1"), header_of(request, "host"))
+        if len(origins) > 1 or not allowed:
+            raise Forbidden("this origin is not allowed: see --allowed-origins")
+        request.setHeader(b"Access-Control-Allow-Origin", origin.strip())
+        request.setHeader(b"Access-Control-Expose-Headers", self._exposed)
+
+    def answers(self, request: Any) -> bool:
+        """Say whether a request is a preflight, whose response is complete then."""
+        headers = request.requestHeaders
+        if request.method != b"OPTIONS" or not (
+            headers.hasHeader(b"origin") and headers.hasHeader(b"access-control-request-method")
+        ):
+            return False
+        request.setResponseCode(204)
+        request.setHeader(b"Access-Control-Allow-Methods", _METHODS.encode())
+        request.setHeader(b"Access-Control-Allow-Headers", self._allowed)
+        request.setHeader(b"Access-Control-Max-Age", b"%d" % MAX_AGE)
+        return True

@@ -1,0 +1,217 @@
+"""The HTTP site: what holds for every request, before and after its route is looked up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from time import perf_counter_ns
+from typing import Any
+
+from klein import Klein
+from klein.resource import KleinResource
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+from twisted.web import http, server
+from twisted.web.iweb import IRequest
+from twisted.web.resource import Resource
+
+from gim.api.decoding import trace_of
+from gim.api.envelope import refuse
+from gim.api.errors import fault, no_such_path, undecodable_path
+from gim.api.openapi.describe import RouteSet
+from gim.api.routes.admin import AdminDoor
+from gim.api.server.channel import IDLE_TIMEOUT, BoundedChannel, BoundedRequest
+from gim.api.server.cors import Cors
+from gim.errors import Forbidden, TooLong, WrongKey
+from gim.limits.limits import PACKET, Limits
+from gim.log.logger import Logger, traced
+from gim.metrics.instruments.requests import Requests
+from gim.net.client_address import NO_PROXIES, Proxies, host_of
+from gim.net.origins import SAME_HOST, Origins
+
+_ABSOLUTE = re.compile(rb"^https?://[^/]*", re.IGNORECASE)  # RFC 9112, section 3.2.2
+
+
+class TracedRequest(BoundedRequest):
+    """A request with a trace id and a bounded body."""
+
+    site: ApiSite
+    channel: Any  # an HTTPChannel, to which the site adds itself
+    trace = ""
+    began = 0.0
+    began_ns = 0  # of the clock that measures
+    op = ""  # the name of its route, once that is found
+    body_size = 0
+
+    def handleContentChunk(self, data: bytes) -> None:
+        self.body_size += len(data)
+        if self.body_size <= self.channel.site.max_body:  # more is counted, not kept
+            super().handleContentChunk(data)
+
+    def process(self) -> None:
+        site = self.channel.site
+        self.path = _ABSOLUTE.sub(b"", self.path) or b"/"
+        self.began, self.began_ns = site.clock.seconds(), perf_counter_ns()
+        self.trace = trace_of(self, site.trace_header)
+        self.setHeader(site.trace_header, self.trace)
+        try:
+            site.cors.check(self)
+        except Forbidden as refusal:
+            self.write(refuse(self, refusal))
+            self.finish()
+            return
+        if site.cors.answers(self):
+            self.finish()
+            return
+        with traced(self.trace):  # what a route starts here bears the trace to its end
+            super().process()
+
+    def _handleStar(self) -> None:
+        self.write(refuse(self, no_such_path()))
+        self.finish()
+
+
+class ApiChannel(BoundedChannel):
+    """Answers with the envelope what is no HTTP request at all, and hangs up."""
+
+    transport: Any
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        body = b'{"code":400,"msg":"not an HTTP request: want one as in RFC 9112","data":null}'
+        self.transport.write(
+            b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/json\r\n"
+            b"Content-Length: %d\r\n\r\n" % len(body) + body
+        )
+        self.loseConnection()
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        self._respondToBadRequestAndDisconnect()
+
+
+class ApiSite(server.Site):
+    """Serves the routes and logs each request in a line, without its query: that may hold a token."""
+
+    protocol = ApiChannel  # type: ignore[assignment]  # plain HTTP/1.1, without the choice of h2
+    displayTracebacks = False
+    noisy = False
+    _log = Logger()
+
+    def __init__(
+        self,
+        route_sets: Sequence[RouteSet],
+        clock: IReactorTime,
+        *,
+        max_body: int,
+        trace_header: str = "trace",
+        requests: Requests[str] | None = None,
+        origins: Origins = SAME_HOST,
+        admin: AdminDoor | None = None,
+        limits: Limits | None = None,
+        proxies: Proxies = NO_PROXIES,
+    ) -> None:
+        """*max_body* is in bytes; *requests* counts them, unless nothing is to be counted; *origins* are
+        the web pages that may ask; without *admin* there are no routes for the administrator; *limits*
+        counts bodies that are too long; *proxies* are believed."""
+        super().__init__(
+            Root(route_sets, max_body, limits or Limits(), admin),
+            TracedRequest,
+            timeout=IDLE_TIMEOUT,
+            reactor=clock,
+            parsePOSTFormSubmission=False,
+        )
+        self.clock = clock
+        self.max_body = max_body
+        self.trace_header = trace_header
+        self._requests = requests
+        self.cors = Cors(origins, trace_header)
+        self._proxies = proxies
+
+    def log(self, request: Any) -> None:
+        """Take note of a request that has been answered."""
+        if self._requests is not None:
+            self._count(self._requests, request)
+        with traced(request.trace):
+            self._log.info(
+                "{method} {path} {status} {milliseconds:.1f} ms from {peer}",
+                method=request.method.decode("ascii", "backslashreplace"),
+                path=request.path.decode("ascii", "backslashreplace"),
+                status=request.code,
+                milliseconds=1000 * (self.clock.seconds() - request.began),
+                peer=self._client(request) or "-",
+            )
+
+    def _client(self, request: Any) -> str:
+        """Return the address that a request is from, "" for none, as on a UNIX socket."""
+        fields = request.requestHeaders.getRawHeaders(b"x-forwarded-for") or []
+        host = host_of(request.getClientAddress())
+        return self._proxies.client(host, b",".join(fields).decode("latin-1"))
+
+    def _count(self, requests: Requests[str], request: Any) -> None:
+        if request.code == http.OK:
+            requests.succeeded(request.op, request.began_ns)
+        else:
+            requests.failed(request.op, request.code, request.began_ns)
+
+
+class Root(Resource):
+    """Refuses what Klein would answer in plain text, and hands it the rest."""
+
+    isLeaf = True
+
+    def __init__(
+        self,
+        route_sets: Sequence[RouteSet],
+        max_body: int,
+        limits: Limits,
+        admin: AdminDoor | None = None,
+    ) -> None:
+        super().__init__()
+        apps = [routes.app for routes in route_sets]
+        self._kleins: dict[bytes, KleinResource] = {
+            segment: app.resource() for app in apps for segment in _first_segments(app)
+        }
+        self._max_body = max_body
+        self._admin = admin
+        self._limits = limits
+
+    def render(self, request: Any) -> Any:
+        if self._admin is not None and self._admin.is_shut_for(request):
+            return refuse(request, WrongKey())
+        if request.body_size > self._max_body:
+            self._limits.hit(PACKET)
+            return refuse(request, TooLong(f"body: shorten it to {self._max_body} bytes"))
+        if not _is_text(request):
+            return refuse(request, undecodable_path())
+        if not _is_plain(request.postpath):
+            return refuse(request, no_such_path())
+        klein = self._klein_of(request.postpath)
+        if klein is None:
+            return refuse(request, no_such_path())
+        request.requestHeaders.setRawHeaders(b"host", [b"gim"])  # Klein would decode the real one
+        try:
+            return klein.render(request)
+        except Exception:
+            return refuse(request, fault(request, Failure()))
+
+    def _klein_of(self, segments: list[bytes]) -> KleinResource | None:
+        if self._admin is not None and self._admin.leads_to(segments):
+            return self._admin.klein
+        return self._kleins.get(segments[0])
+
+
+def _first_segments(app: Klein) -> set[bytes]:
+    return {rule.rule.split("/")[1].encode() for rule in app.url_map.iter_rules()}
+
+
+def _is_plain(segments: list[bytes]) -> bool:
+    """Say that no segment holds a slash and the first is not empty: Klein would take //a for /a."""
+    return segments[0] != b"" and not any(b"/" in segment for segment in segments)
+
+
+def _is_text(request: IRequest) -> bool:
+    try:
+        request.method.decode("ascii")
+        b"/".join(request.postpath).decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

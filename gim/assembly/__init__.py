@@ -1,1 +1,0 @@
-"""Builds every part and hands it what it needs: nothing else knows concrete classes."""

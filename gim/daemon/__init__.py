@@ -1,0 +1,1 @@
+"""The process: its parts, how it starts and stops, signals."""

@@ -1,0 +1,218 @@
+"""The parts of a daemon, each made when the first that needs it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property, partial
+from typing import Any
+
+from twisted.application.service import Service
+
+from gim.api.routes.admin import AdminDoor
+from gim.api.server.site import ApiSite
+from gim.chat.administration import Administration
+from gim.chat.chat import Chat
+from gim.chat.moderation import Moderation
+from gim.config.limit_options import limits_of, overload_of
+from gim.config.options import Options
+from gim.config.types import speaks_proxy
+from gim.daemon.banner import Announcement
+from gim.daemon.build_api import route_names, route_sets
+from gim.daemon.build_auth import endpoint, make_admin_door, make_admission
+from gim.daemon.build_storage import make_store, make_webhooks
+from gim.daemon.daemon import Daemon, Signals
+from gim.daemon.gc_tuning import Garbage
+from gim.gateway import close_codes
+from gim.gateway.admission import Entrance
+from gim.gateway.factory import GatewayFactory
+from gim.gateway.operations import Operations
+from gim.gateway.timeout_wheel import Deadlines, Timeouts
+from gim.gateway.transport import write_at_once
+from gim.gateway.write_batch import Turn
+from gim.limits.report import LimitLog
+from gim.limits.send_rate import SendRate
+from gim.log.output import prepare_log
+from gim.metrics.export.meters import Meters
+from gim.metrics.export.page import MetricsPage
+from gim.net.client_address import NO_PROXIES, Proxies
+from gim.net.listening import Listening
+from gim.profiling.profiler import Profiler
+from gim.push.chatroom import Interval
+from gim.push.dispatcher import Pushes
+from gim.storage.interface import Storage
+from gim.wire.json import JsonCodec
+from gim.wire.packets import REQUESTS, Codec
+from gim.wire.proto import ProtoCodec
+
+
+class Assembly:
+    """Every part, by the name that others ask for it with."""
+
+    def __init__(self, options: Options, reactor: Any) -> None:
+        self._options = options
+        self._reactor = reactor
+        self._meters = Meters(reactor, REQUESTS, route_names()) if options["metrics"] else None
+        self._limits, self._overload = limits_of(options), overload_of(options, reactor)
+        self._send_rate = SendRate(self._limits, reactor)
+        self._turn = Turn(reactor)
+        self._profiler = Profiler(reactor)
+        self._stored, self._counted, *self._store_services = make_store(
+            options, self._limits, reactor, self._meters
+        )
+        self._webhooks = make_webhooks(options, self._stored, reactor)
+        self._admission, *self._auth_services = make_admission(options, self._store, reactor)
+
+    def daemon(self) -> Daemon:
+        """Return the daemon with all that belongs to it."""
+        gateway, drain = self._gateway_port, self._options["drain"]
+        prepare = partial(prepare_log, self._options)
+        daemon = Daemon(self._chat, self._gateway, gateway, self._reactor, drain, prepare)
+        Signals(self._reactor, daemon.hurry).setServiceParent(daemon)
+        for service in self._services():
+            service.setServiceParent(daemon)
+        return daemon
+
+    def _services(self) -> Iterator[Service]:
+        """Yield all services in the order in which they start."""
+        yield Garbage(self._reactor)
+        yield from self._store_services
+        yield from self._meters.services if self._meters is not None else ()
+        yield from self._auth_services
+        if self._webhooks is not None:
+            yield self._webhooks
+        yield from (self._deadlines, self._send_rate, self._overload)
+        yield LimitLog(self._limits, self._reactor)
+        yield from (self._profiler, self._api_port, self._gateway_port)
+        yield Announcement(self._options, self._gateway_port, self._api_port, self._is_open)
+
+    @property
+    def _is_open(self) -> bool:
+        """Whether logins need no token."""
+        return not self._auth_services
+
+    @property
+    def _proxies(self) -> Proxies:
+        return self._options["trusted-proxies"] or NO_PROXIES
+
+    # the chat
+
+    @cached_property
+    def _store(self) -> Storage:
+        """The storage as the chat has it: observed where somebody is to be told."""
+        return self._stored if self._webhooks is None else self._webhooks.observed()
+
+    @cached_property
+    def _pushes(self) -> Pushes:
+        options = self._options
+        return Pushes(
+            self._store,
+            self._reactor,
+            Interval(options["message-push-duration"], options["message-push-count"]),
+            options["message-push-concurrency-limit"],
+            before_slice=self._turn.flush,
+            replaced=self._data_lost,
+            limits=self._limits,
+        )
+
+    def _data_lost(self) -> None:
+        if self._webhooks is not None:
+            self._webhooks.data_lost()
+        self._gateway.turn_away(close_codes.DATA_SET_CHANGED, "data set changed: log in again")
+
+    @cached_property
+    def _chat(self) -> Chat:
+        return Chat(
+            self._store,
+            self._pushes,
+            self._admission,
+            self._reactor,
+            self._options["max-content"],
+            self._limits,
+            self._send_rate,
+            is_overloaded=lambda: self._limits.enforced and bool(self._overload.cause),
+        )
+
+    @cached_property
+    def _moderation(self) -> Moderation:
+        return Moderation(self._store)
+
+    # the gateway
+
+    @cached_property
+    def _timeouts(self) -> Timeouts:
+        options = self._options
+        return Timeouts(
+            handshake=options["handshake-timeout"],
+            login=options["login-timeout"],
+            heartbeat=options["heartbeat-interval"],
+        )
+
+    @cached_property
+    def _deadlines(self) -> Deadlines:
+        return Deadlines(self._reactor, self._timeouts.shortest())
+
+    @cached_property
+    def _gateway(self) -> GatewayFactory:
+        options, meters = self._options, self._meters
+        codecs: dict[str, Codec] = {"json": JsonCodec(), "proto": ProtoCodec()}
+        return GatewayFactory(
+            Operations(self._chat, self._moderation),
+            {codec.name: codec for codec in codecs.values()},
+            codecs[options["message-protocol"]],
+            self._timeouts,
+            self._deadlines,
+            self._turn,
+            self._reactor,
+            max_packet=options["max-packet"],
+            max_unsent=options["max-unsent"],
+            trace_header=options["trace-header"],
+            requests=meters.requests if meters is not None else None,
+            origins=options["allowed-origins"],
+            limits=self._limits,
+            entrance=self._entrance,
+        )
+
+    @property
+    def _entrance(self) -> Entrance:
+        proxied = speaks_proxy(self._options["gateway-address"])
+        return Entrance(self._limits, self._proxies, lambda: self._overload.cause, proxied)
+
+    @cached_property
+    def _gateway_port(self) -> Listening:
+        where = endpoint("gateway", "gateway-address", self._options, self._reactor)
+        return Listening("gateway", where, self._gateway, write_at_once, at_once=False)
+
+    # the HTTP API
+
+    @cached_property
+    def _admin(self) -> AdminDoor | None:
+        administration = Administration(self._chat, self._store, self._reactor)
+        return make_admin_door(self._options, administration, self._moderation)
+
+    @cached_property
+    def _page(self) -> MetricsPage | None:
+        if self._meters is None:
+            return None
+        told = self._webhooks.counts if self._webhooks is not None else None
+        kind, overload = self._options["storage"], self._overload
+        return self._meters.page(self._gateway, self._pushes, kind, self._counted, overload, told)
+
+    @cached_property
+    def _site(self) -> ApiSite:
+        options, meters = self._options, self._meters
+        return ApiSite(
+            route_sets(options, self._chat, self._profiler, self._page, self._admin),
+            self._reactor,
+            max_body=options["max-packet"],
+            trace_header=options["trace-header"],
+            requests=meters.http_requests if meters is not None else None,
+            origins=options["allowed-origins"],
+            admin=self._admin,
+            limits=self._limits,
+            proxies=self._proxies,
+        )
+
+    @cached_property
+    def _api_port(self) -> Listening:
+        where = endpoint("api", "api-address", self._options, self._reactor, alone=self._is_open)
+        return Listening("api", where, self._site)

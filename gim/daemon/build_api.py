@@ -1,0 +1,33 @@
+"""What the HTTP API serves."""
+
+from __future__ import annotations
+
+from gim.api.openapi.describe import RouteSet
+from gim.api.routes.admin import AdminDoor, AdminRoutes
+from gim.api.routes.chat import Routes
+from gim.api.routes.documents import Documents
+from gim.api.routes.metrics import MetricsRoutes
+from gim.api.routes.profiling import ProfilingRoutes
+from gim.chat.chat import Chat
+from gim.config.options import Options
+from gim.metrics.export.page import MetricsPage
+from gim.profiling.profiler import Profiler
+
+
+def route_sets(
+    options: Options, chat: Chat, profiler: Profiler, page: MetricsPage | None, admin: AdminDoor | None
+) -> list[RouteSet]:
+    """Return all that the HTTP API serves but what is behind *admin*, which is described with it."""
+    served: list[RouteSet] = [Routes(chat)]
+    if page is not None:
+        served.append(MetricsRoutes(page))
+    if options["enable-profiling"]:
+        served.append(ProfilingRoutes(profiler, admin.key if admin is not None else None))
+    behind = [admin.routes] if admin is not None else []
+    return [*served, Documents([*served, *behind], options["trace-header"])]
+
+
+def route_names() -> list[str]:
+    """Return the names of all routes there may be."""
+    sets = Routes, AdminRoutes, MetricsRoutes, ProfilingRoutes, Documents
+    return [name for routes in sets for name in routes.app.endpoints]

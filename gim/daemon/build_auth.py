@@ -1,0 +1,63 @@
+"""The ways in: logins, tokens, the administrator's key, and the addresses that are listened on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.interfaces import IStreamServerEndpoint
+
+from gim.api.routes.admin import AdminDoor, AdminRoutes
+from gim.api.server.admin_key import AdminKey
+from gim.auth import from_settings
+from gim.auth.api_tokens import AUDIENCE, OPEN_AUDIENCE, Tokens
+from gim.auth.authenticator import Admission
+from gim.auth.login_tokens import LoginTokens
+from gim.chat.administration import Administration
+from gim.chat.moderation import Moderation
+from gim.config.options import Options, refuse_start
+from gim.config.types import on_loopback
+from gim.daemon.reloading import Reloading
+from gim.net.listening import check_free, make_endpoint
+from gim.storage.interface import Storage
+
+
+def make_admission(
+    options: Options, store: Storage, reactor: Any
+) -> tuple[Admission, *tuple[Service, ...]]:
+    """Return the way in, and where there are keys the service that has them read again; or end the
+    process."""
+    try:
+        keyring = from_settings.keyring(options)
+    except ValueError as error:
+        refuse_start(str(error))
+    if keyring is None:
+        return (Admission(Tokens(store.token_key, reactor, store.ban_of, OPEN_AUDIENCE)),)
+    logins = LoginTokens(keyring, reactor.seconds, options["auth-audience"], options["auth-issuer"])
+    return Admission(Tokens(store.token_key, reactor, store.ban_of, AUDIENCE), logins), Reloading(
+        reactor, keyring.reload
+    )
+
+
+def make_admin_door(
+    options: Options, administration: Administration, moderation: Moderation
+) -> AdminDoor | None:
+    """Return the way in for the administrator if there is a key; or end the process."""
+    try:
+        key = from_settings.admin_key(options)
+    except ValueError as error:
+        refuse_start(str(error))
+    return AdminDoor(AdminRoutes(administration, moderation), AdminKey(key)) if key else None
+
+
+def endpoint(
+    name: str, option: str, options: Options, reactor: Any, *, alone: bool = False
+) -> IStreamServerEndpoint:
+    """Return what an option asks for; *alone* keeps other machines out unless it names a host."""
+    text = options[option]
+    try:
+        found = make_endpoint(on_loopback(text) if alone else text, reactor, text)
+    except ValueError as error:
+        refuse_start(f"{options.origin(option)}: {error}")
+    check_free(name, found)
+    return found

@@ -1,0 +1,1 @@
+"""Limits, counts of what reached them, and overload."""

@@ -1,0 +1,111 @@
+"""Overload: too much to do for the reactor, or too much memory in use.
+
+New connections are then refused, so that those who are connected go on being served.
+"""
+
+from __future__ import annotations
+
+import os
+
+from twisted.application.service import Service
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from gim.limits.limits import MEMORY, REACTOR_DELAY
+from gim.log.logger import Logger
+
+EVERY = 0.5  # seconds between two looks
+IN_A_ROW = 4  # looks that must say the same, so that a pause of the garbage collector changes nothing
+LEAVE_DELAY = 0.5  # of the bound: the delay must fall below it
+LEAVE_MEMORY = 0.95  # likewise; Python gives memory back late and in part
+STATM = "/proc/self/statm"
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def resident(statm: int) -> int:
+    """Return how many bytes of RAM the process has, *statm* being an open file."""
+    return int(os.pread(statm, 256, 0).split()[1]) * _PAGE
+
+
+class Gauge:
+    """Whether a value is above its bound: from `IN_A_ROW` looks above it on, until as many below *leave*
+    times the bound. A bound of 0 is never reached."""
+
+    def __init__(self, bound: float, leave: float) -> None:
+        self._bound = bound
+        self._leave = leave * bound
+        self._row = 0  # looks that spoke for a change
+        self.is_above = False
+
+    def look(self, value: float) -> bool:
+        """Take note of a value; say whether that changed ``is_above``."""
+        if not self._bound:
+            return False
+        speaks_for_change = value < self._leave if self.is_above else value > self._bound
+        self._row = self._row + 1 if speaks_for_change else 0
+        if self._row < IN_A_ROW:
+            return False
+        self._row, self.is_above = 0, not self.is_above
+        return True
+
+
+class Overload(Service):
+    """Looks at the process while it runs.
+
+    The delay of the reactor is how late this timer fires, and so how long whoever sends something now has
+    to wait: also where `gim.metrics.instruments.ticks` measures nothing.
+    """
+
+    name = "overload"
+    _log = Logger()
+
+    def __init__(self, clock: IReactorTime, max_delay: float, max_memory: int) -> None:
+        """*max_delay* is in seconds, *max_memory* in bytes; 0 for no bound."""
+        self._clock = clock
+        self._delay = Gauge(max_delay, LEAVE_DELAY)
+        self._memory = Gauge(max_memory, LEAVE_MEMORY)
+        self._max_memory = max_memory
+        self._statm = -1  # kept open, as there may be no file left to open when it counts
+        self._due = 0.0
+        self._call: IDelayedCall | None = None
+
+    @property
+    def cause(self) -> str:
+        """The limit that the process is above, "" for none."""
+        if self._delay.is_above:
+            return REACTOR_DELAY
+        return MEMORY if self._memory.is_above else ""
+
+    def startService(self) -> None:
+        super().startService()
+        if self._max_memory:
+            self._statm = os.open(STATM, os.O_RDONLY)
+        self._wait()
+
+    def stopService(self) -> None:
+        super().stopService()
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+        if self._statm >= 0:
+            os.close(self._statm)
+            self._statm = -1
+
+    def _wait(self) -> None:
+        self._due = self._clock.seconds() + EVERY
+        self._call = self._clock.callLater(EVERY, self._look)
+
+    def _look(self) -> None:
+        delay = self._clock.seconds() - self._due
+        self._wait()
+        if self._delay.look(delay):
+            self._say(self._delay.is_above, f"the reactor is {delay:.1f} s late", REACTOR_DELAY)
+        if self._max_memory:
+            used = resident(self._statm)
+            if self._memory.look(used):
+                self._say(self._memory.is_above, f"{used / 2**20:.0f} MiB are in use", MEMORY)
+
+    def _say(self, is_above: bool, what: str, limit: str) -> None:
+        if is_above:
+            self._log.warn("overloaded: {what}, see --{limit}", what=what, limit=limit)
+        else:
+            self._log.info("not overloaded any more: {what}, see --{limit}", what=what, limit=limit)

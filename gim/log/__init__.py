@@ -1,0 +1,1 @@
+"""Log lines: what writes them, their format, where they go."""

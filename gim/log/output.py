@@ -1,0 +1,139 @@
+"""Where the log goes: to what the options of twistd name, written as the options of gim say.
+
+twistd opens its log when gim has been made, and before it is started; what was logged until then it has
+kept. It asks the application for an observer and finds the one that is put there here: so every line is
+written alike, twistd's own included. What twistd would do itself is done here in its place: a file,
+stdout or syslog; and rotation, when the file has grown or when SIGUSR1 comes.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from types import FrameType
+from typing import Any
+
+from twisted.logger import (
+    FileLogObserver,
+    FilteringLogObserver,
+    ILogObserver,
+    LogLevel,
+    LogLevelFilterPredicate,
+)
+from twisted.python.components import Componentized
+from twisted.python.logfile import LogFile
+from twisted.python.usage import UsageError
+from twisted.scripts.twistd import ServerOptions  # type: ignore[attr-defined]  # of this platform
+
+from gim.config.options import Options, refuse_start
+from gim.log.format import as_json, as_text
+from gim.log.syslog import SyslogObserver
+
+SIZE = 10_000_000  # bytes until a file is rotated by itself
+KEPT = 20  # rotated files: what is older goes
+
+
+def prepare_log(options: Options, application: Componentized) -> None:
+    """Give the application the observer that twistd asks it for. Must be called before logging begins."""
+    if options.parent is not None and "fileLogObserverFactory" in options.parent:
+        _tell_twist(options, options.parent)
+        return
+    twistd = options.parent or _options_of_twistd()
+    if twistd and not twistd.get("logger"):
+        filter = LogLevelFilterPredicate(LogLevel.levelWithName(options["log-level"]))
+        target = _target(twistd, json=options["log-format"] == "json")
+        application.setComponent(ILogObserver, FilteringLogObserver(target, [filter]))
+
+
+def _tell_twist(options: Options, twist: Any) -> None:
+    """Hand the options to ``twist``, which has such options itself and begins its log later."""
+    if "log-level" in options.origins:
+        twist["logLevel"] = LogLevel.levelWithName(options["log-level"])
+    if "log-format" in options.origins:
+        twist["fileLogObserverFactory"] = _writer(options["log-format"] == "json")
+
+
+def _options_of_twistd() -> Mapping[str, Any] | None:
+    """Read twistd's command line once more: a .tac file is told nothing of it."""
+    twistd = _OptionsAgain()
+    try:
+        twistd.parseOptions(sys.argv[1:])
+    except UsageError:  # another program runs the application
+        return None
+    return twistd
+
+
+class _OptionsAgain(ServerOptions):
+    """twistd's options without what takes effect while they are read."""
+
+    def opt_reactor(self, name: str) -> None:
+        pass
+
+    def opt_debug(self) -> None:
+        pass
+
+    def opt_spew(self) -> None:
+        pass
+
+    opt_r, opt_b = opt_reactor, opt_debug
+
+
+def _target(twistd: Mapping[str, Any], json: bool) -> Any:
+    if twistd.get("syslog"):
+        _on_sigusr1(lambda: None)
+        return SyslogObserver(twistd["prefix"], json)
+    path, foreground = twistd.get("logfile"), twistd.get("nodaemon")
+    if path == "-" and not foreground:
+        refuse_start("--logfile -: a daemon has no standard output: name a file, or add --nodaemon")
+    if foreground and path in ("-", None, ""):
+        _on_sigusr1(lambda: None)  # its default would end the process
+        return _writer(json)(sys.stdout)
+    file = _open(path or "twistd.log")
+    _on_sigusr1(file.renew)
+    return _writer(json)(file)
+
+
+def _writer(json: bool) -> Callable[[Any], FileLogObserver]:
+    return lambda file: FileLogObserver(file, as_json if json else as_text)
+
+
+def _on_sigusr1(call: Callable[[], None]) -> None:
+    def handle(number: int, frame: FrameType | None) -> None:
+        from twisted.internet import reactor
+
+        reactor.callFromThread(call)  # type: ignore[attr-defined]
+
+    if not signal.getsignal(signal.SIGUSR1):
+        signal.signal(signal.SIGUSR1, handle)
+
+
+def _open(path: str) -> RotatedFile:
+    try:
+        return RotatedFile.fromFullPath(path, SIZE, maxRotatedFiles=KEPT)  # type: ignore[no-any-return]
+    except OSError as error:
+        refuse_start(f"--logfile: {path!r} can't be written: {error.strerror}")
+
+
+class RotatedFile(LogFile):
+    """A log file that is rotated as Twisted's, or by another program such as logrotate."""
+
+    def renew(self) -> None:
+        """Rotate the file, or open it anew if another program has moved it away."""
+        if self._is_moved():
+            self.reopen()
+        else:
+            self.rotate()
+
+    def reopen(self) -> None:
+        """Open the file anew; where that can't be done, go on with the old one, and raise OSError."""
+        old = self._file
+        self._openFile()
+        old.close()
+
+    def _is_moved(self) -> bool:
+        try:
+            return not os.path.samestat(os.stat(self.path), os.fstat(self._file.fileno()))
+        except FileNotFoundError:
+            return True

@@ -1,0 +1,44 @@
+"""Webhooks, as families of prometheus_client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from gim.metrics.instruments.durations import buckets, total
+from gim.webhooks.counts import Counts
+
+
+class WebhookCollector(Collector):
+    """What became of events."""
+
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterator[Metric]:
+        counts = self._counts
+        words = "Events that wait for their delivery, or are on their way."
+        yield GaugeMetricFamily("gim_webhook_queued_events", words, counts.queued)
+        delivered = CounterMetricFamily(
+            "gim_webhook_delivered", "Events that the receiver has taken.", labels=["event"]
+        )
+        for event, times in counts.delivered.items():
+            delivered.add_metric([event], times)
+        yield delivered
+        yield CounterMetricFamily("gim_webhook_retries", "Attempts after the first.", counts.retries)
+        dropped = CounterMetricFamily(
+            "gim_webhook_dropped", "Events that were given up.", labels=["reason"]
+        )
+        for reason, times in counts.dropped.items():
+            dropped.add_metric([reason], times)
+        yield dropped
+        durations = HistogramMetricFamily("gim_webhook_duration_seconds", "Time that attempts took.")
+        durations.add_metric([], buckets(counts.attempts), total(counts.attempts))
+        yield durations

@@ -1,0 +1,1 @@
+"""Addresses: where gim listens, who connects, which web pages may."""

@@ -1,0 +1,1 @@
+"""Push policy: who gets which message when."""

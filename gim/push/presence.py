@@ -1,0 +1,137 @@
+"""Who is logged in at this node, and what a logged-in connection is to the chat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from gim.errors import Conflict
+from gim.limits.limits import USER_CONNECTIONS, Limits
+from gim.model import Event, Push
+from gim.push.catchup import CatchUp
+
+
+class TooManyConnections(Conflict):
+    """The user has as many connections to this node as they may."""
+
+
+class Drained(Protocol):
+    """Somebody who waits for a slow reader."""
+
+    def drained(self, connection: Connection) -> None:
+        """Hear that the socket has taken all that was written."""
+
+
+class Connection(Protocol):
+    """A connected peer, as the chat knows it."""
+
+    key: str  # unique among all connections of all nodes
+
+    @property
+    def peer(self) -> str:
+        """The address at the other end."""
+
+    def deliver(self, push: Push | Event) -> None:
+        """Write a push. Never raises, never waits; a connection that is gone drops it."""
+
+    def expel(self) -> None:
+        """Close it: an administrator wants it gone."""
+
+    def offer(self, push: Push) -> bool:
+        """Do the same unless too much waits unsent already; say if it was written or dropped."""
+
+    def when_drained(self, waiting: Drained) -> None:
+        """Tell *waiting* once when nothing waits unsent any more."""
+
+    def held(self, size: int) -> None:
+        """Hear how many bytes are held back for it, so that it is closed when they are too many."""
+
+    def pull(self, source: Callable[[], bool]) -> None:
+        """Call *source* now, and again each time the socket has taken all that was written, until
+        it returns False or the connection is gone."""
+
+
+class Login:
+    """One connection, logged in."""
+
+    __slots__ = ("_recent", "catch_up", "connection", "since", "user")
+
+    def __init__(self, user: Online, connection: Connection, catch_up: CatchUp, since: int) -> None:
+        self.user = user
+        self.since = since  # Unix ms
+        self.connection = connection
+        self.catch_up: CatchUp | None = catch_up  # until it has caught up
+        self._recent: frozenset[str] = frozenset()  # ids of what it caught up on lately
+
+    def caught_up(self) -> None:
+        """End the catching up: new pushes are written at once."""
+        if self.catch_up is not None:
+            self._recent, self.catch_up = self.catch_up.recent, None
+
+    def offer(self, push: Push) -> bool:
+        """Write a private push, or hold it back behind what is still being caught up on.
+
+        Returns whether it was written.
+        """
+        if self.catch_up is not None:
+            self.connection.held(self.catch_up.hold(push))
+            return False
+        if self._recent and push.items[0].id in self._recent:
+            return False
+        self.connection.deliver(push)
+        return True
+
+
+class Online:
+    """A user with connections at this node."""
+
+    __slots__ = ("chatrooms", "id", "logins")
+
+    def __init__(self, user_id: str) -> None:
+        self.id = user_id
+        self.logins: list[Login] = []
+        self.chatrooms: set[str] = set()  # those whose pushes they get
+
+
+class Presence:
+    """The users online at this node."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        """*limits* are none unless given."""
+        self._limits = limits or Limits()
+        self._users: dict[str, Online] = {}
+
+        self.connections = 0
+
+    def __len__(self) -> int:
+        return len(self._users)
+
+    def logins(self) -> list[Login]:
+        """Return all connections."""
+        return [login for user in self._users.values() for login in user.logins]
+
+    def get(self, user_id: str) -> Online | None:
+        return self._users.get(user_id)
+
+    def enter(self, user_id: str, connection: Connection, catch_up: CatchUp, since: int) -> Login:
+        """Add a connection of the user, logged in *since* Unix ms, or raise `TooManyConnections`."""
+        user = self._users.get(user_id)
+        if user is not None and self._limits.reached(USER_CONNECTIONS, len(user.logins)):
+            most = self._limits[USER_CONNECTIONS]
+            raise TooManyConnections(f"you have {most} connections, the most there may be: close one")
+        if user is None:
+            user = self._users[user_id] = Online(user_id)
+        login = Login(user, connection, catch_up, since)
+        user.logins.append(login)
+        self.connections += 1
+        return login
+
+    def leave(self, login: Login) -> bool:
+        """Take a connection away; say if it was the user's last."""
+        user = login.user
+        user.logins.remove(login)
+        self.connections -= 1
+        if user.logins:
+            return False
+        del self._users[user.id]
+        return True

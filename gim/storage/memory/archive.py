@@ -1,0 +1,204 @@
+"""Conversations and their messages in memory: storing, trimming, expiring."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from msgspec.structs import replace
+from twisted.internet.interfaces import IReactorTime
+
+from gim.ids import PRIVATE, Session, chatroom_session
+from gim.model import NORMAL, RECALLED, Message
+from gim.storage import refusals
+from gim.storage.interface import Draft
+from gim.storage.memory.messages import Messages
+from gim.storage.memory.people import People
+from gim.storage.memory.records import Chatroom, Conversation, Membership, Person
+from gim.storage.message_ids import LAST, TimeIds, first_id_of
+
+MAX_EMPTIED = 100_000  # private sessions without messages whose sequence is kept, 200 bytes each
+
+
+class Archive:
+    """Stores messages into conversations and removes the oldest.
+
+    A conversation is dropped with its last message, a chatroom when it has no member either. Expired
+    messages are still in ``messages`` until `expire` comes by: readers start at `floor`.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        people: People,
+        *,
+        max_session_messages: int,
+        max_messages: int,
+        ttl: float,
+        sequences: bool,
+    ) -> None:
+        self._clock = clock
+        self._people = people
+        self._max_session_messages = max_session_messages
+        self._max_messages = max_messages
+        self._ttl_ms = round(ttl * 1000)
+        self._sequences = sequences
+        self._ids = TimeIds(clock)
+        self._conversations: dict[str, Conversation] = {}  # by session id, the chatrooms among them
+        self._emptied: OrderedDict[str, int] = OrderedDict()  # private session id to its sequence
+        self.messages = Messages()
+        self.stored = 0  # messages since the start
+
+    def __getitem__(self, session_id: str) -> Conversation:
+        return self._conversations[session_id]
+
+    def __len__(self) -> int:
+        return len(self._conversations)
+
+    def get(self, session_id: str) -> Conversation | None:
+        return self._conversations.get(session_id)
+
+    def floor(self) -> str:
+        """Return the id below which messages have expired."""
+        return first_id_of(int(self._clock.seconds() * 1000) - self._ttl_ms)
+
+    def time_id(self) -> str:
+        """Return an id of now that ranks among those of the messages."""
+        return self._ids.next()[0]
+
+    def live_last(self, conversation: Conversation) -> Message | None:
+        """Return the newest message unless it has expired."""
+        last = conversation.last
+        return last if last is not None and last.id >= self.floor() else None
+
+    def unread(self, session_id: str, read: str) -> int:
+        """Return how many messages wait after a read position."""
+        return self.messages.count_after(session_id, max(read, self.floor()))
+
+    def private(self, session: Session) -> Conversation:
+        """Return a private conversation, made if need be: a message must follow."""
+        conversation = self._conversations.get(session.id)
+        if conversation is None:
+            conversation = self._conversations[session.id] = Conversation(session)
+            conversation.sequence = self._emptied.pop(session.id, 0)
+        return conversation
+
+    def chatroom(self, chatroom_id: str) -> Chatroom:
+        """Return a chatroom, or raise `NotFound`."""
+        chatroom = self._conversations.get(f"1:{chatroom_id}")
+        if not isinstance(chatroom, Chatroom):
+            raise refusals.no_chatroom(chatroom_id)
+        return chatroom
+
+    def make_chatroom(self, chatroom_id: str, name: str) -> Chatroom:
+        """Return a chatroom, made if need be: a member must follow."""
+        session = chatroom_session(chatroom_id)
+        chatroom = self._conversations.get(session.id)
+        if not isinstance(chatroom, Chatroom):
+            chatroom = Chatroom(session, name or f"chatroom:{chatroom_id}")
+            self._conversations[session.id] = chatroom
+        return chatroom
+
+    def membership(self, chatroom_id: str, user_id: str) -> Membership:
+        """Return a membership, or raise `NotFound` for the chatroom, `Forbidden` for the user."""
+        self.chatroom(chatroom_id)
+        person = self._people.get(user_id)
+        membership = person.rooms.get(chatroom_id) if person is not None else None
+        if membership is None:
+            raise refusals.no_member(chatroom_id)
+        return membership
+
+    def store(self, conversation: Conversation, sender: Person, draft: Draft) -> Message:
+        """Give a message its id and sequence and store it. `trim` must follow once all refer to it."""
+        message_id, at_ms = self._ids.next()
+        if self._sequences:
+            conversation.sequence += 1
+        message = Message(
+            message_id,
+            conversation.session.id,
+            sender.user,
+            draft.category,
+            draft.content,
+            conversation.sequence,
+            NORMAL,
+            at_ms,
+        )
+        self.messages.add(message, first=conversation.count == 0)
+        conversation.count += 1
+        conversation.last = message
+        sender.stored += 1
+        self.stored += 1
+        return message
+
+    def trim(self, conversation: Conversation) -> None:
+        """Remove what one message more has pushed out."""
+        if conversation.count > self._max_session_messages:
+            self._dropped(self.messages.drop_first(conversation.session.id))
+        if len(self.messages) > self._max_messages:
+            self._drop_oldest(LAST)
+
+    def message(self, session: Session, message_id: str) -> Message:
+        """Return a message, or raise `NotFound`."""
+        message = self.messages.get(session.id, message_id)
+        if message is None or message.id < self.floor():
+            raise refusals.no_message()
+        return message
+
+    def recall(self, message: Message) -> None:
+        """Leave a stub of a message."""
+        stub = replace(message, content="", status=RECALLED)
+        self.messages.replace(stub)
+        conversation = self._conversations[message.session_id]
+        if conversation.last is not None and conversation.last.id == stub.id:
+            conversation.last = stub
+
+    def clear(self, conversation: Conversation) -> None:
+        """Remove all messages, and the conversation if nothing refers to it then."""
+        if not conversation.count:
+            self.let_go(conversation)
+            return
+        for message in self.messages.drop_all(conversation.session.id):
+            self._dropped(message)
+
+    def expire(self, limit: int) -> bool:
+        """Remove up to *limit* expired messages; say if more may wait."""
+        floor = self.floor()
+        return all(self._drop_oldest(floor) for _ in range(limit))
+
+    def let_go(self, conversation: Conversation) -> None:
+        """Drop the conversation if nothing refers to it."""
+        if conversation.is_needed():
+            return
+        del self._conversations[conversation.session.id]
+        if conversation.session.type == PRIVATE and conversation.sequence:
+            self._emptied[conversation.session.id] = conversation.sequence
+            if len(self._emptied) > MAX_EMPTIED:
+                self._emptied.popitem(last=False)
+
+    def _drop_oldest(self, before: str) -> bool:
+        message = self.messages.drop_oldest(before)
+        if message is not None:
+            self._dropped(message)
+        return message is not None
+
+    def _dropped(self, message: Message) -> None:
+        """Take note that a message is gone, and forget whom and what nothing refers to any more."""
+        conversation = self._conversations[message.session_id]
+        conversation.count -= 1
+        if conversation.session.type == PRIVATE:
+            for user_id in conversation.session.parts:
+                person = self._people[user_id]
+                if message.id > person.lost:
+                    person.lost = message.id
+                if not conversation.count:
+                    del person.private[message.session_id]
+                self._release(person)
+        else:
+            self._release(self._people[message.sender.id])
+        if not conversation.count:
+            conversation.last = None
+            self.let_go(conversation)
+
+    def _release(self, person: Person) -> None:
+        person.stored -= 1
+        if not person.stored:
+            self._people.let_go(person)

@@ -1,0 +1,36 @@
+"""The numbers of users' events in memory, and who was announced online."""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import IReactorTime
+
+
+class EventCounts:
+    """Numbers by user while something is known of the user.
+
+    Whoever comes back begins above all numbers of those forgotten, so that no number comes twice.
+    """
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._last: dict[str, int] = {}
+        self._online: set[str] = set()
+        self._floor = 0  # the largest number of those forgotten
+
+    def is_online(self, user_id: str) -> bool:
+        """Say whether the user was announced online, and not offline since."""
+        return user_id in self._online
+
+    def count(self, user_id: str, online: bool | None) -> int | None:
+        """See `gim.storage.interface.Storage.event_number`. No call fails here, so none is repeated."""
+        if online is not None:
+            if online is self.is_online(user_id):
+                return None
+            (self._online.add if online else self._online.discard)(user_id)
+        last = self._last.get(user_id) or max(self._floor, int(self._clock.seconds() * 1e6))
+        self._last[user_id] = last + 1
+        return last + 1
+
+    def forget(self, user_id: str) -> None:
+        """Forget the user's number."""
+        self._floor = max(self._floor, self._last.pop(user_id, 0))

@@ -1,0 +1,104 @@
+"""Who the memory store knows, and when it forgets them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from twisted.internet.interfaces import IReactorTime
+
+from gim.errors import NotFound
+from gim.model import User, UserState
+from gim.storage.memory.event_numbers import EventCounts
+from gim.storage.memory.records import Person
+from gim.storage.message_ids import FIRST
+
+HOLD = 300  # seconds that a login without a connection keeps its user
+
+
+class People:
+    """Persons by id; one that nothing refers to is forgotten as soon as `let_go` is told of them.
+
+    ``forgotten_lost`` is the largest `Person.lost` of those forgotten. Whoever comes back under such
+    an id begins with it, so that a hole in their private messages is never taken for none.
+    """
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._by_id: dict[str, Person] = {}
+        self._held: OrderedDict[str, float] = OrderedDict()  # user id to when the hold ends
+        self.forgotten_lost = FIRST
+        self._events = EventCounts(clock)
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __getitem__(self, user_id: str) -> Person:
+        return self._by_id[user_id]
+
+    def get(self, user_id: str) -> Person | None:
+        return self._by_id.get(user_id)
+
+    def make(self, user_id: str) -> Person:
+        """Return the person, made if need be: not a user yet, only somebody that is written to."""
+        person = self._by_id.get(user_id)
+        if person is None:
+            person = self._by_id[user_id] = Person(user_id)
+            person.lost = self.forgotten_lost
+        return person
+
+    def known(self, user: User) -> Person:
+        """Return the person behind a login, who may have been forgotten since."""
+        person = self._by_id.get(user.id) or self.make(user.id)
+        if not person.has_logged_in:
+            person.log_in(user.name)
+        return person
+
+    def log_in(self, user_id: str, name: str | None) -> Person:
+        """Return the person as a user, renamed unless *name* is None; "" stands for the id."""
+        person = self.make(user_id)
+        if name is not None or not person.has_logged_in:
+            person.log_in(name or "")
+        return person
+
+    def state(self, user_id: str) -> UserState:
+        """Return a user, or raise `NotFound` for an id that is none (any more)."""
+        person = self._by_id.get(user_id)
+        if person is None or not person.has_logged_in:
+            raise NotFound(f"no user {user_id!r}: an id becomes a user with its first login")
+        return UserState(user_id, person.title, person.watched)
+
+    def title(self, user_id: str) -> str:
+        """Return the name that others see."""
+        person = self._by_id.get(user_id)
+        return person.title if person is not None else user_id
+
+    def let_go(self, person: Person) -> None:
+        """Forget the person if nothing refers to them."""
+        if person.is_needed() or person.id in self._held or self._events.is_online(person.id):
+            return
+        del self._by_id[person.id]
+        self.forgotten_lost = max(self.forgotten_lost, person.lost)
+        self._events.forget(person.id)
+
+    def count_event(self, user_id: str, online: bool | None) -> int | None:
+        """See `gim.storage.interface.Storage.event_number`."""
+        person = self.make(user_id)
+        is_none = online is False and person.watched
+        number = None if is_none else self._events.count(user_id, online)
+        self.let_go(person)
+        return number
+
+    def hold(self, user_id: str) -> None:
+        """Keep the person for `HOLD` seconds from now, whether anything refers to them or not."""
+        self._held[user_id] = self._clock.seconds() + HOLD
+        self._held.move_to_end(user_id)
+
+    def release(self, limit: int) -> bool:
+        """End up to *limit* holds that have had their time; say if more may wait."""
+        now = self._clock.seconds()
+        for _ in range(limit):
+            if not self._held or next(iter(self._held.values())) > now:
+                return False
+            user_id, _until = self._held.popitem(last=False)
+            self.let_go(self._by_id[user_id])
+        return True

@@ -1,0 +1,1 @@
+"""The Redis client: protocol, connections, servers, Sentinels, Cluster."""

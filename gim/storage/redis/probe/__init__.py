@@ -1,0 +1,1 @@
+"""A look at a Redis before gim starts."""

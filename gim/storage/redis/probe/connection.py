@@ -1,0 +1,202 @@
+"""One server that is asked over one blocking connection, and what its failures mean."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import Any
+
+from redis import exceptions
+from redis.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
+
+from gim.storage.redis.client.url import Address, Target
+
+TIMEOUT = 2.0  # seconds for a connection or a reply
+_START = "start it or correct --redis-url"
+
+
+class Unusable(Exception):
+    """Redis can't be used: one line that says what is wrong and what to do, never a password."""
+
+
+class NotYet(Unusable):
+    """What may come right by itself."""
+
+
+class Peer:
+    """A server of a target while it is asked; what goes wrong is `Unusable`, and mostly `NotYet` where
+    no answer came.
+
+    It has no pool of connections: that of redis-py takes what a TLS server sends unasked, its session
+    tickets, for a connection out of step, and gives up.
+    """
+
+    def __init__(self, target: Target, address: Address, part: str = "") -> None:
+        """*part* says what it is in the *target*: ``sentinel``, ``master`` or ``node``."""
+        self._target = target
+        self._address = address
+        self._part = part
+        is_sentinel = part == "sentinel"
+        self._user = target.sentinel_user if is_sentinel else target.user
+        self._password = target.sentinel_password if is_sentinel else target.password
+        self._connection = self._made()
+
+    def __str__(self) -> str:
+        if self._part:
+            return f"{self._part} {self._address} of {self._target.describe()}"
+        return f"Redis at {self._target.describe()}"
+
+    def __enter__(self) -> Peer:
+        """Connect and log in."""
+        try:
+            self._connection.connect()
+        except exceptions.RedisError as error:
+            raise self._explained(error) from None
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._connection.disconnect()
+
+    def ask(self, *words: str | int) -> Any:
+        """Send a command; return the reply, with text for bytes."""
+        try:
+            self._connection.send_command(*words)
+            return self._connection.read_response()
+        except exceptions.RedisError as error:
+            raise self._explained(error, *words) from None
+
+    def fields(self, *words: str) -> dict[str, str]:
+        """Ask for lines of ``name:value``."""
+        lines = str(self.ask(*words)).splitlines()
+        return dict(line.split(":", 1) for line in lines if ":" in line)
+
+    def _made(self) -> AbstractConnection:
+        how: dict[str, Any] = {
+            "username": self._user or None,
+            "password": self._password or None,
+            "socket_timeout": TIMEOUT,
+            "socket_connect_timeout": TIMEOUT,
+            "protocol": 2,
+            "driver_info": None,
+            "decode_responses": True,
+            "encoding_errors": "replace",
+        }
+        address, tls = self._address, self._target.tls
+        if address.path:
+            return UnixDomainSocketConnection(address.path, **how)  # type: ignore[abstract] # its own flaw
+        how |= {"host": address.host, "port": address.port}
+        if tls is None:
+            return Connection(**how)
+        return SSLConnection(
+            ssl_ca_certs=tls.ca_file or None,
+            ssl_certfile=tls.cert_file or None,
+            ssl_keyfile=tls.key_file or None,
+            ssl_cert_reqs="required" if tls.verify else "none",
+            **how,
+        )
+
+    def _explained(self, error: exceptions.RedisError, *words: str | int) -> Unusable:
+        """Put a failure into words; *words* are the command, none while logging in."""
+        said = f": {_line(error)}" if words else ""  # a refused login may repeat the password
+        match error:
+            case exceptions.BusyLoadingError():
+                return NotYet(f"{self} still loads its data: start gim when it has, or wait longer")
+            case exceptions.AuthenticationError():
+                return Unusable(f"{self} {self._login_refused(error)}")
+            case exceptions.NoPermissionError():
+                user = self._user or "default"
+                return Unusable(f"{self} allows user {user!r} too little{said}: allow it by ACL SETUSER")
+            case exceptions.InvalidResponse():
+                return Unusable(
+                    self._mismatch() or f"{self} does not speak as Redis does: correct the URL"
+                )
+            case exceptions.ConnectionError() | exceptions.TimeoutError():
+                return self._unreached(error)
+        return Unusable(f"{self} refuses {words[0] if words else 'the login'}{said}")
+
+    def _login_refused(self, error: exceptions.RedisError) -> str:
+        write, drop = "user:password@ before the host", "user and password"
+        if self._part == "sentinel":
+            write = drop = "sentinel_user= and sentinel_password= behind ?"
+        if error.status_code == "NOAUTH":
+            return f"wants a password: write {write}"
+        if "without any password" in str(error):
+            return f"has no password: leave out {drop}, or set one there"
+        return f"knows no user {self._user or 'default'!r} with this password: correct {drop}"
+
+    def _unreached(self, error: exceptions.RedisError) -> Unusable:
+        cause = error.__context__
+        lost = f"can't reach {self}: {_reason(error, cause)}"
+        match cause:
+            case socket.gaierror():
+                return Unusable(f"{lost}: correct the name of the host")
+            case PermissionError():
+                return Unusable(f"{lost}: let gim's user read and write it")
+            case ssl.SSLCertVerificationError():
+                why = cause.verify_message
+                return Unusable(f"can't verify {self}: {why}: name its CA by ssl_ca_certs")
+            case ConnectionRefusedError() | FileNotFoundError():
+                return NotYet(f"{lost}: {_START}")
+            case TimeoutError() if self._target.tls is None:
+                return NotYet(f"{lost}: {_START}")
+        return Unusable(mismatch) if (mismatch := self._mismatch()) else self._ended(lost, cause)
+
+    def _ended(self, lost: str, cause: BaseException | None) -> Unusable:
+        """Explain a connection that was made, and then ended or stayed silent."""
+        todo, tls = _START, self._target.tls
+        if tls is not None and not tls.cert_file and not isinstance(cause, TimeoutError):
+            todo += ", and name a certificate by ssl_certfile if it wants one"
+        if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError):
+            return Unusable(f"{lost}: {todo}")
+        return NotYet(f"{lost}: {todo}")
+
+    def _mismatch(self) -> str:
+        """Say that one side speaks TLS and the other does not, if that is so."""
+        if self._address.path:
+            return ""
+        if self._target.tls is None and _answers_in_tls(self._address):
+            return f"{self} speaks TLS: write rediss for redis"
+        if self._target.tls is not None and _answers_in_plain(self._address):
+            return f"{self} speaks no TLS: write redis for rediss"
+        return ""
+
+
+def _reason(error: exceptions.RedisError, cause: BaseException | None) -> str:
+    match cause:
+        case TimeoutError():
+            return f"no answer within {TIMEOUT:g} s"
+        case ssl.SSLEOFError() | ConnectionResetError() | BrokenPipeError():
+            return "it hung up"
+        case ssl.SSLError() if cause.reason:
+            return f"TLS fails, {cause.reason}"
+        case OSError() if cause.strerror:
+            return cause.strerror
+    return _line(error).rstrip(".")
+
+
+def _line(error: exceptions.RedisError) -> str:
+    """Return what the server said as one line, as it may say anything."""
+    line = "".join(char if char.isprintable() else " " for char in str(error))
+    return f"{line[:160]}..." if len(line) > 160 else line
+
+
+def _answers_in_tls(address: Address) -> bool:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        with socket.create_connection((address.host, address.port), TIMEOUT) as plain:
+            context.wrap_socket(plain).close()
+    except ssl.SSLError as error:
+        return "ALERT" in (error.reason or "")
+    except OSError:
+        return False
+    return True
+
+
+def _answers_in_plain(address: Address) -> bool:
+    try:
+        with socket.create_connection((address.host, address.port), TIMEOUT) as plain:
+            plain.sendall(b"PING\r\n")
+            return plain.recv(1) in (b"+", b"-")
+    except OSError:
+        return False

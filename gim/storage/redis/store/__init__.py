@@ -1,0 +1,1 @@
+"""The Redis store: what several nodes share."""

@@ -1,0 +1,96 @@
+"""Changes that touch a session and its people: on one server each is one script, one round trip."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from random import getrandbits
+from typing import Any, Protocol
+
+from gim.ids import CHATROOM
+from gim.model import User
+from gim.storage.interface import Draft
+from gim.storage.memory.idempotency import PER_SENDER, WINDOW
+from gim.storage.redis.client.interface import Limits, Redis
+from gim.storage.redis.client.protocol import Word
+from gim.storage.redis.store import scripts
+from gim.storage.redis.store.heartbeat import Pulse
+from gim.storage.redis.store.keys import Keys
+
+_VARIANT = 0b10 << 62
+
+
+class Changes(Protocol):
+    """Each returns the reply of a script, which may be b"late", b"none", b"forbidden", b"full" or b"many"
+    instead."""
+
+    def append(self, draft: Draft) -> Awaitable[Any]:
+        """Store and announce a message; return its id and its sequence."""
+
+    async def join(
+        self, session_id: str, chatroom_id: str, user: User, name: str, makes: bool = True
+    ) -> Any:
+        """Make a user a member and announce it; return the number of members, for each of the two of
+        `gim.storage.membership_limits` 1 if it was reached, and 1 for one who was no member."""
+
+    async def leave(self, session_id: str, chatroom_id: str, user_id: str) -> Any:
+        """End a membership and announce it; return if there was one."""
+
+
+def random_tail() -> str:
+    """Return the 16 hex digits that end an id: the variant of RFC 9562, and 62 random bits."""
+    return f"{_VARIANT | getrandbits(62):016x}"
+
+
+def limit_words(limits: Limits) -> tuple[Word, ...]:
+    """Return what the scripts that store a message take of the limits."""
+    numbered = int(limits.sequences)
+    return limits.ttl, limits.max_session_messages, numbered, WINDOW * 1000, PER_SENDER
+
+
+class OneStep:
+    """`Changes` on one server: session, people and announcements together."""
+
+    def __init__(self, redis: Redis, keys: Keys, pulse: Pulse, limits: Limits) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._pulse = pulse
+        self._limits = limits
+        self._limit_words = limit_words(limits)
+
+    def append(self, draft: Draft) -> Awaitable[Any]:
+        keys, session, sender = self._keys, draft.session, draft.sender
+        base = keys.session(session.id)
+        bounds = self._redis.deadline(base), *self._limit_words
+        ours = self._pulse.born(), self._limits.keep, random_tail(), session.id, sender.id, sender.name
+        said = draft.category, draft.content, draft.request_id, draft.origin
+        if session.type == CHATROOM:
+            bases: tuple[str, ...] = base, keys.user(sender.id), keys.data
+            return self._redis.run(
+                scripts.SEND_CHATROOM, bases, *bounds, *ours, *said, int(draft.is_exempt)
+            )
+        peer = session.peer_of(sender.id)
+        bases = base, keys.user(sender.id), keys.user(peer), keys.data
+        return self._redis.run(
+            scripts.SEND_PRIVATE,
+            bases,
+            *bounds,
+            *ours,
+            peer,
+            *said,
+            int(draft.is_alone),
+            self._pulse.node,
+        )
+
+    async def join(
+        self, session_id: str, chatroom_id: str, user: User, name: str, makes: bool = True
+    ) -> Any:
+        bases = self._keys.session(session_id), self._keys.user(user.id), self._keys.data
+        words = user.id, user.name, chatroom_id, name, random_tail()
+        kept = self._pulse.born(), self._limits.keep
+        most = *self._limits.rooms.members, *self._limits.rooms.chatrooms
+        return await self._redis.run(scripts.JOIN, bases, *words, *kept, int(makes), *most)
+
+    async def leave(self, session_id: str, chatroom_id: str, user_id: str) -> Any:
+        bases = self._keys.session(session_id), self._keys.user(user_id)
+        words = user_id, chatroom_id, self._limits.ttl, self._limits.keep
+        return await self._redis.run(scripts.LEAVE, bases, *words)

@@ -1,0 +1,194 @@
+"""Changes on a cluster, where a script can't touch two slots: the session first, then its people."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from msgspec import Struct, msgpack
+from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.interfaces import IReactorTime
+
+from gim.concurrency.gather import gather
+from gim.errors import Unavailable
+from gim.ids import CHATROOM
+from gim.model import User
+from gim.storage.interface import Draft
+from gim.storage.memory.idempotency import WINDOW
+from gim.storage.redis.client.interface import Limits, Redis
+from gim.storage.redis.store import scripts
+from gim.storage.redis.store.atomic_writes import limit_words, random_tail
+from gim.storage.redis.store.heartbeat import Pulse
+from gim.storage.redis.store.keys import Keys
+from gim.storage.redis.store.records import value_of
+from gim.storage.redis.store.retries import Repairs
+
+TOLD = 2 * WINDOW * 1000  # ms that a user's announcements are known: longer than any may be repeated
+SENT_WITHIN = 3000  # ms before its deadline that a message was sent, at most
+SLOW = 0.4  # seconds for the first step, so that all of them end in time
+ALL_STEPS = 1.9  # seconds until the sender gets an answer
+NEIGHBOURS = 1000  # messages of a session among which one is looked for that may have been stored
+
+
+class Posted(Struct, frozen=True):
+    """A private message that its session holds."""
+
+    draft: Draft
+    name: str  # of the sender
+    id: str
+    sequence: int
+
+    def announcement(self, title: str) -> bytes:
+        """Write it as the scripts do: see `gim.storage.redis.store.records`."""
+        draft = self.draft
+        said = draft.sender.id, self.name, draft.category, draft.content, draft.origin
+        return msgpack.encode(("m", self.id, draft.session.id, title, self.sequence, 1, *said))
+
+
+class InSteps:
+    """`Changes` on a cluster. The message counts once its session holds it; the two people's lists and
+    the announcements follow before the reply. They may be repeated, and are: by this node while it
+    lives, or when the sender repeats the request."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys,
+        pulse: Pulse,
+        limits: Limits,
+        repairs: Repairs,
+        clock: IReactorTime,
+    ) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._pulse = pulse
+        self._limits = limits
+        self._repairs = repairs
+        self._clock = clock
+        self._limit_words = limit_words(limits)
+
+    async def append(self, draft: Draft) -> Any:
+        begun = self._clock.seconds()
+        name = await self._refer(draft)
+        if self._clock.seconds() - begun > SLOW:
+            raise Unavailable("the storage is slow, nothing was stored: send again")
+        reply = await self._store(draft, name)
+        if not isinstance(reply, bytes) and draft.session.type != CHATROOM:
+            posted = Posted(draft, name, reply[0].decode(), reply[1])
+            await self._index_within(posted, begun + ALL_STEPS - self._clock.seconds())
+        return reply
+
+    async def _index_within(self, posted: Posted, seconds: float) -> None:
+        """Do not let the sender wait longer; what is under way goes on, and is repaired if it fails."""
+        waiting: Deferred[None] = Deferred()
+        Deferred.fromCoroutine(self._index(posted)).addBoth(_hand_on, waiting)
+        try:
+            await waiting.addTimeout(max(0.0, seconds), self._clock)
+        except TimeoutError:
+            raise Unavailable(
+                "the storage is slow: repeat this with the same request_id, if it has one"
+            ) from None
+
+    async def _refer(self, draft: Draft) -> str:
+        """Return the name that the sender has."""
+        words = self._pulse.born(), self._limits.keep, draft.sender.name
+        base = self._keys.user(draft.sender.id)
+        name: bytes = await self._redis.run(scripts.REFER, (base,), *words)
+        return name.decode()
+
+    async def _store(self, draft: Draft, name: str) -> Any:
+        session, tail = draft.session, random_tail()
+        base = self._keys.session(session.id)
+        deadline = self._redis.deadline(base)
+        ours = self._pulse.newest, self._limits.keep, tail, session.id, draft.sender.id, name
+        said = draft.category, draft.content, draft.request_id, draft.origin
+        of_chatroom = "exempt" if draft.is_exempt else "chatroom"
+        kind = of_chatroom if session.type == CHATROOM else "private"
+        words = deadline, *self._limit_words, *ours, *said, kind
+        try:
+            return await self._redis.run(scripts.STORE, (base,), *words)
+        except Unavailable:
+            if session.type != CHATROOM:  # those are announced in the same step
+                self._repairs.add((tail,), partial(self._recover, draft, name, tail, deadline))
+            raise
+
+    async def _recover(self, draft: Draft, name: str, tail: str, deadline: int) -> None:
+        """Go on with a message that was stored, perhaps, when the reply got lost."""
+        base = self._keys.session(draft.session.id)
+        since = (deadline - SENT_WITHIN) * 1000
+        words = f"{base}:ids", since, "+inf", "BYSCORE", "LIMIT", 0, NEIGHBOURS
+        for found in await self._redis.call(base, "ZRANGE", *words):
+            if (message_id := found.decode()).endswith(tail):
+                value = await self._redis.call(base, "HGET", f"{base}:messages", message_id)
+                if value is not None:
+                    await self._index(Posted(draft, name, message_id, value_of(value).sequence))
+
+    async def _index(self, posted: Posted) -> None:
+        """Put the session at the front of both people's lists, and announce the message to them."""
+        sender = posted.draft.sender.id
+        people = posted.draft.session.peer_of(sender), sender
+        await gather(self._index_surely(posted, user_id) for user_id in people)
+
+    async def _index_surely(self, posted: Posted, user_id: str) -> None:
+        """Do it for one of them, later if it can't be done now: nobody was told that it was done."""
+        try:
+            await self._index_one(posted, user_id)
+        except Unavailable:
+            self._repairs.add((posted.id, user_id), partial(self._index_one, posted, user_id))
+            raise
+
+    async def _index_one(self, posted: Posted, user_id: str) -> None:
+        session, sender = posted.draft.session, posted.draft.sender.id
+        title, own_name = posted.name, ""
+        if user_id == sender:
+            title, own_name = await self._title(session.peer_of(sender)), posted.name
+        kept = self._pulse.born(), self._limits.keep, self._limits.ttl, TOLD
+        words = session.id, posted.id, own_name, posted.announcement(title)
+        await self._redis.run(scripts.INDEX, (self._keys.user(user_id),), *kept, *words)
+
+    async def _title(self, user_id: str) -> str:
+        base = self._keys.user(user_id)
+        name: bytes | None = await self._redis.call(base, "HGET", f"{base}:user", "name")
+        return name.decode() if name else user_id
+
+    async def join(
+        self, session_id: str, chatroom_id: str, user: User, name: str, makes: bool = True
+    ) -> Any:
+        base, rooms = self._keys.session(session_id), self._limits.rooms
+        words: tuple[Any, ...] = user.id, name, int(makes), *rooms.members
+        admitted = await self._redis.run(scripts.ADMIT, (base,), *words)
+        if isinstance(admitted, bytes):
+            return admitted
+        words = user.id, user.name, chatroom_id, self._pulse.newest, random_tail()
+        kept = self._pulse.born(), self._limits.keep, *rooms.chatrooms
+        entered = await self._redis.run(scripts.ENTER, (self._keys.user(user.id),), *words, *kept)
+        if entered == b"many":
+            await self._take_back(session_id, chatroom_id, user.id)
+            return entered
+        rank, is_many, is_new = entered
+        self._pulse.saw(rank.decode())
+        return [*admitted, is_many, is_new]
+
+    async def _take_back(self, session_id: str, chatroom_id: str, user_id: str) -> None:
+        """Let nobody be a member of a chatroom that is none of theirs."""
+        dismiss = partial(self._dismiss, session_id, chatroom_id, user_id)
+        try:
+            await dismiss()
+        except Unavailable:
+            self._repairs.add((session_id, user_id), dismiss)
+
+    async def _dismiss(self, session_id: str, chatroom_id: str, user_id: str) -> Any:
+        words = user_id, chatroom_id, self._limits.ttl
+        return await self._redis.run(scripts.DISMISS, (self._keys.session(session_id),), *words)
+
+    async def leave(self, session_id: str, chatroom_id: str, user_id: str) -> Any:
+        reply = await self._dismiss(session_id, chatroom_id, user_id)
+        base = self._keys.user(user_id)
+        left = "SPUBLISH", user_id, chatroom_id, self._limits.keep, "", ""
+        was = await self._redis.run(scripts.EXIT, (base,), *left)
+        return reply if isinstance(reply, bytes) else was
+
+
+def _hand_on(result: Any, waiting: Deferred[Any]) -> None:
+    if not waiting.called:
+        waiting.callback(result)  # a Failure becomes one of it

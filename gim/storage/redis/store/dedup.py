@@ -1,0 +1,51 @@
+"""What was announced lately, so that it is announced once."""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import IReactorTime
+
+from gim.storage.interface import News, Stored
+
+GENERATION = 20.0  # seconds: twice what `gim.storage.redis.store.heartbeat.SLACK` looks back
+
+
+class Recent:
+    """Remembers what was announced to one watch for one to two generations, about 150 bytes a message.
+
+    Only for a cluster, where what was missed is looked up from a little before it was. Time passes with
+    announcements only: nothing is forgotten while they are looked up, however long that takes.
+    """
+
+    __slots__ = ("_clock", "_new", "_old", "_since")
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._since = clock.seconds()
+        self._new: set[str] = set()
+        self._old: set[str] = set()
+
+    def is_new(self, news: News) -> bool:
+        """Say whether this was not announced before; from now on it was."""
+        if not isinstance(news, Stored):
+            return True
+        if self._knows(news):
+            return False
+        self._add(news)
+        return True
+
+    def only_new(self, found: list[News]) -> list[News]:
+        """Return what was not announced before; from now on it was."""
+        fresh = [news for news in found if not (isinstance(news, Stored) and self._knows(news))]
+        for news in fresh:
+            if isinstance(news, Stored):
+                self._add(news)
+        return fresh
+
+    def _knows(self, news: Stored) -> bool:
+        return news.message.id in self._new or news.message.id in self._old
+
+    def _add(self, news: Stored) -> None:
+        now = self._clock.seconds()
+        if now - self._since > GENERATION:
+            self._since, self._old, self._new = now, self._new, set()
+        self._new.add(news.message.id)

@@ -1,0 +1,198 @@
+"""What one user finds on Redis: their sessions, and the private messages they missed."""
+
+from __future__ import annotations
+
+from gim import ids
+from gim.concurrency.gather import gather
+from gim.ids import CHATROOM, PRIVATE, Session, chatroom_session
+from gim.model import Message, SessionItem
+from gim.storage.interface import Missed, Position, Stored
+from gim.storage.redis.client.interface import Limits, Redis
+from gim.storage.redis.store import scripts
+from gim.storage.redis.store.delivery_marks import Marks
+from gim.storage.redis.store.heartbeat import Pulse
+from gim.storage.redis.store.keys import Keys
+from gim.storage.redis.store.people import People
+from gim.storage.redis.store.records import Value, message_of, value_of
+
+_RANK = 16  # digits of an id that rank a session: its time, its version and its counter
+_TIES = 16  # sessions of one rank that a page looks past, at most: on one server there are none
+_PAGE = 500  # messages of one reply
+_AT_A_TIME = 32  # sessions that are asked for missed messages in one round trip
+
+
+_Found = tuple[str, str, Value]  # message id, session id, what is stored
+
+
+def rank_of(score: bytes) -> str:
+    """Return the beginning of the id that has this score."""
+    ms, micros = divmod(int(float(score)), 1000)
+    return f"{ms:012x}7{micros:03x}"
+
+
+def score_of(rank: str) -> int:
+    """Return the score of an id or of its beginning: microseconds."""
+    micros = min(max(int(rank[12:16], 16) - 0x7000, 0), 1000)
+    return int(rank[:12], 16) * 1000 + micros
+
+
+class Inbox:
+    """A page of sessions takes three round trips, what was missed two and more."""
+
+    def __init__(
+        self, redis: Redis, keys: Keys, pulse: Pulse, people: People, marks: Marks, limits: Limits
+    ) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._pulse = pulse
+        self._people = people
+        self._marks = marks
+        self._limits = limits
+
+    async def sessions(
+        self, user_id: str, kind: int | None, after: Position | None, count: int
+    ) -> tuple[list[SessionItem], Position | None]:
+        """See `gim.storage.interface.Storage.sessions`."""
+        ranks = await self._ranks(user_id, kind, after, count + 1)
+        page = ranks[:count]
+        items = await self._items(user_id, [session for _, session in page])
+        if len(ranks) <= count:
+            return items, None
+        rank, session = page[-1]
+        return items, (rank, session.id)
+
+    async def _ranks(
+        self, user_id: str, kind: int | None, after: Position | None, count: int
+    ) -> list[tuple[str, Session]]:
+        top = score_of(after[0]) if after else "+inf"
+        private = 0 if kind == CHATROOM else count + (_TIES if after else 0)
+        words = top, private, self._limits.ttl, int(kind != PRIVATE)
+        flat, rooms = await self._redis.run(scripts.LISTED, (self._keys.user(user_id),), *words)
+        ranks = [
+            (rank_of(score), ids.session(name.decode()))
+            for name, score in zip(flat[::2], flat[1::2], strict=True)
+        ]
+        ranks += await self._chatroom_ranks(rooms)
+        ranks.sort(key=_position, reverse=True)
+        return [one for one in ranks if after is None or _position(one) < after][:count]
+
+    async def _chatroom_ranks(self, rooms: list[bytes]) -> list[tuple[str, Session]]:
+        sessions = [chatroom_session(room.decode()) for room in rooms[::2]]
+        bases = [self._keys.session(session.id) for session in sessions]
+        newest = await gather(
+            self._redis.run(scripts.NEWEST, (base,), self._limits.ttl) for base in bases
+        )
+        return [
+            ((last or joined)[:_RANK].decode(), session)
+            for last, joined, session in zip(newest, rooms[1::2], sessions, strict=True)
+        ]
+
+    async def _items(self, user_id: str, sessions: list[Session]) -> list[SessionItem]:
+        peers = [session.peer_of(user_id) for session in sessions if session.type == PRIVATE]
+        titles, *lines = await gather(
+            [self._people.titles(peers), *(self._line(user_id, session) for session in sessions)]
+        )
+        return [
+            SessionItem(
+                session.id,
+                session.type,
+                name if session.type == CHATROOM else titles[session.peer_of(user_id)],
+                last,
+                unread,
+            )
+            for session, (name, last, unread) in zip(sessions, lines, strict=True)
+        ]
+
+    async def _line(self, user_id: str, session: Session) -> tuple[str, Message | None, int]:
+        base = self._keys.session(session.id)
+        reply = await self._redis.run(scripts.LINE, (base,), user_id, self._limits.ttl)
+        last_id, packed, unread, name = reply
+        last = message_of(session.id, last_id.decode(), value_of(packed)) if packed else None
+        return name.decode(), last, unread
+
+    async def missed(self, user_id: str, since: str | None, limit: int) -> Missed:
+        """See `gim.storage.interface.Storage.missed`."""
+        words = since or "", self._limits.ttl, self._pulse.born()
+        point, whole, flat = await self._redis.run(scripts.UNSEEN, (self._keys.user(user_id),), *words)
+        but = user_id if since is None else ""
+        newest, is_whole = await self._newest(point.decode(), but, limit, flat)
+        if since is None and not newest and flat:  # what one sent oneself need not be walked over again
+            self._marks.move(user_id, rank_of(flat[1]) + "0" * (32 - _RANK))
+        if newest and not self._redis.is_cluster:  # it is not to be announced again after a reconnect
+            self._pulse.saw(newest[-1][0])
+        messages = [message_of(session_id, one, value) for one, session_id, value in newest[-limit:]]
+        complete = len(newest) <= limit and (since is None or (whole == 1 and is_whole))
+        sessions = {ids.session(session_id) for session_id in {m.session_id for m in messages}}
+        titles = await self._people.titles(session.peer_of(user_id) for session in sessions)
+        return Missed(
+            messages, {session.id: titles[session.peer_of(user_id)] for session in sessions}, complete
+        )
+
+    async def news(self, user_id: str, since: str, limit: int) -> list[Stored]:
+        """Return the newest *limit* private messages after a point as announcements, ascending."""
+        words = since, self._limits.ttl, self._pulse.born()
+        _, _, flat = await self._redis.run(scripts.UNSEEN, (self._keys.user(user_id),), *words)
+        found, _ = await self._newest(since, "", limit, flat)
+        sessions = {session_id: ids.session(session_id) for _, session_id, _ in found}
+        titles = await self._people.titles(one.peer_of(user_id) for one in sessions.values())
+        return [
+            Stored(
+                message_of(session_id, message_id, value),
+                sessions[session_id],
+                titles[sessions[session_id].peer_of(user_id)],
+                value.origin,
+                user_id,
+            )
+            for message_id, session_id, value in found
+        ]
+
+    async def _newest(
+        self, point: str, but: str, limit: int, flat: list[bytes]
+    ) -> tuple[list[_Found], bool]:
+        """Return up to *limit* + 1 messages, ascending, and whether nothing between them was lost.
+
+        The sessions come by their newest message, newest first: once enough was found, those whose
+        newest is older than all of it need not be asked.
+        """
+        found: list[_Found] = []
+        is_whole, after = True, point
+        waiting = list(zip(flat[::2], flat[1::2], strict=True))
+        while waiting and float(waiting[0][1]) >= score_of(after):
+            some, waiting = waiting[:_AT_A_TIME], waiting[_AT_A_TIME:]
+            works = [self._after(name.decode(), after, but, limit + 1) for name, _ in some]
+            for some_found, nothing_lost in await gather(works):
+                found += some_found
+                is_whole = is_whole and nothing_lost
+            found = sorted(found, key=_id_of)[-limit - 1 :]
+            if len(found) > limit:
+                after = max(point, found[0][0])
+        return found, is_whole
+
+    async def _after(
+        self, session_id: str, point: str, but: str, limit: int
+    ) -> tuple[list[_Found], bool]:
+        """Return the newest messages of a session after a point, in pages: what one reply may take is
+        bounded, so that it comes in time."""
+        found: list[_Found] = []
+        base, before, is_whole = self._keys.session(session_id), "", True
+        while len(found) < limit:
+            wanted = min(limit - len(found), _PAGE)
+            words = point, before, but, wanted, self._limits.ttl
+            ids, values, nothing_lost = await self._redis.run(scripts.AFTER, (base,), *words)
+            is_whole = is_whole and nothing_lost == 1
+            found += [
+                (message_id.decode(), session_id, value_of(value))
+                for message_id, value in zip(ids, values, strict=True)
+            ]
+            if len(ids) < wanted:
+                break
+            before = ids[-1].decode()
+        return found, is_whole
+
+
+def _id_of(found: _Found) -> str:
+    return found[0]
+
+
+def _position(ranked: tuple[str, Session]) -> Position:
+    return ranked[0], ranked[1].id

@@ -1,0 +1,104 @@
+"""Messages on Redis: storing, reading, read positions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+
+from gim.errors import Unavailable
+from gim.ids import CHATROOM, Session
+from gim.model import Message, Sent
+from gim.storage.interface import Draft
+from gim.storage.redis.client.interface import Limits, Redis
+from gim.storage.redis.store import scripts
+from gim.storage.redis.store.atomic_writes import Changes
+from gim.storage.redis.store.heartbeat import Pulse
+from gim.storage.redis.store.keys import Keys
+from gim.storage.redis.store.records import messages_of, time_of
+from gim.storage.redis.store.script_errors import check
+
+SOON = 0.4  # seconds until a second attempt, so that both have ended within two
+
+
+class Messages:
+    """Each operation is one round trip, but for changes on a cluster."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys,
+        pulse: Pulse,
+        changes: Changes,
+        limits: Limits,
+        clock: IReactorTime,
+    ) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._pulse = pulse
+        self._changes = changes
+        self._limits = limits
+        self._clock = clock
+        self._sent_before = ""
+        self.stored = 0  # messages since the start
+
+    async def append(self, draft: Draft) -> Sent:
+        """See `gim.storage.interface.Storage.append`."""
+        begun = self._clock.seconds()
+        reply = await self._changes.append(draft)
+        if reply == b"late" and self._is_soon(begun):  # then one of the clocks was set
+            await self._redis.measure(self._keys.session(draft.session.id))
+            if self._is_soon(begun):
+                reply = await self._changes.append(draft)
+        return self._sent(draft.session, reply)
+
+    def _is_soon(self, begun: float) -> bool:
+        """Say whether there is time for another attempt."""
+        return self._clock.seconds() - begun < SOON
+
+    def _sent(self, session: Session, reply: Any) -> Sent:
+        if reply == b"late":
+            raise Unavailable("the storage was too slow, nothing was stored: send again")
+        message_id = check(reply, session.parts[0])[0].decode()
+        self._pulse.saw(self._sent_before)  # Redis 7.2 and newer announce to the sender after the reply
+        self._sent_before = message_id
+        self.stored += len(reply) == 2  # else it was asked for again
+        return Sent(message_id, session.id, reply[1], time_of(message_id))
+
+    async def history(
+        self, session: Session, reader: str, before: str | None, count: int
+    ) -> tuple[list[Message], bool]:
+        """See `gim.storage.interface.Storage.history`."""
+        found = await self._page(session, int(session.type == CHATROOM), reader, before or "", count + 1)
+        return found[:count][::-1], len(found) > count
+
+    async def _page(
+        self, session: Session, members_only: int, reader: str, before: str, count: int
+    ) -> list[Message]:
+        base = self._keys.session(session.id)
+        words = members_only, reader, before, count, self._limits.ttl
+        reply = await self._redis.run(scripts.HISTORY, (base,), *words)
+        return messages_of(session.id, *check(reply, session.parts[0]))
+
+    async def since(self, session: Session, point: str) -> list[Message]:
+        """Return all messages after *point*, ascending."""
+        found: list[Message] = []
+        while page := await self._page(session, 0, "", found[-1].id if found else "", 200):
+            newer = [message for message in page if message.id > point]
+            found += newer
+            if len(newer) < len(page):
+                break
+        return found[::-1]
+
+    async def chatroom_name(self, session: Session) -> str:
+        """Return the name of a chatroom that has messages."""
+        base = self._keys.session(session.id)
+        name = await self._redis.call(base, "HGET", f"{base}:state", "name")
+        return (name or b"").decode()
+
+    async def mark_read(self, session: Session, reader: str, message_id: str) -> int:
+        """See `gim.storage.interface.Storage.mark_read`."""
+        base = self._keys.session(session.id)
+        words = int(session.type == CHATROOM), reader, message_id, self._limits.ttl
+        reply = await self._redis.run(scripts.MARK_READ, (base,), *words)
+        return int(check(reply, session.parts[0]))

@@ -1,0 +1,84 @@
+"""What a fault left half-way, and is tried again until it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from gim.concurrency.gather import gather
+from gim.errors import Unavailable
+from gim.log.logger import Logger
+from gim.storage.memory.idempotency import WINDOW
+
+EVERY = 1.0  # seconds
+PATIENCE = float(WINDOW)  # seconds that one is tried again, as long as a request may be repeated
+MOST = 10_000
+AT_A_TIME = 64
+
+Work = Callable[[], Awaitable[object]]
+
+
+class Repairs:
+    """Does works that failed because Redis was away once more, every second, each until it succeeds.
+
+    A work may be done several times, if its success is not known.
+    """
+
+    _log = Logger()
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._works: dict[tuple[str, ...], tuple[float, Work]] = {}  # since when
+        self._timer: IDelayedCall | None = None
+        self._stopped = False
+
+    def __len__(self) -> int:
+        return len(self._works)
+
+    def add(self, key: tuple[str, ...], work: Work) -> None:
+        """Do *work* from now on, unless one with this *key* waits already."""
+        if self._stopped or key in self._works:
+            return
+        if len(self._works) >= MOST:
+            self._log.warn("too much waits to be repaired, {key} is given up", key=key)
+            return
+        self._works[key] = self._clock.seconds(), work
+        self._wait()
+
+    def stop(self) -> None:
+        """Forget them all."""
+        self._stopped = True
+        self._works.clear()
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+
+    def _wait(self) -> None:
+        if self._works and self._timer is None:
+            self._timer = self._clock.callLater(EVERY, self._begin)
+
+    def _begin(self) -> None:
+        Deferred.fromCoroutine(self._round()).addBoth(self._rest)
+
+    async def _round(self) -> None:
+        few = DeferredSemaphore(AT_A_TIME)
+        await gather(few.run(self._try, key) for key in tuple(self._works))
+
+    def _rest(self, result: object) -> None:
+        self._timer = None
+        self._wait()
+
+    async def _try(self, key: tuple[str, ...]) -> None:
+        since, work = self._works.get(key, (0.0, None))
+        if work is None:  # it was stopped meanwhile
+            return
+        try:
+            await work()
+        except Unavailable:
+            if self._clock.seconds() - since < PATIENCE:
+                return
+            self._log.warn("{key} could not be repaired for {n:.0f} s", key=key, n=PATIENCE)
+        except Exception:
+            self._log.failure("{key} can't be repaired", key=key)
+        self._works.pop(key, None)

@@ -1,0 +1,92 @@
+"""What this node listens to: users connected here, and chatrooms with members connected here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from twisted.internet.interfaces import IReactorTime
+
+from gim.ids import Session, chatroom_session
+from gim.storage.interface import News, Stored
+from gim.storage.redis.store.dedup import Recent
+from gim.storage.redis.store.keys import Keys
+
+
+class Watch:
+    """A user or chatroom that is listened to.
+
+    While ``held`` is a list, what was announced after ``point`` is being looked up, and what is announced
+    now waits in it. It is another list each time that more may have been missed.
+    """
+
+    __slots__ = ("base", "held", "is_dropped", "point", "recent", "session", "user_id")
+
+    def __init__(self, base: str, user_id: str, session: Session | None, recent: Recent | None) -> None:
+        self.base = base
+        self.user_id = user_id  # "" for a chatroom
+        self.session = session  # None for a user
+        self.point = ""
+        self.held: list[News] | None = None
+        self.is_dropped = False  # the server ended the subscription by itself
+        self.recent = recent  # None where nothing is announced twice
+
+    def miss(self, point: str) -> None:
+        """Begin to hold: after *point* announcements may have been missed."""
+        if self.held is None:
+            self.point = point
+        self.held = []
+
+    def caught_up(self, missed: list[News]) -> list[News]:
+        """End that; return what to announce, in order and each once."""
+        known = {news.message.id for news in missed if isinstance(news, Stored)}
+        held, self.held = self.held or [], None
+        found = missed + [
+            news for news in held if not (isinstance(news, Stored) and news.message.id in known)
+        ]
+        return self.recent.only_new(found) if self.recent else found
+
+
+class Watches:
+    """Watches by channel."""
+
+    def __init__(self, keys: Keys, clock: IReactorTime | None) -> None:
+        """With a *clock*, what was announced lately is remembered."""
+        self._keys = keys
+        self._clock = clock
+        self._by_channel: dict[bytes, Watch] = {}
+
+    def __iter__(self) -> Iterator[Watch]:
+        return iter(tuple(self._by_channel.values()))
+
+    def __contains__(self, watch: Watch) -> bool:
+        return self._by_channel.get(watch.base.encode()) is watch
+
+    def get(self, channel: bytes) -> Watch | None:
+        return self._by_channel.get(channel)
+
+    def user(self, user_id: str) -> Watch | None:
+        return self._by_channel.get(self._keys.user(user_id).encode())
+
+    def add_user(self, user_id: str) -> Watch:
+        """Return the watch of a user, made if need be."""
+        return self._add(self._keys.user(user_id), user_id, None)
+
+    def add_chatroom(self, chatroom_id: str) -> Watch:
+        """Return the watch of a chatroom, made if need be."""
+        session = chatroom_session(chatroom_id)
+        return self._add(self._keys.session(session.id), "", session)
+
+    def _add(self, base: str, user_id: str, session: Session | None) -> Watch:
+        channel = base.encode()
+        watch = self._by_channel.get(channel)
+        if watch is None:
+            recent = Recent(self._clock) if self._clock else None
+            watch = self._by_channel[channel] = Watch(base, user_id, session, recent)
+        return watch
+
+    def remove(self, base: str) -> bool:
+        """End a watch; say if there was one."""
+        return self._by_channel.pop(base.encode(), None) is not None
+
+    def bases(self) -> list[str]:
+        return [watch.base for watch in self._by_channel.values()]

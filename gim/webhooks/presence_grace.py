@@ -1,0 +1,100 @@
+"""Who came and who went: a quick reconnect is neither."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import LoopingCall
+
+from gim.concurrency.periodic import Periodic
+from gim.errors import Unavailable
+from gim.storage.interface import Storage
+
+LOOK_EVERY = 1.0  # seconds between two looks at nodes that are gone
+PORTION = 500  # users who are taken over at a look
+
+
+class Presence(Periodic):
+    """The users connected here, and those who left less than a grace period ago.
+
+    It tells no more than that somebody may have come or gone: the storage knows what was announced, and
+    who is online at other nodes.
+    """
+
+    def __init__(
+        self, storage: Storage, grace: float, changed: Callable[[str, bool], None], clock: IReactorTime
+    ) -> None:
+        """*changed* is called with a user's id and if they came; *grace* is in seconds."""
+        self._storage = storage
+        self._grace = grace
+        self._changed = changed
+        self._clock = clock
+        self._here: set[str] = set()
+        self._leaving: dict[str, float] = {}  # some of those, by when they are gone: in that order
+        self._next: IDelayedCall | None = None
+        super().__init__(self._look, LOOK_EVERY, clock)
+
+    def came(self, user_id: str) -> None:
+        """Hear that a user has a connection here, perhaps another one."""
+        if user_id not in self._here:
+            self._here.add(user_id)
+            self._changed(user_id, True)
+        elif self._leaving:
+            self._leaving.pop(user_id, None)
+
+    def left(self, user_id: str) -> None:
+        """Hear that a user has no connection here any more."""
+        if user_id in self._here and user_id not in self._leaving:
+            self._leave(user_id)
+
+    def _leave(self, user_id: str) -> None:
+        self._leaving[user_id] = self._clock.seconds() + self._grace
+        if self._next is None:
+            self._next = self._clock.callLater(self._grace, self._let_go)
+
+    def _let_go(self) -> None:
+        """Let those be gone whose time is over, and come back for the next."""
+        self._next, now = None, self._clock.seconds()
+        while self._leaving:
+            user_id, until = next(iter(self._leaving.items()))
+            if until > now:
+                self._next = self._clock.callLater(until - now, self._let_go)
+                return
+            self._gone(user_id)
+
+    def _gone(self, user_id: str) -> None:
+        self._leaving.pop(user_id, None)
+        self._here.discard(user_id)
+        self._changed(user_id, False)
+
+    def data_lost(self) -> None:
+        """Begin anew: nobody was announced in the data set that is served from now on."""
+        self._here.clear()
+        self._leaving.clear()
+
+    def stopService(self) -> Deferred[LoopingCall] | None:
+        """Say who went, unless other nodes will, or this one when it is back."""
+        ended = super().stopService()
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+        if not self._storage.outlives_process:
+            for user_id in tuple(self._here):
+                self._gone(user_id)
+        return ended
+
+    async def _look(self) -> None:
+        try:
+            for user_id in await self._storage.unsettled(PORTION):
+                self._settle(user_id)
+        except Unavailable:  # the storage says so itself
+            pass
+
+    def _settle(self, user_id: str) -> None:
+        if user_id not in self._here:
+            self._here.add(user_id)
+            self._leave(user_id)
+        elif user_id not in self._leaving:
+            self._changed(user_id, True)
