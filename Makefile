@@ -27,12 +27,12 @@ proto: $(VENV)/.installed-test
 
 # every failover of Sentinels and of a Cluster under traffic, 70 s; the first two modules are part of test
 failover: $(VENV)/.installed-test
-	$(BIN)/python -m twisted.trial --random=0 tests.nodes.test_failover_sentinel tests.nodes.test_failover_cluster \
-	  tests.nodes.failovers
+	$(BIN)/python -m twisted.trial --random=0 tests.integration.nodes.test_failover_sentinel tests.integration.nodes.test_failover_cluster \
+	  tests.integration.nodes.failovers
 
 # hostile input drawn anew, a quarter of an hour; FUZZ holds options, as in FUZZ="--seconds 300 --seed 1 frames"
 fuzz: $(VENV)/.installed-fuzz
-	$(BIN)/python -m tests.hostile.fuzz $(FUZZ)
+	$(BIN)/python -m tests.integration.hostile.fuzz $(FUZZ)
 
 # a wheel in an environment of its own, used from another directory
 package: $(BIN)/python

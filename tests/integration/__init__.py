@@ -1,0 +1,1 @@
+"""Tests of real processes, servers and sockets."""

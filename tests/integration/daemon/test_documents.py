@@ -1,0 +1,120 @@
+"""What the documents show is what happens: every example is played against a daemon."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from twisted.internet.utils import getProcessOutputAndValue
+
+from tests.support.daemon_process import Client, DaemonTestCase
+from tests.support.paths import ROOT
+
+VOLATILE = (
+    (r"[0-9a-f]{32}", "ID"),
+    (r"eyJ[\w-]+\.[\w-]+\.[\w-]+", "TOKEN"),
+    (r"\b\d{13}\b", "TIME"),
+    (r'epoch\\":\\"[0-9a-f]{16}', "EPOCH"),
+    (r'"node":"[0-9a-f]{16}"', "NODE"),
+    (r'"key":"[0-9a-f]{8}-\d+"', "KEY"),
+    (r'"peer":"127.0.0.1:\d+"', "PEER"),
+    (r"banned for \d+ s", "BANNED"),
+)
+
+
+def steady(line: str) -> str:
+    """Put names for what differs from run to run."""
+    for pattern, name in VOLATILE:
+        line = re.sub(pattern, name, line)
+    return line
+
+
+def text(document: str, *directories: str) -> str:
+    return ROOT.descendant(directories).preauthChild(document).getContent().decode()
+
+
+def blocks(document: str, *directories: str) -> Iterator[list[str]]:
+    """Yield the lines of each code block of a document."""
+    for block in re.findall(r"^```\n(.*?)^```$", text(document, *directories), re.MULTILINE | re.DOTALL):
+        yield block.splitlines()
+
+
+class WscatTests(DaemonTestCase):
+    async def play(self, document: str) -> int:
+        """Play a document's wscat sessions: the first and the last are one window, the second another."""
+        await self.daemon()
+        first, second = await self.client(), await self.client()
+        sessions = [
+            lines for lines in blocks(document) if any(line[:2] in ("> ", "< ") for line in lines)
+        ]
+        for client, lines in zip((first, second, first), sessions, strict=True):
+            for line in lines:
+                await self.play_line(client, line)
+        return sum(map(len, sessions))
+
+    async def play_line(self, client: Client, line: str) -> None:
+        if line.startswith("> "):
+            client.say(line[2:])
+        elif line.startswith("< "):
+            self.assertEqual(steady(await client.next()), steady(line[2:]))
+        else:
+            self.assertEqual(line, "$ wscat -c ws://127.0.0.1:8080")
+
+    async def test_the_readme(self) -> None:
+        self.assertGreater(await self.play("README.md"), 20)
+
+    async def test_the_chinese_readme(self) -> None:
+        self.assertGreater(await self.play("README.zh-CN.md"), 20)
+
+    async def test_both_readmes_have_the_same_examples_and_options(self) -> None:
+        self.assertEqual(list(blocks("README.md"))[:4], list(blocks("README.zh-CN.md"))[:4])
+        options = [
+            re.findall(
+                r"^\| (`--.*?) \| (`.*?`|) \|", ROOT.child(name).getContent().decode(), re.MULTILINE
+            )
+            for name in ("README.md", "README.zh-CN.md")
+        ]
+        self.assertEqual(options[0], [(o.replace("、", ", "), d) for o, d in options[1]])
+
+
+class CurlTests(DaemonTestCase):
+    """The HTTP examples, by the shell and the real curl."""
+
+    async def test_the_readme(self) -> None:
+        await self.daemon()
+        client = await self.client()
+        await client.ask(101, id="1001")
+        await client.ask(301, id="9999")
+        (lines,) = [lines for lines in blocks("README.md") if "curl" in lines[0]]
+        await self.play(lines)
+        self.assertIn("your order is on its way", await client.next())
+
+    async def test_the_administration(self) -> None:
+        key = "7b0fb3e8c1c94d0a9d53"
+        address = "tcp:0:interface=127.0.0.1"
+        process = self.spawn("twistd", "-n", "gim", "--ws", address, "--http", address, GIM_ADMIN_KEY=key)
+        await self.listens(process)
+        client = await self.client()
+        await client.ask(101, id="1001")
+        sections = [lines for lines in blocks("docs/administration.md") if lines[0].startswith("$ curl")]
+        self.assertEqual(len(sections), 4)
+        for lines in sections:
+            await self.play(lines, f"KEY={key}\n")
+        self.assertIn("your parcel is here", await client.next())
+        self.assertIn("sold!", await client.next())
+        self.assertIn("maintenance at 5", await client.next())
+        self.assertNotIn(key, process.output[1] + process.output[2])
+
+    async def play(self, lines: list[str], before: str = "") -> None:
+        """Run what a block shows, and compare what comes with what it shows of that."""
+        script = "\n".join(line[2:] + "; echo" for line in lines if line.startswith("$ "))
+        output = await self.shell(before + script.replace("127.0.0.1:8081", f"127.0.0.1:{self.http}"))
+        shown = [line for line in lines if not line.startswith("$ ")]
+        self.assertEqual(
+            [steady(line) for line in output.splitlines() if line], [steady(line) for line in shown]
+        )
+
+    async def shell(self, script: str) -> str:
+        out, err, status = await getProcessOutputAndValue("/bin/sh", ["-ec", script])
+        self.assertEqual((err, status), (b"", 0), script)
+        return str(out.decode())

@@ -1,0 +1,54 @@
+"""The Dockerfile, as far as it can be tried without Docker: what it copies, runs and asks."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.integration.daemon.test_running import FREE
+from tests.support.daemon_process import DaemonTestCase
+from tests.support.paths import ROOT
+
+DOCKERFILE = ROOT.child("Dockerfile").getContent().decode().replace("\\\n", " ")
+
+
+def command(instruction: str) -> list[str]:
+    """Return the words of an instruction in exec form, in which no shell stands before signals."""
+    (words,) = re.findall(rf"(?m)^{instruction}\b.*?(\[.*\])$", DOCKERFILE)
+    parsed: list[str] = json.loads(words)
+    return parsed
+
+
+class ContentTests(SynchronousTestCase):
+    def test_what_is_built_from_is_sent_to_the_build(self) -> None:
+        ignore = ROOT.child(".dockerignore").getContent().decode().splitlines()
+        sent = {line[1:] for line in ignore if line.startswith("!")}
+        self.assertEqual(ignore[0], "*")
+        self.assertEqual(sent, {"gim", "twisted", "LICENSE", "README.md", "pyproject.toml", "setup.py"})
+        self.assertTrue(all(ROOT.child(name).exists() for name in sent))
+
+    def test_it_does_not_run_as_root(self) -> None:
+        (user,) = re.findall(r"(?m)^USER (\d+)$", DOCKERFILE)
+        self.assertIn(f"--uid {user} ", DOCKERFILE)
+
+
+class CommandTests(DaemonTestCase):
+    async def test_it_starts_is_healthy_and_stops(self) -> None:
+        environment = dict(re.findall(r"(GIM_\w+)=(\S+)", DOCKERFILE)) | {
+            "GIM_WS": FREE,
+            "GIM_HTTP": FREE,
+        }
+        process = self.spawn(*command("ENTRYPOINT"), **environment)
+        await self.listens(process)
+        self.assertTrue(process.output[1].startswith('{"time"'))
+        self.assertEqual(await self.health(), 0)
+        process.signal(signal.SIGTERM)
+        self.assertEqual(await process.exited, 0)
+        self.assertEqual(await self.health(), 1)
+
+    async def health(self) -> int | None:
+        words = [word.replace(":8081/", f":{self.http}/") for word in command("HEALTHCHECK")]
+        return await self.spawn(*words).exited

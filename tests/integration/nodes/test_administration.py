@@ -1,0 +1,231 @@
+"""The administrator reaches every user through any node: two of them on one Redis, and on a cluster."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gim.storage.redis.store.heartbeat import MOST_SAID
+from tests.support.nodes.client import Client
+from tests.support.nodes.cluster_case import CHATROOM, PRIVATE, Node, NodesTestCase, eventually
+from tests.support.nodes.fault_case import QUICK
+from tests.support.redis.machine import until
+from tests.support.redis.shared import shared_cluster
+
+KEY = "a-key-for-these-tests"
+
+
+def types(client: Client) -> list[str]:
+    """Return of what types the events were that a client got."""
+    return [event["type"] for event in client.events]
+
+
+class AdministrationCase(NodesTestCase):
+    """Two nodes, and users at each."""
+
+    async def setUp(self) -> None:
+        super().setUp()
+        self.prefix = self.id().rpartition(".")[2]
+        options = (*QUICK, "--redis-prefix", self.prefix)
+        url = await self.url()
+        self.a, self.b = await self.nodes(url, url, options=options, GIM_ADMIN_KEY=KEY)
+        self.ann, self.bob = await self.clients((self.a, "ann"), (self.b, "bob"))
+
+    async def url(self) -> str:
+        self.server = await self.durable_redis()
+        return self.server.url
+
+    async def admin(self, node: Node, method: str, path: str, **fields: Any) -> Any:
+        status, data = await node.request(method, f"/v1/admin{path}", json=fields, key=KEY)
+        self.assertEqual(status, 200, (path, data))
+        return data
+
+    async def share_room(self) -> None:
+        """Let ann, who owns it, and bob be members of den."""
+        for client in (self.ann, self.bob):
+            await client.ask(301, id="den")
+
+    async def becomes_deaf(self, client: Client, count: int) -> None:
+        """See that a client got so many events, and no other before a message sent now."""
+        sender = self.ann if client is self.bob else self.bob
+        await sender.send(PRIVATE, client.user_id, "last")
+        await eventually(lambda: "last" in client.contents(), "the last message")
+        self.assertEqual(len(client.events), count)
+
+
+class OneServerCases:
+    """What holds on one server and on a cluster."""
+
+    a: Node
+    b: Node
+    ann: Client
+    bob: Client
+
+    async def test_connections_of_all_nodes_are_listed_and_closed(self) -> None:
+        other = await self.client(self.a, "bob")
+        found = [await self.admin(node, "GET", "/users/bob/connections") for node in (self.a, self.b)]
+        items = [sorted(one["items"], key=lambda item: item["key"]) for one in found]
+        self.assertEqual((len(items[0]), items[0]), (2, items[1]))
+        self.assertEqual(len({item["node"] for item in items[0]}), 2)
+        self.assertEqual(len((await self.admin(self.a, "DELETE", "/users/bob/connections"))["items"]), 2)
+        for client in (self.bob, other):
+            await eventually(lambda client=client: client.close_code == 3503, "the end")
+        self.assertEqual(await self.admin(self.a, "GET", "/users/bob/connections"), {"items": []})
+        self.assertIsNone(self.ann.close_code)
+
+    async def test_a_ban_holds_at_every_node(self) -> None:
+        token = await self.token(self.a, "bob")
+        await self.admin(self.a, "PUT", "/users/bob/ban", seconds=60)
+        await eventually(lambda: self.bob.close_code == 3503, "the end of the connection")
+        for node in (self.a, self.b):
+            client = await self.client(node)
+            self.assertEqual((await client.attempt(101, id="bob")).code, 403)
+            self.assertEqual((await node.request("GET", "/v1/sessions", token))[0], 403)
+            self.assertEqual((await node.request("POST", "/v1/login", json={"id": "bob"}))[0], 403)
+        await self.admin(self.b, "DELETE", "/users/bob/ban")
+        self.assertEqual((await self.a.request("GET", "/v1/sessions", token))[0], 401)
+        await (await self.client(self.a)).login("bob")
+
+    async def test_roles_mutes_and_events_cross_nodes(self) -> None:
+        await self.share_room()
+        await self.ann.ask(307, id="den", name="New")
+        await self.ann.ask(313, id="den", user_id="bob", seconds=60)
+        self.assertEqual((await self.bob.attempt(201, type=1, target_id="den", content="x")).code, 403)
+        await self.admin(self.b, "DELETE", "/chatrooms/den/members/bob/mute")
+        await self.bob.send(CHATROOM, "den", "free")
+        await eventually(lambda: self.ann.contents() == ["free"], "the push")
+        sent = self.ann.items()[0]
+        await self.ann.ask(211, session_id="1:den", message_id=sent["id"])
+        await self.ann.ask(311, id="den", user_id="bob")
+        expected = ["renamed", "muted", "muted", "recalled", "removed"]
+        for client in (self.ann, self.bob):
+            await eventually(lambda client=client: len(client.events) >= 5, "the events")
+            self.assertEqual([event["type"] for event in client.events], expected)
+        page = await self.ann.ask(203, session_id="1:den")
+        self.assertEqual([(one["content"], one["status"]) for one in page["items"]], [("", 2)])
+        await self.ann.send(CHATROOM, "den", "out")
+        await self.becomes_deaf(self.bob, 5)
+        self.assertNotIn("out", self.bob.contents())
+        told = await self.ann.send(PRIVATE, "bob", "secret")
+        await self.ann.ask(211, session_id="2:ann:bob", message_id=told["id"])
+        for client in (self.ann, self.bob):
+            await eventually(lambda client=client: len(client.events) == 6, "the event")
+            self.assertEqual(client.events[-1]["message_id"], told["id"])
+
+    async def test_a_chatroom_is_dismissed_for_members_of_all_nodes(self) -> None:
+        await self.admin(self.a, "PUT", "/chatrooms/den", name="The den", owner_id="bob")
+        await self.admin(self.b, "PUT", "/chatrooms/den/members/ann", role="admin")
+        await self.admin(self.a, "POST", "/chatrooms/den/broadcasts", content="hello")
+        for client in (self.ann, self.bob):
+            await eventually(lambda client=client: client.contents() == ["hello"], "the push")
+        await self.ann.ask(309, id="den")
+        for client in (self.ann, self.bob):
+            await eventually(lambda client=client: "dismissed" in types(client), "the event")
+            self.assertEqual(types(client)[-1], "dismissed")
+            self.assertEqual((await client.ask(205))["items"], [])
+        self.assertEqual((await self.bob.attempt(203, session_id="1:den")).code, 404)
+
+
+class TwoNodesTests(OneServerCases, AdministrationCase):
+    """Two nodes on one server."""
+
+    async def test_messages_and_broadcasts_reach_users_of_both_nodes_once(self) -> None:
+        for node in (self.a, self.b):
+            for content in "xy":
+                await self.admin(node, "POST", "/broadcasts", content=content)
+        for client in (self.ann, self.bob):
+            await eventually(lambda client=client: len(client.events) >= 4, "the broadcasts")
+            self.assertEqual([event["content"] for event in client.events], ["x", "y"] * 2)
+        await self.admin(self.a, "POST", "/messages", type=2, target_id="bob", content="hello")
+        await eventually(lambda: self.bob.contents() == ["hello"], "the message")
+        self.assertEqual(self.bob.items()[0]["session_id"], "2:.:bob")
+        for client in (self.ann, self.bob):
+            await self.becomes_deaf(client, 4)
+
+    async def test_statistics_are_those_of_each_node_and_of_all(self) -> None:
+        await self.share_room()
+        await self.client(self.b, "ann")
+        for _ in range(3):
+            await self.bob.send(PRIVATE, "ann", "hi")
+        total = {"connections": 3, "users": 3, "chatrooms": 2, "messages": 3}
+        await until(lambda: self.total_is(total), "the statistics")
+        nodes = (await self.admin(self.a, "GET", "/statistics"))["nodes"]
+        counts = sorted((one["connections"], one["messages"]) for one in nodes)
+        self.assertEqual(counts, [(1, 0), (2, 3)])
+        await self.b.stop()
+        self.assertEqual(len((await self.admin(self.a, "GET", "/statistics"))["nodes"]), 1)
+
+    async def total_is(self, total: dict[str, int]) -> bool:
+        found = [await self.admin(node, "GET", "/statistics") for node in (self.a, self.b)]
+        return [one["total"] for one in found] == [total] * 2
+
+    async def test_too_many_broadcasts_are_refused_and_none_is_lost(self) -> None:
+        for number in range(MOST_SAID):
+            await self.admin(self.a, "POST", "/broadcasts", content=str(number))
+        path = "/v1/admin/broadcasts"
+        status, _ = await self.b.request("POST", path, json={"content": "more"}, key=KEY)
+        self.assertEqual(status, 503)
+        await eventually(lambda: len(self.bob.events) == MOST_SAID, "all broadcasts")
+        self.assertEqual([event["content"] for event in self.bob.events], [*map(str, range(MOST_SAID))])
+
+    async def test_a_node_that_starts_hears_no_broadcast_of_before(self) -> None:
+        await self.admin(self.a, "POST", "/broadcasts", content="old")
+        options = ("--redis-url", self.server.url, *QUICK, "--redis-prefix", self.prefix)
+        node = await self.ready(self.spawn_node(*options))
+        cat = await self.client(node, "cat")
+        await self.admin(self.a, "POST", "/broadcasts", content="new")
+        await eventually(lambda: cat.events, "the broadcast")
+        self.assertEqual([event["content"] for event in cat.events], ["new"])
+
+    async def test_channels_stay_those_of_users_and_chatrooms(self) -> None:
+        await self.share_room()
+        await self.admin(self.a, "POST", "/broadcasts", content="x")
+        await self.admin(self.a, "GET", "/users/bob/connections")
+        await self.admin(self.a, "GET", "/statistics")
+        channels = await self.server.do("PUBSUB", "CHANNELS")
+        expected = {f"{self.prefix}:{{{name}}}" for name in ("u:ann", "u:bob", "s:1:den")}
+        self.assertEqual({channel.decode() for channel in channels}, expected)
+        keys = await self.server.do("KEYS", "*answers*")
+        for key in keys:
+            self.assertGreater(await self.server.do("PTTL", key), 0)
+
+
+class MeanwhileTests(NodesTestCase):
+    """What is done while a node does not reach Redis."""
+
+    async def setUp(self) -> None:
+        super().setUp()
+        server = await self.durable_redis()
+        self.through = self.proxy(server)
+        url = server.url.replace(str(server.port), str(self.through.port))
+        self.a, self.b = await self.nodes(server.url, url, options=QUICK, GIM_ADMIN_KEY=KEY)
+        self.bob = await self.client(self.b, "bob")
+
+    async def meanwhile(self, method: str, path: str, **fields: Any) -> None:
+        await self.through.refuse()
+        self.through.cut()
+        await self.b.becomes(503)
+        await self.tell(method, path, **fields)
+        self.through.allow()
+
+    async def tell(self, method: str, path: str, **fields: Any) -> None:
+        status, _ = await self.a.request(method, f"/v1/admin{path}", json=fields, key=KEY)
+        self.assertEqual(status, 200)
+
+    async def test_it_closes_the_connections_of_who_was_banned(self) -> None:
+        await self.meanwhile("PUT", "/users/bob/ban", seconds=60)
+        await eventually(lambda: self.bob.close_code == 3503, "the end of the connection")
+
+    async def test_it_hears_a_broadcast_once(self) -> None:
+        await self.meanwhile("POST", "/broadcasts", content="meanwhile")
+        await self.b.becomes(200)
+        await self.tell("POST", "/broadcasts", content="later")
+        await eventually(lambda: len(self.bob.events) == 2, "both broadcasts")
+        contents = [event["content"] for event in self.bob.events]
+        self.assertEqual(contents, ["meanwhile", "later"])
+
+
+class ClusterTests(OneServerCases, AdministrationCase):
+    """Two nodes on a cluster."""
+
+    async def url(self) -> str:
+        return f"redis+cluster://127.0.0.1:{shared_cluster().port}"

@@ -1,0 +1,188 @@
+"""The Redis store on a cluster whose servers, names or files can't be reached for a while."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.error import DNSLookupError
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from gim.concurrency.gather import gather
+from gim.errors import Unavailable
+from gim.storage.redis.client import cluster, protocol, topology
+from gim.storage.redis.client.cluster import Cluster
+from gim.storage.redis.client.connect import connect
+from gim.storage.redis.client.handshake import Greeting
+from gim.storage.redis.client.topology import Slots, ask_for_slots
+from gim.storage.redis.client.url import Address, read
+from gim.storage.redis.store.store import RedisStore
+from tests.support.redis.machine import until
+from tests.support.redis.server import SKEW_MISSING, RedisTestCase
+from tests.support.redis.shared import shared_cluster
+from tests.support.storage_behaviour.base import RecordingListener, private, send
+
+PATIENCE = 5.0  # seconds
+
+
+class ClusterStoreCase(RedisTestCase):
+    """Stores on a cluster of one server."""
+
+    skip = RedisTestCase.skip or SKEW_MISSING
+
+    def setUp(self) -> None:
+        self.address = Address("127.0.0.1", shared_cluster().port)
+        self.listener = RecordingListener()
+
+    async def store(self, *more: str) -> RedisStore:
+        """Start a store with the server's address and maybe more."""
+        url = f"redis+cluster://{','.join([*more, str(self.address)])}"
+        store = RedisStore(connect(read(url), reactor), reactor, prefix=self.id())
+        self.addCleanup(store.stop)
+        started: Deferred[None] = Deferred.fromCoroutine(store.start(self.listener))
+        await started.addTimeout(PATIENCE, reactor)
+        return store
+
+
+class ManyChannelsTests(ClusterStoreCase):
+    async def test_more_channels_are_subscribed_to_again_than_commands_may_wait(self) -> None:
+        users = [f"u{number}" for number in range(300)]
+        store = await self.store()
+        for start in range(0, len(users), 100):
+            await gather(map(store.watch_user, users[start : start + 100]))
+        self.patch(protocol, "MAX_WAITING", 250)
+        self.patch(cluster, "CHANNELS_AT_A_TIME", 100)
+        (link,) = store._redis._links.values()
+        link.drop()
+
+        async def hears_all() -> bool:
+            return all(map(store._redis.hears, store.bases()))
+
+        await until(hears_all, "all channels", PATIENCE)
+        await until(lambda: _is_caught_up(store), "the end of the resync", PATIENCE)
+        await send(store, private("ann", users[-1]))
+        await store.settled()
+        self.assertEqual([news.reader for news in self.listener.news[-1:]], users[-1:])
+
+
+async def _is_caught_up(store: RedisStore) -> bool:
+    return all(watch.held is None for watch in store._watches)
+
+
+class UnreachableTests(ClusterStoreCase):
+    """A way to a server can't even be tried."""
+
+    async def test_a_name_that_can_not_be_resolved_is_nothing_to_the_other_servers(self) -> None:
+        way = topology.endpoint
+
+        class Unknown:
+            def connect(self, factory: Any) -> Any:
+                raise DNSLookupError("no such host")
+
+        def endpoint(reactor: Any, address: Address, tls: Any) -> Any:
+            return Unknown() if address.host == "gone" else way(reactor, address, tls)
+
+        self.patch(topology, "endpoint", endpoint)
+        store = await self.store("gone:7000")
+        self.assertTrue(store._redis._slots.is_whole)
+        gone = read("redis+cluster://gone:7000")
+        with self.assertRaisesRegex(Unavailable, "no such host"):
+            await ask_for_slots(gone.addresses, gone, reactor)
+
+    async def test_a_file_that_can_not_be_read_for_a_while_is_read_again(self) -> None:
+        for module in (topology, cluster):
+            self.patch(module, "endpoint", self.failing_once(module.endpoint))
+        store = await self.store()
+        await send(store, private("ann", "bob"))
+
+    def failing_once(self, way: Any) -> Any:
+        failures = [PermissionError("ca.pem")]
+
+        def endpoint(*words: Any) -> Any:
+            if failures:
+                raise failures.pop()
+            return way(*words)
+
+        return endpoint
+
+
+OLD, NEW = (Slots([(0, 16383, Address(host, 7000))]) for host in ("old", "new"))
+
+
+class TopologyTests(SynchronousTestCase):
+    """Who of several servers is believed."""
+
+    def asked(self, *views: Any) -> Any:
+        """Return what comes of servers that tell these views, or fail."""
+        target = read("redis+cluster://" + ",".join(f"h{number}:1" for number in range(len(views))))
+        told = dict(zip(target.addresses, views, strict=True))
+
+        async def ask(address: Address, *_words: Any) -> Any:
+            if isinstance(told[address], Exception):
+                raise told[address]
+            return told[address]
+
+        self.patch(topology, "_ask", ask)
+        return self.successResultOf(Deferred.fromCoroutine(ask_for_slots(target.addresses, target, None)))
+
+    def test_a_server_that_sees_a_cluster_that_is_well_comes_before_one_that_does_not(self) -> None:
+        self.assertIs(self.asked((False, 9, OLD), Unavailable("away"), (True, 2, NEW)), NEW)
+        self.assertIs(self.asked((True, 2, NEW), (False, 9, OLD)), NEW)
+
+    def test_without_one_the_highest_epoch_counts(self) -> None:
+        self.assertIs(self.asked((False, 2, OLD), (False, 3, NEW), (False, 1, OLD)), NEW)
+
+    def test_state_and_epoch_are_read_from_the_words_of_a_server(self) -> None:
+        for state, epoch in (("ok", 7), ("fail", 12)):
+            info = f"cluster_state:{state}\r\ncluster_slots_ok:5\r\ncluster_current_epoch:{epoch}\r\n"
+            self.assertEqual(topology._view(info, NEW), (state == "ok", epoch, NEW))
+
+
+class LookTests(SynchronousTestCase):
+    """When the topology is looked at."""
+
+    def setUp(self) -> None:
+        self.looks: list[Deferred[Any]] = []
+        self.patch(cluster, "ask_for_slots", self.ask)
+        self.clock, target = Clock(), read("redis+cluster://old:7000")
+        guests: Any = self
+        self.cluster = Cluster(target, Greeting(target, "gim"), guests, self.clock)
+        self.patch(cluster, "Link", self.link)
+        self.cluster.start()
+        self.addCleanup(self.cluster.stop)
+
+    async def ask(self, *_words: Any) -> Any:
+        self.looks.append(Deferred())
+        return await self.looks[-1]
+
+    # what stands for a link
+
+    is_up = True
+    connection = None
+
+    def link(self, *_words: Any) -> Any:
+        return self
+
+    def startService(self) -> None:
+        """Take no notice."""
+
+    stopService = startService
+
+    def test_a_look_that_is_asked_for_during_another_one_follows_it_at_once(self) -> None:
+        self.cluster._look_soon()
+        self.looks[0].callback(OLD)
+        self.clock.advance(cluster.SHORTEST_PAUSE)
+        self.assertEqual(len(self.looks), 2)
+        self.looks[1].callback(NEW)
+        self.clock.advance(cluster.LOOK_EVERY - 0.1)
+        self.assertEqual(len(self.looks), 2)
+        self.clock.advance(0.1)
+        self.assertEqual(len(self.looks), 3)
+
+    def test_no_failure_ends_the_looking(self) -> None:
+        for number, error in enumerate((DNSLookupError(), Unavailable("away"), ValueError("a bug")), 1):
+            self.looks[-1].errback(error)
+            self.clock.advance(1.0)
+            self.assertEqual(len(self.looks), number + 1)

@@ -1,0 +1,357 @@
+"""A cluster on which a message is stored, and what follows is held up by a fault."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from gim.errors import Conflict, NotFound, Unavailable
+from gim.limits.limits import USER_CHATROOMS, Limits
+from gim.model import Sent
+from gim.storage.interface import Stored
+from gim.storage.membership_limits import RoomLimits
+from gim.storage.redis.client.connect import connect
+from gim.storage.redis.client.url import read
+from gim.storage.redis.store import cluster_writes, retries, scripts
+from gim.storage.redis.store.dedup import GENERATION
+from gim.storage.redis.store.store import RedisStore
+from tests.support.redis.machine import until
+from tests.support.redis.server import SKEW_MISSING, RedisTestCase
+from tests.support.redis.shared import shared_cluster
+from tests.support.storage_behaviour.base import (
+    AB,
+    RecordingListener,
+    contents_of,
+    join,
+    listed,
+    private,
+    user,
+)
+
+
+class Faulty:
+    """A `gim.storage.redis.client.interface.Redis` that can't reach some bases, is slow to run a script,
+    or loses its replies."""
+
+    def __init__(self, redis: Any) -> None:
+        self._redis = redis
+        self.away: set[str] = set()
+        self.away_after_storing: set[str] = set()
+        self.swallows: scripts.Script | None = None
+        self.slow: scripts.Script | None = None
+        self.waiting: list[Deferred[None]] = []  # runs of the slow script
+        self.fails: scripts.Script | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._redis, name)
+
+    def _reach(self, base: str) -> None:
+        if base in self.away:
+            raise Unavailable("away")
+
+    async def run(self, script: scripts.Script, bases: tuple[str, ...], *words: Any) -> Any:
+        self._reach(bases[0])
+        if script is self.slow:
+            self.waiting.append(Deferred())
+            await self.waiting[-1]
+        if script is self.fails:
+            raise Unavailable("away")
+        reply = await self._redis.run(script, bases, *words)
+        if script is scripts.STORE:
+            self.away |= self.away_after_storing
+        if script is self.swallows:
+            raise Unavailable("the reply got lost")
+        return reply
+
+    def go_on(self) -> None:
+        """Let the slow script run."""
+        self.slow, (waiting, self.waiting) = None, (self.waiting, [])
+        for one in waiting:
+            one.callback(None)
+
+    async def call(self, base: str, *words: Any) -> Any:
+        self._reach(base)
+        return await self._redis.call(base, *words)
+
+
+class Node:
+    """A store of its own on the cluster, with a clock that a test moves; hears what is announced."""
+
+    def __init__(self, prefix: str) -> None:
+        target = read(f"redis+cluster://127.0.0.1:{shared_cluster().port}")
+        self.clock = Clock()
+        self.listener = RecordingListener()
+        way, rooms = self._connect(connect(target, reactor)), RoomLimits(Limits({USER_CHATROOMS: 1}))
+        self.store = RedisStore(way, self.clock, prefix=prefix, rooms=rooms)
+
+    def _connect(self, way: Any) -> Any:
+        def connected(guests: Any) -> Any:
+            self.redis = Faulty(way(guests))
+            return self.redis
+
+        return connected
+
+    async def start(self, *watched: str) -> None:
+        await self.store.start(self.listener)
+        await self.store.ping()
+        for user_id in watched:
+            await self.store.watch_user(user_id)
+
+    def lose(self, *user_ids: str) -> None:
+        """Let the server of these users be away."""
+        self.redis.away = {self.store._keys.user(user_id) for user_id in user_ids}
+
+    def lose_after_storing(self, *user_ids: str) -> None:
+        """Do that once the next message is stored."""
+        self.redis.away_after_storing = {self.store._keys.user(user_id) for user_id in user_ids}
+
+    def reach_all(self) -> None:
+        """End it."""
+        self.redis.away = self.redis.away_after_storing = set()
+
+    @property
+    def heard(self) -> list[tuple[str, str]]:
+        """What was announced: content and reader."""
+        stored = [news for news in self.listener.news if isinstance(news, Stored)]
+        return [(news.message.content, news.reader) for news in stored]
+
+
+class HalfwayCase(RedisTestCase):
+    """Has a node where ann sends, and one where both ann and bob are listened to."""
+
+    skip = RedisTestCase.skip or SKEW_MISSING
+
+    async def setUp(self) -> None:
+        self.sending, self.hearing = await self.node(), await self.node("ann", "bob")
+
+    async def node(self, *watched: str) -> Node:
+        node = Node(self.id())
+        self.addCleanup(node.store.stop)
+        await node.start(*watched)
+        return node
+
+    async def is_refused(self, node: Node, content: str, **more: str) -> None:
+        with self.assertRaises(Unavailable):
+            await self.send(node, content, **more)
+
+    async def send(self, node: Node, content: str, **more: str) -> Sent:
+        return await node.store.append(private("ann", "bob", content, **more))
+
+    async def repair(self) -> None:
+        """Let the time pass until the next repair, and see that nothing is left to be repaired."""
+        self.sending.clock.advance(retries.EVERY)
+        await until(self.is_repaired, "the repair")
+        await self.hearing.store.settled()
+
+    async def is_repaired(self) -> bool:
+        return not self.sending.store._repairs
+
+    def announced(self, *contents: str) -> None:
+        """See that both people heard these once."""
+        wanted = [(content, reader) for content in contents for reader in ("ann", "bob")]
+        self.assertCountEqual(self.hearing.heard, wanted)
+
+
+class RepairTests(HalfwayCase):
+    """The session has the message, its people's lists and the announcements are made up for."""
+
+    async def test_who_was_away_finds_and_hears_it_afterwards(self) -> None:
+        for away in (("bob",), ("ann",), ("ann", "bob")):
+            content = " and ".join(away)
+            self.sending.lose_after_storing(*away)
+            await self.is_refused(self.sending, content)
+            self.assertEqual((await contents_of(self.hearing.store, AB))[-1], content)
+            self.sending.reach_all()
+            await self.repair()
+            for user_id in ("ann", "bob"):
+                self.assertEqual(await listed(self.hearing.store, user_id), [AB.id])
+        self.announced("bob", "ann", "ann and bob")
+
+    async def test_it_is_tried_again_until_it_succeeds(self) -> None:
+        self.sending.lose("bob")
+        await self.is_refused(self.sending, "hi")
+        for _ in range(5):
+            self.sending.clock.advance(retries.EVERY)
+            await self.sending.store.settled()
+        self.assertEqual([reader for _, reader in self.hearing.heard], [])
+        self.assertEqual(await listed(self.hearing.store, "bob"), [])
+        self.sending.reach_all()
+        await self.repair()
+        self.announced("hi")
+
+    async def test_the_half_that_succeeded_is_not_repeated(self) -> None:
+        self.sending.lose_after_storing("ann")
+        await self.is_refused(self.sending, "hi")
+        await self.hearing.store.settled()
+        self.assertEqual(self.hearing.heard, [("hi", "bob")])
+        self.assertEqual(len(self.sending.store._repairs), 1)
+        self.sending.reach_all()
+        await self.repair()
+        self.announced("hi")
+
+    async def test_a_sender_who_repeats_the_request_has_it_announced_once(self) -> None:
+        self.sending.lose("bob")
+        for _ in range(3):
+            await self.is_refused(self.sending, "hi", request_id="r")
+        self.assertLessEqual(len(self.sending.store._repairs), 2)
+        self.sending.reach_all()
+        sent = await self.send(self.sending, "hi", request_id="r")
+        await self.repair()
+        self.announced("hi")
+        self.assertEqual(await self.send(self.sending, "hi", request_id="r"), sent)
+        await self.hearing.store.settled()
+        self.announced("hi")
+
+    async def test_another_node_finishes_what_a_dead_one_left_when_the_request_is_repeated(
+        self,
+    ) -> None:
+        self.sending.lose("bob")
+        await self.is_refused(self.sending, "hi", request_id="r")
+        await self.sending.store.stop()
+        shared_cluster().advance(60)
+        self.addCleanup(shared_cluster().advance, -60)
+        await self.send(self.hearing, "hi", request_id="r")
+        await self.hearing.store.settled()
+        self.announced("hi")
+
+    async def test_a_message_is_found_whose_reply_got_lost(self) -> None:
+        self.sending.redis.swallows = scripts.STORE
+        await self.is_refused(self.sending, "hi")
+        self.sending.redis.swallows = None
+        self.assertEqual(await listed(self.hearing.store, "bob"), [])
+        await self.repair()
+        self.announced("hi")
+        self.assertEqual(await listed(self.hearing.store, "bob"), [AB.id])
+
+    async def test_an_announcement_whose_reply_got_lost_is_not_made_twice(self) -> None:
+        self.sending.redis.swallows = scripts.INDEX
+        await self.is_refused(self.sending, "hi")
+        self.sending.redis.swallows = None
+        await self.repair()
+        self.announced("hi")
+
+    async def test_what_can_not_be_repaired_is_given_up_when_nobody_repeats_the_request(
+        self,
+    ) -> None:
+        self.sending.lose("bob")
+        await self.is_refused(self.sending, "hi")
+        self.sending.clock.pump([retries.EVERY] * 3)
+        self.assertTrue(self.sending.store._repairs)
+        self.sending.clock.advance(retries.PATIENCE)
+        await until(self.is_repaired, "the end of the repair")
+
+
+class SlowTests(HalfwayCase):
+    """All steps together are in time, however slow each of them is."""
+
+    async def begin(self, script: scripts.Script, runs: int) -> Deferred[Sent]:
+        """Send a message; return when the sender waits for so many runs of this script."""
+        redis = self.sending.redis
+        redis.slow = script
+        sending = Deferred.fromCoroutine(self.send(self.sending, "hi"))
+
+        async def waits() -> bool:
+            return len(redis.waiting) == runs
+
+        await until(waits, "the slow script")
+        return sending
+
+    async def test_nothing_is_stored_after_a_slow_first_step(self) -> None:
+        sending = await self.begin(scripts.REFER, 1)
+        self.sending.clock.advance(cluster_writes.SLOW + 0.1)
+        self.sending.redis.go_on()
+        with self.assertRaisesRegex(Unavailable, "nothing was stored"):
+            await sending
+        self.assertEqual(await contents_of(self.hearing.store, AB), [])
+
+    async def test_who_waits_for_the_last_step_is_answered_and_it_is_done_all_the_same(self) -> None:
+        sending = await self.begin(scripts.INDEX, 2)
+        self.sending.clock.advance(cluster_writes.ALL_STEPS - 0.1)
+        self.assertNoResult(sending)
+        self.sending.clock.advance(0.1)
+        self.failureResultOf(sending, Unavailable)
+        self.sending.redis.go_on()
+        await self.sending.store.ping()
+        await self.hearing.store.settled()
+        self.announced("hi")
+
+
+class JoiningTests(HalfwayCase):
+    """A user is in as many chatrooms as they may be, which the chatroom's server does not know."""
+
+    async def test_a_member_who_could_not_be_taken_out_again_is_taken_out_later(self) -> None:
+        store = self.sending.store
+        await join(store, "one", "ann")
+        self.sending.redis.fails = scripts.DISMISS
+        with self.assertRaises(Conflict):
+            await store.join("two", user("ann"), "")
+        self.assertEqual((await store.members("two", "ann", "", 9))[1], 1)
+        self.sending.redis.fails = None
+        await self.repair()
+        with self.assertRaises(NotFound):
+            await store.members("two", "ann", "", 9)
+        self.assertEqual(await store.chatrooms("ann"), ["one"])
+
+
+class MissedTests(HalfwayCase):
+    """A connection to a server is gone for a while, and announcements with it."""
+
+    async def setUp(self) -> None:
+        await super().setUp()
+        self.base = self.hearing.store._keys.user("bob")
+
+    async def test_what_is_announced_while_more_is_missed_is_announced_once(self) -> None:
+        store = self.hearing.store
+        await self.send(self.sending, "before")
+        await store.settled()
+        store.lost([self.base])
+        await self.send(self.sending, "held")
+        await store.ping()  # its announcement is here
+        store.lost([self.base])
+        await self.send(self.sending, "held again")
+        await store.ping()
+        store.connected()
+        await store.settled()
+        self.announced("before", "held", "held again")
+
+    async def test_what_is_missed_while_it_is_looked_up_is_looked_up_anew(self) -> None:
+        store = self.hearing.store
+        store.lost([self.base])
+        store.connected()
+        store.lost([self.base])  # the replies to the first look are still to come
+        await store.settled()
+        await self.send(self.sending, "held")
+        await store.ping()
+        self.assertEqual(self.hearing.heard, [("held", "ann")])
+        store.connected()
+        await store.settled()
+        self.announced("held")
+
+    async def test_nothing_is_announced_again_after_a_long_fault(self) -> None:
+        store = self.hearing.store
+        for content in ("one", "two"):
+            await self.send(self.sending, content)
+            await store.settled()
+            self.hearing.clock.advance(GENERATION / 4)
+        store.lost([self.base])
+        self.hearing.clock.advance(GENERATION * 10)
+        store.connected()
+        await store.settled()
+        self.announced("one", "two")
+
+    async def test_what_can_not_be_looked_up_is_looked_up_again(self) -> None:
+        store = self.hearing.store
+        store.lost([self.base])
+        await self.send(self.sending, "hi")
+        await store.ping()
+        self.hearing.redis.away = {store._keys.session(AB.id)}
+        store.connected()
+        await store.settled()
+        self.assertEqual(self.hearing.heard, [("hi", "ann")])
+        self.hearing.redis.away = set()
+        self.hearing.clock.advance(1)
+        await store.settled()
+        self.announced("hi")

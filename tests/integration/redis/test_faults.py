@@ -1,0 +1,226 @@
+"""The Redis store on one server that goes away, or refuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.logger import formatEvent, globalLogPublisher
+
+from gim.concurrency.gather import gather
+from gim.errors import Unavailable
+from gim.model import Sent
+from gim.storage.interface import Stored
+from gim.storage.redis.client import protocol
+from gim.storage.redis.client.connect import connect
+from gim.storage.redis.client.url import read
+from gim.storage.redis.store import resync, store
+from gim.storage.redis.store.store import RedisStore
+from tests.integration.redis.test_store import RedisStoreCase
+from tests.support.redis.machine import until
+from tests.support.redis.server import RedisTestCase
+from tests.support.storage_behaviour.base import AB, RecordingListener, contents_of, private, send
+
+PATIENCE = 5.0  # seconds
+PASSWORD = "pa55-w0rd"
+
+
+class FaultCase(RedisStoreCase):
+    """Has a store where users are listened to; what is sent, is sent at another node."""
+
+    skip = RedisTestCase.skip
+
+    async def setUp(self) -> None:
+        self.server = await self.redis()
+        self.sender = await self.make_store("gim")
+
+    async def listen(self, *user_ids: str) -> RedisStore:
+        """Return a store that listens to these users."""
+        listening = await self.make_store("gim")
+        await gather(map(listening.watch_user, user_ids))
+        return listening
+
+    async def tell(self, *contents: str, to: str = "bob") -> list[Sent]:
+        return await send(self.sender, *(private("ann", to, content) for content in contents))
+
+    async def cut(self) -> None:
+        """End the connection of the store; return when it has another one."""
+        link = self.store._redis._link
+        link.drop()
+        await until(self.is_up, "another connection")
+
+    async def is_up(self) -> bool:
+        return bool(self.store._redis._link.is_up)
+
+    async def is_caught_up(self) -> bool:
+        return all(watch.held is None for watch in self.store._watches)
+
+    def heard(self) -> list[tuple[str, str]]:
+        """Return what was announced: content and reader."""
+        stored = [news for news in self.news if isinstance(news, Stored)]
+        return [(news.message.content, news.reader) for news in stored]
+
+    async def online(self) -> list[bytes]:
+        """Return the keys of users who are connected to any node."""
+        return list(await self.server.do("KEYS", "gim:{u:*:nodes"))
+
+    def with_the_next_resync(self, do: Any) -> None:
+        """Call something once, just after the next resync has begun."""
+        begin = self.store._resync.begin
+
+        def begun() -> None:
+            self.store._resync.begin = begin
+            begin()
+            do()
+
+        self.store._resync.begin = begun
+
+
+class ReconnectTests(FaultCase):
+    """What was announced while there was no connection, and only that, is made up for."""
+
+    async def test_the_next_connection_goes_while_many_are_looked_up(self) -> None:
+        users = [f"u{number}" for number in range(400)]
+        listening = await self.listen(*users)
+        self.with_the_next_resync(listening._redis._link.drop)
+        await self.cut()
+        await until(self.is_caught_up, "the end of the resync", PATIENCE)
+        for user_id in (users[0], users[-1]):
+            await self.tell("hi", to=user_id)
+        await listening.settled()
+        self.assertEqual(self.heard(), [("hi", users[0]), ("hi", users[-1])])
+
+    async def test_a_server_that_refuses_changes_is_read_from_and_caught_up_with_afterwards(
+        self,
+    ) -> None:
+        listening = await self.listen("bob")
+        await self.tell("before")
+        await self.server.do("CONFIG", "SET", "min-replicas-to-write", 1)
+        await self.cut()
+        await listening._resync.idle()
+        self.assertEqual(await contents_of(listening, AB), ["before"])
+        await self.server.do("CONFIG", "SET", "min-replicas-to-write", 0)
+        await self.tell("after")
+        await until(self.is_caught_up, "the end of the resync", PATIENCE)
+        self.assertEqual(self.heard(), [("before", "bob"), ("after", "bob")])
+
+    async def test_one_who_can_not_be_looked_up_is_nothing_to_the_others(self) -> None:
+        self.patch(resync, "USERS_AT_A_TIME", 1)
+        self.patch(resync, "AGAIN_AFTER", 60.0)
+        listening = await self.listen("bob", "cid", "dan")
+        news = listening._inbox.news
+
+        async def fail_for_some(user_id: str, *words: Any) -> Any:
+            if user_id == "bob":
+                raise Unavailable("away")
+            return 1 / 0 if user_id == "cid" else await news(user_id, *words)
+
+        listening._inbox.news = fail_for_some
+        await self.cut()
+        await listening._resync.idle()
+        held = [watch.user_id for watch in listening._watches if watch.held is not None]
+        self.assertEqual(held, ["bob", "cid"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        listening._inbox.news = news
+        listening._resync.begin()
+        await listening._resync.idle()
+        self.assertTrue(await self.is_caught_up())
+
+    async def test_who_leaves_while_others_are_looked_up_is_offline(self) -> None:
+        users = [f"u{number}" for number in range(200)]
+        listening = await self.listen(*users)
+        self.with_the_next_resync(lambda: [listening.unwatch_user(user_id) for user_id in users])
+        await self.cut()
+        await listening.settled()
+        self.assertEqual(await self.online(), [])
+
+    async def test_more_may_have_left_meanwhile_than_can_be_told_at_once(self) -> None:
+        users = [f"u{number}" for number in range(100)]
+        listening = await self.listen("bob", *users)
+        self.patch(protocol, "MAX_WAITING", 60)
+        self.patch(resync, "LEAVING_AT_A_TIME", 20)
+        listening._redis._link.drop()
+        for user_id in users:
+            listening.unwatch_user(user_id)
+        await until(self.is_up, "another connection")
+        await listening._resync.idle()
+        self.assertEqual(await self.online(), [b"gim:{u:bob}:nodes"])
+        self.assertTrue(await self.is_caught_up())
+
+    async def test_what_a_login_caught_up_on_is_not_announced(self) -> None:
+        await self.listen("bob")
+        self.store.unwatch_user("bob")
+        await self.tell("1", "2", "3")
+        await self.store.watch_user("bob")
+        missed = await self.store.missed("bob", None, 1000)
+        self.assertEqual(len(missed.messages), 3)
+        await self.cut()
+        await self.store.settled()
+        self.assertEqual(self.heard(), [])
+
+    async def test_what_is_older_than_the_node_is_not_announced(self) -> None:
+        await self.tell("old")
+        listening = await self.listen("bob")
+        await self.cut()
+        await listening.settled()
+        self.assertEqual(self.heard(), [])
+
+    async def test_an_announcement_that_was_lost_behind_its_reply_is_made_up_for(self) -> None:
+        """Redis 7.2 and newer announce to the sending connection after the reply."""
+        listening = await self.listen("bob")
+        audience = listening._redis._link.connection._audience
+        self.patch(audience, "published", lambda channel, payload: None)
+        await listening.append(private("ann", "bob", "hi"))
+        await self.cut()
+        await listening.settled()
+        self.assertEqual(self.heard(), [("hi", "bob")])
+
+
+class StoppingTests(FaultCase):
+    """A store that stops while users are looked up, one at a time."""
+
+    async def setUp(self) -> None:
+        await super().setUp()
+        self.patch(resync, "USERS_AT_A_TIME", 1)
+        self.listening = await self.listen("bob", "cid")
+        self.asked: list[str] = []
+        self.answer: Deferred[Any] = Deferred()
+        self.listening._inbox.news = self.wait
+        await self.cut()
+
+    async def wait(self, user_id: str, *_words: Any) -> Any:
+        self.asked.append(user_id)
+        return await self.answer
+
+    async def test_it_does_not_wait_for_long(self) -> None:
+        self.patch(store, "PARTING", 0.1)
+        await Deferred.fromCoroutine(self.listening.stop()).addTimeout(PATIENCE, reactor)
+        self.assertEqual(self.asked, ["bob"])
+
+    async def test_who_was_not_looked_up_yet_is_not_any_more(self) -> None:
+        stopping = Deferred.fromCoroutine(self.listening.stop())
+        self.answer.callback([])
+        await stopping
+        self.assertEqual(self.asked, ["bob"])
+
+
+class SilenceTests(RedisTestCase):
+    """What is said of a refused login."""
+
+    async def test_the_password_is_not_logged_where_hello_is_unknown(self) -> None:
+        server = await self.redis("--rename-command", "HELLO", "", password=PASSWORD)
+        lines: list[str] = []
+        observer = lambda event: lines.append(formatEvent(event))  # noqa: E731
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        refused = RedisStore(connect(read(server.url), reactor), reactor)
+        starting = Deferred.fromCoroutine(refused.start(RecordingListener()))
+        self.addCleanup(lambda: starting)
+        self.addCleanup(lambda: Deferred.fromCoroutine(refused.stop()))
+
+        async def said() -> bool:
+            return any("HELLO" in line for line in lines)
+
+        await until(said, "a line on HELLO", PATIENCE)
+        self.assertNotIn(PASSWORD, "\n".join(lines))

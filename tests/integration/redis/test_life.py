@@ -1,0 +1,145 @@
+"""What Redis keeps for how long, and what it is told again of those who are connected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from gim.errors import Unavailable
+from gim.storage.redis.store import presence_refresh
+from gim.storage.redis.store.presence_refresh import Renewal
+from tests.integration.redis.test_store import RedisStoreCase
+from tests.support.redis.server import SKEW_MISSING, RedisTestCase
+from tests.support.storage_behaviour.base import AB, contents_of, join, posted, private, send
+
+DAY = 86_400.0  # seconds
+
+
+class LongLifeTests(RedisStoreCase):
+    """What Redis would forget by itself of those who are connected."""
+
+    skip = RedisTestCase.skip or SKEW_MISSING
+
+    async def beat(self, days: float) -> None:
+        """Let so many days go by, and a round of naming all who are connected."""
+        self.server.advance(days * DAY)
+        for _ in range(2):  # the first one takes note of the time
+            await self.store.pulse._run()
+        await self.store.ping()
+
+    async def test_who_is_connected_for_days_stays_online_and_known(self) -> None:
+        self.patch(presence_refresh, "ROUND", 1)
+        listening = await self.make_store(ttl=60)
+        await listening.put_user("bob", "Bob")
+        await listening.watch_user("bob")
+        for _ in range(5):
+            await self.beat(0.6)
+            state = await listening.user("bob")
+            self.assertEqual((state.name, state.online), ("Bob", True))
+
+    async def test_nodes_that_died_are_forgotten_and_others_are_not(self) -> None:
+        self.patch(presence_refresh, "ROUND", 1)
+        listening = await self.make_store("gim")
+        await listening.watch_user("bob")
+        await self.beat(1.0)
+        new = f"{int(listening.pulse.now / 1000):08x}00000000"
+        await self.server.do("SADD", "gim:{u:bob}:nodes", "0" * 16, new)
+        await self.beat(0.0)
+        nodes = await self.server.do("SMEMBERS", "gim:{u:bob}:nodes")
+        self.assertEqual({node.decode() for node in nodes}, {listening.pulse.node, new})
+
+    async def test_sessions_whose_messages_expired_go_however_much_one_posts(self) -> None:
+        listening = await self.make_store("gim", ttl=3600)
+        await join(listening, "room", "ann")
+        await send(listening, private("old", "ann"))
+        await self.advance(3601)
+        await send(listening, posted("room", "ann"), private("new", "ann"))
+        sessions = await self.server.do("ZRANGE", "gim:{u:ann}:sessions", 0, -1)
+        self.assertEqual(sessions, [b"2:ann:new"])
+
+    async def test_a_list_of_sessions_lives_as_long_as_its_user(self) -> None:
+        listening = await self.make_store("gim", ttl=60)
+        await join(listening, "room", "ann")
+        await send(listening, posted("room", "ann"), private("bob", "ann"))
+        await self.live_as_long(-1)
+        await listening.leave("room", "ann")
+        await self.live_as_long(60_000 + DAY * 1000)
+        await self.advance(3600)
+        await listening.put_user("ann", None)
+        await self.live_as_long(60_000 + DAY * 1000)
+
+    async def test_a_message_is_stored_just_after_the_clock_of_the_server_was_set(self) -> None:
+        setting = await self.make_store("gim")
+        for seconds in (3600, -7200):
+            self.server.advance(seconds)
+            await send(setting, private("ann", "bob"))
+        self.assertEqual(len(await contents_of(setting, AB)), 2)
+
+    async def live_as_long(self, ms: float) -> None:
+        for kind in ("user", "sessions"):
+            left = await self.server.do("PTTL", f"gim:{{u:ann}}:{kind}")
+            self.assertTrue(left == ms or 0 < ms - left < 60_000, (kind, left))
+
+
+class Watch:
+    """That of a user."""
+
+    session = None
+
+    def __init__(self, user_id: str) -> None:
+        self.user_id = user_id
+
+
+class Here:
+    """The users who are connected, and the naming of them, which waits until a test ends it."""
+
+    def __init__(self, *user_ids: str) -> None:
+        self.user_ids = list(user_ids)
+        self.named: list[str] = []
+        self.naming: list[Deferred[None]] = []
+
+    def user(self, user_id: str) -> str | None:
+        return user_id if user_id in self.user_ids else None
+
+    def __iter__(self) -> Any:
+        return iter([Watch(user_id) for user_id in self.user_ids])
+
+    async def renew(self, user_id: str) -> None:
+        self.named.append(user_id)
+        self.naming.append(Deferred())
+        await self.naming[-1]
+
+
+class RenewalTests(SynchronousTestCase):
+    """A round of three beats."""
+
+    def setUp(self) -> None:
+        self.patch(presence_refresh, "ROUND", 3)
+        self.here: Any = Here(*"abcde")
+        self.renewal = Renewal(self.here, self.here, every=1.0)
+
+    def beat(self, times: int) -> list[str]:
+        """Return who is named."""
+        self.here.named.clear()
+        for _ in range(times):
+            self.renewal.some()
+        return list(self.here.named)
+
+    def test_everybody_is_named_once_in_a_round_a_few_with_each_beat(self) -> None:
+        for _ in range(2):
+            self.assertEqual([self.beat(1) for _ in range(3)], [["a", "b"], ["c", "d"], ["e"]])
+
+    def test_who_left_is_not_named_and_who_came_is_in_the_next_round(self) -> None:
+        self.beat(1)
+        self.here.user_ids = ["d", "x"]
+        self.assertEqual(self.beat(2), ["d"])
+        self.assertEqual(self.beat(3), ["d", "x"])
+
+    def test_a_failure_is_nothing_to_the_others(self) -> None:
+        self.beat(1)
+        self.here.naming[0].errback(Unavailable("away"))
+        self.here.naming[1].errback(ZeroDivisionError())
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(self.beat(2), ["c", "d", "e"])

@@ -1,0 +1,94 @@
+"""The Redis store: the behaviour of the seam, on a real server whose clock can be moved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet import reactor
+
+from gim.storage.interface import Storage
+from gim.storage.redis.client.connect import connect
+from gim.storage.redis.client.url import read
+from gim.storage.redis.store.store import RedisStore
+from tests.support.redis.server import SKEW_MISSING, RedisServer, RedisTestCase
+from tests.support.redis.shared import SharedCluster, shared_cluster
+from tests.support.storage_behaviour.base import RecordingListener, contents, private, send
+from tests.support.storage_behaviour.suite import StorageBehaviour
+
+
+class RedisStoreCase(RedisTestCase):
+    """Stores on a server of the test's own; each has a prefix of its own."""
+
+    made = 0
+    server: RedisServer | SharedCluster
+
+    async def setUp(self) -> None:
+        self.server = await self.redis(skewed=True)
+
+    async def make_store(self, prefix: str | None = None, **limits: Any) -> RedisStore:
+        self.made += 1
+        target = read(self.url())
+        self.store = RedisStore(
+            connect(target, reactor), reactor, prefix=prefix or f"{self.id()}{self.made}", **limits
+        )
+        self.addCleanup(self.end, self.store)
+        self.listener = RecordingListener(self.store)
+        self.news = self.listener.news
+        await self.store.start(self.listener)
+        return self.store
+
+    def url(self) -> str:
+        return self.server.url
+
+    async def end(self, store: RedisStore) -> None:
+        await store.stop()
+
+    async def advance(self, seconds: float) -> None:
+        self.server.advance(seconds)
+        await self.store.ping()
+        await self.store._redis.measure(self.store.data_base)
+
+    async def let_be_forgotten(self) -> None:
+        await self.settle()
+        await self.advance(32 * 86_400)  # a message may be kept for 30 days, a user for one more
+
+    async def lose_data(self, store: Storage) -> Storage:
+        await self.store._redis.call(self.store.data_base, "FLUSHALL")
+        await store.ping()
+        return store
+
+    async def settle(self) -> None:
+        await self.store.settled()
+
+
+class RedisBehaviourTests(RedisStoreCase, StorageBehaviour):
+    """The behaviour of the seam."""
+
+    skip = RedisTestCase.skip or SKEW_MISSING
+
+
+class ClusterBehaviourTests(RedisStoreCase, StorageBehaviour):
+    """The same on a cluster of one server: it refuses whatever spans two slots, as any cluster does."""
+
+    skip = RedisTestCase.skip or SKEW_MISSING
+    server: SharedCluster
+
+    async def setUp(self) -> None:
+        self.server = shared_cluster()  # each store has a prefix of its own
+
+    def url(self) -> str:
+        return f"redis+cluster://127.0.0.1:{self.server.port}"
+
+    async def make_store(self, prefix: str | None = None, **limits: Any) -> RedisStore:
+        store = await super().make_store(prefix, **limits)
+        self.overlap, store.overlap = store.overlap, 0  # the same messages as elsewhere, and no others
+        return store
+
+    async def test_what_was_stored_shortly_before_a_point_comes_again(self) -> None:
+        store = await self.make_store()
+        store.overlap = self.overlap
+        await send(store, private("bob", "ann", "long ago"))
+        await self.advance(self.overlap / 1000 + 1)
+        *_, last = await send(store, *(private(peer, "ann", peer) for peer in ("bob", "cat", "dan")))
+        missed = await store.missed("ann", last.id, 1000)
+        self.assertEqual((contents(missed.messages), missed.complete), (["bob", "cat", "dan"], True))

@@ -1,0 +1,1 @@
+"""The behaviour that every storage shares: test cases that a storage inherits."""

@@ -1,0 +1,167 @@
+"""How any storage keeps chatrooms and their members."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from gim.errors import Forbidden, NotFound
+from gim.model import MEMBER, OWNER, Member
+from gim.storage.interface import Storage
+from tests.support.storage_behaviour.base import (
+    FUTURE,
+    ROOM,
+    StorageCase,
+    contents_of,
+    join,
+    line_of,
+    posted,
+    send,
+    user,
+)
+
+MEMBERS_ONLY: dict[str, Callable[[Storage, str], Awaitable[Any]]] = {
+    "append": lambda store, asker: store.append(posted("room", asker)),
+    "history": lambda store, asker: store.history(ROOM, asker, None, 20),
+    "mark_read": lambda store, asker: store.mark_read(ROOM, asker, FUTURE),
+    "members": lambda store, asker: store.members("room", asker, "", 100),
+}
+
+
+class ChatroomBehaviour(StorageCase):
+    """Joining, leaving, and what only members may do."""
+
+    async def test_joining_makes_the_chatroom_and_counts_its_members(self) -> None:
+        store = await self.make_store()
+        self.assertEqual(await store.join("room", user("ann"), ""), 1)
+        self.assertEqual(await store.join("room", user("bob"), ""), 2)
+
+    async def test_joining_twice_is_fine_and_counts_once(self) -> None:
+        store = await self.make_store()
+        await join(store, "room", "ann")
+        self.assertEqual(await store.join("room", user("ann"), ""), 1)
+        _, total, _ = await store.members("room", "ann", "", 100)
+        self.assertEqual(total, 1)
+
+    async def test_a_chatroom_keeps_the_name_that_it_was_made_with(self) -> None:
+        store = await self.make_store()
+        await store.join("room", user("ann"), "First")
+        await store.join("room", user("bob"), "Second")
+        self.assertEqual((await line_of(store, "bob", ROOM)).title, "First")
+
+    async def test_without_a_chatroom_whatever_needs_one_is_not_found(self) -> None:
+        store = await self.make_store()
+        await join(store, "other", "ann")
+        for ask in MEMBERS_ONLY.values():
+            await self.refusal(NotFound, ask(store, "ann"))
+        await self.refusal(NotFound, store.leave("room", "ann"))
+
+    async def test_a_refused_message_makes_no_chatroom(self) -> None:
+        store = await self.make_store()
+        await self.refusal(NotFound, store.append(posted("room", "ann")))
+        await self.refusal(NotFound, store.history(ROOM, "ann", None, 20))
+
+    async def test_who_is_no_member_is_forbidden_what_is_for_members(self) -> None:
+        store = await self.make_store()
+        await join(store, "room", "ann")
+        await join(store, "other", "bob")
+        for asker in ("bob", "nobody"):
+            for ask in MEMBERS_ONLY.values():
+                await self.refusal(Forbidden, ask(store, asker))
+        self.assertEqual(await contents_of(store, ROOM), [])
+
+    async def test_who_left_is_forbidden_what_is_for_members(self) -> None:
+        store = await self.make_store()
+        await join(store, "room", "ann", "bob")
+        await store.leave("room", "bob")
+        for ask in MEMBERS_ONLY.values():
+            await self.refusal(Forbidden, ask(store, "bob"))
+
+    async def test_leaving_twice_is_fine_while_the_chatroom_exists(self) -> None:
+        store = await self.make_store()
+        await join(store, "room", "ann", "bob")
+        for _ in range(2):
+            await store.leave("room", "bob")
+        await store.leave("room", "nobody")
+        _, total, _ = await store.members("room", "ann", "", 100)
+        self.assertEqual(total, 1)
+
+    async def test_a_chatroom_without_members_and_messages_is_forgotten(self) -> None:
+        store = await self.make_store()
+        await store.join("room", user("ann"), "Old")
+        await store.leave("room", "ann")
+        await self.refusal(NotFound, store.leave("room", "ann"))
+        await store.join("room", user("bob"), "New")
+        self.assertEqual((await line_of(store, "bob", ROOM)).title, "New")
+
+    async def test_a_chatroom_without_members_keeps_its_name_and_messages(self) -> None:
+        store = await self.make_store(sequences=True)
+        await store.join("room", user("ann"), "Old")
+        await send(store, posted("room", "ann", "said"))
+        await store.leave("room", "ann")
+        await self.refusal(Forbidden, store.history(ROOM, "ann", None, 20))
+        await store.join("room", user("bob"), "New")
+        self.assertEqual(await contents_of(store, ROOM, "bob"), ["said"])
+        self.assertEqual((await line_of(store, "bob", ROOM)).title, "Old")
+        self.assertEqual((await send(store, posted("room", "bob")))[0].sequence, 2)
+
+    async def test_chatrooms_are_those_that_one_is_a_member_of(self) -> None:
+        store = await self.make_store()
+        self.assertEqual(await store.chatrooms("ann"), [])
+        for chatroom_id in ("1", "2", "3"):
+            await join(store, chatroom_id, "ann")
+        await join(store, "4", "bob")
+        await store.leave("2", "ann")
+        self.assertEqual(sorted(await store.chatrooms("ann")), ["1", "3"])
+
+
+class MemberBehaviour(StorageCase):
+    """The list of members."""
+
+    async def test_members_are_in_order_of_id_by_code_point(self) -> None:
+        store = await self.make_store()
+        ids = ["10", "9", "B", "a", "aa", "b", "é", "\uff5e", "😀"]  # UTF-16 has the last two reversed
+        await join(store, "room", *reversed(ids))
+        items, total, more = await store.members("room", "a", "", 100)
+        self.assertEqual([item.id for item in items], ids)
+        self.assertEqual((total, more), (len(ids), False))
+
+    async def test_members_come_page_by_page(self) -> None:
+        store = await self.make_store()
+        await join(store, "room", *"edcba")
+        found, after = [], ""
+        for _ in range(3):
+            items, total, more = await store.members("room", "a", after, 2)
+            found.append(("".join(item.id for item in items), total, more))
+            after = items[-1].id
+        self.assertEqual(found, [("ab", 5, True), ("cd", 5, True), ("e", 5, False)])
+
+    async def test_a_page_of_members_that_is_just_full_is_the_last(self) -> None:
+        store = await self.make_store()
+        await join(store, "room", "a", "b")
+        items, _, more = await store.members("room", "a", "", 2)
+        self.assertEqual((len(items), more), (2, False))
+
+    async def test_a_page_of_members_begins_after_any_id_member_or_not(self) -> None:
+        store = await self.make_store()
+        await join(store, "room", "a", "b", "d")
+        items, _, _ = await store.members("room", "a", "c", 10)
+        self.assertEqual([item.id for item in items], ["d"])
+        self.assertEqual(await store.members("room", "a", "d", 10), ([], 3, False))
+
+    async def test_members_of_chatrooms_whose_ids_begin_alike_do_not_mix(self) -> None:
+        store = await self.make_store()
+        for chatroom_id, member in (("1", "x"), ("10", "a"), ("1-", "z"), ("0", "y")):
+            await join(store, chatroom_id, member)
+        items, total, more = await store.members("1", "x", "", 10)
+        self.assertEqual(([item.id for item in items], total, more), (["x"], 1, False))
+
+    async def test_a_member_has_name_and_online(self) -> None:
+        store = await self.make_store()
+        for user_id, name in (("ann", "Ann"), ("bob", None)):
+            await store.put_user(user_id, name)
+        await store.watch_user("ann")
+        await join(store, "room", "ann", "bob")
+        items, _, _ = await store.members("room", "ann", "", 10)
+        expected = [Member("ann", "Ann", True, OWNER), Member("bob", "bob", False, MEMBER)]
+        self.assertEqual(items, expected)

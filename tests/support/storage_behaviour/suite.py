@@ -1,0 +1,63 @@
+"""The behaviour of the storage seam: every implementation is run through all of it.
+
+The TestCase of an implementation inherits `StorageBehaviour` and fills in the hooks of
+`tests.support.storage_behaviour.base.StorageCase`. Every test is a coroutine, since a store may have to
+wait.
+"""
+
+from __future__ import annotations
+
+from tests.support.storage_behaviour.administration import (
+    BanBehaviour,
+    BroadcastBehaviour,
+    ExemptBehaviour,
+    OrderBehaviour,
+)
+from tests.support.storage_behaviour.announcements import NewsBehaviour
+from tests.support.storage_behaviour.chatrooms import ChatroomBehaviour, MemberBehaviour
+from tests.support.storage_behaviour.events import EventBehaviour, ObserverBehaviour
+from tests.support.storage_behaviour.membership_limits import RoomLimitBehaviour
+from tests.support.storage_behaviour.messages import HistoryBehaviour, IdBehaviour
+from tests.support.storage_behaviour.missed import CatchUpBehaviour, SinceBehaviour
+from tests.support.storage_behaviour.read_positions import ReadBehaviour
+from tests.support.storage_behaviour.request_ids import RequestBehaviour
+from tests.support.storage_behaviour.retention import AgeBehaviour, NumberBehaviour
+from tests.support.storage_behaviour.roles import (
+    MadeRoomBehaviour,
+    MuteBehaviour,
+    RecallBehaviour,
+    RoleBehaviour,
+)
+from tests.support.storage_behaviour.sessions import SessionListBehaviour, SessionPageBehaviour
+from tests.support.storage_behaviour.users import ForgettingBehaviour, UserBehaviour
+
+
+class StorageBehaviour(
+    IdBehaviour,
+    HistoryBehaviour,
+    NumberBehaviour,
+    AgeBehaviour,
+    RequestBehaviour,
+    SessionListBehaviour,
+    SessionPageBehaviour,
+    ReadBehaviour,
+    ChatroomBehaviour,
+    MemberBehaviour,
+    RoomLimitBehaviour,
+    UserBehaviour,
+    ForgettingBehaviour,
+    NewsBehaviour,
+    CatchUpBehaviour,
+    SinceBehaviour,
+    RoleBehaviour,
+    MadeRoomBehaviour,
+    MuteBehaviour,
+    RecallBehaviour,
+    BanBehaviour,
+    OrderBehaviour,
+    BroadcastBehaviour,
+    ExemptBehaviour,
+    EventBehaviour,
+    ObserverBehaviour,
+):
+    """What `gim.storage.interface.Storage` promises, for any implementation of it."""

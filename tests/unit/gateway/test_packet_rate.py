@@ -1,0 +1,194 @@
+"""Clients that send too fast."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from gim.gateway.packet_rate import LONGEST, MOST_IN_A_ROW, Pace
+from gim.limits.limits import Limits
+from tests.support.pipe import Client, GatewayTestCase, ProtoClient
+
+START = 1_800_000_000.0
+
+
+class BucketTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.limits = Limits({"max-packet-rate": 100, "max-packet-burst": 200})
+        self.pace = Pace(self.limits, START)
+
+    def test_it_begins_full_and_never_holds_more(self) -> None:
+        self.assertEqual(self.pace.left, 200)
+        self.pace.fill(START + 3600)
+        self.assertEqual(self.pace.left, 200)
+
+    def test_it_fills_by_the_rate_to_the_last_packet(self) -> None:
+        self.pace.left = 0
+        for n in range(1, 1001):
+            self.pace.fill(START + n * 0.0013)
+        self.assertEqual(self.pace.left, 130)
+
+    def test_a_clock_that_is_set_back_takes_nothing_and_goes_on(self) -> None:
+        self.pace.left = 0
+        self.pace.fill(START - 100)
+        self.assertEqual(self.pace.left, 0)
+        self.pace.fill(START - 99)
+        self.assertEqual(self.pace.left, 100)
+
+    def test_without_a_limit_it_is_never_empty(self) -> None:
+        pace = Pace(Limits({"max-packet-burst": 5}), START)
+        pace.fill(START + 1)
+        self.assertEqual(pace.left, sys.maxsize)
+
+    def test_so_many_in_a_row_are_hopeless(self) -> None:
+        for _ in range(MOST_IN_A_ROW - 1):
+            self.assertTrue(self.pace.refuses(START))
+        self.assertFalse(self.pace.is_hopeless())
+        self.pace.refuses(START)
+        self.assertTrue(self.pace.is_hopeless())
+
+    def test_what_was_allowed_in_between_ends_the_row(self) -> None:
+        for n in range(9):
+            for _ in range(MOST_IN_A_ROW - 1):
+                self.pace.refuses(START + n)
+            self.pace.fill(START + n + 0.5)
+        self.assertFalse(self.pace.is_hopeless())
+
+    def test_to_go_on_for_so_long_is_hopeless(self) -> None:
+        seconds = 0.0
+        while not self.pace.is_hopeless():
+            self.assertLessEqual(seconds, LONGEST)
+            self.pace.refuses(START + seconds)
+            self.pace.fill(START + seconds)
+            seconds += 0.5
+        self.assertGreater(seconds, LONGEST)
+
+    def test_a_second_without_one_begins_anew(self) -> None:
+        for n in range(100):
+            self.pace.refuses(START + 9 * n // 8 * 1.01)
+        self.assertFalse(self.pace.is_hopeless())
+
+    def test_a_dry_run_refuses_none(self) -> None:
+        pace = Pace(Limits({"max-packet-rate": 1, "max-packet-burst": 1}, enforced=False), START)
+        self.assertFalse(any(pace.refuses(START) for _ in range(1000)))
+        self.assertFalse(pace.is_hopeless())
+
+
+class PaceTestCase(GatewayTestCase):
+    options = ("--max-packet-rate", "100", "--max-packet-burst", "200")
+
+    def flood(self, client: Client, count: int) -> list[int]:
+        """Send so many heartbeats; return the codes of their replies, in order."""
+        before = len(client.packets)
+        for seq in range(count):
+            client.say(105, {}, seq)
+        self.pump()
+        replies = client.packets[before:]
+        self.assertEqual([reply["seq"] for reply in replies], list(range(len(replies))))
+        self.assertEqual({reply["op"] for reply in replies}, {106})
+        return [reply["body"]["code"] for reply in replies]
+
+    def hits(self) -> int:
+        return self.gateway.limits.hits["max-packet-rate"]
+
+
+class RateTests(PaceTestCase):
+    def test_each_packet_above_it_is_a_429_until_there_was_time(self) -> None:
+        ann = self.user("ann")  # which is a packet, too
+        self.assertEqual(self.flood(ann, 299), [0] * 199 + [429] * 100)
+        self.advance(0.5)
+        codes = self.flood(ann, 80)
+        self.assertIn(codes.count(0), (49, 50, 51))
+        self.assertEqual(codes, sorted(codes))
+        self.assertEqual(self.hits(), 100 + codes.count(429))
+        self.advance(3)
+        self.assertEqual(self.flood(ann, 200), [0] * 200)
+        self.assertIsNone(ann.closed)
+
+    def test_it_says_what_to_do(self) -> None:
+        ann = self.user("ann")
+        self.flood(ann, 200)
+        self.assertEqual(self.refusal(ann, 105), (429, "more than 100 packets a second: wait a second"))
+
+    def test_others_are_not_held_up(self) -> None:
+        ann, bob = self.user("ann"), self.user("bob")
+        self.flood(ann, 300)
+        self.assertEqual(self.flood(bob, 100), [0] * 100)
+
+    def test_so_many_in_a_row_close_it(self) -> None:
+        ann = self.user("ann")
+        codes = self.flood(ann, 5000)
+        self.assertEqual(codes, [0] * 199 + [429] * MOST_IN_A_ROW)
+        self.assertEqual(ann.closed, (3013, "too many requests"))
+        self.assertEqual(self.gateway.closes[3013], 1)
+
+    def test_a_little_too_much_for_too_long_closes_it(self) -> None:
+        ann, seconds = self.user("ann"), 0.0
+        while ann.closed is None:
+            self.flood(ann, 30)
+            self.advance(0.2)
+            seconds += 0.2
+            self.assertLess(seconds, 20)
+        self.assertEqual(ann.closed[0], 3013)
+        self.assertGreater(seconds, LONGEST)
+
+    def test_what_is_no_packet_counts_as_well(self) -> None:
+        ann = self.connect()
+        for payload in [b"x", b'{"op":999,"seq":7}', b'{"op":2}'] * 70:
+            ann.sendMessage(payload)
+        self.pump()
+        self.assertEqual([packet["body"]["code"] for packet in ann.packets], [400] * 200 + [429] * 10)
+        self.assertEqual([packet["op"] for packet in ann.packets[-3:]], [0, 1000, 0])
+        self.assertEqual([packet["seq"] for packet in ann.packets[-3:]], [0, 7, 0])
+
+    def test_pings_count_as_well_and_are_not_answered_above_it(self) -> None:
+        ann, answered = self.connect(), list[bytes]()
+        ann.onPong = answered.append  # type: ignore[method-assign]
+        for _ in range(200 + MOST_IN_A_ROW - 1):
+            ann.sendPing(b"")
+        self.pump()
+        self.assertEqual((len(answered), ann.closed), (200, None))
+        ann.sendPing(b"")
+        self.pump()
+        self.assertEqual(ann.closed, (3013, "too many requests"))
+
+    def test_fragments_are_no_way_around_it(self) -> None:
+        ann = self.connect()
+        for seq in range(250):
+            payload = json.dumps({"op": 105, "seq": seq}).encode()
+            ann.sendMessage(payload, fragmentSize=10)
+        self.pump()
+        self.assertEqual([packet["body"]["code"] for packet in ann.packets], [401] * 200 + [429] * 50)
+
+    def test_protobuf_likewise(self) -> None:
+        ann: Any = self.connect(["gim.proto"], kind=ProtoClient)
+        self.data(ann, 101, id="ann")
+        self.assertEqual(self.flood(ann, 299), [0] * 199 + [429] * 100)
+
+    def test_pongs_are_no_packets(self) -> None:
+        ann = self.user("ann")
+        for _ in range(1000):
+            ann.sendPong()
+        self.pump()
+        self.assertEqual(self.flood(ann, 10), [0] * 10)
+
+
+class DryRunTests(PaceTestCase):
+    options = (*PaceTestCase.options, "--limits", "dry-run")
+
+    def test_all_are_served_and_counted(self) -> None:
+        ann = self.user("ann")
+        self.assertEqual(self.flood(ann, 5000), [0] * 5000)
+        self.assertEqual((ann.closed, self.hits()), (None, 4801))
+
+
+class NoLimitTests(PaceTestCase):
+    options = ("--max-packet-rate", "0")
+
+    def test_all_are_served(self) -> None:
+        ann = self.user("ann")
+        self.assertEqual(self.flood(ann, 5000), [0] * 5000)
+        self.assertEqual(self.hits(), 0)

@@ -1,0 +1,158 @@
+"""Users who want more than they may: connections, messages, chatrooms."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from twisted.internet.testing import StringTransport
+
+from tests.support.pipe import Client, GatewayTestCase
+
+
+class UserLimitTestCase(GatewayTestCase):
+    def codes(self, client: Client, op: int, count: int, **body: Any) -> list[int]:
+        return [self.ask(client, op, **body)["code"] for _ in range(count)]
+
+    def hits(self, name: str) -> int:
+        return self.gateway.limits.hits[name]
+
+    def http(self, method: str, path: str, token: str, body: dict[str, Any]) -> tuple[int, str, Any]:
+        """Ask over HTTP; return status, Retry-After and envelope."""
+        content = json.dumps(body).encode()
+        transport = StringTransport()
+        channel = self.api.buildProtocol(None)
+        channel.makeConnection(transport)
+        head = f"{method} {path} HTTP/1.1\r\nHost: gim\r\nAuthorization: Bearer {token}\r\n"
+        channel.dataReceived(f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content)
+        answer, _, envelope = transport.value().decode().partition("\r\n\r\n")
+        fields = dict(line.split(": ", 1) for line in answer.split("\r\n")[1:])
+        transport.loseConnection()
+        self.clock.advance(0)
+        return int(answer.split()[1]), fields.get("Retry-After", ""), json.loads(envelope)
+
+
+class ConnectionTests(UserLimitTestCase):
+    options = ("--max-user-connections", "2")
+
+    def test_one_too_many_is_refused_and_closed(self) -> None:
+        first, _ = self.user("ann"), self.user("ann")
+        third = self.connect()
+        sentence = "you have 2 connections, the most there may be: close one"
+        self.assertEqual(self.refusal(third, 101, id="ann"), (409, sentence))
+        self.assertEqual(third.closed, (3504, "too many connections of this user"))
+        self.assertEqual(self.hits("max-user-connections"), 1)
+        self.user("bob")
+        first.sendClose(1000)
+        self.pump()
+        self.user("ann")
+
+    def test_a_logout_makes_room(self) -> None:
+        first, _ = self.user("ann"), self.user("ann")
+        self.data(first, 103)
+        self.user("ann")
+        self.assertEqual(self.refusal(first, 101, id="ann")[0], 409)
+
+    def test_to_log_in_again_on_a_connection_needs_none(self) -> None:
+        ann = [self.user("ann") for _ in range(2)]
+        self.data(ann[0], 101, id="ann", name="Ann")
+        self.assertIsNone(ann[0].closed)
+
+
+class DryConnectionTests(UserLimitTestCase):
+    options = ("--max-user-connections", "2", "--limits", "dry-run")
+
+    def test_all_are_let_in_and_counted(self) -> None:
+        for _ in range(5):
+            self.user("ann")
+        self.assertEqual(self.hits("max-user-connections"), 3)
+
+
+class SendTests(UserLimitTestCase):
+    options = ("--max-send-rate", "3")
+    MESSAGE = {"type": 2, "target_id": "bob", "content": "x"}
+
+    def test_all_connections_of_a_user_count_together(self) -> None:
+        phone, desk, bob = self.user("ann"), self.user("ann"), self.user("bob")
+        self.assertEqual(self.codes(phone, 201, 2, **self.MESSAGE), [0, 0])
+        self.assertEqual(self.codes(desk, 201, 2, **self.MESSAGE), [0, 429])
+        sentence = "you sent 3 messages in a second: send again in a second"
+        self.assertEqual(self.refusal(phone, 201, **self.MESSAGE), (429, sentence))
+        self.assertEqual(self.codes(bob, 201, 1, type=2, target_id="ann", content="x"), [0])
+        self.assertEqual(len(self.contents(bob)), 3)
+        self.advance(1.1)
+        self.assertEqual(self.codes(phone, 201, 4, **self.MESSAGE), [0, 0, 0, 429])
+        self.assertEqual(self.hits("max-send-rate"), 3)
+
+    def test_and_so_does_http(self) -> None:
+        ann = self.connect()
+        token = self.data(ann, 101, id="ann")["token"]
+        answers = [self.http("POST", "/v1/messages", token, self.MESSAGE) for _ in range(4)]
+        self.assertEqual(
+            [(status, retry) for status, retry, _ in answers], [(200, "")] * 3 + [(429, "1")]
+        )
+        self.assertEqual(answers[-1][2]["code"], 429)
+        self.assertEqual(self.codes(ann, 201, 1, **self.MESSAGE), [429])
+
+    def test_nothing_is_kept_of_a_second_that_is_over(self) -> None:
+        self.codes(self.user("ann"), 201, 2, **self.MESSAGE)
+        self.advance(1.1)
+        self.assertEqual(self.daemon.getServiceNamed("send rate")._sent, {})
+
+
+class DrySendTests(UserLimitTestCase):
+    options = ("--max-send-rate", "3", "--limits", "dry-run")
+
+    def test_all_are_stored_and_counted(self) -> None:
+        self.assertEqual(self.codes(self.user("ann"), 201, 9, **SendTests.MESSAGE), [0] * 9)
+        self.assertEqual(self.hits("max-send-rate"), 6)
+
+
+class ChatroomTests(UserLimitTestCase):
+    options = ("--max-user-chatrooms", "2", "--max-chatroom-members", "3")
+
+    def test_a_user_is_in_so_many_chatrooms(self) -> None:
+        ann = self.user("ann")
+        for chatroom in "a", "b", "a":
+            self.data(ann, 301, id=chatroom)
+        sentence = "you are in 2 chatrooms, the most there may be: leave one"
+        self.assertEqual(self.refusal(ann, 301, id="c"), (409, sentence))
+        self.assertEqual(self.refusal(ann, 305, id="c")[0], 404)
+        self.data(ann, 303, id="a")
+        self.data(ann, 301, id="c")
+        self.assertEqual(self.hits("max-user-chatrooms"), 1)
+
+    def test_a_chatroom_has_so_many_members(self) -> None:
+        users = [self.user(f"u{n}") for n in range(4)]
+        for client in users[:3]:
+            self.data(client, 301, id="a")
+        sentence = "chatroom 'a' has 3 members, the most there may be: try another"
+        self.assertEqual(self.refusal(users[3], 301, id="a"), (409, sentence))
+        self.assertEqual(self.data(users[0], 301, id="a")["total"], 3)
+        token = self.data(self.connect(), 101, id="u3")["token"]
+        status, _, envelope = self.http("PUT", "/v1/chatrooms/a/members/me", token, {})
+        self.assertEqual((status, envelope["code"]), (409, 409))
+        self.assertEqual(self.hits("max-chatroom-members"), 2)
+
+
+class SizeTests(UserLimitTestCase):
+    """Limits that hold in a dry run as well."""
+
+    options = ("--limits", "dry-run", "--max-content", "5", "--max-packet", "200")
+
+    def test_a_long_content_is_refused_and_counted(self) -> None:
+        ann = self.user("ann")
+        self.assertEqual(self.codes(ann, 201, 1, type=2, target_id="bob", content="123456"), [413])
+        self.assertEqual(self.hits("max-content"), 1)
+
+    def test_a_long_packet_closes_and_is_counted(self) -> None:
+        ann = self.user("ann")
+        self.send_raw(ann, b" " * 201)
+        self.assertEqual((ann.closed[0], self.hits("max-packet")), (1009, 1))
+        self.assertEqual(self.http("POST", "/v1/login", "", {"id": "x" * 200})[0], 413)
+        self.assertEqual(self.hits("max-packet"), 2)
+
+    def test_who_is_late_is_counted(self) -> None:
+        silent = self.connect()
+        self.advance(31, step=0.25)
+        self.assertEqual((silent.closed[0], self.hits("login-timeout")), (3502, 1))

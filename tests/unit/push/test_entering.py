@@ -1,0 +1,118 @@
+"""Chatrooms that the storage can't watch for a while."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+
+from gim.errors import Unavailable
+from gim.push.catchup import CatchUp
+from gim.push.dispatcher import ENTER_AGAIN_AFTER
+from gim.storage.interface import Entered, Left, Memberships, News
+from tests.support.world import ChatTestCase, Recorder, result_of
+
+
+class EnteringCase(ChatTestCase):
+    """Has bob, who is connected; the storage watches no chatroom while it is ``away``."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.away = False
+        self.watched: set[str] = set()  # by the storage, from its first answer to the end of the watch
+        self.watch, self.unwatch = self.store.watch_chatroom, self.store.unwatch_chatroom
+        self.patch(self.store, "watch_chatroom", self.watch_chatroom)
+        self.patch(self.store, "unwatch_chatroom", self.unwatch_chatroom)
+        self.bob = self.connect("bob")
+
+    async def watch_chatroom(self, chatroom_id: str) -> None:
+        self.watched.add(chatroom_id)  # as Redis does: it may have been told, only its reply got lost
+        if self.away:
+            raise Unavailable("away")
+        await self.watch(chatroom_id)
+
+    def unwatch_chatroom(self, chatroom_id: str) -> None:
+        self.watched.discard(chatroom_id)
+        self.unwatch(chatroom_id)
+
+    def join_elsewhere(self, *chatroom_ids: str) -> None:
+        """Make bob a member without a word to this node, and ann, who talks."""
+        for chatroom_id in chatroom_ids:
+            for user_id in ("ann", "bob"):
+                user = result_of(self.store.put_user(user_id, None))
+                deaf = self.patch(self.pushes, "announced", lambda news: None)
+                result_of(self.store.join(chatroom_id, user, ""))
+                deaf.restore()
+
+
+class FailedLoginTests(EnteringCase):
+    """A login that fails leaves nothing behind."""
+
+    def refuse_login(self, user_id: str) -> Recorder:
+        connection = Recorder(self.clock)
+        self.away = True
+        entering = self.pushes.enter(user_id, connection, CatchUp())
+        self.failureResultOf(Deferred.fromCoroutine(entering), Unavailable)
+        self.away = False
+        return connection
+
+    def test_the_chatroom_of_one_who_is_not_here_is_watched_no_more(self) -> None:
+        self.join_elsewhere("room", "den")
+        self.refuse_login("ann")
+        self.assertEqual((self.watched, self.pushes.chatrooms), (set(), 0))
+
+    def test_another_connection_of_the_user_stays_in_the_chatroom(self) -> None:
+        self.join("room", "ann", "bob")
+        refused = self.refuse_login("bob")
+        self.say("ann", "room", "1")
+        self.assertEqual((self.bob.contents, refused.contents), ([["1"]], []))
+
+    def test_its_end_ends_the_watch(self) -> None:
+        self.join("room", "bob")
+        self.refuse_login("bob")
+        self.disconnect(self.bob)
+        self.assertEqual((self.watched, self.pushes.chatrooms), (set(), 0))
+
+
+class JoinedElsewhereTests(EnteringCase):
+    """What was joined at another node is entered as soon as it can be."""
+
+    def announce(self, news: News) -> None:
+        self.away = True
+        self.join_elsewhere("room")
+        self.pushes.announced(news)
+
+    def pushed(self, content: str) -> list[list[str]]:
+        self.say("ann", "room", content)
+        return self.bob.contents
+
+    def pass_on(self, times: int = 1) -> None:
+        for _ in range(times):
+            self.clock.advance(ENTER_AGAIN_AFTER)
+
+    def check_tried_again(self, news: News) -> None:
+        self.announce(news)
+        self.pass_on(3)
+        self.assertEqual(self.pushed("deaf"), [])
+        self.away = False
+        self.pass_on()
+        self.assertEqual(self.pushed("1"), [["1"]])
+
+    def test_it_is_tried_again_until_it_succeeds(self) -> None:
+        self.check_tried_again(Entered("bob", "room"))
+
+    def test_what_was_joined_while_nothing_was_heard_is_tried_again_as_well(self) -> None:
+        self.check_tried_again(Memberships("bob", frozenset(["room"])))
+
+    def test_it_is_not_entered_after_it_was_left(self) -> None:
+        self.announce(Entered("bob", "room"))
+        self.away = False
+        result_of(self.store.leave("room", "bob"))
+        self.pushes.announced(Left("bob", "room"))
+        self.pass_on()
+        self.assertEqual((self.watched, self.pushed("1")), (set(), []))
+
+    def test_it_is_not_entered_by_one_who_went(self) -> None:
+        self.announce(Entered("bob", "room"))
+        self.away = False
+        self.disconnect(self.bob)
+        self.pass_on()
+        self.assertEqual((self.watched, self.clock.getDelayedCalls()), (set(), []))

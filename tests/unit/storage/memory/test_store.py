@@ -1,0 +1,199 @@
+"""The memory store: the behaviour of the seam, and what it holds in memory and for how long."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import TestCase
+
+from gim.storage.interface import Storage
+from gim.storage.memory import archive
+from gim.storage.memory.people import HOLD
+from gim.storage.memory.store import MemoryStore
+from tests.support.storage_behaviour.base import (
+    AB,
+    RecordingListener,
+    contents_of,
+    join,
+    posted,
+    private,
+    send,
+)
+from tests.support.storage_behaviour.memory import START, MemoryCase
+from tests.support.storage_behaviour.suite import StorageBehaviour
+from tests.support.storage_behaviour.total import TotalBehaviour
+
+
+class MemoryBehaviourTests(StorageBehaviour, TotalBehaviour, TestCase):
+    """The behaviour of the seam, and the limit in all."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.clock.advance(START)
+
+    async def make_store(self, **limits: Any) -> MemoryStore:
+        store = MemoryStore(self.clock, **limits)
+        self.listener = RecordingListener(store)
+        self.news = self.listener.news
+        await store.start(self.listener)
+        return store
+
+    async def advance(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+    async def lose_data(self, store: Storage) -> Storage:
+        await store.stop()
+        return await self.make_store()
+
+
+class SizeTests(MemoryCase):
+    """What is kept, and when it goes."""
+
+    async def test_sizes_count_what_is_kept(self) -> None:
+        store = self.make_store()
+        await join(store, "room", "ann", "bob")
+        await send(store, posted("room", "ann"), private("ann", "cat", request_id="r"))
+        sizes = {"messages": 2, "conversations": 2, "users": 3, "memberships": 2, "answers": 1, "bans": 0}
+        self.assertEqual(store.sizes(), sizes)
+
+    async def test_a_sweep_removes_up_to_its_limit_and_says_if_more_may_wait(self) -> None:
+        store = self.make_store(ttl=60)
+        await send(store, *[private("ann", "bob")] * 5)
+        self.clock.advance(61)
+        kept = [(store.sweep(2), store.sizes()["messages"]) for _ in range(3)]
+        self.assertEqual(kept, [(True, 3), (True, 1), (False, 0)])
+
+    async def test_a_sweep_removes_of_each_kind_at_a_time(self) -> None:
+        store = self.make_store(ttl=60)
+        for n in range(3):
+            await store.put_user(f"held{n}", None, hold=True)
+            await send(store, private(f"{n}", "bob", request_id="r"))
+        self.clock.advance(HOLD + 1)
+        self.assertKept(store, messages=3, users=7, answers=3)
+        self.assertTrue(store.sweep(2))
+        self.assertKept(store, messages=1, users=3, answers=1)  # bob, a sender, and one who was held
+
+    async def test_a_sweep_leaves_what_has_not_had_its_time(self) -> None:
+        store = self.make_store(ttl=60)
+        await send(store, private("ann", "bob", "gone"))
+        self.clock.advance(30)
+        await send(store, private("ann", "bob", "kept", request_id="r"))
+        self.clock.advance(31)
+        self.sweep_all(store)
+        self.assertEqual(await contents_of(store, AB), ["kept"])
+        self.assertKept(store, messages=1, conversations=1, users=2, answers=1)
+
+    async def test_what_has_expired_counts_for_the_limit_in_all_but_goes_first(self) -> None:
+        store = self.make_store(ttl=60, max_messages=3)
+        await send(store, private("ann", "bob", "gone"), *[private("cat", "dan")] * 2)
+        self.clock.advance(61)
+        await send(store, *(private("ann", "bob", str(n)) for n in range(3)))
+        self.assertEqual(await contents_of(store, AB), ["0", "1", "2"])
+        self.assertKept(store, messages=3, conversations=1, users=2)
+
+    async def test_an_emptied_private_session_goes_and_its_people_too(self) -> None:
+        store = self.make_store(ttl=60)
+        await store.put_user("ann", "Ann")
+        await send(store, private("ann", "bob"), private("bob", "ann"))
+        self.clock.advance(61)
+        self.sweep_all(store)
+        self.assertEmpty(store)
+
+    async def test_the_sequences_of_the_sessions_emptied_last_are_kept(self) -> None:
+        self.patch(archive, "MAX_EMPTIED", 2)
+        store = self.make_store(ttl=60, sequences=True)
+        drafts = [private("ann", peer) for peer in ("bob", "cat", "dan")]
+        await send(store, *drafts)
+        self.clock.advance(61)
+        self.sweep_all(store)
+        self.assertEqual([sent.sequence for sent in await send(store, *drafts)], [1, 2, 2])
+
+    async def test_a_session_that_was_emptied_again_is_among_the_last(self) -> None:
+        self.patch(archive, "MAX_EMPTIED", 2)
+        store = self.make_store(max_messages=1, sequences=True)
+        drafts = {peer: private("ann", peer) for peer in "bcde"}
+        await send(store, *(drafts[peer] for peer in "bcbde"))  # each one empties the one before
+        self.assertEqual((await store.append(drafts["b"])).sequence, 3)
+
+    async def test_a_chatroom_with_members_stays_without_its_messages(self) -> None:
+        store = self.make_store(ttl=60, sequences=True)
+        await join(store, "room", "ann")
+        await send(store, *[posted("room", "ann")] * 3)
+        self.clock.advance(61)
+        self.sweep_all(store)
+        self.assertKept(store, messages=0, conversations=1, users=1, memberships=1)
+        self.assertEqual((await store.append(posted("room", "ann"))).sequence, 4)
+
+    async def test_a_chatroom_without_members_goes_with_its_last_message(self) -> None:
+        store = self.make_store(ttl=60, sequences=True)
+        await join(store, "room", "ann")
+        await send(store, *[posted("room", "ann")] * 2)
+        await store.leave("room", "ann")
+        self.clock.advance(61)
+        self.assertKept(store, conversations=1, users=1)
+        self.sweep_all(store)
+        self.assertEmpty(store)
+
+    async def test_a_watched_user_is_never_forgotten(self) -> None:
+        store = self.make_store()
+        await store.put_user("ann", "Ann", hold=True)
+        await store.watch_user("ann")
+        self.clock.advance(365 * 86400)
+        self.sweep_all(store)
+        self.assertEqual((await store.user("ann")).name, "Ann")
+
+    async def test_two_stores_are_two_data_sets(self) -> None:
+        one, other = self.make_store(), self.make_store()
+        self.assertNotEqual(await one.epoch(), await other.epoch())
+        self.assertNotEqual(await one.token_key(), await other.token_key())
+
+    async def test_a_store_that_was_stopped_announces_nothing(self) -> None:
+        store, listener = self.make_store(), RecordingListener()
+        await store.start(listener)
+        await store.watch_user("ann")
+        await store.stop()
+        await send(store, private("ann", "bob"))
+        self.assertEqual(listener.news, [])
+
+
+class HoldTests(MemoryCase):
+    """A login that no connection stands behind keeps its user for a while."""
+
+    def advance_and_sweep(self, store: MemoryStore, seconds: float) -> dict[str, int]:
+        self.clock.advance(seconds)
+        self.sweep_all(store)
+        return store.sizes()
+
+    async def test_a_held_user_is_forgotten_when_the_hold_ends(self) -> None:
+        store = self.make_store()
+        await store.put_user("ann", "Ann", hold=True)
+        self.assertEqual(self.advance_and_sweep(store, HOLD - 1)["users"], 1)
+        self.advance_and_sweep(store, 2)
+        self.assertEmpty(store)
+
+    async def test_another_login_begins_the_hold_anew(self) -> None:
+        store = self.make_store()
+        for user_id in ("ann", "bob", "ann"):
+            await store.put_user(user_id, None, hold=True)
+            self.clock.advance(100)
+        self.advance_and_sweep(store, HOLD - 199)
+        self.assertEqual((await store.user("ann")).id, "ann")
+        self.assertKept(store, users=1)
+
+    async def test_a_hold_that_ends_leaves_a_member(self) -> None:
+        store = self.make_store()
+        await store.put_user("ann", "Ann", hold=True)
+        await join(store, "room", "ann")
+        self.advance_and_sweep(store, HOLD + 1)
+        self.assertEqual((await store.user("ann")).name, "Ann")
+        await store.leave("room", "ann")
+        self.assertEmpty(store)
+
+    async def test_a_sweep_ends_holds_up_to_its_limit(self) -> None:
+        store = self.make_store()
+        for n in range(5):
+            await store.put_user(str(n), None, hold=True)
+        self.clock.advance(HOLD + 1)
+        kept = [(store.sweep(2), store.sizes()["users"]) for _ in range(3)]
+        self.assertEqual(kept, [(True, 3), (True, 1), (False, 0)])

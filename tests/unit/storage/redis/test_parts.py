@@ -1,0 +1,117 @@
+"""Parts of the Redis store among stand-ins of the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from gim.errors import Unavailable
+from gim.storage.redis.store import resync
+from gim.storage.redis.store.messages import SOON, Messages
+from gim.storage.redis.store.resync import Resync
+from tests.support.storage_behaviour.base import private
+
+
+class People:
+    """Users who all leave, and watches that are empty. The leaving waits until a test ends it."""
+
+    def __init__(self) -> None:
+        self.leaving: list[tuple[str, Deferred[Any]]] = []
+
+    async def unwatch(self, user_id: str) -> None:
+        waiting: Deferred[Any] = Deferred()
+        self.leaving.append((user_id, waiting))
+        await waiting
+
+    def end(self, result: Any) -> list[str]:
+        """End what waits; return the users."""
+        leaving, self.leaving = self.leaving, []
+        for _, waiting in leaving:
+            waiting.callback(result)
+        return [user_id for user_id, _ in leaving]
+
+    def user(self, user_id: str) -> None:
+        """Say that nobody is connected."""
+
+    def __iter__(self) -> Any:
+        return iter(())
+
+
+AWAY = Failure(Unavailable("away"))
+
+
+class LeavingTests(SynchronousTestCase):
+    """Who left is said to Redis until it has heard it."""
+
+    def setUp(self) -> None:
+        part: Any = People()
+        self.people, self.clock = part, Clock()
+        self.resync = Resync(part, part, part, part, part, self.fail, self.clock)
+
+    def test_a_user_who_left_twice_is_told_of_again_when_the_second_word_got_lost(self) -> None:
+        for _ in range(2):
+            self.resync.leave("ann")
+        (_, first), (_, second) = self.people.leaving
+        first.callback(None)
+        second.callback(AWAY)
+        self.people.leaving.clear()
+        self.resync.begin()
+        self.assertEqual(self.people.end(None), ["ann"])
+        self.resync.begin()
+        self.assertEqual((self.people.end(None), self.clock.getDelayedCalls()), ([], []))
+
+    def test_not_all_are_tried_while_nobody_can_be_told(self) -> None:
+        self.patch(resync, "LEAVING_AT_A_TIME", 10)
+        for number in range(25):
+            self.resync.leave(f"u{number}")
+        self.people.end(AWAY)
+        self.resync.begin()
+        self.assertEqual((len(self.people.end(AWAY)), self.people.leaving), (10, []))
+        self.resync.begin()
+        self.assertEqual([len(self.people.end(None)) for _ in range(4)], [10, 10, 5, 0])
+
+
+class LateTests(SynchronousTestCase):
+    """A script that found its deadline over."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.replies: list[tuple[float, Any]] = []
+        self.measured = 0
+        part: Any = self
+        self.messages = Messages(part, part, part, part, part, self.clock)
+
+    # what `Messages` asks of the other parts
+
+    def session(self, session_id: str) -> str:
+        return session_id
+
+    async def measure(self, base: str) -> None:
+        self.measured += 1
+
+    def saw(self, message_id: str) -> None:
+        """Take no notice."""
+
+    async def append(self, draft: Any) -> Any:
+        seconds, reply = self.replies.pop(0)
+        self.clock.advance(seconds)
+        return reply
+
+    def result(self, *replies: tuple[float, Any]) -> Any:
+        self.replies = list(replies)
+        sent = Deferred.fromCoroutine(self.messages.append(private("ann", "bob")))
+        return self.successResultOf(sent.addErrback(lambda failure: failure.value))
+
+    def test_it_is_run_again_when_a_clock_was_set(self) -> None:
+        stored = [b"0" * 32, 0]
+        self.assertEqual(self.result((0.01, b"late"), (0.01, stored)).id, "0" * 32)
+        self.assertEqual(self.measured, 1)
+
+    def test_it_is_not_run_again_when_there_is_no_time_for_it(self) -> None:
+        refused = self.result((SOON, b"late"))
+        self.assertIsInstance(refused, Unavailable)
+        self.assertEqual(self.measured, 0)

@@ -1,0 +1,193 @@
+"""The HTTP client against a real server."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from email.utils import formatdate
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.protocol import Factory, Protocol
+from twisted.python.filepath import FilePath
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.web.http import Request
+from twisted.web.server import NOT_DONE_YET
+
+from gim.webhooks import receiver
+from gim.webhooks.attempt import Answer
+from gim.webhooks.event_types import EVENTS, ONLINE
+from gim.webhooks.events import Event, Nothing
+from gim.webhooks.from_settings import Settings
+from gim.webhooks.receiver import LONGEST_ANSWER, Receiver
+from gim.webhooks.signature import sign
+from tests.support.redis.machine import write_certificate
+from tests.support.webhooks.receiver import SECRET, Hook, silent, start_hook, verify
+
+
+class SignatureTests(SynchronousTestCase):
+    def test_it_is_what_rfc_2104_makes_of_timestamp_and_body(self) -> None:
+        key, block = b"k" * 40, 64
+        inner, outer = (bytes(byte ^ pad for byte in key.ljust(block, b"\0")) for pad in (0x36, 0x5C))
+        said = b'1800000000.{"a":1}'
+        expected = hashlib.sha256(outer + hashlib.sha256(inner + said).digest()).hexdigest()
+        self.assertEqual(sign(key, 1_800_000_000, b'{"a":1}'), f"v1={expected}")
+        self.assertEqual(hmac.new(key, said, "sha256").hexdigest(), expected)
+
+
+class ReceiverCase(TestCase):
+    timeout = 30
+
+    def receiver(self, url: str) -> Receiver:
+        settings = Settings(url, SECRET.encode(), frozenset(EVENTS), 10.0)
+        client = Receiver(settings, reactor)
+        self.addCleanup(client.close)
+        return client
+
+    def event(self, user_id: str = "ann") -> Event:
+        event = Event(ONLINE, user_id, reactor.seconds(), Nothing())
+        event.write(1)
+        return event
+
+
+class PostTests(ReceiverCase):
+    def setUp(self) -> None:
+        self.hook: Hook = start_hook(self)
+        self.client = self.receiver(self.hook.url)
+
+    async def post(self, answer: Any) -> Answer:
+        self.hook.answers.append(answer)
+        return await self.client.post(self.event())
+
+    async def test_a_post_with_the_headers_that_are_promised(self) -> None:
+        event = self.event("ann")
+        self.assertEqual(await self.client.post(event), Answer(204, "status 204"))
+        ((headers, body),) = self.hook.requests
+        self.assertEqual(body, event.body)
+        self.assertEqual(headers["content-type"], "application/json")
+        self.assertTrue(headers["user-agent"].startswith("gim/"))
+        self.assertEqual((headers["gim-event"], headers["gim-event-id"]), (ONLINE, event.id))
+        self.assertTrue(verify(headers, body))
+        self.assertFalse(verify(headers, body + b" "))
+        self.assertFalse(verify(headers, body, "another secret of thirty-two bytes"))
+
+    async def test_one_connection_is_used_again(self) -> None:
+        peers = set()
+
+        def answer(request: Request) -> bytes:
+            peers.add(request.getClientAddress().port)
+            request.setResponseCode(len(peers) and 500)
+            return b"x" * 1000
+
+        for _ in range(5):
+            await self.post(answer)
+        self.assertEqual(len(peers), 1)
+
+    async def test_redirects_are_not_followed(self) -> None:
+        def redirect(request: Request) -> bytes:
+            request.redirect(self.hook.url.encode())
+            return b""
+
+        answer = await self.post(redirect)
+        self.assertEqual((answer.status, answer.is_final, len(self.hook.requests)), (302, True, 1))
+
+    async def test_cookies_are_not_kept(self) -> None:
+        def bake(request: Request) -> bytes:
+            request.addCookie(b"a", b"b", path=b"/")
+            return b""
+
+        await self.post(bake)
+        await self.post(204)
+        self.assertNotIn("cookie", self.hook.requests[1][0])
+
+    async def test_retry_after_in_seconds_or_as_a_date(self) -> None:
+        def after(text: str) -> Any:
+            def answer(request: Request) -> bytes:
+                request.setResponseCode(503)
+                request.setHeader("Retry-After", text)
+                return b""
+
+            return answer
+
+        date = formatdate(reactor.seconds() + 100, usegmt=True)
+        rests = [(await self.post(after(text))).rest for text in ("7", "x", "-1", "1.5", "²", "9" * 99)]
+        self.assertEqual(rests, [7, 0, 0, 0, 0, 999_999_999])
+        self.assertApproximates((await self.post(after(date))).rest, 99, 3)
+        past = formatdate(0, usegmt=True)
+        self.assertEqual((await self.post(after(past))).rest, 0)
+
+    async def test_of_a_long_response_only_the_beginning_is_read(self) -> None:
+        sent = []
+
+        def flood(request: Request) -> int:
+            def more() -> None:
+                sent.append(1)
+                request.write(b"x" * 10_000)
+                if not request._disconnected:
+                    reactor.callLater(0, more)
+
+            more()
+            return NOT_DONE_YET
+
+        answer = await self.post(flood)
+        self.assertEqual(answer.status, 200)
+        self.assertGreater(len(sent), LONGEST_ANSWER // 10_000)
+
+    async def test_no_answer_in_time_is_a_failure(self) -> None:
+        self.patch(receiver, "ANSWER_TIME", 0.1)
+        for answer in (silent, self.half):
+            found = await self.post(answer)
+            self.assertEqual((found.status, found.words), (0, "no answer within 0 s"))
+            self.assertFalse(found.is_final or found.is_success)
+
+    async def test_a_cancelled_attempt_ends_as_one(self) -> None:
+        """Whatever the request makes of it: an answer would have it tried again."""
+        for answer in (silent, self.half):
+            self.hook.answers.append(answer)
+            number = len(self.hook.requests)
+            attempt = Deferred.fromCoroutine(self.client.post(self.event()))
+            await self.hook.until(lambda number=number: len(self.hook.requests) > number, "the attempt")
+            attempt.cancel()
+            await self.assertFailure(attempt, CancelledError)
+
+    def half(self, request: Request) -> int:
+        request.setHeader("Content-Length", "10")
+        request.write(b"12345")
+        return NOT_DONE_YET
+
+
+class TroubleTests(ReceiverCase):
+    async def test_a_certificate_that_the_system_does_not_know_is_not_believed(self) -> None:
+        directory = FilePath(self.mktemp())
+        directory.makedirs()
+        write_certificate(directory)
+        hook = start_hook(self, directory)
+        answer = await self.receiver(hook.url).post(self.event())
+        self.assertEqual((answer.status, answer.is_final, hook.requests), (0, False, []))
+        self.assertIn("certificate verify failed", answer.words)
+
+    async def test_nobody_there_is_a_failure_with_its_reason(self) -> None:
+        port = reactor.listenTCP(0, Factory(), interface="127.0.0.1")
+        number = port.getHost().port
+        await port.stopListening()
+        answer = await self.receiver(f"http://127.0.0.1:{number}/").post(self.event())
+        self.assertEqual(answer.status, 0)
+        self.assertIn("refused", answer.words)
+        self.assertFalse(answer.is_final)
+
+    async def test_somebody_else_there_is_a_failure(self) -> None:
+        class Mumble(Protocol):
+            def dataReceived(self, data: bytes) -> None:
+                self.transport.write(b"220 mail.example.com ESMTP\r\n\r\n")
+                self.transport.loseConnection()
+
+        port = reactor.listenTCP(0, Factory.forProtocol(Mumble), interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        answer = await self.receiver(f"http://127.0.0.1:{port.getHost().port}/").post(self.event())
+        self.assertEqual((answer.status, answer.is_final), (0, False), answer.words)
+        self.flushLoggedErrors()
+
+    async def test_a_host_without_an_address_is_a_failure(self) -> None:
+        answer = await self.receiver("http://no-such-host.invalid/").post(self.event())
+        self.assertEqual((answer.status, answer.is_final), (0, False), answer.words)
