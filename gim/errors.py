@@ -26,7 +26,7 @@ class Unauthorized(GimError):
     scheme = "Bearer"
 
 
-class WrongKey(Unauthorized):
+class InvalidAdminKey(Unauthorized):
     """HTTP only: the administrator's key is missing or wrong."""
 
     scheme = "X-API-Key"
@@ -65,13 +65,13 @@ class Conflict(GimError):
     code = 409
 
 
-class TooLong(GimError):
+class PayloadTooLarge(GimError):
     """The content, or the whole body, is longer than the limit."""
 
     code = 413
 
 
-class TooMany(GimError):
+class TooManyRequests(GimError):
     """More packets or messages in a time than are allowed."""
 
     code = 429

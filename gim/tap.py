@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gim.config.options import Options
-from gim.daemon.build import Assembly
+from gim.daemon.build import DaemonBuilder
 from gim.daemon.daemon import Daemon
 
 __all__ = ["Options", "makeService"]
@@ -18,4 +18,4 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
     """
     if reactor is None:
         from twisted.internet import reactor  # late, so that twistd can still choose one
-    return Assembly(options, reactor).daemon()
+    return DaemonBuilder(options, reactor).daemon()

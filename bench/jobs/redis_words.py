@@ -14,10 +14,10 @@ from gim.config.options import Options
 from gim.ids import private_session
 from gim.model import User
 from gim.storage.interface import Draft
-from gim.storage.redis.client.interface import Limits
+from gim.storage.redis.client.interface import Retention
 from gim.storage.redis.client.protocol import Word
 from gim.storage.redis.store import scripts
-from gim.storage.redis.store.atomic_writes import OneStep
+from gim.storage.redis.store.atomic_writes import AtomicWrites
 from gim.storage.redis.store.keys import Keys
 from gim.storage.redis.store.scripts import Script
 
@@ -41,10 +41,10 @@ class _Recorder:
 
 
 @cache
-def _limits() -> Limits:
+def _limits() -> Retention:
     options = Options()
     options.parseOptions([])
-    return Limits(
+    return Retention(
         round(options["message-ttl"] * 1000),
         options["max-session-messages"],
         options["enable-message-sequence"],
@@ -63,6 +63,6 @@ def send_private(prefix: str = _PREFIX, sender: str = "u0", receiver: str = "u1"
     keys.data = Keys("benchmark").data
     session, user = private_session(sender, receiver), User(sender, sender)
     draft = Draft(session, user, _CONTENT, origin="0123abcd-100", is_alone=True)
-    OneStep(recorder, keys, pulse, _limits()).append(draft)
+    AtomicWrites(recorder, keys, pulse, _limits()).append(draft)
     words: tuple[Word, ...] = recorder.words
     return words

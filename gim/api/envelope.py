@@ -11,12 +11,12 @@ from twisted.web.iweb import IRequest
 
 from gim.errors import (
     GimError,
+    InvalidAdminKey,
     MethodNotAllowed,
     NotReady,
-    TooMany,
+    TooManyRequests,
     Unauthorized,
     Unavailable,
-    WrongKey,
 )
 
 T = TypeVar("T")
@@ -71,10 +71,10 @@ def _challenge(error: type[Unauthorized]) -> Header:
 HEADERS: Final[Mapping[type[GimError], Header]] = {
     MethodNotAllowed: Header("Allow", "the methods that this path has", lambda error: error.allow),
     NotReady: _RETRY,
-    TooMany: _RETRY,
+    TooManyRequests: _RETRY,
     Unauthorized: _challenge(Unauthorized),
     Unavailable: _RETRY,
-    WrongKey: _challenge(WrongKey),
+    InvalidAdminKey: _challenge(InvalidAdminKey),
 }
 
 # The envelopes of errors that tell more than code and sentence.

@@ -23,7 +23,7 @@ _OPTIONS: Options = {  # PyJWT would ask the wall clock: the expiry is checked h
 }
 
 
-class Tokens:
+class ApiTokens:
     """Issues and reads tokens; some 20 us each."""
 
     def __init__(

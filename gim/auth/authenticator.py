@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from gim import ids
-from gim.auth.api_tokens import Tokens
+from gim.auth.api_tokens import ApiTokens
 from gim.auth.login_tokens import LoginTokens
 from gim.errors import Unauthorized
 from gim.model import User
@@ -19,10 +19,10 @@ class Identity(Struct, frozen=True):
     expires: float | None = None
 
 
-class Admission:
-    """Every login passes `identify`, every HTTP request with a token `bearer`: there is no other way."""
+class Authenticator:
+    """The one way in: `identify` for logins, `user_of_token` for HTTP requests with a token."""
 
-    def __init__(self, tokens: Tokens, logins: LoginTokens | None = None) -> None:
+    def __init__(self, tokens: ApiTokens, logins: LoginTokens | None = None) -> None:
         """Without *logins* everybody is believed: open mode."""
         self._tokens = tokens
         self._logins = logins
@@ -46,6 +46,6 @@ class Admission:
         """Return a token for the HTTP API, good no longer than *until* (Unix seconds)."""
         return await self._tokens.issue(user, until)
 
-    async def bearer(self, token: str) -> User:
+    async def user_of_token(self, token: str) -> User:
         """Return the user whom a token of the HTTP API was issued for, or raise `Unauthorized`."""
         return await self._tokens.read(token)

@@ -23,7 +23,7 @@ from gim.model import (
     Until,
     User,
 )
-from gim.storage.interface import CLOSE, LIST, Ordered, Storage
+from gim.storage.interface import CLOSE, LIST, ConnectionCommand, Storage
 
 SYSTEM_USER = User(SYSTEM, "system")
 
@@ -45,7 +45,7 @@ class Administration:
         sender = SYSTEM_USER
         if sender_id:
             sender = User(ids.check_id(sender_id, "sender_id"), sender_id)
-        return self._chat.send(sender, kind, target_id, content, category, request_id, is_exempt=True)
+        return self._chat.send(sender, kind, target_id, content, category, request_id, as_admin=True)
 
     async def broadcast(self, content: str, category: str) -> None:
         """Push an event to everybody who is connected, to any node. It is not stored."""
@@ -66,7 +66,7 @@ class Administration:
 
     async def _order(self, user_id: str, action: str, key: str) -> list[ConnectionState]:
         ids.check_id(user_id, "id")
-        return await self._storage.order(Ordered(user_id, action, key))
+        return await self._storage.order(ConnectionCommand(user_id, action, key))
 
     async def ban(self, user_id: str, seconds: int) -> Until:
         """Refuse logins of a user for *seconds*, close the connections, make the tokens void."""
@@ -95,7 +95,7 @@ class Administration:
         """Make a user a member of a chatroom that exists, in a role unless it is None."""
         ids.check_id(chatroom_id, "id")
         user = User(ids.check_id(user_id, "user_id"), user_id)
-        total = await self._storage.join(chatroom_id, user, "", makes=False)
+        total = await self._storage.join(chatroom_id, user, "", create_missing=False)
         if role is not None:
             await self._storage.appoint(chatroom_id, SYSTEM, user_id, role)
         return Joined(f"{CHATROOM}:{chatroom_id}", total)

@@ -9,9 +9,9 @@ from msgspec import Struct
 from twisted.internet.interfaces import IReactorTime
 
 from gim import ids
-from gim.auth.authenticator import Admission, Identity
+from gim.auth.authenticator import Authenticator, Identity
 from gim.chat.cursors import read_cursor, read_position, write_cursor
-from gim.errors import BadRequest, Conflict, Forbidden, NotReady, TooLong, Unavailable
+from gim.errors import BadRequest, Conflict, Forbidden, NotReady, PayloadTooLarge, Unavailable
 from gim.ids import CHATROOM, PRIVATE, Session
 from gim.limits.limits import CONTENT, Limits
 from gim.limits.send_rate import SendRate
@@ -29,7 +29,7 @@ from gim.model import (
     UserState,
 )
 from gim.push.catchup import LIMIT, CatchUp
-from gim.push.dispatcher import Pushes
+from gim.push.dispatcher import PushDispatcher
 from gim.push.presence import Connection, Login
 from gim.storage.interface import Draft, Storage
 
@@ -51,8 +51,8 @@ class Chat:
     def __init__(
         self,
         storage: Storage,
-        pushes: Pushes,
-        admission: Admission,
+        pushes: PushDispatcher,
+        admission: Authenticator,
         clock: IReactorTime,
         max_content: int = 4096,
         limits: Limits | None = None,
@@ -181,9 +181,9 @@ class Chat:
         user = await self._storage.put_user(who.id, who.name, hold=True)
         return Credentials(user, await self._admission.issue(user, who.expires))
 
-    async def bearer(self, token: str) -> User:
-        """Return the user whom a token was issued for, or raise as `gim.auth.api_tokens.Tokens.read`."""
-        return await self._admission.bearer(token)
+    async def user_of_token(self, token: str) -> User:
+        """Return the user that a token was issued for; raises as `gim.auth.api_tokens.ApiTokens.read`."""
+        return await self._admission.user_of_token(token)
 
     def server_time(self) -> ServerTime:
         """Return the time, in Unix milliseconds."""
@@ -204,7 +204,7 @@ class Chat:
         category: str = "text",
         request_id: str = "",
         origin: str = "",
-        is_exempt: bool = False,
+        as_admin: bool = False,
     ) -> Awaitable[Sent]:
         """Store a message and set its push going; *origin* is the connection that gets none, and
         *is_exempt* what an administrator sends: see `gim.storage.interface.Draft`."""
@@ -218,14 +218,14 @@ class Chat:
             session = ids.chatroom_session(target_id)
         self.check_content(content)
         is_alone = self._pushes.is_alone(sender.id, origin)
-        draft = Draft(session, sender, content, category, request_id, origin, is_alone, is_exempt)
+        draft = Draft(session, sender, content, category, request_id, origin, is_alone, as_admin)
         return self._storage.append(draft)
 
     def check_content(self, content: str) -> None:
-        """Raise `TooLong` for content above the limit."""
+        """Raise `PayloadTooLarge` for content above the limit."""
         if 4 * len(content) > self._max_content and len(content.encode()) > self._max_content:
             self._limits.hit(CONTENT)
-            raise TooLong(f"content: shorten it to {self._max_content} bytes of UTF-8")
+            raise PayloadTooLarge(f"content: shorten it to {self._max_content} bytes of UTF-8")
 
     async def history(self, user_id: str, session_id: str, count: int, before: str | None) -> History:
         """Return the newest *count* messages of a session, or those just before a message."""

@@ -17,7 +17,7 @@ RESERVED = 100  # open files that are no clients: listening ports, the log, Redi
 ENOUGH = 10_000  # connections that one node is expected to hold: docs/performance.md measures as many
 
 
-class Announcement(Service):
+class StartupBanner(Service):
     """Logs the line when it starts: after all that it tells of. Warns when few clients could connect."""
 
     _log = Logger()

@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.application.service import Service
 
-from gim.api.routes.admin import AdminDoor
+from gim.api.routes.admin import AdminGuard
 from gim.api.server.site import ApiSite
 from gim.chat.administration import Administration
 from gim.chat.chat import Chat
@@ -16,20 +16,20 @@ from gim.chat.moderation import Moderation
 from gim.config.limit_options import limits_of, overload_of
 from gim.config.options import Options
 from gim.config.types import speaks_proxy
-from gim.daemon.banner import Announcement
+from gim.daemon.banner import StartupBanner
 from gim.daemon.build_api import route_names, route_sets
 from gim.daemon.build_auth import endpoint, make_admin_door, make_admission
 from gim.daemon.build_storage import make_store, make_webhooks
 from gim.daemon.daemon import Daemon, Signals
-from gim.daemon.gc_tuning import Garbage
+from gim.daemon.gc_tuning import GcTuner
 from gim.gateway import close_codes
-from gim.gateway.admission import Entrance
+from gim.gateway.admission import ConnectionAdmission
 from gim.gateway.factory import GatewayFactory
 from gim.gateway.operations import Operations
-from gim.gateway.timeout_wheel import Deadlines, Timeouts
+from gim.gateway.timeout_wheel import Timeouts, TimeoutWheel
 from gim.gateway.transport import write_at_once
-from gim.gateway.write_batch import Turn
-from gim.limits.report import LimitLog
+from gim.gateway.write_batch import WriteBatch
+from gim.limits.report import LimitReport
 from gim.limits.send_rate import SendRate
 from gim.log.output import prepare_log
 from gim.metrics.export.meters import Meters
@@ -37,15 +37,15 @@ from gim.metrics.export.page import MetricsPage
 from gim.net.client_address import NO_PROXIES, Proxies
 from gim.net.listening import Listening
 from gim.profiling.profiler import Profiler
-from gim.push.chatroom import Interval
-from gim.push.dispatcher import Pushes
+from gim.push.chatroom import PushPolicy
+from gim.push.dispatcher import PushDispatcher
 from gim.storage.interface import Storage
 from gim.wire.json import JsonCodec
 from gim.wire.packets import REQUESTS, Codec
 from gim.wire.proto import ProtoCodec
 
 
-class Assembly:
+class DaemonBuilder:
     """Every part, by the name that others ask for it with."""
 
     def __init__(self, options: Options, reactor: Any) -> None:
@@ -54,7 +54,7 @@ class Assembly:
         self._meters = Meters(reactor, REQUESTS, route_names()) if options["metrics"] else None
         self._limits, self._overload = limits_of(options), overload_of(options, reactor)
         self._send_rate = SendRate(self._limits, reactor)
-        self._turn = Turn(reactor)
+        self._turn = WriteBatch(reactor)
         self._profiler = Profiler(reactor)
         self._stored, self._counted, *self._store_services = make_store(
             options, self._limits, reactor, self._meters
@@ -74,16 +74,16 @@ class Assembly:
 
     def _services(self) -> Iterator[Service]:
         """Yield all services in the order in which they start."""
-        yield Garbage(self._reactor)
+        yield GcTuner(self._reactor)
         yield from self._store_services
         yield from self._meters.services if self._meters is not None else ()
         yield from self._auth_services
         if self._webhooks is not None:
             yield self._webhooks
         yield from (self._deadlines, self._send_rate, self._overload)
-        yield LimitLog(self._limits, self._reactor)
+        yield LimitReport(self._limits, self._reactor)
         yield from (self._profiler, self._api_port, self._gateway_port)
-        yield Announcement(self._options, self._gateway_port, self._api_port, self._is_open)
+        yield StartupBanner(self._options, self._gateway_port, self._api_port, self._is_open)
 
     @property
     def _is_open(self) -> bool:
@@ -102,12 +102,12 @@ class Assembly:
         return self._stored if self._webhooks is None else self._webhooks.observed()
 
     @cached_property
-    def _pushes(self) -> Pushes:
+    def _pushes(self) -> PushDispatcher:
         options = self._options
-        return Pushes(
+        return PushDispatcher(
             self._store,
             self._reactor,
-            Interval(options["message-push-duration"], options["message-push-count"]),
+            PushPolicy(options["message-push-duration"], options["message-push-count"]),
             options["message-push-concurrency-limit"],
             before_slice=self._turn.flush,
             replaced=self._data_lost,
@@ -148,8 +148,8 @@ class Assembly:
         )
 
     @cached_property
-    def _deadlines(self) -> Deadlines:
-        return Deadlines(self._reactor, self._timeouts.shortest())
+    def _deadlines(self) -> TimeoutWheel:
+        return TimeoutWheel(self._reactor, self._timeouts.shortest())
 
     @cached_property
     def _gateway(self) -> GatewayFactory:
@@ -173,9 +173,9 @@ class Assembly:
         )
 
     @property
-    def _entrance(self) -> Entrance:
+    def _entrance(self) -> ConnectionAdmission:
         proxied = speaks_proxy(self._options["gateway-address"])
-        return Entrance(self._limits, self._proxies, lambda: self._overload.cause, proxied)
+        return ConnectionAdmission(self._limits, self._proxies, lambda: self._overload.cause, proxied)
 
     @cached_property
     def _gateway_port(self) -> Listening:
@@ -185,7 +185,7 @@ class Assembly:
     # the HTTP API
 
     @cached_property
-    def _admin(self) -> AdminDoor | None:
+    def _admin(self) -> AdminGuard | None:
         administration = Administration(self._chat, self._store, self._reactor)
         return make_admin_door(self._options, administration, self._moderation)
 

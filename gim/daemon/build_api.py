@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gim.api.openapi.describe import RouteSet
-from gim.api.routes.admin import AdminDoor, AdminRoutes
-from gim.api.routes.chat import Routes
+from gim.api.routes.admin import AdminGuard, AdminRoutes
+from gim.api.routes.chat import ChatRoutes
 from gim.api.routes.documents import Documents
 from gim.api.routes.metrics import MetricsRoutes
 from gim.api.routes.profiling import ProfilingRoutes
@@ -15,10 +15,10 @@ from gim.profiling.profiler import Profiler
 
 
 def route_sets(
-    options: Options, chat: Chat, profiler: Profiler, page: MetricsPage | None, admin: AdminDoor | None
+    options: Options, chat: Chat, profiler: Profiler, page: MetricsPage | None, admin: AdminGuard | None
 ) -> list[RouteSet]:
     """Return all that the HTTP API serves but what is behind *admin*, which is described with it."""
-    served: list[RouteSet] = [Routes(chat)]
+    served: list[RouteSet] = [ChatRoutes(chat)]
     if page is not None:
         served.append(MetricsRoutes(page))
     if options["enable-profiling"]:
@@ -29,5 +29,5 @@ def route_sets(
 
 def route_names() -> list[str]:
     """Return the names of all routes there may be."""
-    sets = Routes, AdminRoutes, MetricsRoutes, ProfilingRoutes, Documents
+    sets = ChatRoutes, AdminRoutes, MetricsRoutes, ProfilingRoutes, Documents
     return [name for routes in sets for name in routes.app.endpoints]

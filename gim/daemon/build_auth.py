@@ -7,24 +7,24 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.interfaces import IStreamServerEndpoint
 
-from gim.api.routes.admin import AdminDoor, AdminRoutes
+from gim.api.routes.admin import AdminGuard, AdminRoutes
 from gim.api.server.admin_key import AdminKey
 from gim.auth import from_settings
-from gim.auth.api_tokens import AUDIENCE, OPEN_AUDIENCE, Tokens
-from gim.auth.authenticator import Admission
+from gim.auth.api_tokens import AUDIENCE, OPEN_AUDIENCE, ApiTokens
+from gim.auth.authenticator import Authenticator
 from gim.auth.login_tokens import LoginTokens
 from gim.chat.administration import Administration
 from gim.chat.moderation import Moderation
 from gim.config.options import Options, refuse_start
 from gim.config.types import on_loopback
-from gim.daemon.reloading import Reloading
+from gim.daemon.reloading import SighupReloader
 from gim.net.listening import check_free, make_endpoint
 from gim.storage.interface import Storage
 
 
 def make_admission(
     options: Options, store: Storage, reactor: Any
-) -> tuple[Admission, *tuple[Service, ...]]:
+) -> tuple[Authenticator, *tuple[Service, ...]]:
     """Return the way in, and where there are keys the service that has them read again; or end the
     process."""
     try:
@@ -32,22 +32,22 @@ def make_admission(
     except ValueError as error:
         refuse_start(str(error))
     if keyring is None:
-        return (Admission(Tokens(store.token_key, reactor, store.ban_of, OPEN_AUDIENCE)),)
+        return (Authenticator(ApiTokens(store.token_key, reactor, store.ban_of, OPEN_AUDIENCE)),)
     logins = LoginTokens(keyring, reactor.seconds, options["auth-audience"], options["auth-issuer"])
-    return Admission(Tokens(store.token_key, reactor, store.ban_of, AUDIENCE), logins), Reloading(
-        reactor, keyring.reload
-    )
+    return Authenticator(
+        ApiTokens(store.token_key, reactor, store.ban_of, AUDIENCE), logins
+    ), SighupReloader(reactor, keyring.reload)
 
 
 def make_admin_door(
     options: Options, administration: Administration, moderation: Moderation
-) -> AdminDoor | None:
+) -> AdminGuard | None:
     """Return the way in for the administrator if there is a key; or end the process."""
     try:
         key = from_settings.admin_key(options)
     except ValueError as error:
         refuse_start(str(error))
-    return AdminDoor(AdminRoutes(administration, moderation), AdminKey(key)) if key else None
+    return AdminGuard(AdminRoutes(administration, moderation), AdminKey(key)) if key else None
 
 
 def endpoint(

@@ -11,7 +11,7 @@ from gim.config.options import Options, refuse_start
 from gim.limits.limits import Limits
 from gim.metrics.export.meters import Meters
 from gim.storage.interface import Storage
-from gim.storage.membership_limits import RoomLimits
+from gim.storage.membership_limits import MembershipLimits
 from gim.storage.memory.store import MemoryStore
 from gim.storage.memory.sweeper import Sweeper
 from gim.webhooks.from_settings import settings
@@ -26,7 +26,7 @@ def make_store(
         "max_session_messages": options["max-session-messages"],
         "ttl": options["message-ttl"],
         "sequences": options["enable-message-sequence"],
-        "rooms": RoomLimits(bounds),
+        "rooms": MembershipLimits(bounds),
     }
     if options["storage"] == "redis":
         redis = _redis_store(options, reactor, limits)

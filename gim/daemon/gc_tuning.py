@@ -17,13 +17,13 @@ from twisted.internet.task import LoopingCall
 from gim.concurrency.periodic import Periodic
 
 # Allocations until what is youngest is looked at, and how often until the next older: some 1 and 6 ms.
-# The last number is out of reach: the oldest generation is looked at by `Garbage` only.
+# The last number is out of reach: the oldest generation is looked at by `GcTuner` only.
 THRESHOLDS = (2_000, 4, 1_000_000_000)
 EVERY = 10.0  # seconds between two looks at the oldest generation
 MOST = 20_000  # objects of it and references between them that are followed, some 10 ms
 
 
-class Garbage(Periodic):
+class GcTuner(Periodic):
     """Sets the collector's pace while it runs.
 
     The oldest generation is collected as long as that is quick, so that the cycles of HTTP requests and

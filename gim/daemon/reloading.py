@@ -12,7 +12,7 @@ from twisted.application.service import Service
 from gim.log.logger import Logger
 
 
-class Reloading(Service):
+class SighupReloader(Service):
     """Calls *reload* in the reactor at each SIGHUP, from the first turn of the reactor on."""
 
     _log = Logger()

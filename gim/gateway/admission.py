@@ -14,16 +14,16 @@ from gim.net.client_address import NO_PROXIES, Proxies, group_of, host_of
 RETRY_AFTER = 5  # seconds
 
 
-class Refusal(NamedTuple):
+class Rejection(NamedTuple):
     """An HTTP status and a sentence."""
 
     status: int
     reason: str
 
 
-OVERLOADED = Refusal(503, "the server is overloaded: try again later")
-FULL = Refusal(503, "too many connections: try again later")
-TOO_MANY_FROM_HERE = Refusal(429, "too many connections from this address: close one")
+OVERLOADED = Rejection(503, "the server is overloaded: try again later")
+FULL = Rejection(503, "too many connections: try again later")
+TOO_MANY_FROM_HERE = Rejection(429, "too many connections from this address: close one")
 
 
 class Visitor(Protocol):
@@ -34,7 +34,7 @@ class Visitor(Protocol):
     place: str  # what its address counts as; "" until that is known
 
 
-class Entrance:
+class ConnectionAdmission:
     """Is asked twice for each connection: when it is accepted, and with its handshake.
 
     The second time is for those behind a proxy, which says only then for whom it asks.
@@ -55,7 +55,7 @@ class Entrance:
         self._speaks_proxy = speaks_proxy
         self._counts: Counter[str] = Counter()  # connections by place
 
-    def refuse(self, connected: int, address: Any) -> Refusal | None:
+    def refuse(self, connected: int, address: Any) -> Rejection | None:
         """Return why somebody at a transport's *address* may not connect, while so many others are."""
         overload = self._overload()
         if overload and self._limits.hit(overload):
@@ -64,7 +64,7 @@ class Entrance:
             return FULL
         return self._refuse_from(self._place(address))
 
-    def _refuse_from(self, place: str) -> Refusal | None:
+    def _refuse_from(self, place: str) -> Rejection | None:
         if place and self._limits.reached(ADDRESS_CONNECTIONS, self._counts[place]):
             return TOO_MANY_FROM_HERE
         return None

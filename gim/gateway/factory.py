@@ -14,15 +14,15 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 
 from gim import __version__
 from gim.gateway import close_codes
-from gim.gateway.admission import Entrance
+from gim.gateway.admission import ConnectionAdmission
 from gim.gateway.draining import Draining
 from gim.gateway.operations import Operations
 from gim.gateway.protocol import GatewayProtocol
-from gim.gateway.rejecting import Refused
-from gim.gateway.timeout_wheel import Deadlines, Timeouts
-from gim.gateway.write_batch import Turn
+from gim.gateway.rejecting import RejectingProtocol
+from gim.gateway.timeout_wheel import Timeouts, TimeoutWheel
+from gim.gateway.write_batch import WriteBatch
 from gim.limits.limits import Limits
-from gim.metrics.instruments.requests import Requests
+from gim.metrics.instruments.requests import RequestMetrics
 from gim.net.origins import SAME_HOST, Origins
 from gim.wire.packets import Codec
 
@@ -39,17 +39,17 @@ class GatewayFactory(WebSocketServerFactory):
         codecs: Mapping[str, Codec],
         default_codec: Codec,
         timeouts: Timeouts,
-        deadlines: Deadlines,
-        turn: Turn,
+        deadlines: TimeoutWheel,
+        turn: WriteBatch,
         clock: IReactorTime,
         *,
         max_packet: int = 65536,
         max_unsent: int = 2**20,
         trace_header: str = "trace",
-        requests: Requests[int] | None = None,
+        requests: RequestMetrics[int] | None = None,
         origins: Origins = SAME_HOST,
         limits: Limits | None = None,
-        entrance: Entrance | None = None,
+        entrance: ConnectionAdmission | None = None,
     ) -> None:
         """*codecs* go by the subprotocols that ask for them; *max_packet* is in bytes, of what comes
         in, *max_unsent* too, of what waits for a slow reader; *origins* are the web pages that may
@@ -62,7 +62,7 @@ class GatewayFactory(WebSocketServerFactory):
             maxMessagePayloadSize=max_packet,
             maxFramePayloadSize=max_packet,
             failByDrop=False,  # else the close codes 1007 and 1009 would not be sent
-            openHandshakeTimeout=0,  # `Deadlines` does it
+            openHandshakeTimeout=0,  # `TimeoutWheel` does it
             closeHandshakeTimeout=3,
             tcpNoDelay=True,
             allowNullOrigin=True,  # it lets all origins pass: the protocol looks at them
@@ -81,8 +81,8 @@ class GatewayFactory(WebSocketServerFactory):
         self.closes: Counter[int] = Counter()  # by close code, 0 for one of the client's own
         self.origins = origins
         self.limits = limits or Limits()
-        self.entrance = entrance or Entrance(self.limits)
-        self._refused: set[Refused] = set()  # that wait for their request
+        self.entrance = entrance or ConnectionAdmission(self.limits)
+        self._refused: set[RejectingProtocol] = set()  # that wait for their request
         self.connections: set[GatewayProtocol] = set()
         self._node, self._count = token_hex(4), count(1)
         self._all_closed: Deferred[None] | None = None
@@ -92,7 +92,7 @@ class GatewayFactory(WebSocketServerFactory):
     def buildProtocol(self, addr: IAddress | None) -> Any:  # a GatewayProtocol, or one that refuses
         refusal = self.entrance.refuse(len(self.connections), addr)
         if refusal is not None:
-            return Refused(refusal, self.deadlines, self.timeouts.handshake, self._refused)
+            return RejectingProtocol(refusal, self.deadlines, self.timeouts.handshake, self._refused)
         if self._made is None:
             self._made = _with_options(self.protocol, self)
         connection = self._made()

@@ -11,7 +11,7 @@ from zope.interface import implementer
 from gim.gateway import close_codes
 from gim.gateway.frames import frame
 from gim.gateway.transport import buffer_of
-from gim.gateway.write_batch import Turn
+from gim.gateway.write_batch import WriteBatch
 from gim.log.logger import Logger
 from gim.model import Event, Push
 from gim.push.presence import Drained
@@ -23,7 +23,7 @@ _ANY = 2**62  # bytes
 
 
 @implementer(IPullProducer)
-class Sending:
+class OutboundQueue:
     """The way out of a connection, which is what the chat knows of it (`gim.push.presence.Connection`).
 
     Above *bound* bytes that wait unsent the connection is congested and gets no chatroom pushes; above
@@ -54,7 +54,7 @@ class Sending:
         key: str,
         codec: Codec,
         transport: Any,
-        turn: Turn,
+        turn: WriteBatch,
         bound: int,
         hang_up: Callable[[int, str], None],
     ) -> None:

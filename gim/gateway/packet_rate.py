@@ -17,7 +17,7 @@ LONGEST = 10.0  # seconds that a connection may go on sending more
 PAUSE = 1.0  # seconds without a packet above it that end such a time
 
 
-class Pace:
+class TokenBucket:
     """``left`` is how many packets may come until it is filled again; each is to be subtracted."""
 
     __slots__ = ("_began", "_filled", "_last", "_limits", "_row", "left")

@@ -11,21 +11,21 @@ from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from gim.errors import GimError, InternalError, TooMany
+from gim.errors import GimError, InternalError, TooManyRequests
 from gim.gateway import close_codes
-from gim.gateway.admission import RETRY_AFTER, Entrance
+from gim.gateway.admission import RETRY_AFTER, ConnectionAdmission
 from gim.gateway.bounded_protocol import BoundedProtocol
 from gim.gateway.frames import cut
 from gim.gateway.operations import Operations
-from gim.gateway.outbound import Sending
-from gim.gateway.packet_rate import Pace
-from gim.gateway.request_queue import Serving
-from gim.gateway.timeout_wheel import Deadlines, Timeouts
-from gim.gateway.write_batch import Turn
+from gim.gateway.outbound import OutboundQueue
+from gim.gateway.packet_rate import TokenBucket
+from gim.gateway.request_queue import RequestQueue
+from gim.gateway.timeout_wheel import Timeouts, TimeoutWheel
+from gim.gateway.write_batch import WriteBatch
 from gim.limits.limits import HANDSHAKE, LOGIN, PACKET, PACKET_RATE, Limits
 from gim.log import logger
 from gim.metrics.instruments.durations import add
-from gim.metrics.instruments.requests import Requests
+from gim.metrics.instruments.requests import RequestMetrics
 from gim.model import User
 from gim.net.origins import Origins
 from gim.push.presence import Connection, Login
@@ -69,16 +69,16 @@ class Gateway(Protocol):
     codecs: Mapping[str, Codec]  # by the subprotocols that ask for them
     default_codec: Codec
     timeouts: Timeouts
-    deadlines: Deadlines
-    turn: Turn
+    deadlines: TimeoutWheel
+    turn: WriteBatch
     max_packet: int  # bytes
     max_unsent: int  # bytes
     trace_header: str
-    requests: Requests[int] | None  # counts them, unless nothing is to be counted
+    requests: RequestMetrics[int] | None  # counts them, unless nothing is to be counted
     slow_readers: int  # closed so far
     origins: Origins  # of the web pages that may connect
     limits: Limits
-    entrance: Entrance
+    entrance: ConnectionAdmission
 
     def opened(self, connection: GatewayProtocol) -> str:
         """Take note of a connection and give it a key."""
@@ -88,7 +88,7 @@ class Gateway(Protocol):
 
 
 class GatewayProtocol(BoundedProtocol):
-    """Decides nothing: what is asked goes to `Operations`, what is due comes from `Deadlines`."""
+    """Decides nothing: what is asked goes to `Operations`, what is due comes from `TimeoutWheel`."""
 
     factory: Gateway
     transport: Any  # a stream transport; Twisted declares only what all transports have
@@ -102,10 +102,10 @@ class GatewayProtocol(BoundedProtocol):
     login: Login | None = None
     user: User | None = None
     after_reply: Callable[[], None] | None = None
-    sending: Sending
-    look_at = 0  # the ticks of `Deadlines` from here on
-    _serving: Serving | None = None  # until the handshake
-    _pace: Pace  # from then on
+    sending: OutboundQueue
+    look_at = 0  # the ticks of `TimeoutWheel` from here on
+    _serving: RequestQueue | None = None  # until the handshake
+    _pace: TokenBucket  # from then on
     _heard = 0
     _pinged = 0  # the `_heard` of the silence that a ping was sent for
     _waits_since = 0  # for a login
@@ -151,7 +151,7 @@ class GatewayProtocol(BoundedProtocol):
             raise ConnectionDeny(403, "this origin is not allowed: see --allowed-origins")
         explicit = headers.get(name.lower(), "")
         self.trace = logger.accept_trace(explicit, headers.get("traceparent", ""))
-        self._serving = Serving(self.transport, self.trace, self._reply)
+        self._serving = RequestQueue(self.transport, self.trace, self._reply)
         return self._choose_codec(request.protocols), {name: self.trace}
 
     def _choose_codec(self, protocols: list[str]) -> str | None:
@@ -165,7 +165,7 @@ class GatewayProtocol(BoundedProtocol):
     def _speak(self, codec: Codec) -> None:
         self.codec = codec
         turn, bound = self.factory.turn, self.factory.max_unsent
-        self.sending = Sending(self._key, codec, self.transport, turn, bound, self._hang_up)
+        self.sending = OutboundQueue(self._key, codec, self.transport, turn, bound, self._hang_up)
 
     def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
         if code in (429, 503):
@@ -173,7 +173,7 @@ class GatewayProtocol(BoundedProtocol):
         super().failHandshake(reason, code, responseHeaders)
 
     def onOpen(self) -> None:
-        self._pace = Pace(self.factory.limits, self.factory.deadlines.seconds())
+        self._pace = TokenBucket(self.factory.limits, self.factory.deadlines.seconds())
         self.logged_out()
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
@@ -191,7 +191,7 @@ class GatewayProtocol(BoundedProtocol):
         else:
             self._serving.add(self._answer(packet), packet.op in self.factory.operations.overlapping)
 
-    def _too_fast(self, serving: Serving, payload: bytes, is_binary: bool) -> None:
+    def _too_fast(self, serving: RequestQueue, payload: bytes, is_binary: bool) -> None:
         """Refuse a packet that came too soon, and in the end the connection."""
         try:
             packet = self.codec.decode(payload, is_binary)
@@ -199,7 +199,9 @@ class GatewayProtocol(BoundedProtocol):
         except BadPacket as bad:
             op, seq = bad.op, bad.seq
         rate = self.factory.limits[PACKET_RATE]
-        serving.add(self._refuse(op, seq, TooMany(f"more than {rate} packets a second: wait a second")))
+        serving.add(
+            self._refuse(op, seq, TooManyRequests(f"more than {rate} packets a second: wait a second"))
+        )
         self._give_up_if_hopeless()
 
     def _give_up_if_hopeless(self) -> None:
@@ -280,7 +282,7 @@ class GatewayProtocol(BoundedProtocol):
         if requests is not None:
             if code:
                 requests.failed(packet.op, code, began)
-            else:  # as `Requests.succeeded`, without the call, which would be most of the cost
+            else:  # as `RequestMetrics.succeeded`, without the call, which would be most of the cost
                 requests.successes[packet.op] += 1
                 if began:
                     add(requests.rows[packet.op], began)
@@ -340,7 +342,7 @@ class GatewayProtocol(BoundedProtocol):
     # what is due
 
     def check(self) -> int:
-        """See `gim.gateway.timeout_wheel.Timed`."""
+        """See `gim.gateway.timeout_wheel.HasTimeout`."""
         if self.state == self.STATE_CONNECTING:
             self.factory.limits.hit(HANDSHAKE)
             self._drop("it did not complete its handshake in time")

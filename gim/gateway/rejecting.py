@@ -7,13 +7,13 @@ from typing import Any
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from gim.gateway.admission import RETRY_AFTER, Refusal
-from gim.gateway.timeout_wheel import Deadlines
+from gim.gateway.admission import RETRY_AFTER, Rejection
+from gim.gateway.timeout_wheel import TimeoutWheel
 
 MOST = 256  # that wait for their request at a time
 
 
-def response(refusal: Refusal) -> bytes:
+def response(refusal: Rejection) -> bytes:
     """Write what is said of a refusal, whatever was asked."""
     return (
         f"HTTP/1.1 {refusal.status} {refusal.reason}\r\nRetry-After: {RETRY_AFTER}\r\n"
@@ -21,7 +21,7 @@ def response(refusal: Refusal) -> bytes:
     ).encode()
 
 
-class Refused(Protocol):
+class RejectingProtocol(Protocol):
     """Answers the request, which it does not read, and hangs up.
 
     It waits for the request: to close a socket with bytes that nobody has read resets the connection, and
@@ -29,10 +29,10 @@ class Refused(Protocol):
     """
 
     transport: Any
-    look_at = 0  # a tick of `Deadlines`
+    look_at = 0  # a tick of `TimeoutWheel`
 
     def __init__(
-        self, refusal: Refusal, deadlines: Deadlines, timeout: float, waiting: set[Refused]
+        self, refusal: Rejection, deadlines: TimeoutWheel, timeout: float, waiting: set[RejectingProtocol]
     ) -> None:
         """*timeout* is in seconds; *waiting* are all that wait."""
         self._response = response(refusal)
@@ -54,7 +54,7 @@ class Refused(Protocol):
             self.transport.loseConnection()
 
     def check(self) -> int:
-        """See `gim.gateway.timeout_wheel.Timed`."""
+        """See `gim.gateway.timeout_wheel.HasTimeout`."""
         self.transport.abortConnection()
         return 0
 

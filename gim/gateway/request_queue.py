@@ -27,7 +27,7 @@ class _Begun:
         self.reply = reply
 
 
-class Serving:
+class RequestQueue:
     """Runs coroutines that return a reply and never raise, and writes their replies in their order.
 
     Each begins when the one before has ended, but those that may overlap begin while only such are

@@ -32,7 +32,7 @@ class Timeouts(Struct, frozen=True):
         return min(self.handshake, self.login, self.heartbeat / 2)
 
 
-class Timed(Protocol):
+class HasTimeout(Protocol):
     """A connection with timeouts."""
 
     look_at: int  # the tick of its bucket; 0 for none
@@ -41,7 +41,7 @@ class Timed(Protocol):
         """Do what is due and return the tick of the next look, 0 for no more."""
 
 
-class Deadlines(Periodic):
+class TimeoutWheel(Periodic):
     """The wheel. ``now`` is the current tick, and never 0."""
 
     _log = Logger()
@@ -52,7 +52,7 @@ class Deadlines(Periodic):
         self.now = 1
         self._clock = clock
         self.tick = min(shortest / 20, 0.25)
-        self._buckets: dict[int, dict[Timed, None]] = {}
+        self._buckets: dict[int, dict[HasTimeout, None]] = {}
         super().__init__(self._turn, self.tick, clock)
 
     def after(self, since: int, timeout: float) -> int:
@@ -68,13 +68,13 @@ class Deadlines(Periodic):
         """Return the tick at which it will be that Unix time, if no tick is missed until then."""
         return self.after(self.now, max(0.0, seconds - self.seconds()))
 
-    def look(self, timed: Timed, at: int) -> None:
+    def look(self, timed: HasTimeout, at: int) -> None:
         """Look at a connection at a tick, instead of when it was to be looked at."""
         self.forget(timed)
         timed.look_at = max(at, self.now + 1)
         self._buckets.setdefault(timed.look_at, {})[timed] = None
 
-    def forget(self, timed: Timed) -> None:
+    def forget(self, timed: HasTimeout) -> None:
         """Look at a connection no more."""
         bucket = self._buckets.get(timed.look_at)
         if bucket is not None:
@@ -89,7 +89,7 @@ class Deadlines(Periodic):
             if timed.look_at == self.now:  # not forgotten by what another one did just now
                 self._check(timed)
 
-    def _check(self, timed: Timed) -> None:
+    def _check(self, timed: HasTimeout) -> None:
         timed.look_at = 0
         try:
             at = timed.check()

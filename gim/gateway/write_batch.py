@@ -21,7 +21,7 @@ class Flushable(Protocol):
         """Write them."""
 
 
-class Turn:
+class WriteBatch:
     """Flushes, before the reactor waits for the kernel again, whatever `add` was told of."""
 
     _log = Logger()

@@ -26,7 +26,7 @@ def resident(statm: int) -> int:
     return int(os.pread(statm, 256, 0).split()[1]) * _PAGE
 
 
-class Gauge:
+class Hysteresis:
     """Whether a value is above its bound: from `IN_A_ROW` looks above it on, until as many below *leave*
     times the bound. A bound of 0 is never reached."""
 
@@ -61,8 +61,8 @@ class Overload(Service):
     def __init__(self, clock: IReactorTime, max_delay: float, max_memory: int) -> None:
         """*max_delay* is in seconds, *max_memory* in bytes; 0 for no bound."""
         self._clock = clock
-        self._delay = Gauge(max_delay, LEAVE_DELAY)
-        self._memory = Gauge(max_memory, LEAVE_MEMORY)
+        self._delay = Hysteresis(max_delay, LEAVE_DELAY)
+        self._memory = Hysteresis(max_memory, LEAVE_MEMORY)
         self._max_memory = max_memory
         self._statm = -1  # kept open, as there may be no file left to open when it counts
         self._due = 0.0

@@ -13,7 +13,7 @@ from gim.log.logger import Logger
 EVERY = 10.0  # seconds
 
 
-class LimitLog(Periodic):
+class LimitReport(Periodic):
     """Says, while it runs, what came to `Limits.hits`, but for sizes and times, which are there to be
     reached now and then."""
 

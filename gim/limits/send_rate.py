@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.interfaces import IReactorTime
 
 from gim.concurrency.periodic import Periodic
-from gim.errors import TooMany
+from gim.errors import TooManyRequests
 from gim.limits.limits import SEND_RATE, Limits
 
 
@@ -21,10 +21,10 @@ class SendRate(Periodic):
         super().__init__(self._sent.clear, 1.0, clock, first_at_once=True)
 
     def take(self, user_id: str) -> None:
-        """Count a message of a user, or raise `TooMany`."""
+        """Count a message of a user, or raise `TooManyRequests`."""
         if not self._most:
             return
         sent = self._sent.get(user_id, 0)
         if sent >= self._most and self._limits.hit(SEND_RATE):
-            raise TooMany(f"you sent {self._most} messages in a second: send again in a second")
+            raise TooManyRequests(f"you sent {self._most} messages in a second: send again in a second")
         self._sent[user_id] = sent + 1

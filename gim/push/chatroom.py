@@ -15,15 +15,15 @@ from gim.log.logger import Logger
 from gim.model import RECALL, RENAMED, Event, Message, Push, SessionHead
 from gim.push.catchup import recalled
 from gim.push.counts import PushCounts
-from gim.push.event_fanout import Telling
+from gim.push.event_fanout import EventFanout
 from gim.push.presence import Connection
 from gim.push.writer import CHUNK, PushWriter
-from gim.storage.interface import Stored
+from gim.storage.interface import MessageStored
 
 MOST_EVENTS = 100  # that wait while one is being written to all
 
 
-class Interval(Struct, frozen=True):
+class PushPolicy(Struct, frozen=True):
     """The push policy: at least *duration* seconds between two pushes of a chatroom, each with the
     newest *count* messages, 0 for all."""
 
@@ -31,7 +31,7 @@ class Interval(Struct, frozen=True):
     count: int
 
 
-class Room:
+class ChatroomPusher:
     """Collects messages and pushes them at intervals.
 
     A message in a quiet chatroom is pushed at once and starts the loop; from then on each tick pushes
@@ -45,10 +45,10 @@ class Room:
     def __init__(
         self,
         chatroom_id: str,
-        interval: Interval,
+        interval: PushPolicy,
         clock: IReactorTime,
         writer: PushWriter,
-        when_quiet: Callable[[Room], None],
+        when_quiet: Callable[[ChatroomPusher], None],
         counts: PushCounts,
     ) -> None:
         self.id = chatroom_id
@@ -89,7 +89,7 @@ class Room:
         self._missed.pop(connection, None)
         self._leavings += 1
 
-    def offer(self, news: Stored) -> None:
+    def offer(self, news: MessageStored) -> None:
         """Take a message: push it now if the chatroom is quiet, else with the next tick."""
         self._title = news.title
         self._pending.append(news.message)
@@ -119,7 +119,7 @@ class Room:
         event, but = self._events.pop(0)
         everybody = [connection for connection in self._audience if connection not in but]
         is_here = self._audience.__contains__
-        self._writer.submit(Telling(event, everybody, is_here, self._counts, self._told))
+        self._writer.submit(EventFanout(event, everybody, is_here, self._counts, self._told))
 
     def _told(self) -> None:
         self._is_telling = False

@@ -16,34 +16,34 @@ from gim.limits.limits import Limits
 from gim.log.logger import Logger
 from gim.model import RECALL, REMOVED, ConnectionState, Counts, Event, Push, SessionHead
 from gim.push.catchup import CatchUp
-from gim.push.chatroom import Interval, Room
+from gim.push.chatroom import ChatroomPusher, PushPolicy
 from gim.push.counts import PushCounts
-from gim.push.event_fanout import Telling
-from gim.push.presence import Connection, Login, Online, Presence
+from gim.push.event_fanout import EventFanout
+from gim.push.presence import Connection, Login, OnlineUser, Presence
 from gim.push.writer import PushWriter
 from gim.storage.interface import (
     CLOSE,
+    Announcement,
     Broadcast,
-    Entered,
-    Happened,
-    Left,
+    ConnectionCommand,
+    DataSetReplaced,
+    MemberJoined,
+    MemberLeft,
     Memberships,
-    News,
-    Ordered,
-    Replaced,
+    MessageStored,
+    SessionEvent,
     Storage,
-    Stored,
 )
 
 ENTER_AGAIN_AFTER = 1.0  # seconds
 
 
-class Pushes:
+class PushDispatcher:
     """Takes the storage's announcements to the connections of this node.
 
     A private message goes at once to all connections of its receiver and to the sender's other ones;
-    a chatroom message goes to the `Room` of its chatroom, which exists while a member is connected
-    here or its interval runs.
+    a chatroom message goes to the `ChatroomPusher` of its chatroom, which exists while a member is
+    connected here or its interval runs.
     """
 
     _log = Logger()
@@ -52,7 +52,7 @@ class Pushes:
         self,
         storage: Storage,
         clock: IReactorTime,
-        interval: Interval,
+        interval: PushPolicy,
         concurrency: int,
         before_slice: Callable[[], None] = lambda: None,
         replaced: Callable[[], object] = lambda: None,
@@ -67,7 +67,7 @@ class Pushes:
         self._replaced = replaced
         self.pushed = PushCounts()
         self._presence = Presence(limits)
-        self._rooms: dict[str, Room] = {}
+        self._rooms: dict[str, ChatroomPusher] = {}
         self._entering: Counter[str] = Counter()  # chatrooms that the storage is asked to watch
         self._untold: set[Login] = set()  # logins whose clients do not know of it yet
 
@@ -81,36 +81,36 @@ class Pushes:
         """How many chatrooms are pushed to connections of this node."""
         return len(self._rooms)
 
-    def announced(self, news: News) -> None:
+    def on_announcement(self, news: Announcement) -> None:
         """See `gim.storage.interface.Listener`."""
         try:
-            if isinstance(news, Stored) and news.session.type == PRIVATE:
+            if isinstance(news, MessageStored) and news.session.type == PRIVATE:
                 self._push_private(news)
             else:
                 self._take(news)
         except Exception:
             self._log.failure("an announcement could not be pushed")
 
-    def _take(self, news: News) -> None:
-        if isinstance(news, Stored):
+    def _take(self, news: Announcement) -> None:
+        if isinstance(news, MessageStored):
             room = self._rooms.get(news.session.parts[0])
             if room is not None:
                 room.offer(news)
-        elif isinstance(news, Replaced):
+        elif isinstance(news, DataSetReplaced):
             self._replaced()
-        elif isinstance(news, Happened):
+        elif isinstance(news, SessionEvent):
             self._tell(news)
         elif isinstance(news, Broadcast):
             self._tell_all(news.event)
-        elif isinstance(news, Ordered):
+        elif isinstance(news, ConnectionCommand):
             self._storage.answer(news, self._carry_out(news))
         elif (user := self._presence.get(news.user_id)) is not None:
             self._change_rooms(user, news)
 
-    def _change_rooms(self, user: Online, news: Entered | Left | Memberships) -> None:
-        if isinstance(news, Entered):
+    def _change_rooms(self, user: OnlineUser, news: MemberJoined | MemberLeft | Memberships) -> None:
+        if isinstance(news, MemberJoined):
             self._enter_surely(user, news.chatroom_id)
-        elif isinstance(news, Left):
+        elif isinstance(news, MemberLeft):
             self._exit(user, news.chatroom_id)
             if news.why:
                 event = Event(news.why, news.by, f"{CHATROOM}:{news.chatroom_id}", user.id)
@@ -128,7 +128,7 @@ class Pushes:
 
     # events
 
-    def _tell(self, news: Happened) -> None:
+    def _tell(self, news: SessionEvent) -> None:
         if news.reader:
             user = self._presence.get(news.reader)
             if user is not None:
@@ -137,7 +137,7 @@ class Pushes:
             event = news.event
             room.tell(event, self._own_connections(event) if event.type == REMOVED else ())
 
-    def _tell_user(self, user: Online, event: Event) -> None:
+    def _tell_user(self, user: OnlineUser, event: Event) -> None:
         for login in user.logins:
             if event.type == RECALL and login.catch_up is not None:
                 login.catch_up.recall(event.message_id)
@@ -157,9 +157,9 @@ class Pushes:
             login = told[connection]
             return login in login.user.logins
 
-        self._writer.submit(Telling(event, tuple(told), is_still_here, self.pushed))
+        self._writer.submit(EventFanout(event, tuple(told), is_still_here, self.pushed))
 
-    def _carry_out(self, order: Ordered) -> list[ConnectionState]:
+    def _carry_out(self, order: ConnectionCommand) -> list[ConnectionState]:
         """Do what an order says; return the connections that it concerned."""
         user = self._presence.get(order.user_id)
         logins = [
@@ -184,12 +184,12 @@ class Pushes:
         user = self._presence.get(user_id)
         return user is None or (len(user.logins) == 1 and user.logins[0].connection.key == key)
 
-    def _push_private(self, news: Stored) -> None:
+    def _push_private(self, news: MessageStored) -> None:
         user = self._presence.get(news.reader)
         if user is not None and (len(user.logins) > 1 or user.logins[0].connection.key != news.origin):
             self._push_to(user, news)
 
-    def _push_to(self, user: Online, news: Stored) -> None:
+    def _push_to(self, user: OnlineUser, news: MessageStored) -> None:
         push = Push(SessionHead(news.session.id, PRIVATE, news.title), [news.message])
         written = 0
         for login in user.logins:
@@ -205,7 +205,7 @@ class Pushes:
         login = self._presence.enter(user_id, connection, catch_up, now)
         self._untold.add(login)
         try:
-            await self._storage.watch_user(user_id)
+            await self._storage.subscribe_user(user_id)
             chatroom_ids = await self._storage.chatrooms(user_id)
             await gather(self.enter_room(login.user, chatroom_id) for chatroom_id in chatroom_ids)
         except BaseException:
@@ -243,15 +243,15 @@ class Pushes:
         if self._presence.leave(login):
             for chatroom_id in tuple(login.user.chatrooms):
                 self._exit(login.user, chatroom_id)
-            self._storage.unwatch_user(login.user.id)
+            self._storage.unsubscribe_user(login.user.id)
 
-    async def enter_room(self, user: Online, chatroom_id: str) -> None:
+    async def enter_room(self, user: OnlineUser, chatroom_id: str) -> None:
         """Let a user's connections get the pushes of a chatroom."""
         was_in = chatroom_id in user.chatrooms
         user.chatrooms.add(chatroom_id)
         self._entering[chatroom_id] += 1
         try:
-            await self._storage.watch_chatroom(chatroom_id)
+            await self._storage.subscribe_chatroom(chatroom_id)
         except BaseException:
             if not was_in:
                 user.chatrooms.discard(chatroom_id)
@@ -270,10 +270,10 @@ class Pushes:
         if not self._entering[chatroom_id]:
             del self._entering[chatroom_id]
 
-    def _room(self, chatroom_id: str) -> Room:
+    def _room(self, chatroom_id: str) -> ChatroomPusher:
         room = self._rooms.get(chatroom_id)
         if room is None:
-            room = Room(
+            room = ChatroomPusher(
                 chatroom_id,
                 self._interval,
                 self._clock,
@@ -296,7 +296,7 @@ class Pushes:
         if user is not None:
             self._exit(user, chatroom_id)
 
-    def _exit(self, user: Online, chatroom_id: str) -> None:
+    def _exit(self, user: OnlineUser, chatroom_id: str) -> None:
         user.chatrooms.discard(chatroom_id)
         if (room := self._rooms.get(chatroom_id)) is not None:
             for login in user.logins:
@@ -310,11 +310,11 @@ class Pushes:
             return
         if any(chatroom_id in login.user.chatrooms for login in self._untold):
             return
-        self._storage.unwatch_chatroom(chatroom_id)
+        self._storage.unsubscribe_chatroom(chatroom_id)
         if room is not None:
             self._drop_unused(room)
 
-    def _drop_unused(self, room: Room) -> None:
+    def _drop_unused(self, room: ChatroomPusher) -> None:
         if room.is_empty and room.is_quiet:
             self._rooms.pop(room.id, None)
 
@@ -334,19 +334,19 @@ class Pushes:
             if (room := self._rooms.get(chatroom_id)) is not None:
                 room.flush_to(login.connection)
 
-    def _enter_surely(self, user: Online, chatroom_id: str, is_again: bool = False) -> None:
+    def _enter_surely(self, user: OnlineUser, chatroom_id: str, is_again: bool = False) -> None:
         """Enter a chatroom that the user joined elsewhere; as nobody waits for it, until it succeeds."""
         if self._presence.get(user.id) is user:
             way = self._enter_still if is_again else self.enter_room
             entering = Deferred.fromCoroutine(way(user, chatroom_id))
             entering.addErrback(self._enter_again, user, chatroom_id)
 
-    async def _enter_still(self, user: Online, chatroom_id: str) -> None:
+    async def _enter_still(self, user: OnlineUser, chatroom_id: str) -> None:
         """Enter it if the user did not leave meanwhile."""
         if chatroom_id in await self._storage.chatrooms(user.id):
             await self.enter_room(user, chatroom_id)
 
-    def _enter_again(self, failure: Failure, user: Online, chatroom_id: str) -> None:
+    def _enter_again(self, failure: Failure, user: OnlineUser, chatroom_id: str) -> None:
         if failure.check(Unavailable) is None:
             self._log.failure("entering a chatroom failed", failure)
         else:

@@ -10,7 +10,7 @@ from gim.push.presence import Connection
 from gim.push.writer import CHUNK
 
 
-class Telling:
+class EventFanout:
     """Writes an event to connections, each of them if *is_due* says so when it is its turn.
 
     Unlike a chatroom push it goes to slow readers too: events are rare and none may be missed. One that

@@ -56,7 +56,7 @@ class Login:
 
     __slots__ = ("_recent", "catch_up", "connection", "since", "user")
 
-    def __init__(self, user: Online, connection: Connection, catch_up: CatchUp, since: int) -> None:
+    def __init__(self, user: OnlineUser, connection: Connection, catch_up: CatchUp, since: int) -> None:
         self.user = user
         self.since = since  # Unix ms
         self.connection = connection
@@ -82,7 +82,7 @@ class Login:
         return True
 
 
-class Online:
+class OnlineUser:
     """A user with connections at this node."""
 
     __slots__ = ("chatrooms", "id", "logins")
@@ -99,7 +99,7 @@ class Presence:
     def __init__(self, limits: Limits | None = None) -> None:
         """*limits* are none unless given."""
         self._limits = limits or Limits()
-        self._users: dict[str, Online] = {}
+        self._users: dict[str, OnlineUser] = {}
 
         self.connections = 0
 
@@ -110,7 +110,7 @@ class Presence:
         """Return all connections."""
         return [login for user in self._users.values() for login in user.logins]
 
-    def get(self, user_id: str) -> Online | None:
+    def get(self, user_id: str) -> OnlineUser | None:
         return self._users.get(user_id)
 
     def enter(self, user_id: str, connection: Connection, catch_up: CatchUp, since: int) -> Login:
@@ -120,7 +120,7 @@ class Presence:
             most = self._limits[USER_CONNECTIONS]
             raise TooManyConnections(f"you have {most} connections, the most there may be: close one")
         if user is None:
-            user = self._users[user_id] = Online(user_id)
+            user = self._users[user_id] = OnlineUser(user_id)
         login = Login(user, connection, catch_up, since)
         user.logins.append(login)
         self.connections += 1

@@ -34,7 +34,7 @@ class Draft(Struct, frozen=True):
 
     ``request_id`` is "" where the sender gave none. ``origin`` names the connection it came from,
     "" for none, and comes back in the announcement. ``is_alone`` says that the sender has no other
-    connection here, so that here nobody waits for an announcement to the sender. ``is_exempt`` says
+    connection here, so that here nobody waits for an announcement to the sender. ``as_admin`` says
     that an administrator sends it: a chatroom takes it from anybody, muted or no member at all.
     """
 
@@ -45,10 +45,10 @@ class Draft(Struct, frozen=True):
     request_id: str = ""
     origin: str = ""
     is_alone: bool = False
-    is_exempt: bool = False
+    as_admin: bool = False
 
 
-class Stored(Struct, frozen=True, gc=False):
+class MessageStored(Struct, frozen=True, gc=False):
     """A message was stored.
 
     A private message is announced for each of the two people who is watched: ``reader`` is which, and
@@ -62,14 +62,14 @@ class Stored(Struct, frozen=True, gc=False):
     reader: str
 
 
-class Entered(Struct, frozen=True, gc=False):
+class MemberJoined(Struct, frozen=True, gc=False):
     """A user became a member of a chatroom."""
 
     user_id: str
     chatroom_id: str
 
 
-class Left(Struct, frozen=True, gc=False):
+class MemberLeft(Struct, frozen=True, gc=False):
     """A user is no member of a chatroom any more: ``why`` is "" for one who left, else the type of event
     that ended it, and ``by`` who did it."""
 
@@ -79,8 +79,8 @@ class Left(Struct, frozen=True, gc=False):
     by: str = ""
 
 
-class Happened(Struct, frozen=True):
-    """An event in a session. For a private one it is announced as in `Stored`."""
+class SessionEvent(Struct, frozen=True):
+    """An event in a session. For a private one it is announced as in `MessageStored`."""
 
     session: Session
     event: Event
@@ -93,7 +93,7 @@ class Broadcast(Struct, frozen=True):
     event: Event
 
 
-class Ordered(Struct, frozen=True):
+class ConnectionCommand(Struct, frozen=True):
     """An order about the connections of a watched user, or about the one named ``key`` unless it is "".
 
     ``action`` is `LIST` or `CLOSE`. What it concerned is told by `Storage.answer`.
@@ -112,16 +112,25 @@ class Memberships(Struct, frozen=True, gc=False):
     chatroom_ids: frozenset[str]
 
 
-class Replaced(Struct, frozen=True, gc=False):
+class DataSetReplaced(Struct, frozen=True, gc=False):
     """The data was lost: another data set is served from now on. Whatever was watched must be watched
     again."""
 
     epoch: str
 
 
-News = Stored | Entered | Left | Memberships | Replaced | Happened | Broadcast | Ordered
+Announcement = (
+    MessageStored
+    | MemberJoined
+    | MemberLeft
+    | Memberships
+    | DataSetReplaced
+    | SessionEvent
+    | Broadcast
+    | ConnectionCommand
+)
 
-LIST = "list"  # actions of `Ordered`
+LIST = "list"  # actions of `ConnectionCommand`
 CLOSE = "close"
 
 RECALL_WITHIN = 120_000  # ms in which senders may recall their own messages
@@ -130,7 +139,7 @@ RECALL_WITHIN = 120_000  # ms in which senders may recall their own messages
 class Listener(Protocol):
     """Whom a storage tells what happened."""
 
-    def announced(self, news: News) -> None:
+    def on_announcement(self, news: Announcement) -> None:
         """Take *news* about a watched user or chatroom. Never raises, never waits."""
 
     def counts(self) -> Counts:
@@ -216,7 +225,7 @@ class Storage(Protocol):
         Returns the number of messages after it. A chatroom raises as in `append`.
         """
 
-    async def join(self, chatroom_id: str, user: User, name: str, makes: bool = True) -> int:
+    async def join(self, chatroom_id: str, user: User, name: str, create_missing: bool = True) -> int:
         """Make *user* a member, and the chatroom if there is none; return the number of members.
 
         Whoever joins a chatroom without members owns it, but for one that `create` made. Unless it
@@ -252,20 +261,22 @@ class Storage(Protocol):
         """Move the user's catching-up mark up to a private message that was written to a connection
         of theirs. May be recorded a little later."""
 
-    async def watch_user(self, user_id: str) -> None:
+    async def subscribe_user(self, user_id: str) -> None:
         """Count the user as online, and announce from now on what happens to them. May be repeated.
 
         Raises `Forbidden` for one who is banned.
         """
 
-    def unwatch_user(self, user_id: str) -> None:
+    def unsubscribe_user(self, user_id: str) -> None:
         """End that: no connection of the user is left here."""
 
     def observe(self, observer: Listener) -> None:
-        """Tell *observer* as well of every membership that a call made here begins or ends: `Entered` or
-        `Left`, whether the user is watched or not."""
+        """Tell *observer* as well of every membership that a call made here begins or ends, whether the
+        user is watched or not: `MemberJoined` or `MemberLeft`."""
 
-    async def event_number(self, user_id: str, online: bool | None = None, key: str = "") -> int | None:
+    async def next_event_number(
+        self, user_id: str, online: bool | None = None, key: str = ""
+    ) -> int | None:
         """Count an event of the user; return its number, greater than those of the user's events before.
 
         It is greater by one while anything is known of the user, else it begins with the time in
@@ -275,15 +286,18 @@ class Storage(Protocol):
         `Unavailable`.
         """
 
-    async def unsettled(self, limit: int) -> list[str]:
-        """Return users for whom this node has to say anew if they are online, by `event_number`: up to
-        *limit* of nodes that are gone, each to one node only; and, if others took this node for gone, as
-        many of those watched here. To be asked every second."""
+    async def users_to_reannounce(self, limit: int) -> list[str]:
+        """Return up to *limit* users whose presence this node must announce again, by
+        `next_event_number`.
 
-    async def watch_chatroom(self, chatroom_id: str) -> None:
+        Those are users of dead nodes (each given to one node), and this node's own if others took it for
+        dead. Poll every second.
+        """
+
+    async def subscribe_chatroom(self, chatroom_id: str) -> None:
         """Announce from now on the messages of the chatroom. May be repeated."""
 
-    def unwatch_chatroom(self, chatroom_id: str) -> None:
+    def unsubscribe_chatroom(self, chatroom_id: str) -> None:
         """End that: no member is connected here any more."""
 
     # Roles. *by* is who asks, `gim.ids.SYSTEM` for the administrator of the server, who may do all of
@@ -334,10 +348,10 @@ class Storage(Protocol):
     async def ban_of(self, user_id: str) -> Ban:
         """Return what is known of a ban."""
 
-    async def order(self, order: Ordered) -> list[ConnectionState]:
+    async def order(self, order: ConnectionCommand) -> list[ConnectionState]:
         """Announce an order where its user is watched, and return what was answered within a second."""
 
-    def answer(self, order: Ordered, connections: list[ConnectionState]) -> None:
+    def answer(self, order: ConnectionCommand, connections: list[ConnectionState]) -> None:
         """Answer an order that was announced here."""
 
     async def broadcast(self, event: Event) -> None:

@@ -6,7 +6,7 @@ from gim.errors import Conflict
 from gim.limits.limits import CHATROOM_MEMBERS, USER_CHATROOMS, Limits
 
 
-class RoomLimits:
+class MembershipLimits:
     """The two limits that only the storage can hold, as it knows how many there are."""
 
     def __init__(self, limits: Limits | None = None) -> None:

@@ -7,7 +7,7 @@ from msgspec import Struct
 AT_A_TIME = 32  # events on their way to the receiver
 
 
-class Answer(Struct, frozen=True):
+class AttemptResult(Struct, frozen=True):
     """What became of an attempt: a status, 0 if none came, with words for the log; and the seconds of a
     Retry-After."""
 

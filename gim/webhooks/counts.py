@@ -20,7 +20,7 @@ REASONS = (QUEUE_FULL, REFUSED, EXPIRED, STORAGE, FAULT, STOPPED)
 SAY_EVERY = 60.0  # seconds
 
 
-class Counts:
+class WebhookCounts:
     """Counters. What goes wrong is said at once, and then in a summary every minute while it does."""
 
     _log = Logger()

@@ -12,11 +12,11 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from gim.metrics.instruments.durations import add
-from gim.webhooks.attempt import AT_A_TIME, Answer
-from gim.webhooks.counts import EXPIRED, REFUSED, Counts
-from gim.webhooks.events import Event
+from gim.webhooks.attempt import AT_A_TIME, AttemptResult
+from gim.webhooks.counts import EXPIRED, REFUSED, WebhookCounts
+from gim.webhooks.events import WebhookEvent
 from gim.webhooks.lanes import Lanes
-from gim.webhooks.pacing import Pace
+from gim.webhooks.pacing import Pacer
 
 FIRST_PAUSE, LONGEST_PAUSE = (
     0.5,
@@ -38,10 +38,10 @@ class Delivery:
 
     def __init__(
         self,
-        post: Callable[[Event], Awaitable[Answer]],
-        counts: Counts,
-        ended: Callable[[Event], None],
-        lost: Callable[[Event], None],
+        post: Callable[[WebhookEvent], Awaitable[AttemptResult]],
+        counts: WebhookCounts,
+        ended: Callable[[WebhookEvent], None],
+        lost: Callable[[WebhookEvent], None],
         clock: IReactorTime,
     ) -> None:
         """*post* makes an attempt; *ended* hears of each event that is delivered or given up, *lost* of
@@ -51,11 +51,11 @@ class Delivery:
         self._ended = ended
         self._clock = clock
         self._places = DeferredSemaphore(AT_A_TIME)
-        self._pace = Pace(clock)
+        self._pace = Pacer(clock)
         self._rest_until = 0.0
         self._lanes = Lanes(self._deliver, lost)
 
-    def put(self, event: Event) -> None:
+    def put(self, event: WebhookEvent) -> None:
         """Deliver an event that has been written."""
         self._lanes.put(event)
 
@@ -63,7 +63,7 @@ class Delivery:
         """Give up what is not delivered yet."""
         self._lanes.stop()
 
-    async def _deliver(self, event: Event) -> None:
+    async def _deliver(self, event: WebhookEvent) -> None:
         for failures in count(1):
             answer = await self._attempt(event)
             if answer.is_success:
@@ -81,7 +81,7 @@ class Delivery:
             self._counts.retries += 1
         self._ended(event)
 
-    async def _attempt(self, event: Event) -> Answer:
+    async def _attempt(self, event: WebhookEvent) -> AttemptResult:
         async with self._places:
             while (rest := self._rest_until - self._clock.seconds()) > 0:
                 await deferLater(self._clock, rest)

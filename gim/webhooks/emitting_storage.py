@@ -6,22 +6,22 @@ from collections.abc import Callable
 from typing import Any
 
 from gim.model import Sent
-from gim.storage.interface import Draft, Entered, Left, News, Storage
+from gim.storage.interface import Announcement, Draft, MemberJoined, MemberLeft, Storage
 from gim.webhooks import events
 from gim.webhooks.event_types import JOINED, LEFT, SENT
-from gim.webhooks.events import Event
-from gim.webhooks.presence_grace import Presence
+from gim.webhooks.events import WebhookEvent
+from gim.webhooks.presence_grace import PresenceGrace
 
 
-class Observed:
+class EventEmittingStorage:
     """Has all that a storage has. What is not listened to goes straight to it."""
 
     def __init__(
         self,
         store: Storage,
         wanted: frozenset[str],
-        put: Callable[[Event], None],
-        presence: Presence | None,
+        put: Callable[[WebhookEvent], None],
+        presence: PresenceGrace | None,
         now: Callable[[], float],
     ) -> None:
         """*put* takes events of the types *wanted*; without *presence* nobody asks who is online."""
@@ -33,8 +33,8 @@ class Observed:
             self.append = self._append
         if presence is not None:
             self._presence = presence
-            self.watch_user = self._watch_user
-            self.unwatch_user = self._unwatch_user
+            self.subscribe_user = self._watch_user
+            self.unsubscribe_user = self._unwatch_user
         if wanted & {JOINED, LEFT}:
             store.observe(self)
 
@@ -47,16 +47,16 @@ class Observed:
         return sent
 
     async def _watch_user(self, user_id: str) -> None:
-        await self._store.watch_user(user_id)
+        await self._store.subscribe_user(user_id)
         self._presence.came(user_id)
 
     def _unwatch_user(self, user_id: str) -> None:
-        self._store.unwatch_user(user_id)
+        self._store.unsubscribe_user(user_id)
         self._presence.left(user_id)
 
-    def announced(self, news: News) -> None:
+    def on_announcement(self, news: Announcement) -> None:
         """See `gim.storage.interface.Storage.observe`."""
-        if isinstance(news, Entered | Left):
+        if isinstance(news, MemberJoined | MemberLeft):
             event = events.membership(news, self._now())
             if event.type in self._wanted:
                 self._put(event)

@@ -8,7 +8,7 @@ from msgspec import Struct, json
 
 from gim import ids as gim_names
 from gim.model import Message, Sent
-from gim.storage.interface import Draft, Entered, Left
+from gim.storage.interface import Draft, MemberJoined, MemberLeft
 from gim.webhooks import event_types
 
 
@@ -41,7 +41,7 @@ class Nothing(Struct, frozen=True):
     """Where the type says it all."""
 
 
-class Event:
+class WebhookEvent:
     """An event on its way. ``born`` is when it happened, in seconds.
 
     ``online`` says that the user came or went, None for other events. One that ``is_silent`` is
@@ -68,7 +68,7 @@ class Event:
         self.body = json.encode(Happening(self.id, self.type, self.user_id, number, at, self._data))
 
 
-def sent(draft: Draft, sent: Sent, now: float) -> Event:
+def sent(draft: Draft, sent: Sent, now: float) -> WebhookEvent:
     """A message was stored: a repeated request makes an event with the same id."""
     message = Message(
         sent.id,
@@ -84,17 +84,17 @@ def sent(draft: Draft, sent: Sent, now: float) -> Event:
     is_room = session.type == gim_names.CHATROOM
     target = session.parts[0] if is_room else session.peer_of(draft.sender.id)
     data = MessageData(message, session.type, target)
-    return Event(event_types.SENT, draft.sender.id, now, data, sent.id)
+    return WebhookEvent(event_types.SENT, draft.sender.id, now, data, sent.id)
 
 
-def membership(news: Entered | Left, now: float) -> Event:
+def membership(news: MemberJoined | MemberLeft, now: float) -> WebhookEvent:
     """A user joined or left a chatroom."""
-    name = event_types.JOINED if isinstance(news, Entered) else event_types.LEFT
-    return Event(name, news.user_id, now, ChatroomData(news.chatroom_id))
+    name = event_types.JOINED if isinstance(news, MemberJoined) else event_types.LEFT
+    return WebhookEvent(name, news.user_id, now, ChatroomData(news.chatroom_id))
 
 
-def presence(user_id: str, online: bool, now: float) -> Event:
+def presence(user_id: str, online: bool, now: float) -> WebhookEvent:
     """A user came or went."""
-    return Event(
+    return WebhookEvent(
         event_types.ONLINE if online else event_types.OFFLINE, user_id, now, Nothing(), online=online
     )

@@ -19,7 +19,7 @@ RISK = "every user of this machine may read or write it"
 _log = Logger()
 
 
-class Settings(Struct, frozen=True):
+class WebhookSettings(Struct, frozen=True):
     """Where events go, the key of their signatures, which ones, and seconds for a quick reconnect."""
 
     url: str
@@ -28,7 +28,7 @@ class Settings(Struct, frozen=True):
     grace: float
 
 
-def settings(options: Options, environment: Mapping[str, str] = os.environ) -> Settings | None:
+def settings(options: Options, environment: Mapping[str, str] = os.environ) -> WebhookSettings | None:
     """Return what was set, None for no webhooks. Raises ValueError with what to do."""
     url = options["webhook-url"]
     if url is None:
@@ -36,7 +36,7 @@ def settings(options: Options, environment: Mapping[str, str] = os.environ) -> S
             if name in options.origins:
                 raise ValueError(f"{options.origin(name)}: add --webhook-url, or leave it out")
         return None
-    return Settings(
+    return WebhookSettings(
         url, _secret(options, environment), options["webhook-events"], options["webhook-grace"]
     )
 

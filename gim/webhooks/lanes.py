@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from twisted.internet.defer import CancelledError, Deferred
 
 from gim.log.logger import Logger
-from gim.webhooks.events import Event
+from gim.webhooks.events import WebhookEvent
 
 
 class Lanes:
@@ -17,19 +17,19 @@ class Lanes:
     _log = Logger()
 
     def __init__(
-        self, work: Callable[[Event], Awaitable[object]], lost: Callable[[Event], object]
+        self, work: Callable[[WebhookEvent], Awaitable[object]], lost: Callable[[WebhookEvent], object]
     ) -> None:
         """*lost* is called with an event whose *work* ended in a fault."""
         self._work = work
         self._lost = lost
-        self._lanes: dict[str, deque[Event]] = {}
+        self._lanes: dict[str, deque[WebhookEvent]] = {}
         self._running: dict[str, Deferred[None]] = {}
 
     def __len__(self) -> int:
         """How many users have events here."""
         return len(self._lanes)
 
-    def put(self, event: Event) -> None:
+    def put(self, event: WebhookEvent) -> None:
         """Add an event behind the others of its user."""
         lane = self._lanes.get(event.user_id)
         if lane is not None:
@@ -41,7 +41,7 @@ class Lanes:
             self._running[event.user_id] = running
         running.addErrback(lambda failure: failure.trap(CancelledError))
 
-    async def _run(self, user_id: str, lane: deque[Event]) -> None:
+    async def _run(self, user_id: str, lane: deque[WebhookEvent]) -> None:
         try:
             while lane:
                 await self._do(lane[0])
@@ -50,7 +50,7 @@ class Lanes:
             del self._lanes[user_id]
             self._running.pop(user_id, None)
 
-    async def _do(self, event: Event) -> None:
+    async def _do(self, event: WebhookEvent) -> None:
         try:
             await self._work(event)
         except CancelledError:

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 PER_TURN = 2  # an attempt takes half a millisecond of CPU, in which nobody can chat
 
 
-class Pace:
+class Pacer:
     """Lets `PER_TURN` begin at once, and as many in each turn after that."""
 
     def __init__(self, clock: IReactorTime) -> None:

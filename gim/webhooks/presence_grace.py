@@ -16,7 +16,7 @@ LOOK_EVERY = 1.0  # seconds between two looks at nodes that are gone
 PORTION = 500  # users who are taken over at a look
 
 
-class Presence(Periodic):
+class PresenceGrace(Periodic):
     """The users connected here, and those who left less than a grace period ago.
 
     It tells no more than that somebody may have come or gone: the storage knows what was announced, and
@@ -87,7 +87,7 @@ class Presence(Periodic):
 
     async def _look(self) -> None:
         try:
-            for user_id in await self._storage.unsettled(PORTION):
+            for user_id in await self._storage.users_to_reannounce(PORTION):
                 self._settle(user_id)
         except Unavailable:  # the storage says so itself
             pass

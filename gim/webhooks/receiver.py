@@ -15,9 +15,9 @@ from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.http_headers import Headers
 
 from gim import __version__
-from gim.webhooks.attempt import AT_A_TIME, Answer
-from gim.webhooks.events import Event
-from gim.webhooks.from_settings import Settings
+from gim.webhooks.attempt import AT_A_TIME, AttemptResult
+from gim.webhooks.events import WebhookEvent
+from gim.webhooks.from_settings import WebhookSettings
 from gim.webhooks.signature import sign
 
 CONNECT_TIME = 5.0  # seconds
@@ -30,7 +30,7 @@ class Receiver:
     """The one at the URL. Follows no redirects, keeps no cookies, believes no certificate that the
     system does not."""
 
-    def __init__(self, settings: Settings, reactor: Any) -> None:
+    def __init__(self, settings: WebhookSettings, reactor: Any) -> None:
         self._settings = settings
         self._reactor = reactor
         self._pool = HTTPConnectionPool(reactor)
@@ -40,7 +40,7 @@ class Receiver:
         jar = IndexableCookieJar(DefaultCookiePolicy(allowed_domains=()))
         self._client = HTTPClient(agent, jar)
 
-    async def post(self, event: Event) -> Answer:
+    async def post(self, event: WebhookEvent) -> AttemptResult:
         """Make one attempt. Never raises, but for a cancellation."""
         attempt = Deferred.fromCoroutine(self._post(event))
         timer = self._reactor.callLater(ANSWER_TIME, attempt.cancel)
@@ -49,15 +49,15 @@ class Receiver:
         except Exception as error:  # of names, connections, TLS, HTTP: each layer has its own
             cause = _cause(error)
             if not timer.active():
-                return Answer(0, f"no answer within {ANSWER_TIME:.0f} s")
+                return AttemptResult(0, f"no answer within {ANSWER_TIME:.0f} s")
             if isinstance(cause, CancelledError):
                 raise CancelledError from error
-            return Answer(0, f"{type(cause).__name__}: {cause}"[:300])
+            return AttemptResult(0, f"{type(cause).__name__}: {cause}"[:300])
         finally:
             if timer.active():
                 timer.cancel()
 
-    async def _post(self, event: Event) -> Answer:
+    async def _post(self, event: WebhookEvent) -> AttemptResult:
         response = await self._client.post(
             self._settings.url,
             headers=self._headers(event),
@@ -68,9 +68,9 @@ class Receiver:
         )
         rest = self._rest(response.headers)
         await _read(response)
-        return Answer(response.code, f"status {response.code}", rest)
+        return AttemptResult(response.code, f"status {response.code}", rest)
 
-    def _headers(self, event: Event) -> Headers:
+    def _headers(self, event: WebhookEvent) -> Headers:
         timestamp = int(self._reactor.seconds())
         return Headers(
             {

@@ -13,14 +13,14 @@ from twisted.internet.task import deferLater
 from gim.errors import Unavailable
 from gim.storage.interface import Storage
 from gim.webhooks import events
-from gim.webhooks.attempt import Answer
-from gim.webhooks.counts import FAULT, QUEUE_FULL, STOPPED, STORAGE, Counts
+from gim.webhooks.attempt import AttemptResult
+from gim.webhooks.counts import FAULT, QUEUE_FULL, STOPPED, STORAGE, WebhookCounts
 from gim.webhooks.delivery import GIVE_UP_AFTER, Delivery, pause
-from gim.webhooks.emitting_storage import Observed
+from gim.webhooks.emitting_storage import EventEmittingStorage
 from gim.webhooks.event_types import OFFLINE, ONLINE
-from gim.webhooks.events import Event
+from gim.webhooks.events import WebhookEvent
 from gim.webhooks.lanes import Lanes
-from gim.webhooks.presence_grace import Presence
+from gim.webhooks.presence_grace import PresenceGrace
 
 QUEUE = 10_000  # events that wait or are on their way, at most
 PARTING = 2.0  # seconds for what is queued when gim stops
@@ -34,7 +34,7 @@ class Webhooks(MultiService):
         storage: Storage,
         wanted: frozenset[str],
         grace: float,
-        post: Callable[[Event], Awaitable[Answer]],
+        post: Callable[[WebhookEvent], Awaitable[AttemptResult]],
         clock: IReactorTime,
         close: Callable[[], Deferred[None]] = lambda: succeed(None),
     ) -> None:
@@ -44,12 +44,12 @@ class Webhooks(MultiService):
         self._storage = storage
         self._clock = clock
         self._close = close
-        self.counts = Counts(clock)
-        self._presence: Presence | None = None
+        self.counts = WebhookCounts(clock)
+        self._presence: PresenceGrace | None = None
         if wanted & {ONLINE, OFFLINE}:
-            self._presence = Presence(storage, grace, self._presence_changed, clock)
+            self._presence = PresenceGrace(storage, grace, self._presence_changed, clock)
             self._presence.setServiceParent(self)
-        self._fresh: list[Event] = []
+        self._fresh: list[WebhookEvent] = []
         self._soon: IDelayedCall | None = None
         self._numbering = Lanes(self._number, self._drop)
         self._delivery = Delivery(post, self.counts, self._ended, self._drop, clock)
@@ -58,7 +58,9 @@ class Webhooks(MultiService):
     def observed(self) -> Storage:
         """Return the storage for all others to use: what happens in it is told."""
         now = self._clock.seconds
-        return cast(Storage, Observed(self._storage, self._wanted, self.put, self._presence, now))
+        return cast(
+            Storage, EventEmittingStorage(self._storage, self._wanted, self.put, self._presence, now)
+        )
 
     def data_lost(self) -> None:
         """Hear that another data set is served."""
@@ -70,7 +72,7 @@ class Webhooks(MultiService):
         event.is_silent = event.type not in self._wanted
         self.put(event)
 
-    def put(self, event: Event) -> None:
+    def put(self, event: WebhookEvent) -> None:
         """Take an event. Never raises, never waits; when too many wait it is dropped."""
         if not event.is_silent and self.counts.queued >= QUEUE:
             self.counts.drop(QUEUE_FULL)
@@ -89,7 +91,7 @@ class Webhooks(MultiService):
         for event in fresh:
             self._numbering.put(event)
 
-    async def _number(self, event: Event) -> None:
+    async def _number(self, event: WebhookEvent) -> None:
         """Number an event, and send it on its way if it is one."""
         try:
             number = await self._ask_until_answered(event)
@@ -102,7 +104,7 @@ class Webhooks(MultiService):
             event.write(number)
             self._delivery.put(event)
 
-    async def _ask_until_answered(self, event: Event) -> int | None:
+    async def _ask_until_answered(self, event: WebhookEvent) -> int | None:
         """Raises `Unavailable` when the event is too old."""
         failures = 0
         while True:
@@ -115,17 +117,17 @@ class Webhooks(MultiService):
                     raise
             await deferLater(self._clock, rest)
 
-    def _ask(self, event: Event) -> Awaitable[int | None]:
+    def _ask(self, event: WebhookEvent) -> Awaitable[int | None]:
         if event.online is None:
-            return self._storage.event_number(event.user_id)
-        return self._storage.event_number(event.user_id, event.online, event.id)
+            return self._storage.next_event_number(event.user_id)
+        return self._storage.next_event_number(event.user_id, event.online, event.id)
 
-    def _drop(self, event: Event, reason: str = FAULT) -> None:
+    def _drop(self, event: WebhookEvent, reason: str = FAULT) -> None:
         if not event.is_silent:
             self.counts.drop(reason)
         self._ended(event)
 
-    def _ended(self, event: Event) -> None:
+    def _ended(self, event: WebhookEvent) -> None:
         if event.is_silent:
             return
         self.counts.queued -= 1

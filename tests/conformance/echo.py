@@ -21,9 +21,9 @@ from twisted.internet.protocol import Factory
 from gim.gateway.factory import GatewayFactory
 from gim.gateway.operations import Operations
 from gim.gateway.protocol import GatewayProtocol
-from gim.gateway.timeout_wheel import Deadlines, Timeouts
+from gim.gateway.timeout_wheel import Timeouts, TimeoutWheel
 from gim.gateway.transport import write_at_once
-from gim.gateway.write_batch import Turn
+from gim.gateway.write_batch import WriteBatch
 from gim.wire.packets import Codec
 
 MAX_PACKET = 32 * 2**20  # bytes; the longest message of the cases has 16 MiB
@@ -68,9 +68,9 @@ class StockEcho(WebSocketServerProtocol):
             self.sendMessage(payload, isBinary)
 
 
-def gateway_factory() -> tuple[GatewayFactory, Deadlines]:
+def gateway_factory() -> tuple[GatewayFactory, TimeoutWheel]:
     """Return a factory as the daemon has it, but for what a test needs; and the timeouts, to start."""
-    deadlines = Deadlines(cast(Any, reactor), TIMEOUTS.shortest())
+    deadlines = TimeoutWheel(cast(Any, reactor), TIMEOUTS.shortest())
     codec = cast(Codec, _NoCodec())
     factory = GatewayFactory(
         cast(Operations, _NoOperations()),
@@ -78,7 +78,7 @@ def gateway_factory() -> tuple[GatewayFactory, Deadlines]:
         codec,
         TIMEOUTS,
         deadlines,
-        Turn(cast(Any, reactor)),
+        WriteBatch(cast(Any, reactor)),
         cast(Any, reactor),
         max_packet=MAX_PACKET,
         max_unsent=MAX_UNSENT,

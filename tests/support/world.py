@@ -10,13 +10,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.auth.api_tokens import Tokens
-from gim.auth.authenticator import Admission, Identity
+from gim.auth.api_tokens import ApiTokens
+from gim.auth.authenticator import Authenticator, Identity
 from gim.chat.chat import Chat, Point
 from gim.ids import CHATROOM, PRIVATE
 from gim.model import Event, LoggedIn, Push, Sent, User
-from gim.push.chatroom import Interval
-from gim.push.dispatcher import Pushes
+from gim.push.chatroom import PushPolicy
+from gim.push.dispatcher import PushDispatcher
 from gim.push.presence import Drained, Login
 from gim.storage.memory.store import MemoryStore
 
@@ -106,16 +106,16 @@ class Recorder:
 class ChatTestCase(SynchronousTestCase):
     """Builds the chat anew for each test."""
 
-    interval = Interval(duration=1.0, count=3)
+    interval = PushPolicy(duration=1.0, count=3)
     concurrency = 64
 
     def setUp(self) -> None:
         self.clock = Clock()
         self.clock.advance(START)
         self.store = MemoryStore(self.clock)
-        self.pushes = Pushes(self.store, self.clock, self.interval, self.concurrency)
-        tokens = Tokens(self.store.token_key, self.clock, self.store.ban_of)
-        self.chat = Chat(self.store, self.pushes, Admission(tokens), self.clock)
+        self.pushes = PushDispatcher(self.store, self.clock, self.interval, self.concurrency)
+        tokens = ApiTokens(self.store.token_key, self.clock, self.store.ban_of)
+        self.chat = Chat(self.store, self.pushes, Authenticator(tokens), self.clock)
         result_of(self.chat.start())
 
     def connect(

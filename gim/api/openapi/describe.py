@@ -14,11 +14,11 @@ from gim.errors import (
     Forbidden,
     GimError,
     InternalError,
+    InvalidAdminKey,
     NotFound,
-    TooLong,
+    PayloadTooLarge,
     Unauthorized,
     Unavailable,
-    WrongKey,
 )
 from gim.wire.requests import Id, MessageId, SessionId
 
@@ -61,11 +61,11 @@ class Description(Struct, frozen=True):
 
         *path* are the names of the parameters in its path.
         """
-        found = {*self.refuses, TooLong, InternalError}
+        found = {*self.refuses, PayloadTooLarge, InternalError}
         if self.needs_token:  # it is checked with the key of the data set, which the storage has
             found |= {Unauthorized, Forbidden, Unavailable}  # the second is for those who are banned
         if self.needs_key:  # what is behind it asks the storage
-            found |= {WrongKey, Unavailable}
+            found |= {InvalidAdminKey, Unavailable}
         if path or self.query is not None or self.body is not None:
             found.add(BadRequest)
         if path:  # with %2F in it, it is another path

@@ -182,7 +182,7 @@ class AdminRoutes:
         return answer(request, await self._moderation.mute(SYSTEM, chatroom_id, user_id, 0))
 
 
-class AdminDoor:
+class AdminGuard:
     """The way to the routes below /v1/admin/, for those with the key."""
 
     def __init__(self, routes: AdminRoutes, key: AdminKey) -> None:
@@ -190,10 +190,10 @@ class AdminDoor:
         self.key = key
         self.klein: KleinResource = routes.app.resource()
 
-    def leads_to(self, segments: list[bytes]) -> bool:
+    def covers(self, segments: list[bytes]) -> bool:
         """Say whether a path, percent-decoded, is below /v1/admin."""
         return segments[:2] == [b"v1", b"admin"]
 
-    def is_shut_for(self, request: Any) -> bool:
+    def denies(self, request: Any) -> bool:
         """Say whether a request wants in and does not show the key."""
-        return self.leads_to(request.postpath) and not self.key.opens(request)
+        return self.covers(request.postpath) and not self.key.opens(request)

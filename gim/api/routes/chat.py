@@ -16,7 +16,7 @@ from gim.errors import (
     Forbidden,
     NotFound,
     NotReady,
-    TooMany,
+    TooManyRequests,
     Unauthorized,
     Unavailable,
 )
@@ -25,7 +25,7 @@ from gim.wire import requests
 from gim.wire.requests import given
 
 
-class Routes:
+class ChatRoutes:
     """Decodes, asks, answers."""
 
     app = App()
@@ -34,7 +34,7 @@ class Routes:
         self._chat = chat
 
     async def _user(self, request: IRequest) -> User:
-        return await self._chat.bearer(token_of(request))
+        return await self._chat.user_of_token(token_of(request))
 
     @app.route("/v1/login", methods=["POST"])
     @describe(
@@ -62,7 +62,7 @@ class Routes:
         "messages",
         returns=model.Sent,
         body=requests.SendRequest,
-        refuses=(NotFound, TooMany),
+        refuses=(NotFound, TooManyRequests),
     )
     async def send(self, request: IRequest) -> bytes:
         user = await self._user(request)

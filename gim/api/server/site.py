@@ -19,13 +19,13 @@ from gim.api.decoding import trace_of
 from gim.api.envelope import refuse
 from gim.api.errors import fault, no_such_path, undecodable_path
 from gim.api.openapi.describe import RouteSet
-from gim.api.routes.admin import AdminDoor
+from gim.api.routes.admin import AdminGuard
 from gim.api.server.channel import IDLE_TIMEOUT, BoundedChannel, BoundedRequest
 from gim.api.server.cors import Cors
-from gim.errors import Forbidden, TooLong, WrongKey
+from gim.errors import Forbidden, InvalidAdminKey, PayloadTooLarge
 from gim.limits.limits import PACKET, Limits
 from gim.log.logger import Logger, traced
-from gim.metrics.instruments.requests import Requests
+from gim.metrics.instruments.requests import RequestMetrics
 from gim.net.client_address import NO_PROXIES, Proxies, host_of
 from gim.net.origins import SAME_HOST, Origins
 
@@ -103,9 +103,9 @@ class ApiSite(server.Site):
         *,
         max_body: int,
         trace_header: str = "trace",
-        requests: Requests[str] | None = None,
+        requests: RequestMetrics[str] | None = None,
         origins: Origins = SAME_HOST,
-        admin: AdminDoor | None = None,
+        admin: AdminGuard | None = None,
         limits: Limits | None = None,
         proxies: Proxies = NO_PROXIES,
     ) -> None:
@@ -113,7 +113,7 @@ class ApiSite(server.Site):
         the web pages that may ask; without *admin* there are no routes for the administrator; *limits*
         counts bodies that are too long; *proxies* are believed."""
         super().__init__(
-            Root(route_sets, max_body, limits or Limits(), admin),
+            ApiRoot(route_sets, max_body, limits or Limits(), admin),
             TracedRequest,
             timeout=IDLE_TIMEOUT,
             reactor=clock,
@@ -146,14 +146,14 @@ class ApiSite(server.Site):
         host = host_of(request.getClientAddress())
         return self._proxies.client(host, b",".join(fields).decode("latin-1"))
 
-    def _count(self, requests: Requests[str], request: Any) -> None:
+    def _count(self, requests: RequestMetrics[str], request: Any) -> None:
         if request.code == http.OK:
             requests.succeeded(request.op, request.began_ns)
         else:
             requests.failed(request.op, request.code, request.began_ns)
 
 
-class Root(Resource):
+class ApiRoot(Resource):
     """Refuses what Klein would answer in plain text, and hands it the rest."""
 
     isLeaf = True
@@ -163,7 +163,7 @@ class Root(Resource):
         route_sets: Sequence[RouteSet],
         max_body: int,
         limits: Limits,
-        admin: AdminDoor | None = None,
+        admin: AdminGuard | None = None,
     ) -> None:
         super().__init__()
         apps = [routes.app for routes in route_sets]
@@ -175,11 +175,11 @@ class Root(Resource):
         self._limits = limits
 
     def render(self, request: Any) -> Any:
-        if self._admin is not None and self._admin.is_shut_for(request):
-            return refuse(request, WrongKey())
+        if self._admin is not None and self._admin.denies(request):
+            return refuse(request, InvalidAdminKey())
         if request.body_size > self._max_body:
             self._limits.hit(PACKET)
-            return refuse(request, TooLong(f"body: shorten it to {self._max_body} bytes"))
+            return refuse(request, PayloadTooLarge(f"body: shorten it to {self._max_body} bytes"))
         if not _is_text(request):
             return refuse(request, undecodable_path())
         if not _is_plain(request.postpath):
@@ -194,7 +194,7 @@ class Root(Resource):
             return refuse(request, fault(request, Failure()))
 
     def _klein_of(self, segments: list[bytes]) -> KleinResource | None:
-        if self._admin is not None and self._admin.leads_to(segments):
+        if self._admin is not None and self._admin.covers(segments):
             return self._admin.klein
         return self._kleins.get(segments[0])
 

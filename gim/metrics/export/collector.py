@@ -19,11 +19,11 @@ from gim.gateway.factory import GatewayFactory
 from gim.limits.limits import ALL, MEMORY, REACTOR_DELAY, Limits
 from gim.limits.overload import Overload
 from gim.metrics.instruments.durations import Row, buckets, total
-from gim.metrics.instruments.pauses import Pauses
-from gim.metrics.instruments.requests import Requests
+from gim.metrics.instruments.pauses import GcPauses
+from gim.metrics.instruments.requests import RequestMetrics
 from gim.metrics.instruments.ticks import ReactorTicks
 from gim.metrics.instruments.timed_storage import StorageTimes
-from gim.push.dispatcher import Pushes
+from gim.push.dispatcher import PushDispatcher
 
 Op = TypeVar("Op", bound=int | str)
 
@@ -31,7 +31,7 @@ Op = TypeVar("Op", bound=int | str)
 class RequestCollector(Collector, Generic[Op]):
     """Requests that came in one way: over WebSocket, with the codes of its replies, or over HTTP."""
 
-    def __init__(self, name: str, way: str, requests: Requests[Op]) -> None:
+    def __init__(self, name: str, way: str, requests: RequestMetrics[Op]) -> None:
         self._name = name
         self._way = way
         self._requests = requests
@@ -88,7 +88,7 @@ class LimitCollector(Collector):
 class PushCollector(Collector):
     """Who is here, and what was pushed to them."""
 
-    def __init__(self, pushes: Pushes) -> None:
+    def __init__(self, pushes: PushDispatcher) -> None:
         self._pushes = pushes
 
     def collect(self) -> Iterator[Metric]:
@@ -139,7 +139,7 @@ class StorageCollector(Collector):
 class ProcessCollector(Collector):
     """The reactor, the garbage collector, the version."""
 
-    def __init__(self, ticks: ReactorTicks, pauses: Pauses, storage: str) -> None:
+    def __init__(self, ticks: ReactorTicks, pauses: GcPauses, storage: str) -> None:
         self._ticks = ticks
         self._pauses = pauses
         self._storage = storage

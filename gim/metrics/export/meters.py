@@ -19,32 +19,32 @@ from gim.metrics.export.collector import (
 )
 from gim.metrics.export.page import MetricsPage
 from gim.metrics.export.webhooks import WebhookCollector
-from gim.metrics.instruments.pauses import Pauses
-from gim.metrics.instruments.requests import Requests
-from gim.metrics.instruments.sampling import Sampling
+from gim.metrics.instruments.pauses import GcPauses
+from gim.metrics.instruments.requests import RequestMetrics
+from gim.metrics.instruments.sampling import RequestSampling
 from gim.metrics.instruments.ticks import ReactorTicks
-from gim.metrics.instruments.timed_storage import Measured, SampledAppends, StorageTimes
-from gim.push.dispatcher import Pushes
+from gim.metrics.instruments.timed_storage import SampledAppends, StorageTimes, TimedStorage
+from gim.push.dispatcher import PushDispatcher
 from gim.storage.interface import Storage
-from gim.webhooks.counts import Counts
+from gim.webhooks.counts import WebhookCounts
 
 
 class Meters:
     """Made before the parts that count with them."""
 
     def __init__(self, reactor: Any, ops: Collection[int], http_ops: Collection[str]) -> None:
-        self.requests = Requests(ops, none=0, success=0)
-        self.http_requests = Requests(http_ops, none="none", success=200)
+        self.requests = RequestMetrics(ops, none=0, success=0)
+        self.http_requests = RequestMetrics(http_ops, none="none", success=200)
         self.storage = StorageTimes()
-        self.sampling = Sampling(self.requests, reactor)
+        self.sampling = RequestSampling(self.requests, reactor)
         self._ticks = ReactorTicks(reactor)
-        self._pauses = Pauses()
+        self._pauses = GcPauses()
 
     def measured(self, store: Storage, all_appends: bool) -> Storage:
         """Return a storage that does what *store* does and is measured, its appends in samples only
         unless *all_appends* is true."""
         if all_appends:
-            return cast(Storage, Measured(store, self.storage))
+            return cast(Storage, TimedStorage(store, self.storage))
         sampled = SampledAppends(store, self.storage)
         self.sampling.others = sampled.sample
         return cast(Storage, sampled)
@@ -57,11 +57,11 @@ class Meters:
     def page(
         self,
         gateway: GatewayFactory,
-        pushes: Pushes,
+        pushes: PushDispatcher,
         storage: str,
         stored: Callable[[], int] | None,
         overload: Overload,
-        told: Counts | None = None,
+        told: WebhookCounts | None = None,
     ) -> MetricsPage:
         """Return the page of a daemon; *stored* counts the messages kept, where that is known, and *told*
         the webhooks, where there are any."""

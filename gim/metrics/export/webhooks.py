@@ -13,13 +13,13 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from gim.metrics.instruments.durations import buckets, total
-from gim.webhooks.counts import Counts
+from gim.webhooks.counts import WebhookCounts
 
 
 class WebhookCollector(Collector):
     """What became of events."""
 
-    def __init__(self, counts: Counts) -> None:
+    def __init__(self, counts: WebhookCounts) -> None:
         self._counts = counts
 
     def collect(self) -> Iterator[Metric]:

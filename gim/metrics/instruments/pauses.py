@@ -10,7 +10,7 @@ from twisted.application.service import Service
 from gim.metrics.instruments.durations import Row, add, new_row
 
 
-class Pauses(Service):
+class GcPauses(Service):
     """Listens to the collector while it runs; `gim.daemon.gc_tuning` sets its pace."""
 
     name = "pauses"

@@ -11,7 +11,7 @@ from gim.metrics.instruments.durations import Row, add, new_row
 Op = TypeVar("Op", bound=int | str)
 
 
-class Requests(Generic[Op]):
+class RequestMetrics(Generic[Op]):
     """Counts requests of a fixed set of operations, so that no client can make up more of them.
 
     All are counted, which is one addition. To look at the clock twice costs four times that, so where

@@ -22,7 +22,7 @@ OPERATIONS = (
     "chatrooms",
     "create",
     "dismiss",
-    "event_number",
+    "next_event_number",
     "history",
     "join",
     "leave",
@@ -39,10 +39,10 @@ OPERATIONS = (
     "sessions",
     "statistics",
     "unban",
-    "unsettled",
+    "users_to_reannounce",
     "user",
-    "watch_chatroom",
-    "watch_user",
+    "subscribe_chatroom",
+    "subscribe_user",
 )
 
 _Call = Callable[..., Awaitable[Any]]
@@ -73,7 +73,7 @@ class StorageTimes:
         return timed
 
 
-class Measured:
+class TimedStorage:
     """Has all that a storage has, with the times taken."""
 
     append: _Call  # and all the others
@@ -86,7 +86,7 @@ class Measured:
             setattr(self, name, times.timed(name, getattr(store, name)))
 
 
-class SampledAppends(Measured):
+class SampledAppends(TimedStorage):
     """Takes the time of an append only when `sample` was called since the last one: to store a message in
     memory takes little more than to measure it. The other appends go straight to the store."""
 

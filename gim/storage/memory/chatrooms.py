@@ -24,7 +24,7 @@ from gim.model import (
     User,
 )
 from gim.storage import refusals
-from gim.storage.interface import RECALL_WITHIN, Entered, Happened, Left, News
+from gim.storage.interface import RECALL_WITHIN, Announcement, MemberJoined, MemberLeft, SessionEvent
 from gim.storage.memory.archive import Archive
 from gim.storage.memory.people import People
 from gim.storage.memory.records import Chatroom, Membership, Person
@@ -41,8 +41,8 @@ class Chatrooms:
         self,
         archive: Archive,
         people: People,
-        announce: Callable[[News], None],
-        changed: Callable[[Person, Entered | Left], None],
+        announce: Callable[[Announcement], None],
+        changed: Callable[[Person, MemberJoined | MemberLeft], None],
         clock: IReactorTime,
     ) -> None:
         """*changed* is called with every membership that begins or ends."""
@@ -67,10 +67,10 @@ class Chatrooms:
 
     # coming and going
 
-    def join(self, chatroom_id: str, user: User, name: str, makes: bool) -> int:
+    def join(self, chatroom_id: str, user: User, name: str, create_missing: bool) -> int:
         chatroom = (
             self._archive.make_chatroom(chatroom_id, name)
-            if makes
+            if create_missing
             else self._archive.chatroom(chatroom_id)
         )
         person = self._people.known(user)
@@ -81,16 +81,16 @@ class Chatrooms:
             if not chatroom.members and not chatroom.is_kept:
                 chatroom.owner = user.id
             chatroom.members += 1
-            self._changed(person, Entered(user.id, chatroom_id))
+            self._changed(person, MemberJoined(user.id, chatroom_id))
         return chatroom.members
 
     def leave(self, chatroom_id: str, user_id: str) -> None:
         chatroom = self._archive.chatroom(chatroom_id)
-        if self._end(chatroom, Left(user_id, chatroom_id)):
+        if self._end(chatroom, MemberLeft(user_id, chatroom_id)):
             self._pass_on(chatroom, user_id)
             self._archive.let_go(chatroom)
 
-    def _end(self, chatroom: Chatroom, left: Left) -> bool:
+    def _end(self, chatroom: Chatroom, left: MemberLeft) -> bool:
         """End a membership; say if there was one."""
         if self._memberships.pop((left.chatroom_id, left.user_id), None) is None:
             return False
@@ -154,7 +154,7 @@ class Chatrooms:
 
     def _tell(self, chatroom: Chatroom, event: Event) -> None:
         if chatroom.watched:
-            self._announce(Happened(chatroom.session, event, ""))
+            self._announce(SessionEvent(chatroom.session, event, ""))
 
     def create(self, chatroom_id: str, name: str, owner: User | None) -> None:
         if self._archive.get(f"{CHATROOM}:{chatroom_id}") is not None:
@@ -163,7 +163,7 @@ class Chatrooms:
         chatroom.is_kept = True
         if owner is not None:
             chatroom.owner = owner.id
-            self.join(chatroom_id, owner, name, makes=False)
+            self.join(chatroom_id, owner, name, create_missing=False)
 
     def rename(self, chatroom_id: str, by: str, name: str) -> None:
         chatroom = self._allowed(chatroom_id, by)
@@ -173,13 +173,13 @@ class Chatrooms:
     def dismiss(self, chatroom_id: str, by: str) -> None:
         chatroom = self._allowed(chatroom_id, by)
         for user_id in self._ids(chatroom_id, ""):
-            self._end(chatroom, Left(user_id, chatroom_id, DISMISSED, by))
+            self._end(chatroom, MemberLeft(user_id, chatroom_id, DISMISSED, by))
         chatroom.is_kept = False
         self._archive.clear(chatroom)
 
     def remove(self, chatroom_id: str, by: str, user_id: str) -> None:
         chatroom = self._allowed(chatroom_id, by, user_id)
-        self._end(chatroom, Left(user_id, chatroom_id, REMOVED, by))
+        self._end(chatroom, MemberLeft(user_id, chatroom_id, REMOVED, by))
         self._tell(chatroom, Event(REMOVED, by, chatroom.session.id, user_id))
         self._pass_on(chatroom, user_id)
         self._archive.let_go(chatroom)
@@ -228,7 +228,7 @@ class Chatrooms:
             return
         for user_id in session.parts:
             if self._people[user_id].watched:
-                self._announce(Happened(session, event, user_id))
+                self._announce(SessionEvent(session, event, user_id))
 
     def _may_recall(self, session: Session, by: str, sender: str, sent_at: int) -> bool:
         if by == SYSTEM or (by == sender and self._now() - sent_at <= RECALL_WITHIN):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.interfaces import IReactorTime
 
 
-class EventCounts:
+class EventNumbers:
     """Numbers by user while something is known of the user.
 
     Whoever comes back begins above all numbers of those forgotten, so that no number comes twice.
@@ -22,7 +22,7 @@ class EventCounts:
         return user_id in self._online
 
     def count(self, user_id: str, online: bool | None) -> int | None:
-        """See `gim.storage.interface.Storage.event_number`. No call fails here, so none is repeated."""
+        """See `gim.storage.interface.Storage.next_event_number`. No call fails, so none is repeated."""
         if online is not None:
             if online is self.is_online(user_id):
                 return None

@@ -14,7 +14,7 @@ PER_SENDER = 1000  # the newest answers remembered of one sender
 _Answers = OrderedDict[tuple[str, str], tuple[float, Sent]]
 
 
-class Once:
+class IdempotencyCache:
     """Remembers answers by sender, session and ``request_id`` for `WINDOW` seconds.
 
     Costs about 400 bytes an answer. `sweep` forgets senders who have been silent for the window;

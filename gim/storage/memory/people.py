@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from gim.errors import NotFound
 from gim.model import User, UserState
-from gim.storage.memory.event_numbers import EventCounts
+from gim.storage.memory.event_numbers import EventNumbers
 from gim.storage.memory.records import Person
 from gim.storage.message_ids import FIRST
 
@@ -27,7 +27,7 @@ class People:
         self._by_id: dict[str, Person] = {}
         self._held: OrderedDict[str, float] = OrderedDict()  # user id to when the hold ends
         self.forgotten_lost = FIRST
-        self._events = EventCounts(clock)
+        self._events = EventNumbers(clock)
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -81,7 +81,7 @@ class People:
         self._events.forget(person.id)
 
     def count_event(self, user_id: str, online: bool | None) -> int | None:
-        """See `gim.storage.interface.Storage.event_number`."""
+        """See `gim.storage.interface.Storage.next_event_number`."""
         person = self.make(user_id)
         is_none = online is False and person.watched
         number = None if is_none else self._events.count(user_id, online)

@@ -39,22 +39,22 @@ from gim.model import (
     UserState,
 )
 from gim.storage.interface import (
+    Announcement,
     Broadcast,
+    ConnectionCommand,
     Draft,
-    Entered,
-    Left,
     Listener,
+    MemberJoined,
+    MemberLeft,
+    MessageStored,
     Missed,
-    News,
-    Ordered,
     Position,
-    Stored,
 )
-from gim.storage.membership_limits import RoomLimits
+from gim.storage.membership_limits import MembershipLimits
 from gim.storage.memory.archive import Archive
 from gim.storage.memory.bans import Bans
 from gim.storage.memory.chatrooms import Chatrooms
-from gim.storage.memory.idempotency import Once
+from gim.storage.memory.idempotency import IdempotencyCache
 from gim.storage.memory.inbox import Inbox
 from gim.storage.memory.people import People
 from gim.storage.memory.records import Chatroom, Person
@@ -76,7 +76,7 @@ class MemoryStore:
         max_messages: int = 1_000_000,
         ttl: float = 30 * 86400,
         sequences: bool = False,
-        rooms: RoomLimits | None = None,
+        rooms: MembershipLimits | None = None,
     ) -> None:
         """*ttl* is in seconds; *sequences* gives every message its number within the session; *rooms* are
         no limits unless given."""
@@ -92,13 +92,13 @@ class MemoryStore:
             sequences=sequences,
         )
         self._inbox = Inbox(self._archive, self._people)
-        self._once = Once(clock)
+        self._once = IdempotencyCache(clock)
         self._bans = Bans(clock)
         self._chatrooms = Chatrooms(
             self._archive, self._people, self._announce, self._membership_changed, clock
         )
         self._answered: list[ConnectionState] = []  # of the order under way
-        self._room_limits = rooms or RoomLimits()
+        self._room_limits = rooms or MembershipLimits()
         self._listener: Listener | None = None
         self._observer: Listener | None = None
 
@@ -144,11 +144,11 @@ class MemoryStore:
     async def user(self, user_id: str) -> UserState:
         return self._people.state(user_id)
 
-    async def watch_user(self, user_id: str) -> None:
+    async def subscribe_user(self, user_id: str) -> None:
         self._bans.check(user_id)
         self._people.make(user_id).watched = True
 
-    def unwatch_user(self, user_id: str) -> None:
+    def unsubscribe_user(self, user_id: str) -> None:
         person = self._people.get(user_id)
         if person is not None:
             person.watched = False
@@ -177,7 +177,7 @@ class MemoryStore:
     def _append_to_chatroom(self, draft: Draft) -> Message:
         chatroom_id = draft.session.parts[0]
         chatroom = self._archive.chatroom(chatroom_id)
-        if not draft.is_exempt:
+        if not draft.as_admin:
             self._archive.membership(chatroom_id, draft.sender.id)
             if chatroom.mutes is not None:
                 self._chatrooms.check_mute(chatroom, draft.sender.id)
@@ -186,7 +186,7 @@ class MemoryStore:
         if (membership := sender.rooms.get(chatroom_id)) is not None:
             membership.read = message.id
         if chatroom.watched:
-            self._announce(Stored(message, draft.session, chatroom.name, draft.origin, ""))
+            self._announce(MessageStored(message, draft.session, chatroom.name, draft.origin, ""))
         self._archive.trim(chatroom)
         return message
 
@@ -202,15 +202,15 @@ class MemoryStore:
         sender.private.pop(session.id, None)
         sender.private[session.id] = message.id
         if receiver.watched:
-            self._announce(Stored(message, session, sender.title, draft.origin, receiver.id))
+            self._announce(MessageStored(message, session, sender.title, draft.origin, receiver.id))
         if sender.watched and not draft.is_alone:
-            self._announce(Stored(message, session, receiver.title, draft.origin, sender.id))
+            self._announce(MessageStored(message, session, receiver.title, draft.origin, sender.id))
         self._archive.trim(conversation)
         return message
 
-    def _announce(self, news: News) -> None:
+    def _announce(self, news: Announcement) -> None:
         if self._listener is not None:
-            self._listener.announced(news)
+            self._listener.on_announcement(news)
 
     async def history(
         self, session: Session, reader: str, before: str | None, count: int
@@ -252,9 +252,9 @@ class MemoryStore:
         if person is not None:
             person.mark = max(person.mark, message_id)
 
-    async def join(self, chatroom_id: str, user: User, name: str, makes: bool = True) -> int:
+    async def join(self, chatroom_id: str, user: User, name: str, create_missing: bool = True) -> int:
         self._check_room_limits(chatroom_id, user.id)
-        return self._chatrooms.join(chatroom_id, user, name, makes)
+        return self._chatrooms.join(chatroom_id, user, name, create_missing)
 
     def _check_room_limits(self, chatroom_id: str, user_id: str) -> None:
         person, chatroom = self._people.get(user_id), self._archive.get(f"1:{chatroom_id}")
@@ -266,19 +266,21 @@ class MemoryStore:
     async def leave(self, chatroom_id: str, user_id: str) -> None:
         self._chatrooms.leave(chatroom_id, user_id)
 
-    def _membership_changed(self, person: Person, news: Entered | Left) -> None:
+    def _membership_changed(self, person: Person, news: MemberJoined | MemberLeft) -> None:
         if person.watched:
             self._announce(news)
         if self._observer is not None:
-            self._observer.announced(news)
+            self._observer.on_announcement(news)
 
     def observe(self, observer: Listener) -> None:
         self._observer = observer
 
-    async def event_number(self, user_id: str, online: bool | None = None, key: str = "") -> int | None:
+    async def next_event_number(
+        self, user_id: str, online: bool | None = None, key: str = ""
+    ) -> int | None:
         return self._people.count_event(user_id, online)
 
-    async def unsettled(self, limit: int) -> list[str]:
+    async def users_to_reannounce(self, limit: int) -> list[str]:
         return []
 
     async def members(
@@ -290,10 +292,10 @@ class MemoryStore:
         person = self._people.get(user_id)
         return list(person.rooms) if person is not None else []
 
-    async def watch_chatroom(self, chatroom_id: str) -> None:
+    async def subscribe_chatroom(self, chatroom_id: str) -> None:
         self._archive.chatroom(chatroom_id).watched = True
 
-    def unwatch_chatroom(self, chatroom_id: str) -> None:
+    def unsubscribe_chatroom(self, chatroom_id: str) -> None:
         chatroom = self._archive.get(f"1:{chatroom_id}")
         if isinstance(chatroom, Chatroom):
             chatroom.watched = False
@@ -332,7 +334,7 @@ class MemoryStore:
     async def ban_of(self, user_id: str) -> Ban:
         return self._bans.of(user_id)
 
-    async def order(self, order: Ordered) -> list[ConnectionState]:
+    async def order(self, order: ConnectionCommand) -> list[ConnectionState]:
         person = self._people.get(order.user_id)
         self._answered = []
         if person is not None and person.watched:
@@ -340,7 +342,7 @@ class MemoryStore:
         answered, self._answered = self._answered, []
         return answered
 
-    def answer(self, order: Ordered, connections: list[ConnectionState]) -> None:
+    def answer(self, order: ConnectionCommand, connections: list[ConnectionState]) -> None:
         self._answered += connections
 
     async def broadcast(self, event: Event) -> None:

@@ -14,7 +14,7 @@ from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim import ids
-from gim.auth.api_tokens import Tokens
+from gim.auth.api_tokens import ApiTokens
 from gim.auth.keys import BadKey, Keys, public_keys, secret_key
 from gim.auth.login_tokens import Claims, LoginTokens
 from gim.chat.cursors import read_cursor, read_position
@@ -111,7 +111,7 @@ class TokenTests(SynchronousTestCase):
         self.readers = [LoginTokens(Held(keys), lambda: START) for keys in (SECRETS, sets)]
         clock = Clock()
         clock.advance(START)
-        self.issued = Tokens(_secret, clock, _not_banned)
+        self.issued = ApiTokens(_secret, clock, _not_banned)
 
     @fuzzed(150, token=forged)
     def test_login_tokens(self, token: str) -> None:

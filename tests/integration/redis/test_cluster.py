@@ -15,7 +15,7 @@ from gim.errors import Unavailable
 from gim.storage.redis.client import cluster, protocol, topology
 from gim.storage.redis.client.cluster import Cluster
 from gim.storage.redis.client.connect import connect
-from gim.storage.redis.client.handshake import Greeting
+from gim.storage.redis.client.handshake import Handshake
 from gim.storage.redis.client.topology import Slots, ask_for_slots
 from gim.storage.redis.client.url import Address, read
 from gim.storage.redis.store.store import RedisStore
@@ -51,7 +51,7 @@ class ManyChannelsTests(ClusterStoreCase):
         users = [f"u{number}" for number in range(300)]
         store = await self.store()
         for start in range(0, len(users), 100):
-            await gather(map(store.watch_user, users[start : start + 100]))
+            await gather(map(store.subscribe_user, users[start : start + 100]))
         self.patch(protocol, "MAX_WAITING", 250)
         self.patch(cluster, "CHANNELS_AT_A_TIME", 100)
         (link,) = store._redis._links.values()
@@ -148,7 +148,7 @@ class LookTests(SynchronousTestCase):
         self.patch(cluster, "ask_for_slots", self.ask)
         self.clock, target = Clock(), read("redis+cluster://old:7000")
         guests: Any = self
-        self.cluster = Cluster(target, Greeting(target, "gim"), guests, self.clock)
+        self.cluster = Cluster(target, Handshake(target, "gim"), guests, self.clock)
         self.patch(cluster, "Link", self.link)
         self.cluster.start()
         self.addCleanup(self.cluster.stop)

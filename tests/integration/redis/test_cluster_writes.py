@@ -11,8 +11,8 @@ from twisted.internet.task import Clock
 from gim.errors import Conflict, NotFound, Unavailable
 from gim.limits.limits import USER_CHATROOMS, Limits
 from gim.model import Sent
-from gim.storage.interface import Stored
-from gim.storage.membership_limits import RoomLimits
+from gim.storage.interface import MessageStored
+from gim.storage.membership_limits import MembershipLimits
 from gim.storage.redis.client.connect import connect
 from gim.storage.redis.client.url import read
 from gim.storage.redis.store import cluster_writes, retries, scripts
@@ -84,7 +84,10 @@ class Node:
         target = read(f"redis+cluster://127.0.0.1:{shared_cluster().port}")
         self.clock = Clock()
         self.listener = RecordingListener()
-        way, rooms = self._connect(connect(target, reactor)), RoomLimits(Limits({USER_CHATROOMS: 1}))
+        way, rooms = (
+            self._connect(connect(target, reactor)),
+            MembershipLimits(Limits({USER_CHATROOMS: 1})),
+        )
         self.store = RedisStore(way, self.clock, prefix=prefix, rooms=rooms)
 
     def _connect(self, way: Any) -> Any:
@@ -98,7 +101,7 @@ class Node:
         await self.store.start(self.listener)
         await self.store.ping()
         for user_id in watched:
-            await self.store.watch_user(user_id)
+            await self.store.subscribe_user(user_id)
 
     def lose(self, *user_ids: str) -> None:
         """Let the server of these users be away."""
@@ -115,7 +118,7 @@ class Node:
     @property
     def heard(self) -> list[tuple[str, str]]:
         """What was announced: content and reader."""
-        stored = [news for news in self.listener.news if isinstance(news, Stored)]
+        stored = [news for news in self.listener.news if isinstance(news, MessageStored)]
         return [(news.message.content, news.reader) for news in stored]
 
 
@@ -149,7 +152,7 @@ class HalfwayCase(RedisTestCase):
     async def is_repaired(self) -> bool:
         return not self.sending.store._repairs
 
-    def announced(self, *contents: str) -> None:
+    def on_announcement(self, *contents: str) -> None:
         """See that both people heard these once."""
         wanted = [(content, reader) for content in contents for reader in ("ann", "bob")]
         self.assertCountEqual(self.hearing.heard, wanted)
@@ -168,7 +171,7 @@ class RepairTests(HalfwayCase):
             await self.repair()
             for user_id in ("ann", "bob"):
                 self.assertEqual(await listed(self.hearing.store, user_id), [AB.id])
-        self.announced("bob", "ann", "ann and bob")
+        self.on_announcement("bob", "ann", "ann and bob")
 
     async def test_it_is_tried_again_until_it_succeeds(self) -> None:
         self.sending.lose("bob")
@@ -180,7 +183,7 @@ class RepairTests(HalfwayCase):
         self.assertEqual(await listed(self.hearing.store, "bob"), [])
         self.sending.reach_all()
         await self.repair()
-        self.announced("hi")
+        self.on_announcement("hi")
 
     async def test_the_half_that_succeeded_is_not_repeated(self) -> None:
         self.sending.lose_after_storing("ann")
@@ -190,7 +193,7 @@ class RepairTests(HalfwayCase):
         self.assertEqual(len(self.sending.store._repairs), 1)
         self.sending.reach_all()
         await self.repair()
-        self.announced("hi")
+        self.on_announcement("hi")
 
     async def test_a_sender_who_repeats_the_request_has_it_announced_once(self) -> None:
         self.sending.lose("bob")
@@ -200,10 +203,10 @@ class RepairTests(HalfwayCase):
         self.sending.reach_all()
         sent = await self.send(self.sending, "hi", request_id="r")
         await self.repair()
-        self.announced("hi")
+        self.on_announcement("hi")
         self.assertEqual(await self.send(self.sending, "hi", request_id="r"), sent)
         await self.hearing.store.settled()
-        self.announced("hi")
+        self.on_announcement("hi")
 
     async def test_another_node_finishes_what_a_dead_one_left_when_the_request_is_repeated(
         self,
@@ -215,7 +218,7 @@ class RepairTests(HalfwayCase):
         self.addCleanup(shared_cluster().advance, -60)
         await self.send(self.hearing, "hi", request_id="r")
         await self.hearing.store.settled()
-        self.announced("hi")
+        self.on_announcement("hi")
 
     async def test_a_message_is_found_whose_reply_got_lost(self) -> None:
         self.sending.redis.swallows = scripts.STORE
@@ -223,7 +226,7 @@ class RepairTests(HalfwayCase):
         self.sending.redis.swallows = None
         self.assertEqual(await listed(self.hearing.store, "bob"), [])
         await self.repair()
-        self.announced("hi")
+        self.on_announcement("hi")
         self.assertEqual(await listed(self.hearing.store, "bob"), [AB.id])
 
     async def test_an_announcement_whose_reply_got_lost_is_not_made_twice(self) -> None:
@@ -231,7 +234,7 @@ class RepairTests(HalfwayCase):
         await self.is_refused(self.sending, "hi")
         self.sending.redis.swallows = None
         await self.repair()
-        self.announced("hi")
+        self.on_announcement("hi")
 
     async def test_what_can_not_be_repaired_is_given_up_when_nobody_repeats_the_request(
         self,
@@ -276,7 +279,7 @@ class SlowTests(HalfwayCase):
         self.sending.redis.go_on()
         await self.sending.store.ping()
         await self.hearing.store.settled()
-        self.announced("hi")
+        self.on_announcement("hi")
 
 
 class JoiningTests(HalfwayCase):
@@ -315,7 +318,7 @@ class MissedTests(HalfwayCase):
         await store.ping()
         store.connected()
         await store.settled()
-        self.announced("before", "held", "held again")
+        self.on_announcement("before", "held", "held again")
 
     async def test_what_is_missed_while_it_is_looked_up_is_looked_up_anew(self) -> None:
         store = self.hearing.store
@@ -328,7 +331,7 @@ class MissedTests(HalfwayCase):
         self.assertEqual(self.hearing.heard, [("held", "ann")])
         store.connected()
         await store.settled()
-        self.announced("held")
+        self.on_announcement("held")
 
     async def test_nothing_is_announced_again_after_a_long_fault(self) -> None:
         store = self.hearing.store
@@ -340,7 +343,7 @@ class MissedTests(HalfwayCase):
         self.hearing.clock.advance(GENERATION * 10)
         store.connected()
         await store.settled()
-        self.announced("one", "two")
+        self.on_announcement("one", "two")
 
     async def test_what_can_not_be_looked_up_is_looked_up_again(self) -> None:
         store = self.hearing.store
@@ -354,4 +357,4 @@ class MissedTests(HalfwayCase):
         self.hearing.redis.away = set()
         self.hearing.clock.advance(1)
         await store.settled()
-        self.announced("hi")
+        self.on_announcement("hi")

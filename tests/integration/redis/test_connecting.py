@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
-from gim.storage.interface import Stored
+from gim.storage.interface import MessageStored
 from gim.storage.redis.client.connect import connect
 from gim.storage.redis.client.url import read
 from gim.storage.redis.store.store import RedisStore
@@ -25,11 +25,11 @@ class WayTests(RedisTestCase):
         started: Deferred[None] = Deferred.fromCoroutine(store.start(listener))
         self.addCleanup(lambda: Deferred.fromCoroutine(store.stop()))
         await started.addTimeout(PATIENCE, reactor)
-        await store.watch_user("bob")
+        await store.subscribe_user("bob")
         await send(store, private("ann", "bob", "hello"))
         page, _ = await store.history(AB, "ann", None, 10)
         await store.settled()
-        stored = [news for news in listener.news if isinstance(news, Stored)]
+        stored = [news for news in listener.news if isinstance(news, MessageStored)]
         self.assertEqual([message.content for message in page], ["hello"])
         self.assertEqual([news.message for news in stored], page)
         return store

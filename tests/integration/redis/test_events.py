@@ -29,7 +29,7 @@ class TwoStores(RedisStoreCase):
     async def node(self) -> RedisStore:
         store = await self.make_store(f"{self.id()}{id(self)}")
         store.pulse.stopService()
-        await store.unsettled(0)
+        await store.users_to_reannounce(0)
         return store
 
     async def both_beat(self) -> None:
@@ -40,8 +40,8 @@ class TwoStores(RedisStoreCase):
     async def come(self, store: RedisStore, *user_ids: str) -> None:
         """Let users connect and be announced."""
         for user_id in user_ids:
-            await store.watch_user(user_id)
-            await store.event_number(user_id, True, f"{user_id} came")
+            await store.subscribe_user(user_id)
+            await store.next_event_number(user_id, True, f"{user_id} came")
 
     async def lapse(self, *others: RedisStore) -> None:
         """Let the lease of all but *others* run out."""
@@ -50,8 +50,8 @@ class TwoStores(RedisStoreCase):
             for store in others:
                 await store.pulse.beat()
 
-    async def unsettled(self, store: RedisStore, limit: int = 100) -> list[str]:
-        return sorted(await store.unsettled(limit))
+    async def users_to_reannounce(self, store: RedisStore, limit: int = 100) -> list[str]:
+        return sorted(await store.users_to_reannounce(limit))
 
     async def key(self, store: RedisStore, *words: str, name: str) -> list[str]:
         base = store.data_base
@@ -70,62 +70,62 @@ class EventsOfTwoNodes(TwoStores):
     """One node tells, whatever happens."""
 
     async def test_who_is_connected_to_both_came_once_and_goes_with_the_last(self) -> None:
-        await self.a.watch_user("ann")
-        await self.b.watch_user("ann")
+        await self.a.subscribe_user("ann")
+        await self.b.subscribe_user("ann")
         came = await gather(
-            store.event_number("ann", True, f"came {n}") for n, store in enumerate((self.a, self.b))
+            store.next_event_number("ann", True, f"came {n}") for n, store in enumerate((self.a, self.b))
         )
         self.assertEqual([number is None for number in came].count(True), 1)
         for n, (store, is_last) in enumerate(((self.a, False), (self.b, True))):
-            store.unwatch_user("ann")
-            number = await store.event_number("ann", False, f"went {n}")
+            store.unsubscribe_user("ann")
+            number = await store.next_event_number("ann", False, f"went {n}")
             self.assertEqual(number is not None, is_last)
         self.assertEqual(await self.keys_left(), [])
 
     async def test_numbers_are_those_of_both_nodes(self) -> None:
-        numbers = [await store.event_number("ann") for store in (self.a, self.b, self.b, self.a)]
+        numbers = [await store.next_event_number("ann") for store in (self.a, self.b, self.b, self.a)]
         assert numbers[0] is not None
         self.assertEqual(numbers, [numbers[0] + more for more in range(4)])
 
     async def test_a_call_that_may_have_been_done_can_be_repeated(self) -> None:
-        await self.a.watch_user("ann")
+        await self.a.subscribe_user("ann")
         for online in (True, False):
-            first = await self.a.event_number("ann", online, "one event")
-            again = await self.a.event_number("ann", online, "one event")
+            first = await self.a.next_event_number("ann", online, "one event")
+            again = await self.a.next_event_number("ann", online, "one event")
             assert first is not None and again is not None
             self.assertGreater(again, first)
-            self.assertIsNone(await self.a.event_number("ann", online, "another"))
-            self.a.unwatch_user("ann")
+            self.assertIsNone(await self.a.next_event_number("ann", online, "another"))
+            self.a.unsubscribe_user("ann")
 
     async def test_users_of_a_dead_node_are_taken_over_once_in_portions(self) -> None:
         users = [f"user{number}" for number in range(10)]
         await self.come(self.a, *users)
         c = await self.node()
-        self.assertEqual(await self.unsettled(self.b), [], "it lives")
+        self.assertEqual(await self.users_to_reannounce(self.b), [], "it lives")
         await self.lapse(self.b, c)
-        found = [await self.unsettled(store, 4) for store in (self.b, c, self.b, c)]
+        found = [await self.users_to_reannounce(store, 4) for store in (self.b, c, self.b, c)]
         self.assertEqual([len(some) for some in found], [4, 4, 2, 0])
         self.assertEqual(sorted(chain(*found)), sorted(users))
         for store, some in zip((self.b, c, self.b, c), found, strict=True):
             for user_id in some:
-                self.assertIsNotNone(await store.event_number(user_id, False, f"{user_id} went"))
+                self.assertIsNotNone(await store.next_event_number(user_id, False, f"{user_id} went"))
         self.assertEqual(await self.keys_left(), [])
 
     async def test_who_takes_over_and_dies_is_taken_over_itself(self) -> None:
         await self.come(self.a, "ann")
         await self.lapse(self.b)
-        self.assertEqual(await self.unsettled(self.b), ["ann"])
+        self.assertEqual(await self.users_to_reannounce(self.b), ["ann"])
         c = await self.node()
         await self.lapse(c)
-        self.assertEqual(await self.unsettled(c), ["ann"])
+        self.assertEqual(await self.users_to_reannounce(c), ["ann"])
 
     async def test_a_node_that_resigned_is_gone_at_once(self) -> None:
         await self.come(self.a, "ann", "bob")
         await self.come(self.b, "bob")
         await self.a.stop()
-        self.assertEqual(await self.unsettled(self.b), ["ann", "bob"])
-        self.assertIsNone(await self.b.event_number("bob", False, "went"))
-        self.assertIsNotNone(await self.b.event_number("ann", False, "went"))
+        self.assertEqual(await self.users_to_reannounce(self.b), ["ann", "bob"])
+        self.assertIsNone(await self.b.next_event_number("bob", False, "went"))
+        self.assertIsNotNone(await self.b.next_event_number("ann", False, "went"))
         self.assertEqual(await self.key(self.b, "SMEMBERS", name=f"present:{self.b.pulse.node}"), ["bob"])
 
     async def test_when_all_nodes_were_gone_the_next_one_takes_over(self) -> None:
@@ -134,19 +134,19 @@ class EventsOfTwoNodes(TwoStores):
         await self.lapse()
         c = await self.node()
         await c.pulse.beat()
-        self.assertEqual(await self.unsettled(c), ["ann", "bob"])
+        self.assertEqual(await self.users_to_reannounce(c), ["ann", "bob"])
 
     async def test_a_node_that_was_taken_for_gone_tells_of_its_own_in_portions(self) -> None:
         users = [f"user{number}" for number in range(5)]
         await self.come(self.a, *users)
         await self.lapse(self.b)
-        for user_id in await self.unsettled(self.b):
-            await self.b.event_number(user_id, False, f"{user_id} went")
+        for user_id in await self.users_to_reannounce(self.b):
+            await self.b.next_event_number(user_id, False, f"{user_id} went")
         await self.a.pulse.beat()
-        portions = [await self.unsettled(self.a, 2) for _ in range(4)]
+        portions = [await self.users_to_reannounce(self.a, 2) for _ in range(4)]
         self.assertEqual([len(portion) for portion in portions], [2, 2, 1, 0])
         self.assertEqual(sorted(chain(*portions)), users)
-        numbers = [await self.a.event_number(user_id, True, f"{user_id} again") for user_id in users]
+        numbers = [await self.a.next_event_number(user_id, True, f"{user_id} again") for user_id in users]
         self.assertNotIn(None, numbers)
 
     async def test_after_an_outage_nobody_is_taken_for_gone_before_they_could_beat(self) -> None:
@@ -154,64 +154,68 @@ class EventsOfTwoNodes(TwoStores):
         await self.come(self.b, "bob")
         self.server.advance(LEASE / 1000 + 1)
         await self.b.pulse.beat()
-        self.assertEqual(await self.unsettled(self.b), [])
-        self.b.unwatch_user("bob")
-        asking = Deferred.fromCoroutine(self.b.event_number("bob", False, "went"))
+        self.assertEqual(await self.users_to_reannounce(self.b), [])
+        self.b.unsubscribe_user("bob")
+        asking = Deferred.fromCoroutine(self.b.next_event_number("bob", False, "went"))
         await self.assertFailure(asking, Unavailable)
         for _ in range(2):
             self.server.advance(LEASE / 2000 + 1)
             await self.both_beat()
-        self.assertIsNone(await self.b.event_number("bob", False, "went"))
-        self.assertEqual(await self.unsettled(self.b), [])
-        self.assertEqual(await self.unsettled(self.a), [])
+        self.assertIsNone(await self.b.next_event_number("bob", False, "went"))
+        self.assertEqual(await self.users_to_reannounce(self.b), [])
+        self.assertEqual(await self.users_to_reannounce(self.a), [])
 
     async def test_who_dies_twice_before_all_are_taken_over_loses_nobody(self) -> None:
         await self.come(self.a, "ann", "bob")
         await self.lapse(self.b)
-        first = await self.unsettled(self.b, 1)
+        first = await self.users_to_reannounce(self.b, 1)
         await self.a.pulse.beat()
-        await self.unsettled(self.a)
+        await self.users_to_reannounce(self.a)
         await self.come(self.a, "cat")
         await self.lapse(self.b)
-        found = [await self.unsettled(self.b, 1) for _ in range(4)]
+        found = [await self.users_to_reannounce(self.b, 1) for _ in range(4)]
         self.assertEqual(sorted(chain(first, *found)), ["ann", "bob", "cat"])
 
     async def test_who_connects_while_another_node_asks_is_not_told_to_be_gone(self) -> None:
         await self.come(self.a, "ann")
-        self.a.unwatch_user("ann")
-        went, _ = await gather([self.a.event_number("ann", False, "went"), self.b.watch_user("ann")])
-        came = await self.b.event_number("ann", True, "came")
+        self.a.unsubscribe_user("ann")
+        went, _ = await gather(
+            [self.a.next_event_number("ann", False, "went"), self.b.subscribe_user("ann")]
+        )
+        came = await self.b.next_event_number("ann", True, "came")
         self.assertEqual(went is None, came is None, "both, in this order, or none")
         if went is not None and came is not None:
             self.assertGreater(came, went)
 
     async def test_who_connects_here_again_while_it_asks_is_not_told_to_be_gone(self) -> None:
         await self.come(self.a, "ann")
-        self.a.unwatch_user("ann")
-        went, _ = await gather([self.a.event_number("ann", False, "went"), self.a.watch_user("ann")])
+        self.a.unsubscribe_user("ann")
+        went, _ = await gather(
+            [self.a.next_event_number("ann", False, "went"), self.a.subscribe_user("ann")]
+        )
         self.assertIsNone(went)
-        self.assertIsNone(await self.a.event_number("ann", True, "came"))
+        self.assertIsNone(await self.a.next_event_number("ann", True, "came"))
         self.assertEqual(await self.key(self.a, "SMEMBERS", name=f"present:{self.a.pulse.node}"), ["ann"])
 
     async def test_a_node_that_dies_before_it_ever_looked_is_taken_over_too(self) -> None:
         c = await self.make_store(f"{self.id()}{id(self)}")
         await self.come(c, "ann")
         await c.stop()
-        self.assertEqual(await self.unsettled(self.b), ["ann"])
+        self.assertEqual(await self.users_to_reannounce(self.b), ["ann"])
 
     async def test_without_redis_it_is_unavailable(self) -> None:
         await self.a.stop()
         for work in (
-            self.a.event_number("ann"),
-            self.a.event_number("ann", True, "x"),
-            self.a.unsettled(1),
+            self.a.next_event_number("ann"),
+            self.a.next_event_number("ann", True, "x"),
+            self.a.users_to_reannounce(1),
         ):
             await self.assertFailure(Deferred.fromCoroutine(work), Unavailable)
 
     async def test_nothing_is_kept_for_nobody(self) -> None:
         await self.come(self.a, "ann")
-        self.a.unwatch_user("ann")
-        await self.a.event_number("ann", False, "went")
+        self.a.unsubscribe_user("ann")
+        await self.a.next_event_number("ann", False, "went")
         await self.a.settled()
         self.assertEqual(await self.keys_left(), [])
         ttl = await self.a._redis.call(
@@ -221,7 +225,7 @@ class EventsOfTwoNodes(TwoStores):
 
     async def test_a_server_that_forgot_its_scripts_is_told_them(self) -> None:
         await self.a._redis.call(self.a.data_base, "SCRIPT", "FLUSH")
-        self.assertIsNotNone(await self.a.event_number("ann"))
+        self.assertIsNotNone(await self.a.next_event_number("ann"))
         self.assertIn(scripts.EVENT, scripts.ALL)
 
 

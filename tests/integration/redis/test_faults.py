@@ -11,7 +11,7 @@ from twisted.logger import formatEvent, globalLogPublisher
 from gim.concurrency.gather import gather
 from gim.errors import Unavailable
 from gim.model import Sent
-from gim.storage.interface import Stored
+from gim.storage.interface import MessageStored
 from gim.storage.redis.client import protocol
 from gim.storage.redis.client.connect import connect
 from gim.storage.redis.client.url import read
@@ -38,7 +38,7 @@ class FaultCase(RedisStoreCase):
     async def listen(self, *user_ids: str) -> RedisStore:
         """Return a store that listens to these users."""
         listening = await self.make_store("gim")
-        await gather(map(listening.watch_user, user_ids))
+        await gather(map(listening.subscribe_user, user_ids))
         return listening
 
     async def tell(self, *contents: str, to: str = "bob") -> list[Sent]:
@@ -58,7 +58,7 @@ class FaultCase(RedisStoreCase):
 
     def heard(self) -> list[tuple[str, str]]:
         """Return what was announced: content and reader."""
-        stored = [news for news in self.news if isinstance(news, Stored)]
+        stored = [news for news in self.news if isinstance(news, MessageStored)]
         return [(news.message.content, news.reader) for news in stored]
 
     async def online(self) -> list[bytes]:
@@ -130,7 +130,7 @@ class ReconnectTests(FaultCase):
     async def test_who_leaves_while_others_are_looked_up_is_offline(self) -> None:
         users = [f"u{number}" for number in range(200)]
         listening = await self.listen(*users)
-        self.with_the_next_resync(lambda: [listening.unwatch_user(user_id) for user_id in users])
+        self.with_the_next_resync(lambda: [listening.unsubscribe_user(user_id) for user_id in users])
         await self.cut()
         await listening.settled()
         self.assertEqual(await self.online(), [])
@@ -142,7 +142,7 @@ class ReconnectTests(FaultCase):
         self.patch(resync, "LEAVING_AT_A_TIME", 20)
         listening._redis._link.drop()
         for user_id in users:
-            listening.unwatch_user(user_id)
+            listening.unsubscribe_user(user_id)
         await until(self.is_up, "another connection")
         await listening._resync.idle()
         self.assertEqual(await self.online(), [b"gim:{u:bob}:nodes"])
@@ -150,9 +150,9 @@ class ReconnectTests(FaultCase):
 
     async def test_what_a_login_caught_up_on_is_not_announced(self) -> None:
         await self.listen("bob")
-        self.store.unwatch_user("bob")
+        self.store.unsubscribe_user("bob")
         await self.tell("1", "2", "3")
-        await self.store.watch_user("bob")
+        await self.store.subscribe_user("bob")
         missed = await self.store.missed("bob", None, 1000)
         self.assertEqual(len(missed.messages), 3)
         await self.cut()

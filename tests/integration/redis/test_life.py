@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gim.errors import Unavailable
 from gim.storage.redis.store import presence_refresh
-from gim.storage.redis.store.presence_refresh import Renewal
+from gim.storage.redis.store.presence_refresh import PresenceRefresh
 from tests.integration.redis.test_store import RedisStoreCase
 from tests.support.redis.server import SKEW_MISSING, RedisTestCase
 from tests.support.storage_behaviour.base import AB, contents_of, join, posted, private, send
@@ -33,7 +33,7 @@ class LongLifeTests(RedisStoreCase):
         self.patch(presence_refresh, "ROUND", 1)
         listening = await self.make_store(ttl=60)
         await listening.put_user("bob", "Bob")
-        await listening.watch_user("bob")
+        await listening.subscribe_user("bob")
         for _ in range(5):
             await self.beat(0.6)
             state = await listening.user("bob")
@@ -42,7 +42,7 @@ class LongLifeTests(RedisStoreCase):
     async def test_nodes_that_died_are_forgotten_and_others_are_not(self) -> None:
         self.patch(presence_refresh, "ROUND", 1)
         listening = await self.make_store("gim")
-        await listening.watch_user("bob")
+        await listening.subscribe_user("bob")
         await self.beat(1.0)
         new = f"{int(listening.pulse.now / 1000):08x}00000000"
         await self.server.do("SADD", "gim:{u:bob}:nodes", "0" * 16, new)
@@ -118,7 +118,7 @@ class RenewalTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.patch(presence_refresh, "ROUND", 3)
         self.here: Any = Here(*"abcde")
-        self.renewal = Renewal(self.here, self.here, every=1.0)
+        self.renewal = PresenceRefresh(self.here, self.here, every=1.0)
 
     def beat(self, times: int) -> list[str]:
         """Return who is named."""

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from gim.errors import Forbidden, NotFound
 from gim.ids import SYSTEM
 from gim.model import Ban, ConnectionState, Event, NodeCounts
-from gim.storage.interface import CLOSE, LIST, Broadcast, Ordered
+from gim.storage.interface import CLOSE, LIST, Broadcast, ConnectionCommand
 from tests.support.storage_behaviour.base import (
     ROOM,
     StorageCase,
@@ -31,7 +31,7 @@ class BanBehaviour(StorageCase):
         store = await self.make_store()
         await store.put_user("ann", "Ann")
         until = await store.ban("ann", MINUTE, DAY)
-        for asking in (store.put_user("ann", None), store.watch_user("ann")):
+        for asking in (store.put_user("ann", None), store.subscribe_user("ann")):
             refusal = await self.refusal(Forbidden, asking)
             self.assertRegex(str(refusal), r"banned for (60|5\d) s")
         ban = await store.ban_of("ann")
@@ -39,7 +39,7 @@ class BanBehaviour(StorageCase):
         await store.put_user("bob", None)
         await self.advance(61)
         await store.put_user("ann", None)
-        await store.watch_user("ann")
+        await store.subscribe_user("ann")
         self.assertEqual(await store.ban_of("ann"), Ban(ban.since, 0))
 
     async def test_a_ban_can_be_ended_and_stays_remembered(self) -> None:
@@ -74,18 +74,18 @@ class OrderBehaviour(StorageCase):
     async def test_an_order_is_announced_where_its_user_is_watched_and_answered(self) -> None:
         store = await self.make_store()
         self.listener.connections = [ConnectionState("c1", store.node, "127.0.0.1:5", 7)]
-        self.assertEqual(await store.order(Ordered("ann", LIST)), [])
-        await store.watch_user("ann")
+        self.assertEqual(await store.order(ConnectionCommand("ann", LIST)), [])
+        await store.subscribe_user("ann")
         for action, key in ((LIST, ""), (CLOSE, "c1")):
-            found = await store.order(Ordered("ann", action, key))
+            found = await store.order(ConnectionCommand("ann", action, key))
             self.assertEqual(found, self.listener.connections)
-        orders = [replace(news, ask="") for news in self.news if isinstance(news, Ordered)]
-        self.assertEqual(orders, [Ordered("ann", LIST), Ordered("ann", CLOSE, "c1")])
+        orders = [replace(news, ask="") for news in self.news if isinstance(news, ConnectionCommand)]
+        self.assertEqual(orders, [ConnectionCommand("ann", LIST), ConnectionCommand("ann", CLOSE, "c1")])
 
     async def test_an_order_about_somebody_without_connections_is_answered_too(self) -> None:
         store = await self.make_store()
-        await store.watch_user("ann")
-        self.assertEqual(await store.order(Ordered("ann", LIST)), [])
+        await store.subscribe_user("ann")
+        self.assertEqual(await store.order(ConnectionCommand("ann", LIST)), [])
 
 
 class BroadcastBehaviour(StorageCase):
@@ -118,20 +118,20 @@ class ExemptBehaviour(StorageCase):
         await join(store, "room", "ann", "bob")
         await store.mute("room", "ann", "bob", MINUTE)
         await send(
-            store, *(replace(posted("room", who, who), is_exempt=True) for who in ("bob", "cat", SYSTEM))
+            store, *(replace(posted("room", who, who), as_admin=True) for who in ("bob", "cat", SYSTEM))
         )
         self.assertEqual(await contents_of(store, ROOM), ["bob", "cat", SYSTEM])
         self.assertEqual(await unread_of(store, "ann", ROOM), 3)
         self.assertEqual(await unread_of(store, "bob", ROOM), 2)  # one's own counts as read
         await join(store, "room", "cat")
         self.assertEqual((await line_of(store, "cat", ROOM)).unread, 0)
-        draft = replace(posted("none", SYSTEM), is_exempt=True)
+        draft = replace(posted("none", SYSTEM), as_admin=True)
         await self.refusal(NotFound, store.append(draft))
 
     async def test_the_system_writes_to_a_user(self) -> None:
         store = await self.make_store()
         draft = private(SYSTEM, "ann", "hello")
-        await store.watch_user("ann")
+        await store.subscribe_user("ann")
         await send(store, draft)
         (message,) = await messages_of(store, draft.session, "ann")
         self.assertEqual((message.sender.id, message.session_id), (".", "2:.:ann"))

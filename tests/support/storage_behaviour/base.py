@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from gim.errors import GimError
 from gim.ids import Session, chatroom_session, private_session
 from gim.model import ConnectionState, Counts, Message, Sent, SessionItem, User
-from gim.storage.interface import Draft, News, Ordered, Position, Storage
+from gim.storage.interface import Announcement, ConnectionCommand, Draft, Position, Storage
 from gim.storage.message_ids import FIRST, LAST
 
 ANCIENT, FUTURE = FIRST, LAST  # well-formed message ids before and after every one that is made
@@ -23,12 +23,12 @@ class RecordingListener:
 
     def __init__(self, store: Storage | None = None) -> None:
         self.store = store
-        self.news: list[News] = []
+        self.news: list[Announcement] = []
         self.connections: list[ConnectionState] = []
 
-    def announced(self, news: News) -> None:
+    def on_announcement(self, news: Announcement) -> None:
         self.news.append(news)
-        if isinstance(news, Ordered) and self.store is not None:
+        if isinstance(news, ConnectionCommand) and self.store is not None:
             self.store.answer(news, self.connections)
 
     def counts(self) -> Counts:
@@ -38,7 +38,7 @@ class RecordingListener:
 class StorageCase:
     """The hooks that the TestCase of one implementation fills in."""
 
-    news: list[News]  # what the store has announced since it was made
+    news: list[Announcement]  # what the store has announced since it was made
     listener: RecordingListener  # whom it was announced to
 
     async def make_store(self, **limits: Any) -> Storage:

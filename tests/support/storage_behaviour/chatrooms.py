@@ -160,7 +160,7 @@ class MemberBehaviour(StorageCase):
         store = await self.make_store()
         for user_id, name in (("ann", "Ann"), ("bob", None)):
             await store.put_user(user_id, name)
-        await store.watch_user("ann")
+        await store.subscribe_user("ann")
         await join(store, "room", "ann", "bob")
         items, _, _ = await store.members("room", "ann", "", 10)
         expected = [Member("ann", "Ann", True, OWNER), Member("bob", "bob", False, MEMBER)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gim.errors import NotFound
-from gim.storage.interface import Entered, Left, Storage
+from gim.storage.interface import MemberJoined, MemberLeft, Storage
 from tests.support.storage_behaviour.base import RecordingListener, StorageCase, join, posted, send, user
 
 
@@ -13,7 +13,7 @@ class EventBehaviour(StorageCase):
     async def number(self, store: Storage, user_id: str, online: bool | None = None) -> int | None:
         """Ask for the number of an event that nobody else names."""
         self.asked = getattr(self, "asked", 0) + 1
-        return await store.event_number(user_id, online, f"key{self.asked}")
+        return await store.next_event_number(user_id, online, f"key{self.asked}")
 
     async def some_number(self, store: Storage, user_id: str, online: bool | None = None) -> int:
         number = await self.number(store, user_id, online)
@@ -23,7 +23,7 @@ class EventBehaviour(StorageCase):
     async def test_events_of_a_user_are_numbered_one_by_one(self) -> None:
         store = await self.make_store()
         await store.put_user("ann", None)
-        await store.watch_user("ann")
+        await store.subscribe_user("ann")
         first = await self.some_number(store, "ann", True)
         numbers = [await self.number(store, "ann") for _ in range(3)]
         self.assertEqual(numbers, [first + 1, first + 2, first + 3])
@@ -60,7 +60,7 @@ class EventBehaviour(StorageCase):
 
     async def test_what_is_no_event_takes_no_number(self) -> None:
         store = await self.make_store()
-        await store.watch_user("ann")
+        await store.subscribe_user("ann")
         first = await self.some_number(store, "ann", True)
         await self.number(store, "ann", True)
         await self.number(store, "ann", False)
@@ -68,18 +68,18 @@ class EventBehaviour(StorageCase):
 
     async def test_who_is_watched_did_not_go(self) -> None:
         store = await self.make_store()
-        await store.watch_user("ann")
+        await store.subscribe_user("ann")
         await self.some_number(store, "ann", True)
         self.assertIsNone(await self.number(store, "ann", False))
-        store.unwatch_user("ann")
+        store.unsubscribe_user("ann")
         await self.some_number(store, "ann", False)  # even before anything else may know of it
 
     async def test_somebody_announced_online_is_not_forgotten_before_they_go(self) -> None:
         store = await self.make_store()
         await store.put_user("ann", "Ann")
-        await store.watch_user("ann")
+        await store.subscribe_user("ann")
         await self.some_number(store, "ann", True)
-        store.unwatch_user("ann")
+        store.unsubscribe_user("ann")
         await self.settle()
         self.assertEqual((await store.user("ann")).online, False)
         await self.some_number(store, "ann", False)
@@ -88,10 +88,10 @@ class EventBehaviour(StorageCase):
 
     async def test_without_nodes_that_are_gone_nobody_is_unsettled(self) -> None:
         store = await self.make_store()
-        await store.unsettled(10)  # a node that is new may ask for its own users
-        await store.watch_user("ann")
+        await store.users_to_reannounce(10)  # a node that is new may ask for its own users
+        await store.subscribe_user("ann")
         await self.number(store, "ann", True)
-        self.assertEqual(await store.unsettled(10), [])
+        self.assertEqual(await store.users_to_reannounce(10), [])
 
 
 class ObserverBehaviour(StorageCase):
@@ -101,7 +101,7 @@ class ObserverBehaviour(StorageCase):
         store = await self.make_store()
         observer = RecordingListener()
         store.observe(observer)
-        await store.watch_user("bob")
+        await store.subscribe_user("bob")
         for user_id in ("ann", "bob"):
             await join(store, "room", user_id, user_id)
             await send(store, posted("room", user_id))
@@ -115,11 +115,11 @@ class ObserverBehaviour(StorageCase):
             kind(user_id, chatroom_id)
             for user_id in ("ann", "bob")
             for chatroom_id in ("room", "other")
-            for kind in (Entered, Left)
+            for kind in (MemberJoined, MemberLeft)
         ]
-        self.assertEqual(observer.news, [*expected, Entered("cat", "room")])
+        self.assertEqual(observer.news, [*expected, MemberJoined("cat", "room")])
         await self.settle()
-        self.assertEqual(len([news for news in self.news if isinstance(news, Entered)]), 2)  # bob's
+        self.assertEqual(len([news for news in self.news if isinstance(news, MemberJoined)]), 2)  # bob's
 
     async def test_the_number_of_members_is_returned_as_ever(self) -> None:
         store = await self.make_store()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from gim.concurrency.gather import gather
 from gim.errors import Conflict, Forbidden, NotFound
 from gim.limits.limits import CHATROOM_MEMBERS, USER_CHATROOMS, Limits
-from gim.storage.interface import Entered, Storage
-from gim.storage.membership_limits import RoomLimits
+from gim.storage.interface import MemberJoined, Storage
+from gim.storage.membership_limits import MembershipLimits
 from tests.support.storage_behaviour.base import (
     StorageCase,
     contents_of,
@@ -25,7 +25,7 @@ class RoomLimitBehaviour(StorageCase):
 
     async def make_limited(self, members: int = 0, chatrooms: int = 0, enforced: bool = True) -> Storage:
         self.limits = Limits({CHATROOM_MEMBERS: members, USER_CHATROOMS: chatrooms}, enforced)
-        return await self.make_store(rooms=RoomLimits(self.limits))
+        return await self.make_store(rooms=MembershipLimits(self.limits))
 
     async def test_a_chatroom_has_so_many_members(self) -> None:
         store = await self.make_limited(members=2)
@@ -79,13 +79,13 @@ class RoomLimitBehaviour(StorageCase):
 
     async def test_nothing_is_announced_of_who_is_refused(self) -> None:
         store = await self.make_limited(members=1, chatrooms=1)
-        await store.watch_user("ann")
+        await store.subscribe_user("ann")
         await join(store, "full", "bob")
         await self.refusal(Conflict, store.join("full", user("ann"), ""))
         await join(store, "room", "ann")
         await self.refusal(Conflict, store.join("other", user("ann"), ""))
         await self.settle()
-        self.assertEqual(self.news, [Entered("ann", "room")])
+        self.assertEqual(self.news, [MemberJoined("ann", "room")])
 
     async def test_those_who_join_at_once_are_no_more_either(self) -> None:
         store = await self.make_limited(members=3, chatrooms=4)

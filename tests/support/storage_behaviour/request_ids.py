@@ -34,7 +34,7 @@ class RequestBehaviour(StorageCase):
 
     async def test_a_repeated_request_announces_nothing(self) -> None:
         store = await self.make_store()
-        await store.watch_user("bob")
+        await store.subscribe_user("bob")
         await send(store, *[request("r")] * 3)
         await self.settle()
         self.assertEqual(len(self.news), 1)
@@ -42,7 +42,7 @@ class RequestBehaviour(StorageCase):
     async def test_a_repeated_request_to_a_chatroom_stores_and_announces_nothing(self) -> None:
         store = await self.make_store()
         await join(store, "room", "ann")
-        await store.watch_chatroom("room")
+        await store.subscribe_chatroom("room")
         first, again = await send(store, *[posted("room", "ann", request_id="r")] * 2)
         await self.settle()
         self.assertEqual(again, first)

@@ -8,7 +8,7 @@ from typing import Any
 from gim.errors import Conflict, Forbidden, NotFound
 from gim.ids import SYSTEM
 from gim.model import ADMIN, MEMBER, OWNER, Event
-from gim.storage.interface import RECALL_WITHIN, Happened, Left, Storage
+from gim.storage.interface import RECALL_WITHIN, MemberLeft, SessionEvent, Storage
 from tests.support.storage_behaviour.base import (
     AB,
     FUTURE,
@@ -48,7 +48,7 @@ class RolesCase(StorageCase):
 
     async def events(self, *watched: str) -> list[Event]:
         await self.settle()
-        return [news.event for news in self.news if isinstance(news, Happened)]
+        return [news.event for news in self.news if isinstance(news, SessionEvent)]
 
 
 class RoleBehaviour(RolesCase):
@@ -104,7 +104,7 @@ class RoleBehaviour(RolesCase):
         await self.advance(1)
         await store.appoint("room", "ann", "cat", ADMIN)
         await self.advance(1)
-        await store.watch_chatroom("room")
+        await store.subscribe_chatroom("room")
         await store.leave("room", "ann")
         self.assertEqual(await self.roles(store), {"bob": OWNER, "cat": ADMIN})
         await store.appoint("room", "bob", "cat", MEMBER)
@@ -129,18 +129,18 @@ class RoleBehaviour(RolesCase):
 
     async def test_renaming_changes_the_title_and_is_announced(self) -> None:
         store = await self.room()
-        await store.watch_chatroom("room")
+        await store.subscribe_chatroom("room")
         await store.rename("room", "bob", "New")
         self.assertEqual((await line_of(store, "cat", ROOM)).title, "New")
         self.assertEqual(await self.events(), [Event("renamed", "bob", "1:room", name="New")])
 
     async def test_a_removal_is_announced_to_the_chatroom_and_to_who_was_removed(self) -> None:
         store = await self.room()
-        await store.watch_user("cat")
-        await store.watch_chatroom("room")
+        await store.subscribe_user("cat")
+        await store.subscribe_chatroom("room")
         await store.remove("room", "bob", "cat")
         self.assertEqual(await self.events(), [Event("removed", "bob", "1:room", "cat")])
-        self.assertIn(Left("cat", "room", "removed", "bob"), self.news)
+        self.assertIn(MemberLeft("cat", "room", "removed", "bob"), self.news)
 
     async def test_the_administrator_of_the_server_may_do_all(self) -> None:
         store = await self.room()
@@ -181,19 +181,19 @@ class MadeRoomBehaviour(RolesCase):
 
     async def test_joining_need_not_make_a_chatroom(self) -> None:
         store = await self.make_store()
-        await self.refusal(NotFound, store.join("room", user("ann"), "", makes=False))
+        await self.refusal(NotFound, store.join("room", user("ann"), "", create_missing=False))
         await self.refusal(NotFound, store.leave("room", "ann"))
         await store.create("room", "", None)
-        self.assertEqual(await store.join("room", user("ann"), "", makes=False), 1)
+        self.assertEqual(await store.join("room", user("ann"), "", create_missing=False), 1)
 
     async def test_nothing_is_left_of_a_chatroom_that_was_dismissed(self) -> None:
         store = await self.room(sequences=True)
         await send(store, *[posted("room", "cat")] * 3)
         await store.mute("room", "ann", "dan", 1_000_000)
-        await store.watch_user("cat")
+        await store.subscribe_user("cat")
         await store.dismiss("room", "bob")
         await self.settle()
-        self.assertEqual(self.news, [Left("cat", "room", "dismissed", "bob")])
+        self.assertEqual(self.news, [MemberLeft("cat", "room", "dismissed", "bob")])
         for user_id in ("ann", "bob", "cat", "dan"):
             self.assertEqual(await store.chatrooms(user_id), [])
             self.assertEqual(await listed(store, user_id), [])
@@ -264,7 +264,7 @@ class MuteBehaviour(RolesCase):
 
     async def test_a_mute_is_announced_with_its_end(self) -> None:
         store = await self.room()
-        await store.watch_chatroom("room")
+        await store.subscribe_chatroom("room")
         until = await store.mute("room", "ann", "cat", 60_000)
         await store.mute("room", "ann", "cat", 0)
         expected = [Event("muted", "ann", "1:room", "cat", until=end) for end in (until, 0)]
@@ -292,18 +292,18 @@ class RecallBehaviour(RolesCase):
         store = await self.make_store()
         (sent,) = await send(store, private("ann", "bob"))
         for user_id in ("ann", "bob"):
-            await store.watch_user(user_id)
+            await store.subscribe_user(user_id)
         await store.recall(AB, "ann", sent.id)
         await self.settle()
         event = Event("recalled", "ann", "2:ann:bob", message_id=sent.id)
-        happened = [news for news in self.news if isinstance(news, Happened)]
+        happened = [news for news in self.news if isinstance(news, SessionEvent)]
         self.assertEqual({news.reader for news in happened}, {"ann", "bob"})
         self.assertEqual([(news.session, news.event) for news in happened], [(AB, event)] * 2)
 
     async def test_it_is_announced_in_a_chatroom(self) -> None:
         store = await self.room()
         (sent,) = await send(store, posted("room", "cat"))
-        await store.watch_chatroom("room")
+        await store.subscribe_chatroom("room")
         await store.recall(ROOM, "bob", sent.id)
         self.assertEqual(await self.events(), [Event("recalled", "bob", "1:room", message_id=sent.id)])
 

@@ -45,7 +45,7 @@ class SessionListBehaviour(StorageCase):
         store = await self.make_store()
         self.assertEqual(await store.sessions("ann", None, None, 50), ([], None))
         await store.put_user("ann", None)
-        await store.watch_user("ann")
+        await store.subscribe_user("ann")
         self.assertEqual(await store.sessions("ann", None, None, 50), ([], None))
 
     async def test_the_session_with_the_newest_message_comes_first_for_both_people(self) -> None:

@@ -79,7 +79,7 @@ class TotalBehaviour(MissedCase):
 
     async def test_a_message_that_its_limit_lets_go_at_once_was_announced_all_the_same(self) -> None:
         store = await self.make_store(max_messages=1)
-        await store.watch_user("bob")
+        await store.subscribe_user("bob")
         await send(store, *(private("ann", "bob", str(n)) for n in range(3)))
         heard = [news.message for news in self.news]
         self.assertEqual([message.content for message in heard], ["0", "1", "2"])
@@ -98,7 +98,7 @@ class TotalBehaviour(MissedCase):
         await send(store, private("x", "y"))
         await self.assertMissed(store, ANCIENT, [], False)
         await store.put_user("ann", None)
-        await store.watch_user("ann")
+        await store.subscribe_user("ann")
         await self.assertMissed(store, ANCIENT, [], False)
         await self.assertMissed(store, ids[0], [], True)
 
@@ -108,7 +108,7 @@ class TotalBehaviour(MissedCase):
             await store.put_user(user_id, None)
         await send(store, private("ann", "bob"))
         for user_id in ("ann", "bob"):
-            store.unwatch_user(user_id)
+            store.unsubscribe_user(user_id)
         self.assertEqual([(await store.user(who)).id for who in ("ann", "bob")], ["ann", "bob"])
         await send(store, private("cat", "dan"))
         for user_id in ("ann", "bob"):

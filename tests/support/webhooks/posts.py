@@ -8,10 +8,14 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from gim.webhooks.attempt import Answer
-from gim.webhooks.events import Event
+from gim.webhooks.attempt import AttemptResult
+from gim.webhooks.events import WebhookEvent
 
-OK, BUSY, WRONG = Answer(204, "status 204"), Answer(503, "status 503"), Answer(400, "status 400")
+OK, BUSY, WRONG = (
+    AttemptResult(204, "status 204"),
+    AttemptResult(503, "status 503"),
+    AttemptResult(400, "status 400"),
+)
 START = 1_800_000_000.0
 
 
@@ -26,22 +30,22 @@ class Posts:
     """Keeps the attempts, until the test answers."""
 
     def __init__(self) -> None:
-        self.attempts: list[Event] = []  # all of them, in order
-        self._open: list[tuple[Event, Deferred[Answer]]] = []
+        self.attempts: list[WebhookEvent] = []  # all of them, in order
+        self._open: list[tuple[WebhookEvent, Deferred[AttemptResult]]] = []
 
-    async def post(self, event: Event) -> Answer:
+    async def post(self, event: WebhookEvent) -> AttemptResult:
         self.attempts.append(event)
-        answered: Deferred[Answer] = Deferred()
+        answered: Deferred[AttemptResult] = Deferred()
         self._open.append((event, answered))
         return await answered
 
-    def answer(self, *answers: Answer) -> None:
+    def answer(self, *answers: AttemptResult) -> None:
         """Answer the oldest attempts that wait."""
         for answer in answers:
             _, answered = self._open.pop(0)
             answered.callback(answer)
 
-    def answer_all(self, answer: Answer = OK) -> None:
+    def answer_all(self, answer: AttemptResult = OK) -> None:
         """Answer whatever waits, and whatever that sets going."""
         while self._open:
             self.answer(answer)
@@ -51,7 +55,7 @@ class Posts:
         answered.errback(error)
 
     @property
-    def waiting(self) -> list[Event]:
+    def waiting(self) -> list[WebhookEvent]:
         return [event for event, _ in self._open]
 
     def bodies(self) -> list[Any]:

@@ -78,7 +78,7 @@ class DocumentTests(DocumentTestCase):
             if path.startswith("/v1/admin/"):
                 self.assertEqual(schemes, ["key"], (method, path))
                 wrong = operation["responses"]["401"]["$ref"]
-                self.assertTrue(wrong.endswith("/WrongKey"), wrong)
+                self.assertTrue(wrong.endswith("/InvalidAdminKey"), wrong)
             else:
                 self.assertNotIn("key", schemes, (method, path))
         key = self.document["components"]["securitySchemes"]["key"]
@@ -100,7 +100,7 @@ class DocumentTests(DocumentTestCase):
                     self.assertEqual(str(codes[name]), status)
         self.assertIn("Retry-After", responses["Unavailable"]["headers"])
         self.assertIn("WWW-Authenticate", responses["Unauthorized"]["headers"])
-        self.assertIn("WWW-Authenticate", responses["WrongKey"]["headers"])
+        self.assertIn("WWW-Authenticate", responses["InvalidAdminKey"]["headers"])
         for response in responses.values():
             self.assertIn("X-Trace", response["headers"])
 

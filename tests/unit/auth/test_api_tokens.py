@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.auth.api_tokens import AUDIENCE, LIFETIME, OPEN_AUDIENCE, Tokens
+from gim.auth.api_tokens import AUDIENCE, LIFETIME, OPEN_AUDIENCE, ApiTokens
 from gim.errors import Forbidden, Unauthorized
 from gim.model import Ban, User
 
@@ -34,7 +34,7 @@ class TokenTests(SynchronousTestCase):
         self.clock.advance(1_800_000_000)
         self.key = KEY
         self.bans: dict[str, Ban] = {}
-        self.tokens = Tokens(self.fetch_key, self.clock, self.ban_of)
+        self.tokens = ApiTokens(self.fetch_key, self.clock, self.ban_of)
 
     async def fetch_key(self) -> bytes:
         return self.key
@@ -104,10 +104,10 @@ class TokenTests(SynchronousTestCase):
     def test_those_that_nobody_had_to_prove_who_they_are_for_are_void_once_they_have_to(self) -> None:
         """With Redis the key of the data set is the same before and after gim is given a key."""
         token = self.issue()
-        self.tokens = Tokens(self.fetch_key, self.clock, self.ban_of, OPEN_AUDIENCE)
+        self.tokens = ApiTokens(self.fetch_key, self.clock, self.ban_of, OPEN_AUDIENCE)
         self.assertRefused(token)
         token = self.issue()
-        self.tokens = Tokens(self.fetch_key, self.clock, self.ban_of)
+        self.tokens = ApiTokens(self.fetch_key, self.clock, self.ban_of)
         self.assertRefused(token)
 
     def test_issuing_and_reading_wait_for_the_key(self) -> None:
@@ -116,7 +116,7 @@ class TokenTests(SynchronousTestCase):
         async def fetch() -> bytes:
             return await key
 
-        issuing = Deferred.fromCoroutine(Tokens(fetch, self.clock, self.ban_of).issue(ANN))
+        issuing = Deferred.fromCoroutine(ApiTokens(fetch, self.clock, self.ban_of).issue(ANN))
         self.assertNoResult(issuing)
         key.callback(KEY)
         self.assertEqual(self.read(self.successResultOf(issuing)), ANN)

@@ -6,7 +6,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.daemon.gc_tuning import EVERY, MOST, THRESHOLDS, Garbage
+from gim.daemon.gc_tuning import EVERY, MOST, THRESHOLDS, GcTuner
 from gim.gateway.transport import DirectServer
 from tests.support.pipe import GatewayTestCase
 from tests.unit.gateway.test_transport import Reactor, Socket
@@ -23,7 +23,7 @@ class GarbageTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.before = gc.get_threshold()
         self.clock = Clock()
-        self.garbage = Garbage(self.clock)
+        self.garbage = GcTuner(self.clock)
         self.garbage.startService()
         self.addCleanup(lambda: self.garbage.running and self.garbage.stopService())
 

@@ -18,8 +18,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from gim.gateway.factory import GatewayFactory
 from gim.gateway.frames import cut, frame
 from gim.gateway.protocol import GatewayProtocol
-from gim.gateway.timeout_wheel import Deadlines, Timeouts
-from gim.gateway.write_batch import Turn
+from gim.gateway.timeout_wheel import Timeouts, TimeoutWheel
+from gim.gateway.write_batch import WriteBatch
 from gim.wire.json import JsonCodec
 
 FIN, CONTINUED, TEXT, BINARY, CLOSE, PING, PONG = 0x80, 0, 1, 2, 8, 9, 10
@@ -341,8 +341,8 @@ class BothSidesTestCase(SynchronousTestCase):
 
     def make(self, kind: type[Recording], limit: int) -> Any:
         if kind is Ours:
-            codec, deadlines = JsonCodec(), Deadlines(self.clock, 1.0)
-            shared: list[Any] = [codec, Timeouts(), deadlines, Turn(self.clock), self.clock]
+            codec, deadlines = JsonCodec(), TimeoutWheel(self.clock, 1.0)
+            shared: list[Any] = [codec, Timeouts(), deadlines, WriteBatch(self.clock), self.clock]
             ours = GatewayFactory(NoOperations(), {}, *shared, max_packet=limit)
             ours.protocol = Ours
             return ours

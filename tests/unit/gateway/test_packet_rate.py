@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.gateway.packet_rate import LONGEST, MOST_IN_A_ROW, Pace
+from gim.gateway.packet_rate import LONGEST, MOST_IN_A_ROW, TokenBucket
 from gim.limits.limits import Limits
 from tests.support.pipe import Client, GatewayTestCase, ProtoClient
 
@@ -18,7 +18,7 @@ START = 1_800_000_000.0
 class BucketTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.limits = Limits({"max-packet-rate": 100, "max-packet-burst": 200})
-        self.pace = Pace(self.limits, START)
+        self.pace = TokenBucket(self.limits, START)
 
     def test_it_begins_full_and_never_holds_more(self) -> None:
         self.assertEqual(self.pace.left, 200)
@@ -39,7 +39,7 @@ class BucketTests(SynchronousTestCase):
         self.assertEqual(self.pace.left, 100)
 
     def test_without_a_limit_it_is_never_empty(self) -> None:
-        pace = Pace(Limits({"max-packet-burst": 5}), START)
+        pace = TokenBucket(Limits({"max-packet-burst": 5}), START)
         pace.fill(START + 1)
         self.assertEqual(pace.left, sys.maxsize)
 
@@ -72,7 +72,7 @@ class BucketTests(SynchronousTestCase):
         self.assertFalse(self.pace.is_hopeless())
 
     def test_a_dry_run_refuses_none(self) -> None:
-        pace = Pace(Limits({"max-packet-rate": 1, "max-packet-burst": 1}, enforced=False), START)
+        pace = TokenBucket(Limits({"max-packet-rate": 1, "max-packet-burst": 1}, enforced=False), START)
         self.assertFalse(any(pace.refuses(START) for _ in range(1000)))
         self.assertFalse(pace.is_hopeless())
 

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.errors import Unavailable
-from gim.gateway.request_queue import AT_ONCE, MAX_WAITING, Serving
+from gim.gateway.request_queue import AT_ONCE, MAX_WAITING, RequestQueue
 from gim.log.logger import TRACE
 
 
@@ -29,7 +29,7 @@ class ServingTestCase(SynchronousTestCase):
         self.written: list[bytes] = []
         self.begun: dict[str, Deferred[bytes]] = {}
         self.traces: list[str] = []
-        self.serving = Serving(self.transport, "the-trace", self.written.append)
+        self.serving = RequestQueue(self.transport, "the-trace", self.written.append)
 
     async def waiting(self, name: str) -> bytes:
         """A request that ends when the test fires what it waits for."""
@@ -153,7 +153,7 @@ class WaitingTests(ServingTestCase):
             self.serving.hold()
             self.written.append(reply)
 
-        self.serving = Serving(self.transport, "", write)
+        self.serving = RequestQueue(self.transport, "", write)
         self.add("a", "b")
         self.end("a")
         self.assertEqual(list(self.begun), ["a"])

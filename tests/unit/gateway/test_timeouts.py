@@ -1,6 +1,6 @@
 from typing import Any
 
-from gim.gateway.timeout_wheel import Deadlines
+from gim.gateway.timeout_wheel import TimeoutWheel
 from tests.support.pipe import Client, GatewayTestCase, Reactor
 
 
@@ -68,7 +68,7 @@ class TimeoutTests(GatewayTestCase):
 class Timed:
     look_at = 0
 
-    def __init__(self, deadlines: Deadlines, again: Any = 0) -> None:
+    def __init__(self, deadlines: TimeoutWheel, again: Any = 0) -> None:
         self.deadlines, self.again, self.looks = deadlines, again, []
 
     def check(self) -> int:
@@ -82,7 +82,7 @@ class DeadlinesTests(GatewayTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.wheel_clock = Reactor()
-        self.deadlines = Deadlines(self.wheel_clock, 2.0)
+        self.deadlines = TimeoutWheel(self.wheel_clock, 2.0)
         self.deadlines.startService()
         self.addCleanup(self.deadlines.stopService)
 

@@ -2,7 +2,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.gateway.outbound import MAX_CORKED
-from gim.gateway.write_batch import Turn
+from gim.gateway.write_batch import WriteBatch
 from tests.support.pipe import GatewayTestCase
 
 
@@ -19,7 +19,7 @@ class Waiting:
 class TurnTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock, self.log = Clock(), []
-        self.turn = Turn(self.clock)
+        self.turn = WriteBatch(self.clock)
 
     def add(self, name: str) -> None:
         self.turn.add(Waiting(self.log, name))

@@ -3,13 +3,13 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.limits.limits import Limits
-from gim.limits.report import EVERY, LimitLog
+from gim.limits.report import EVERY, LimitReport
 
 
 class LimitLogTests(SynchronousTestCase):
     def test_one_line_in_ten_seconds_says_what_is_new(self) -> None:
         clock, limits = Clock(), Limits()
-        log = LimitLog(limits, clock)
+        log = LimitReport(limits, clock)
         with capturedLogs() as lines:
             log.startService()
             for _ in range(2000):

@@ -13,11 +13,11 @@ from gim.errors import NotFound, Unavailable
 from gim.ids import private_session
 from gim.metrics.instruments import durations, timed_storage
 from gim.metrics.instruments.durations import add, buckets, count, new_row, total
-from gim.metrics.instruments.pauses import Pauses
-from gim.metrics.instruments.requests import Requests
+from gim.metrics.instruments.pauses import GcPauses
+from gim.metrics.instruments.requests import RequestMetrics
 from gim.metrics.instruments.sampling import EVERY, MOST
 from gim.metrics.instruments.ticks import ReactorTicks
-from gim.metrics.instruments.timed_storage import OPERATIONS, Measured, SampledAppends, StorageTimes
+from gim.metrics.instruments.timed_storage import OPERATIONS, SampledAppends, StorageTimes, TimedStorage
 from gim.model import User
 from gim.storage.interface import Draft, Storage
 from tests.support.pipe import GatewayTestCase
@@ -67,7 +67,7 @@ class DurationsTests(SynchronousTestCase):
 
 class RequestsTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.requests = Requests([101, 201], none=0, success=0)
+        self.requests = RequestMetrics([101, 201], none=0, success=0)
 
     def test_by_operation_and_code(self) -> None:
         for op in 101, 201, 201:
@@ -98,16 +98,16 @@ class StorageTests(ChatTestCase):
 
     def test_every_operation_there_is_is_measured_or_answered_from_memory(self) -> None:
         told = {"start", "stop", "epoch", "token_key", "observe"}
-        told |= {"delivered", "answer", "unwatch_user", "unwatch_chatroom"}
+        told |= {"delivered", "answer", "unsubscribe_user", "unsubscribe_chatroom"}
         methods = {name for name, value in vars(Storage).items() if callable(value)}
         declared = {name for name in methods if not name.startswith("_")}
         self.assertEqual(set(OPERATIONS), declared - told)
-        store: Any = Measured(self.store, self.times)
+        store: Any = TimedStorage(self.store, self.times)
         for name in declared:
             self.assertTrue(callable(getattr(store, name)))
 
     def test_it_answers_as_before(self) -> None:
-        store: Any = Measured(self.store, self.times)
+        store: Any = TimedStorage(self.store, self.times)
         self.assertEqual(result_of(store.put_user("ann", "Ann")), User("ann", "Ann"))
         self.assertEqual(result_of(store.user("ann")).name, "Ann")
         self.assertEqual(self.counts(), {"put_user": 1, "user": 1})
@@ -117,7 +117,7 @@ class StorageTests(ChatTestCase):
         self.patch(timed_storage, "perf_counter_ns", time)
         self.patch(durations, "perf_counter_ns", time)
         self.patch(self.store, "user", lambda user_id: answer)
-        waiting = Deferred.fromCoroutine(Measured(self.store, self.times).user("ann"))  # type: ignore[arg-type]
+        waiting = Deferred.fromCoroutine(TimedStorage(self.store, self.times).user("ann"))  # type: ignore[arg-type]
         self.assertEqual(self.counts(), {})
         time.now = 40 * MS
         answer.callback("Ann")
@@ -132,7 +132,7 @@ class StorageTests(ChatTestCase):
 
             self.patch(self.store, "user", failing)
             with self.assertRaises(type(error)):
-                result_of(Measured(self.store, self.times).user("ann"))
+                result_of(TimedStorage(self.store, self.times).user("ann"))
             self.assertEqual(self.times.errors["user"], errors)
         self.assertEqual(self.counts(), {"user": 3})
 
@@ -213,7 +213,7 @@ class TicksTests(SynchronousTestCase):
 
 class PausesTests(SynchronousTestCase):
     def test_collections_are_counted_by_generation_while_it_runs(self) -> None:
-        pauses = Pauses()
+        pauses = GcPauses()
         pauses.startService()
         gc.collect(2)
         gc.collect(0)

@@ -2,7 +2,7 @@ from gim.auth.authenticator import Identity
 from gim.chat.chat import Point
 from gim.errors import BadRequest, Conflict
 from gim.ids import private_session
-from gim.storage.interface import Stored
+from gim.storage.interface import MessageStored
 from tests.support.world import ChatTestCase, result_of
 
 AB = private_session("ann", "bob")
@@ -141,7 +141,7 @@ class AnnouncedLaterTests(ChatTestCase):
         messages, _ = result_of(self.store.history(AB, "bob", None, 10))
         for message in messages:
             if message.content in contents:
-                self.pushes.announced(Stored(message, AB, "ann", "", "bob"))
+                self.pushes.on_announcement(MessageStored(message, AB, "ann", "", "bob"))
 
     def test_it_is_not_pushed_again(self) -> None:
         self.tell("ann", "bob", "one")
@@ -165,7 +165,7 @@ class AnnouncedLaterTests(ChatTestCase):
 
     def test_it_is_pushed_to_a_device_that_did_not_catch_up_on_it(self) -> None:
         phone = self.connect("bob")
-        deaf = self.patch(self.pushes, "announced", lambda news: None)
+        deaf = self.patch(self.pushes, "on_announcement", lambda news: None)
         point = self.tell("eve", "bob", "zero")
         self.tell("ann", "bob", "one")
         deaf.restore()

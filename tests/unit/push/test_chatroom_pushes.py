@@ -1,5 +1,5 @@
 from gim.model import User
-from gim.push.chatroom import Interval
+from gim.push.chatroom import PushPolicy
 from tests.support.world import ChatTestCase, result_of
 
 
@@ -166,7 +166,7 @@ class ChatroomPushTests(ChatTestCase):
 
 
 class CountZeroTests(ChatTestCase):
-    interval = Interval(duration=0.5, count=0)
+    interval = PushPolicy(duration=0.5, count=0)
 
     def test_all_messages_are_pushed(self) -> None:
         self.join("room", "bob")

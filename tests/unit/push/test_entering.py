@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 from gim.errors import Unavailable
 from gim.push.catchup import CatchUp
 from gim.push.dispatcher import ENTER_AGAIN_AFTER
-from gim.storage.interface import Entered, Left, Memberships, News
+from gim.storage.interface import Announcement, MemberJoined, MemberLeft, Memberships
 from tests.support.world import ChatTestCase, Recorder, result_of
 
 
@@ -18,18 +18,18 @@ class EnteringCase(ChatTestCase):
         super().setUp()
         self.away = False
         self.watched: set[str] = set()  # by the storage, from its first answer to the end of the watch
-        self.watch, self.unwatch = self.store.watch_chatroom, self.store.unwatch_chatroom
-        self.patch(self.store, "watch_chatroom", self.watch_chatroom)
-        self.patch(self.store, "unwatch_chatroom", self.unwatch_chatroom)
+        self.watch, self.unwatch = self.store.subscribe_chatroom, self.store.unsubscribe_chatroom
+        self.patch(self.store, "subscribe_chatroom", self.subscribe_chatroom)
+        self.patch(self.store, "unsubscribe_chatroom", self.unsubscribe_chatroom)
         self.bob = self.connect("bob")
 
-    async def watch_chatroom(self, chatroom_id: str) -> None:
+    async def subscribe_chatroom(self, chatroom_id: str) -> None:
         self.watched.add(chatroom_id)  # as Redis does: it may have been told, only its reply got lost
         if self.away:
             raise Unavailable("away")
         await self.watch(chatroom_id)
 
-    def unwatch_chatroom(self, chatroom_id: str) -> None:
+    def unsubscribe_chatroom(self, chatroom_id: str) -> None:
         self.watched.discard(chatroom_id)
         self.unwatch(chatroom_id)
 
@@ -38,7 +38,7 @@ class EnteringCase(ChatTestCase):
         for chatroom_id in chatroom_ids:
             for user_id in ("ann", "bob"):
                 user = result_of(self.store.put_user(user_id, None))
-                deaf = self.patch(self.pushes, "announced", lambda news: None)
+                deaf = self.patch(self.pushes, "on_announcement", lambda news: None)
                 result_of(self.store.join(chatroom_id, user, ""))
                 deaf.restore()
 
@@ -75,10 +75,10 @@ class FailedLoginTests(EnteringCase):
 class JoinedElsewhereTests(EnteringCase):
     """What was joined at another node is entered as soon as it can be."""
 
-    def announce(self, news: News) -> None:
+    def announce(self, news: Announcement) -> None:
         self.away = True
         self.join_elsewhere("room")
-        self.pushes.announced(news)
+        self.pushes.on_announcement(news)
 
     def pushed(self, content: str) -> list[list[str]]:
         self.say("ann", "room", content)
@@ -88,7 +88,7 @@ class JoinedElsewhereTests(EnteringCase):
         for _ in range(times):
             self.clock.advance(ENTER_AGAIN_AFTER)
 
-    def check_tried_again(self, news: News) -> None:
+    def check_tried_again(self, news: Announcement) -> None:
         self.announce(news)
         self.pass_on(3)
         self.assertEqual(self.pushed("deaf"), [])
@@ -97,21 +97,21 @@ class JoinedElsewhereTests(EnteringCase):
         self.assertEqual(self.pushed("1"), [["1"]])
 
     def test_it_is_tried_again_until_it_succeeds(self) -> None:
-        self.check_tried_again(Entered("bob", "room"))
+        self.check_tried_again(MemberJoined("bob", "room"))
 
     def test_what_was_joined_while_nothing_was_heard_is_tried_again_as_well(self) -> None:
         self.check_tried_again(Memberships("bob", frozenset(["room"])))
 
     def test_it_is_not_entered_after_it_was_left(self) -> None:
-        self.announce(Entered("bob", "room"))
+        self.announce(MemberJoined("bob", "room"))
         self.away = False
         result_of(self.store.leave("room", "bob"))
-        self.pushes.announced(Left("bob", "room"))
+        self.pushes.on_announcement(MemberLeft("bob", "room"))
         self.pass_on()
         self.assertEqual((self.watched, self.pushed("1")), (set(), []))
 
     def test_it_is_not_entered_by_one_who_went(self) -> None:
-        self.announce(Entered("bob", "room"))
+        self.announce(MemberJoined("bob", "room"))
         self.away = False
         self.disconnect(self.bob)
         self.pass_on()

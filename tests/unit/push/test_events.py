@@ -8,7 +8,7 @@ from gim.model import RECALLED, ConnectionState, Counts, Event, NodeCounts, Sent
 from gim.push.catchup import PER_PUSH, CatchUp
 from gim.push.chatroom import MOST_EVENTS
 from gim.push.writer import SLICE
-from gim.storage.interface import CLOSE, LIST, Ordered
+from gim.storage.interface import CLOSE, LIST, ConnectionCommand
 from tests.support.world import START, ChatTestCase, Recorder, result_of
 
 
@@ -20,7 +20,7 @@ class EventTests(ChatTestCase):
         return result_of(self.chat.send(User(sender, sender), CHATROOM, chatroom, content))
 
     def order(self, user_id: str, action: str, key: str = "") -> list[ConnectionState]:
-        return result_of(self.store.order(Ordered(user_id, action, key)))
+        return result_of(self.store.order(ConnectionCommand(user_id, action, key)))
 
     def test_a_broadcast_reaches_all_who_are_connected_in_slices(self) -> None:
         everybody = [self.connect(f"u{n}") for n in range(2 * SLICE + 10)]

@@ -8,11 +8,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gim.metrics.instruments.durations import count
 from gim.webhooks import delivery, pacing
-from gim.webhooks.attempt import AT_A_TIME, Answer
-from gim.webhooks.counts import EXPIRED, REFUSED, SAY_EVERY, Counts
+from gim.webhooks.attempt import AT_A_TIME, AttemptResult
+from gim.webhooks.counts import EXPIRED, REFUSED, SAY_EVERY, WebhookCounts
 from gim.webhooks.delivery import GIVE_UP_AFTER, LONGEST_PAUSE, LONGEST_REST, Delivery, pause
 from gim.webhooks.event_types import ONLINE
-from gim.webhooks.events import Event, Nothing
+from gim.webhooks.events import Nothing, WebhookEvent
 from tests.support.webhooks.posts import BUSY, OK, WRONG, Posts, new_clock
 
 
@@ -20,16 +20,16 @@ class DeliveryCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.patch(pacing, "PER_TURN", 1000)
         self.clock, self.posts = new_clock(), Posts()
-        self.counts = Counts(self.clock)
-        self.ended: list[Event] = []
-        self.lost: list[Event] = []
+        self.counts = WebhookCounts(self.clock)
+        self.ended: list[WebhookEvent] = []
+        self.lost: list[WebhookEvent] = []
         self.delivery = Delivery(
             self.posts.post, self.counts, self.ended.append, self.lost.append, self.clock
         )
         self.patch(delivery, "pause", lambda failures: 1.0)
 
-    def put(self, *user_ids: str) -> list[Event]:
-        events = [Event(ONLINE, user_id, self.clock.seconds(), Nothing()) for user_id in user_ids]
+    def put(self, *user_ids: str) -> list[WebhookEvent]:
+        events = [WebhookEvent(ONLINE, user_id, self.clock.seconds(), Nothing()) for user_id in user_ids]
         for event in events:
             self.delivery.put(event)
         return events
@@ -86,7 +86,7 @@ class OutcomeTests(DeliveryCase):
     def test_what_may_pass_is_tried_again(self) -> None:
         (event,) = self.put("ann")
         for status in (0, 408, 429, 500, 502, 503, 599):
-            self.posts.answer(Answer(status, ""))
+            self.posts.answer(AttemptResult(status, ""))
             self.assertEqual(self.ended, [], status)
             self.clock.advance(1)
         self.posts.answer(OK)
@@ -97,7 +97,7 @@ class OutcomeTests(DeliveryCase):
     def test_what_can_not_pass_is_given_up_at_once(self) -> None:
         for status in (301, 302, 307, 308, 400, 401, 404, 410, 413, 499):
             (event,) = self.put("ann")
-            self.posts.answer(Answer(status, ""))
+            self.posts.answer(AttemptResult(status, ""))
             self.assertEqual(self.ended.pop(), event, status)
         self.assertEqual(self.counts.dropped[REFUSED], 10)
         self.assertEqual(self.counts.retries, 0)
@@ -105,7 +105,7 @@ class OutcomeTests(DeliveryCase):
     def test_every_2xx_is_a_success(self) -> None:
         for status in (200, 201, 202, 204, 299):
             self.put("ann")
-            self.posts.answer(Answer(status, ""))
+            self.posts.answer(AttemptResult(status, ""))
         self.assertEqual(self.counts.delivered[ONLINE], 5)
 
     def test_an_event_is_given_up_after_its_time_and_the_next_one_goes(self) -> None:
@@ -144,7 +144,7 @@ class PauseTests(DeliveryCase):
 
     def test_retry_after_is_honoured_by_all(self) -> None:
         first, other = self.put("ann", "bob")
-        self.posts.answer(Answer(429, "", 20), OK)
+        self.posts.answer(AttemptResult(429, "", 20), OK)
         (third,) = self.put("cat")
         self.clock.advance(19)
         self.assertEqual(self.posts.attempts, [first, other])
@@ -153,7 +153,7 @@ class PauseTests(DeliveryCase):
 
     def test_a_pause_that_is_longer_counts_for_the_event_itself(self) -> None:
         self.put("ann")
-        self.posts.answer(Answer(503, "", 0.2))
+        self.posts.answer(AttemptResult(503, "", 0.2))
         self.clock.advance(0.9)
         self.assertEqual(self.posts.waiting, [])
         self.clock.advance(0.1)
@@ -161,13 +161,13 @@ class PauseTests(DeliveryCase):
 
     def test_retry_after_is_bounded(self) -> None:
         self.put("ann")
-        self.posts.answer(Answer(503, "", 1e9))
+        self.posts.answer(AttemptResult(503, "", 1e9))
         self.clock.advance(LONGEST_REST)
         self.assertEqual(len(self.posts.waiting), 1)
 
     def test_with_a_final_answer_it_says_nothing(self) -> None:
         self.put("ann")
-        self.posts.answer(Answer(400, "", 20))
+        self.posts.answer(AttemptResult(400, "", 20))
         self.put("bob")
         self.assertEqual(len(self.posts.waiting), 1)
 
@@ -226,7 +226,7 @@ class LogTests(DeliveryCase):
     def setUp(self) -> None:
         super().setUp()
         self.lines: list[str] = []
-        self.patch(Counts, "_log", self)
+        self.patch(WebhookCounts, "_log", self)
 
     def warn(self, format: str, **fields: object) -> None:
         self.lines.append(format.format(**fields))

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gim.config.options import Options
 from gim.webhooks import event_types, from_settings
-from gim.webhooks.from_settings import Settings, settings
+from gim.webhooks.from_settings import WebhookSettings, settings
 from tests.support.webhooks.receiver import SECRET
 
 URL = ("--webhook-url", "https://127.0.0.1/hook?key=1")
@@ -43,7 +43,9 @@ class SetupTests(SynchronousTestCase):
     def test_what_is_given_counts(self) -> None:
         events = "user.online, message.sent"
         options = self.parse(*URL, "--webhook-events", events, "--webhook-grace", "0")
-        expected = Settings(URL[1], SECRET.encode(), frozenset(["user.online", "message.sent"]), 0.0)
+        expected = WebhookSettings(
+            URL[1], SECRET.encode(), frozenset(["user.online", "message.sent"]), 0.0
+        )
         self.assertEqual(settings(options, SET), expected)
         self.assertEqual(settings(self.parse(*URL), SET).events, frozenset(event_types.EVENTS))
 

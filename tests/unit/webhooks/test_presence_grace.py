@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.errors import Unavailable
-from gim.webhooks.presence_grace import LOOK_EVERY, PORTION, Presence
+from gim.webhooks.presence_grace import LOOK_EVERY, PORTION, PresenceGrace
 from tests.support.webhooks.posts import new_clock
 
 
@@ -18,7 +18,7 @@ class Store:
         self.users: list[str] = []
         self.error: Exception | None = None
 
-    async def unsettled(self, limit: int) -> list[str]:
+    async def users_to_reannounce(self, limit: int) -> list[str]:
         if self.error is not None:
             raise self.error
         assert limit == PORTION
@@ -32,8 +32,8 @@ class PresenceTests(SynchronousTestCase):
         self.said: list[tuple[str, bool]] = []
         self.presence = self.make(10.0)
 
-    def make(self, grace: float) -> Presence:
-        presence = Presence(self.store, grace, lambda *change: self.said.append(change), self.clock)
+    def make(self, grace: float) -> PresenceGrace:
+        presence = PresenceGrace(self.store, grace, lambda *change: self.said.append(change), self.clock)
         presence.startService()
         return presence
 

@@ -16,10 +16,10 @@ from twisted.web.http import Request
 from twisted.web.server import NOT_DONE_YET
 
 from gim.webhooks import receiver
-from gim.webhooks.attempt import Answer
+from gim.webhooks.attempt import AttemptResult
 from gim.webhooks.event_types import EVENTS, ONLINE
-from gim.webhooks.events import Event, Nothing
-from gim.webhooks.from_settings import Settings
+from gim.webhooks.events import Nothing, WebhookEvent
+from gim.webhooks.from_settings import WebhookSettings
 from gim.webhooks.receiver import LONGEST_ANSWER, Receiver
 from gim.webhooks.signature import sign
 from tests.support.redis.machine import write_certificate
@@ -40,13 +40,13 @@ class ReceiverCase(TestCase):
     timeout = 30
 
     def receiver(self, url: str) -> Receiver:
-        settings = Settings(url, SECRET.encode(), frozenset(EVENTS), 10.0)
+        settings = WebhookSettings(url, SECRET.encode(), frozenset(EVENTS), 10.0)
         client = Receiver(settings, reactor)
         self.addCleanup(client.close)
         return client
 
-    def event(self, user_id: str = "ann") -> Event:
-        event = Event(ONLINE, user_id, reactor.seconds(), Nothing())
+    def event(self, user_id: str = "ann") -> WebhookEvent:
+        event = WebhookEvent(ONLINE, user_id, reactor.seconds(), Nothing())
         event.write(1)
         return event
 
@@ -56,13 +56,13 @@ class PostTests(ReceiverCase):
         self.hook: Hook = start_hook(self)
         self.client = self.receiver(self.hook.url)
 
-    async def post(self, answer: Any) -> Answer:
+    async def post(self, answer: Any) -> AttemptResult:
         self.hook.answers.append(answer)
         return await self.client.post(self.event())
 
     async def test_a_post_with_the_headers_that_are_promised(self) -> None:
         event = self.event("ann")
-        self.assertEqual(await self.client.post(event), Answer(204, "status 204"))
+        self.assertEqual(await self.client.post(event), AttemptResult(204, "status 204"))
         ((headers, body),) = self.hook.requests
         self.assertEqual(body, event.body)
         self.assertEqual(headers["content-type"], "application/json")

@@ -50,10 +50,10 @@ class ServiceCase(SynchronousTestCase):
         self.posts.answer_all()
 
     def come(self, user_id: str) -> None:
-        self.do(self.store.put_user(user_id, None), self.store.watch_user(user_id))
+        self.do(self.store.put_user(user_id, None), self.store.subscribe_user(user_id))
 
     def go(self, user_id: str, seconds: float = 10) -> None:
-        self.store.unwatch_user(user_id)
+        self.store.unsubscribe_user(user_id)
         self.clock.advance(seconds)
         self.turn()
 
@@ -158,7 +158,7 @@ class EventTests(ServiceCase):
         while self.memory.sweep(1000):
             pass
         kept = containers_with_entries(self.memory)  # which leads to the webhooks as well
-        self.assertEqual([path for path in kept if not path.startswith("Counts.")], ["Webhooks.services"])
+        self.assertEqual([path for path in kept if not path.startswith("WebhookCounts.")], ["Webhooks.services"])
         self.assertEqual(self.webhooks.counts.queued, 0)
 
 
@@ -200,7 +200,7 @@ class ChoiceTests(ServiceCase):
     def test_what_is_not_wanted_costs_nothing(self) -> None:
         webhooks = Webhooks(self.memory, frozenset([JOINED]), 10.0, self.posts.post, self.clock)
         store = webhooks.observed()
-        for name in "append", "watch_user", "unwatch_user":
+        for name in "append", "subscribe_user", "unsubscribe_user":
             self.assertEqual(getattr(store, name), getattr(self.memory, name))
         self.assertIsNone(webhooks._presence)
 
@@ -226,7 +226,7 @@ class FullQueueTests(ServiceCase):
 
     def test_who_came_is_recorded_though_nobody_was_told(self) -> None:
         self.fill()
-        self.successResultOf(Deferred.fromCoroutine(self.store.watch_user("cat")))
+        self.successResultOf(Deferred.fromCoroutine(self.store.subscribe_user("cat")))
         self.turn()
         self.assertNotIn((ONLINE, "cat"), self.posts.said())
         self.assertEqual(self.webhooks.counts.dropped[QUEUE_FULL], 1)
@@ -247,11 +247,13 @@ class FaultyStore:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    async def event_number(self, user_id: str, online: bool | None = None, key: str = "") -> int | None:
+    async def next_event_number(
+        self, user_id: str, online: bool | None = None, key: str = ""
+    ) -> int | None:
         self.asked.append((user_id, key))
         if self.error is not None:
             raise self.error
-        return await self._store.event_number(user_id, online, key)
+        return await self._store.next_event_number(user_id, online, key)
 
 
 class NumberTests(ServiceCase):
@@ -323,7 +325,7 @@ class StopTests(ServiceCase):
 
     def test_those_online_are_told_to_be_offline_as_the_memory_goes(self) -> None:
         self.come("ann")
-        self.store.unwatch_user("ann")
+        self.store.unsubscribe_user("ann")
         stopped = self.webhooks.stopService()
         self.posts.answer_all()
         self.successResultOf(stopped)

@@ -89,7 +89,7 @@ ERRORS = [
     (404, errors.NotFound("why")),
     (405, errors.MethodNotAllowed("GET")),
     (409, errors.Conflict("why")),
-    (413, errors.TooLong("why")),
+    (413, errors.PayloadTooLarge("why")),
     (500, errors.InternalError("trace")),
     (503, errors.Unavailable("why")),
 ]

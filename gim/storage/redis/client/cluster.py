@@ -15,8 +15,8 @@ from gim.errors import Unavailable
 from gim.log.logger import Logger
 from gim.storage.redis.client.channels import Channels
 from gim.storage.redis.client.endpoints import endpoint
-from gim.storage.redis.client.handshake import Greeting
-from gim.storage.redis.client.interface import Guests
+from gim.storage.redis.client.handshake import Handshake
+from gim.storage.redis.client.interface import Subscriber
 from gim.storage.redis.client.link import SHORTEST_PAUSE, Link, pause
 from gim.storage.redis.client.protocol import RedisProtocol, Word
 from gim.storage.redis.client.topology import Slots, ask_for_slots
@@ -42,7 +42,7 @@ class Cluster:
     publish = "SPUBLISH"
     _log = Logger()
 
-    def __init__(self, target: Target, greeting: Greeting, guests: Guests, reactor: Any) -> None:
+    def __init__(self, target: Target, greeting: Handshake, guests: Subscriber, reactor: Any) -> None:
         self._target = target
         self._greeting = greeting
         self.guests = guests
@@ -120,7 +120,7 @@ class Cluster:
         for link in self._links.values():
             self.up(link)
 
-    # see `gim.storage.redis.client.link.Host`
+    # see `gim.storage.redis.client.link.LinkOwner`
 
     async def prepare(self, link: Link, connection: RedisProtocol) -> None:
         await self._greeting.greet(connection)

@@ -7,16 +7,16 @@ from typing import Any
 
 from gim.storage.redis.client.cluster import Cluster
 from gim.storage.redis.client.endpoints import endpoint
-from gim.storage.redis.client.handshake import Greeting
-from gim.storage.redis.client.interface import Guests, Redis
+from gim.storage.redis.client.handshake import Handshake
+from gim.storage.redis.client.interface import Redis, Subscriber
 from gim.storage.redis.client.sentinel import MasterEndpoint
 from gim.storage.redis.client.single import OneServer
 from gim.storage.redis.client.url import Target
 
 
-def connect(target: Target, reactor: Any, name: str = "gim") -> Callable[[Guests], Redis]:
+def connect(target: Target, reactor: Any, name: str = "gim") -> Callable[[Subscriber], Redis]:
     """Return what makes the way to the servers; *name* is what CLIENT LIST shows."""
-    greeting = Greeting(target, name)
+    greeting = Handshake(target, name)
     if target.kind == "cluster":
         return lambda guests: Cluster(target, greeting, guests, reactor)
     if target.kind == "sentinel":

@@ -13,7 +13,7 @@ from gim.storage.redis.client.url import Target
 from gim.storage.redis.store import scripts
 
 
-class Greeting:
+class Handshake:
     """Logs in to a server, chooses the database, and hands over the scripts."""
 
     def __init__(self, target: Target, name: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from gim.storage.membership_limits import RoomLimits
+from gim.storage.membership_limits import MembershipLimits
 from gim.storage.redis.client.protocol import RedisProtocol, Word
 from gim.storage.redis.store.scripts import Script
 
@@ -49,7 +49,7 @@ class Redis(Protocol):
         """Disconnect."""
 
 
-class Guests(Protocol):
+class Subscriber(Protocol):
     """What a new connection is prepared with, and whom it tells what happens."""
 
     data_base: str  # the base of what names the data set
@@ -73,13 +73,13 @@ class Guests(Protocol):
         """Hear that announcements on these channels may be missed from now on."""
 
 
-class Limits(Struct, frozen=True):
+class Retention(Struct, frozen=True):
     """What is kept, and for how long; durations in milliseconds."""
 
     ttl: int  # of a message
     max_session_messages: int
     sequences: bool
-    rooms: RoomLimits = RoomLimits()
+    rooms: MembershipLimits = MembershipLimits()
 
     @property
     def keep(self) -> int:

@@ -14,7 +14,7 @@ from twisted.internet.task import LoopingCall, deferLater
 
 from gim.errors import Unavailable
 from gim.log.logger import Logger
-from gim.storage.redis.client.interface import Guests
+from gim.storage.redis.client.interface import Subscriber
 from gim.storage.redis.client.protocol import RedisProtocol, Word
 from gim.storage.redis.store.scripts import Script
 
@@ -32,10 +32,10 @@ _GOING = ("READONLY", "LOADING", "MASTERDOWN", "UNBLOCKED", "NOAUTH")
 _REFUSING = ("OOM", "MISCONF", "NOREPLICAS", "BUSY", "NOPERM", "TRYAGAIN", "CLUSTERDOWN")
 
 
-class Host(Protocol):
+class LinkOwner(Protocol):
     """Whom a link belongs to."""
 
-    guests: Guests
+    guests: Subscriber
 
     async def prepare(self, link: Link, connection: RedisProtocol) -> None:
         """Make a new connection ready to serve."""
@@ -60,7 +60,7 @@ class Link(Service):
         self,
         name: str,
         endpoint: IStreamClientEndpoint,
-        host: Host,
+        host: LinkOwner,
         clock: IReactorTime,
         timeout: float = REPLY_TIMEOUT,
     ) -> None:

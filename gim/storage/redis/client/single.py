@@ -9,8 +9,8 @@ from hiredis import ReplyError
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
 from gim.errors import Unavailable
-from gim.storage.redis.client.handshake import Greeting
-from gim.storage.redis.client.interface import Guests
+from gim.storage.redis.client.handshake import Handshake
+from gim.storage.redis.client.interface import Subscriber
 from gim.storage.redis.client.link import Link
 from gim.storage.redis.client.protocol import RedisProtocol, Word
 from gim.storage.redis.store.scripts import Script
@@ -28,15 +28,15 @@ class OneServer:
         self,
         name: str,
         endpoint: IStreamClientEndpoint,
-        greeting: Greeting,
-        guests: Guests,
+        greeting: Handshake,
+        guests: Subscriber,
         clock: IReactorTime,
     ) -> None:
         self._greeting = greeting
         self.guests = guests
         self._link = Link(name, endpoint, self, clock)
 
-    # see `gim.storage.redis.client.link.Host`
+    # see `gim.storage.redis.client.link.LinkOwner`
 
     async def prepare(self, link: Link, connection: RedisProtocol) -> None:
         await self._greeting.greet(connection)

@@ -10,7 +10,7 @@ from twisted.internet.protocol import Factory
 
 from gim.errors import Unavailable
 from gim.storage.redis.client.endpoints import endpoint
-from gim.storage.redis.client.handshake import Greeting
+from gim.storage.redis.client.handshake import Handshake
 from gim.storage.redis.client.protocol import RedisProtocol
 from gim.storage.redis.client.url import Address, Target
 
@@ -89,7 +89,7 @@ async def _ask(address: Address, target: Target, reactor: Any) -> _View:
     factory.noisy = False
     connection: Any = await endpoint(reactor, address, target.tls).connect(factory)
     try:
-        await Greeting(target, "gim").login(connection)
+        await Handshake(target, "gim").login(connection)
         info = (await connection.call("CLUSTER", "INFO")).decode()
         slots = read_slots(await connection.call("CLUSTER", "SLOTS"), address.host)
         return _view(info, slots)

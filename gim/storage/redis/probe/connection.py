@@ -23,7 +23,7 @@ class NotYet(Unusable):
     """What may come right by itself."""
 
 
-class Peer:
+class ProbeConnection:
     """A server of a target while it is asked; what goes wrong is `Unusable`, and mostly `NotYet` where
     no answer came.
 
@@ -46,7 +46,7 @@ class Peer:
             return f"{self._part} {self._address} of {self._target.describe()}"
         return f"Redis at {self._target.describe()}"
 
-    def __enter__(self) -> Peer:
+    def __enter__(self) -> ProbeConnection:
         """Connect and log in."""
         try:
             self._connection.connect()

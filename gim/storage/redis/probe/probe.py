@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from gim.storage.redis.client.url import Address, Target, Tls
-from gim.storage.redis.probe.connection import NotYet, Peer, Unusable
+from gim.storage.redis.probe.connection import NotYet, ProbeConnection, Unusable
 
 __all__ = ["LEAST", "Unusable", "check_files", "probe"]
 
@@ -53,7 +53,7 @@ def probe(target: Target, patience: float = 5.0) -> None:
 
 
 def _check_server(target: Target) -> None:
-    with Peer(target, target.addresses[0]) as server:
+    with ProbeConnection(target, target.addresses[0]) as server:
         if _check_data(server, target, "standalone") != "master":
             raise Unusable(f"{server} is a replica: write the address of its master, or of sentinels")
 
@@ -63,12 +63,12 @@ def _check_sentinels(target: Target) -> None:
 
 
 def _check_sentinel(target: Target, address: Address) -> None:
-    with Peer(target, address, "sentinel") as sentinel:
+    with ProbeConnection(target, address, "sentinel") as sentinel:
         _check_mode(sentinel, sentinel.fields("INFO"), "sentinel")
         found = sentinel.ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", target.master)
     if found is None:
         raise Unusable(f"{sentinel} knows no master {target.master!r}: correct the name in --redis-url")
-    with Peer(target, Address(found[0], int(found[1])), "master") as master:
+    with ProbeConnection(target, Address(found[0], int(found[1])), "master") as master:
         if _check_data(master, target, "standalone") != "master":
             raise NotYet(f"{master} is a replica: wait until its sentinels have agreed on a master")
 
@@ -78,7 +78,7 @@ def _check_cluster(target: Target) -> None:
 
 
 def _check_node(target: Target, address: Address) -> None:
-    with Peer(target, address, "node") as node:
+    with ProbeConnection(target, address, "node") as node:
         _check_data(node, target, "cluster")
         state = node.fields("CLUSTER", "INFO").get("cluster_state")
     if state != "ok":
@@ -98,7 +98,7 @@ def _check_any(target: Target, check: Callable[[Target, Address], None]) -> None
     raise min(wrong, key=lambda error: isinstance(error, NotYet)) from None
 
 
-def _check_data(server: Peer, target: Target, mode: str) -> str:
+def _check_data(server: ProbeConnection, target: Target, mode: str) -> str:
     """Check a server that would hold the data; return its role, ``master`` or ``slave``."""
     info = server.fields("INFO")
     _check_version(server, info.get("redis_version", "unknown"))
@@ -110,20 +110,20 @@ def _check_data(server: Peer, target: Target, mode: str) -> str:
     return info.get("role", "master")
 
 
-def _check_version(server: Peer, version: str) -> None:
+def _check_version(server: ProbeConnection, version: str) -> None:
     found = re.match(r"(\d+)\.(\d+)", version)
     if found is None or (int(found[1]), int(found[2])) < LEAST:
         least = ".".join(map(str, LEAST))
         raise Unusable(f"{server} is of version {version}: gim needs {least} or newer")
 
 
-def _check_mode(server: Peer, info: dict[str, str], mode: str) -> None:
+def _check_mode(server: ProbeConnection, info: dict[str, str], mode: str) -> None:
     found = info.get("redis_mode") or info.get("server_mode") or "standalone"  # Valkey may say the latter
     if found != mode:
         raise Unusable(f"{server} {_INSTEAD.get(found, f'is in mode {found}, which gim does not know')}")
 
 
-def _check_database(server: Peer, database: int) -> None:
+def _check_database(server: ProbeConnection, database: int) -> None:
     try:
         server.ask("SELECT", database)
     except Unusable as error:

@@ -14,10 +14,10 @@ from twisted.python.failure import Failure
 from gim.errors import Unavailable
 from gim.log.logger import Logger
 from gim.model import Ban, ConnectionState, Counts, Event, NodeCounts
-from gim.storage.interface import Ordered
+from gim.storage.interface import ConnectionCommand
 from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.store import scripts
-from gim.storage.redis.store.heartbeat import Pulse
+from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.keys import Keys
 from gim.storage.redis.store.records import order_payload
 
@@ -35,7 +35,7 @@ class Admin:
 
     _log = Logger()
 
-    def __init__(self, redis: Redis, keys: Keys, pulse: Pulse, clock: IReactorTime) -> None:
+    def __init__(self, redis: Redis, keys: Keys, pulse: Heartbeat, clock: IReactorTime) -> None:
         self._redis = redis
         self._keys = keys
         self._pulse = pulse
@@ -51,7 +51,7 @@ class Admin:
         since, until = await self._redis.run(scripts.BANNED, (self._keys.user(user_id),))
         return Ban(int(since), int(until))
 
-    async def order(self, order: Ordered) -> list[ConnectionState]:
+    async def order(self, order: ConnectionCommand) -> list[ConnectionState]:
         """See `gim.storage.interface.Storage.order`."""
         asked = replace(order, ask=token_hex(8))
         base = self._keys.user(order.user_id)
@@ -64,15 +64,15 @@ class Admin:
             answers = await self._redis.call(base, "LRANGE", self._answers(asked), 0, -1)
         return [state for answer in answers for state in _states.decode(answer)]
 
-    def _answers(self, order: Ordered) -> str:
+    def _answers(self, order: ConnectionCommand) -> str:
         return f"{self._keys.user(order.user_id)}:answers:{order.ask}"
 
-    def answer(self, order: Ordered, connections: list[ConnectionState]) -> None:
+    def answer(self, order: ConnectionCommand, connections: list[ConnectionState]) -> None:
         """See `gim.storage.interface.Storage.answer`."""
         if order.ask:
             Deferred.fromCoroutine(self._answer(order, connections)).addErrback(self._unanswered)
 
-    async def _answer(self, order: Ordered, connections: list[ConnectionState]) -> None:
+    async def _answer(self, order: ConnectionCommand, connections: list[ConnectionState]) -> None:
         base, key = self._keys.user(order.user_id), self._answers(order)
         try:
             await self._redis.call(base, "RPUSH", key, msgpack.encode(connections))

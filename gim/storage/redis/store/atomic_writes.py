@@ -10,16 +10,16 @@ from gim.ids import CHATROOM
 from gim.model import User
 from gim.storage.interface import Draft
 from gim.storage.memory.idempotency import PER_SENDER, WINDOW
-from gim.storage.redis.client.interface import Limits, Redis
+from gim.storage.redis.client.interface import Redis, Retention
 from gim.storage.redis.client.protocol import Word
 from gim.storage.redis.store import scripts
-from gim.storage.redis.store.heartbeat import Pulse
+from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.keys import Keys
 
 _VARIANT = 0b10 << 62
 
 
-class Changes(Protocol):
+class Writes(Protocol):
     """Each returns the reply of a script, which may be b"late", b"none", b"forbidden", b"full" or b"many"
     instead."""
 
@@ -27,7 +27,7 @@ class Changes(Protocol):
         """Store and announce a message; return its id and its sequence."""
 
     async def join(
-        self, session_id: str, chatroom_id: str, user: User, name: str, makes: bool = True
+        self, session_id: str, chatroom_id: str, user: User, name: str, create_missing: bool = True
     ) -> Any:
         """Make a user a member and announce it; return the number of members, for each of the two of
         `gim.storage.membership_limits` 1 if it was reached, and 1 for one who was no member."""
@@ -41,16 +41,16 @@ def random_tail() -> str:
     return f"{_VARIANT | getrandbits(62):016x}"
 
 
-def limit_words(limits: Limits) -> tuple[Word, ...]:
+def limit_words(limits: Retention) -> tuple[Word, ...]:
     """Return what the scripts that store a message take of the limits."""
     numbered = int(limits.sequences)
     return limits.ttl, limits.max_session_messages, numbered, WINDOW * 1000, PER_SENDER
 
 
-class OneStep:
-    """`Changes` on one server: session, people and announcements together."""
+class AtomicWrites:
+    """`Writes` on one server: session, people and announcements together."""
 
-    def __init__(self, redis: Redis, keys: Keys, pulse: Pulse, limits: Limits) -> None:
+    def __init__(self, redis: Redis, keys: Keys, pulse: Heartbeat, limits: Retention) -> None:
         self._redis = redis
         self._keys = keys
         self._pulse = pulse
@@ -66,7 +66,7 @@ class OneStep:
         if session.type == CHATROOM:
             bases: tuple[str, ...] = base, keys.user(sender.id), keys.data
             return self._redis.run(
-                scripts.SEND_CHATROOM, bases, *bounds, *ours, *said, int(draft.is_exempt)
+                scripts.SEND_CHATROOM, bases, *bounds, *ours, *said, int(draft.as_admin)
             )
         peer = session.peer_of(sender.id)
         bases = base, keys.user(sender.id), keys.user(peer), keys.data
@@ -82,13 +82,13 @@ class OneStep:
         )
 
     async def join(
-        self, session_id: str, chatroom_id: str, user: User, name: str, makes: bool = True
+        self, session_id: str, chatroom_id: str, user: User, name: str, create_missing: bool = True
     ) -> Any:
         bases = self._keys.session(session_id), self._keys.user(user.id), self._keys.data
         words = user.id, user.name, chatroom_id, name, random_tail()
         kept = self._pulse.born(), self._limits.keep
         most = *self._limits.rooms.members, *self._limits.rooms.chatrooms
-        return await self._redis.run(scripts.JOIN, bases, *words, *kept, int(makes), *most)
+        return await self._redis.run(scripts.JOIN, bases, *words, *kept, int(create_missing), *most)
 
     async def leave(self, session_id: str, chatroom_id: str, user_id: str) -> Any:
         bases = self._keys.session(session_id), self._keys.user(user_id)

@@ -15,13 +15,13 @@ from gim.ids import CHATROOM
 from gim.model import User
 from gim.storage.interface import Draft
 from gim.storage.memory.idempotency import WINDOW
-from gim.storage.redis.client.interface import Limits, Redis
+from gim.storage.redis.client.interface import Redis, Retention
 from gim.storage.redis.store import scripts
 from gim.storage.redis.store.atomic_writes import limit_words, random_tail
-from gim.storage.redis.store.heartbeat import Pulse
+from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.keys import Keys
 from gim.storage.redis.store.records import value_of
-from gim.storage.redis.store.retries import Repairs
+from gim.storage.redis.store.retries import WriteRetries
 
 TOLD = 2 * WINDOW * 1000  # ms that a user's announcements are known: longer than any may be repeated
 SENT_WITHIN = 3000  # ms before its deadline that a message was sent, at most
@@ -45,7 +45,7 @@ class Posted(Struct, frozen=True):
         return msgpack.encode(("m", self.id, draft.session.id, title, self.sequence, 1, *said))
 
 
-class InSteps:
+class ClusterWrites:
     """`Changes` on a cluster. The message counts once its session holds it; the two people's lists and
     the announcements follow before the reply. They may be repeated, and are: by this node while it
     lives, or when the sender repeats the request."""
@@ -54,9 +54,9 @@ class InSteps:
         self,
         redis: Redis,
         keys: Keys,
-        pulse: Pulse,
-        limits: Limits,
-        repairs: Repairs,
+        pulse: Heartbeat,
+        limits: Retention,
+        repairs: WriteRetries,
         clock: IReactorTime,
     ) -> None:
         self._redis = redis
@@ -102,7 +102,7 @@ class InSteps:
         deadline = self._redis.deadline(base)
         ours = self._pulse.newest, self._limits.keep, tail, session.id, draft.sender.id, name
         said = draft.category, draft.content, draft.request_id, draft.origin
-        of_chatroom = "exempt" if draft.is_exempt else "chatroom"
+        of_chatroom = "exempt" if draft.as_admin else "chatroom"
         kind = of_chatroom if session.type == CHATROOM else "private"
         words = deadline, *self._limit_words, *ours, *said, kind
         try:
@@ -152,10 +152,10 @@ class InSteps:
         return name.decode() if name else user_id
 
     async def join(
-        self, session_id: str, chatroom_id: str, user: User, name: str, makes: bool = True
+        self, session_id: str, chatroom_id: str, user: User, name: str, create_missing: bool = True
     ) -> Any:
         base, rooms = self._keys.session(session_id), self._limits.rooms
-        words: tuple[Any, ...] = user.id, name, int(makes), *rooms.members
+        words: tuple[Any, ...] = user.id, name, int(create_missing), *rooms.members
         admitted = await self._redis.run(scripts.ADMIT, (base,), *words)
         if isinstance(admitted, bytes):
             return admitted

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from twisted.internet.interfaces import IReactorTime
 
-from gim.storage.interface import News, Stored
+from gim.storage.interface import Announcement, MessageStored
 
 GENERATION = 20.0  # seconds: twice what `gim.storage.redis.store.heartbeat.SLACK` looks back
 
 
-class Recent:
+class AnnouncementDedup:
     """Remembers what was announced to one watch for one to two generations, about 150 bytes a message.
 
     Only for a cluster, where what was missed is looked up from a little before it was. Time passes with
@@ -24,27 +24,27 @@ class Recent:
         self._new: set[str] = set()
         self._old: set[str] = set()
 
-    def is_new(self, news: News) -> bool:
+    def is_new(self, news: Announcement) -> bool:
         """Say whether this was not announced before; from now on it was."""
-        if not isinstance(news, Stored):
+        if not isinstance(news, MessageStored):
             return True
         if self._knows(news):
             return False
         self._add(news)
         return True
 
-    def only_new(self, found: list[News]) -> list[News]:
+    def only_new(self, found: list[Announcement]) -> list[Announcement]:
         """Return what was not announced before; from now on it was."""
-        fresh = [news for news in found if not (isinstance(news, Stored) and self._knows(news))]
+        fresh = [news for news in found if not (isinstance(news, MessageStored) and self._knows(news))]
         for news in fresh:
-            if isinstance(news, Stored):
+            if isinstance(news, MessageStored):
                 self._add(news)
         return fresh
 
-    def _knows(self, news: Stored) -> bool:
+    def _knows(self, news: MessageStored) -> bool:
         return news.message.id in self._new or news.message.id in self._old
 
-    def _add(self, news: Stored) -> None:
+    def _add(self, news: MessageStored) -> None:
         now = self._clock.seconds()
         if now - self._since > GENERATION:
             self._since, self._old, self._new = now, self._new, set()

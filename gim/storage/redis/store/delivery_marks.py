@@ -11,21 +11,21 @@ from twisted.python.failure import Failure
 from gim.concurrency.gather import gather
 from gim.errors import Unavailable
 from gim.log.logger import Logger
-from gim.storage.redis.client.interface import Limits, Redis
+from gim.storage.redis.client.interface import Redis, Retention
 from gim.storage.redis.store import scripts
-from gim.storage.redis.store.heartbeat import Pulse
+from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.keys import Keys
 
 _AT_A_TIME = 500  # users of one call
 
 
-class Marks:
+class DeliveryMarks:
     """The newest message delivered to each user, until Redis knows it; kept while it can't be reached."""
 
     _log = Logger()
 
     def __init__(
-        self, redis: Redis, keys: Keys, pulse: Pulse, limits: Limits, clock: IReactorTime
+        self, redis: Redis, keys: Keys, pulse: Heartbeat, limits: Retention, clock: IReactorTime
     ) -> None:
         self._redis = redis
         self._keys = keys

@@ -16,7 +16,7 @@ from twisted.internet.task import LoopingCall
 from gim.errors import Unavailable
 from gim.log.logger import Logger
 from gim.storage.message_ids import FIRST, first_id_of
-from gim.storage.redis.client.interface import Limits, Redis
+from gim.storage.redis.client.interface import Redis, Retention
 from gim.storage.redis.client.protocol import RedisProtocol, Word
 from gim.storage.redis.store import scripts
 from gim.storage.redis.store.keys import Keys
@@ -38,7 +38,7 @@ class DataSet(Struct, frozen=True):
     created: float
 
 
-class Pulse(Service):
+class Heartbeat(Service):
     """Beats: renews the lease of this node, and notices a new data set, new nodes and dead ones."""
 
     _log = Logger()
@@ -48,7 +48,7 @@ class Pulse(Service):
         redis: Redis,
         keys: Keys,
         node: str,
-        limits: Limits,
+        limits: Retention,
         replaced: Callable[[str], None],
         beaten: Callable[[], None],
         said: Callable[[bytes], None],

@@ -6,11 +6,11 @@ from gim import ids
 from gim.concurrency.gather import gather
 from gim.ids import CHATROOM, PRIVATE, Session, chatroom_session
 from gim.model import Message, SessionItem
-from gim.storage.interface import Missed, Position, Stored
-from gim.storage.redis.client.interface import Limits, Redis
+from gim.storage.interface import MessageStored, Missed, Position
+from gim.storage.redis.client.interface import Redis, Retention
 from gim.storage.redis.store import scripts
-from gim.storage.redis.store.delivery_marks import Marks
-from gim.storage.redis.store.heartbeat import Pulse
+from gim.storage.redis.store.delivery_marks import DeliveryMarks
+from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.keys import Keys
 from gim.storage.redis.store.people import People
 from gim.storage.redis.store.records import Value, message_of, value_of
@@ -40,7 +40,13 @@ class Inbox:
     """A page of sessions takes three round trips, what was missed two and more."""
 
     def __init__(
-        self, redis: Redis, keys: Keys, pulse: Pulse, people: People, marks: Marks, limits: Limits
+        self,
+        redis: Redis,
+        keys: Keys,
+        pulse: Heartbeat,
+        people: People,
+        marks: DeliveryMarks,
+        limits: Retention,
     ) -> None:
         self._redis = redis
         self._keys = keys
@@ -128,7 +134,7 @@ class Inbox:
             messages, {session.id: titles[session.peer_of(user_id)] for session in sessions}, complete
         )
 
-    async def news(self, user_id: str, since: str, limit: int) -> list[Stored]:
+    async def news(self, user_id: str, since: str, limit: int) -> list[MessageStored]:
         """Return the newest *limit* private messages after a point as announcements, ascending."""
         words = since, self._limits.ttl, self._pulse.born()
         _, _, flat = await self._redis.run(scripts.UNSEEN, (self._keys.user(user_id),), *words)
@@ -136,7 +142,7 @@ class Inbox:
         sessions = {session_id: ids.session(session_id) for _, session_id, _ in found}
         titles = await self._people.titles(one.peer_of(user_id) for one in sessions.values())
         return [
-            Stored(
+            MessageStored(
                 message_of(session_id, message_id, value),
                 sessions[session_id],
                 titles[sessions[session_id].peer_of(user_id)],

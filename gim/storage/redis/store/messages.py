@@ -10,10 +10,10 @@ from gim.errors import Unavailable
 from gim.ids import CHATROOM, Session
 from gim.model import Message, Sent
 from gim.storage.interface import Draft
-from gim.storage.redis.client.interface import Limits, Redis
+from gim.storage.redis.client.interface import Redis, Retention
 from gim.storage.redis.store import scripts
-from gim.storage.redis.store.atomic_writes import Changes
-from gim.storage.redis.store.heartbeat import Pulse
+from gim.storage.redis.store.atomic_writes import Writes
+from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.keys import Keys
 from gim.storage.redis.store.records import messages_of, time_of
 from gim.storage.redis.store.script_errors import check
@@ -28,9 +28,9 @@ class Messages:
         self,
         redis: Redis,
         keys: Keys,
-        pulse: Pulse,
-        changes: Changes,
-        limits: Limits,
+        pulse: Heartbeat,
+        changes: Writes,
+        limits: Retention,
         clock: IReactorTime,
     ) -> None:
         self._redis = redis

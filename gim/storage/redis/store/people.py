@@ -9,12 +9,12 @@ from gim.concurrency.gather import gather
 from gim.errors import NotFound
 from gim.ids import chatroom_session
 from gim.model import ADMIN, MEMBER, OWNER, Member, User, UserState
-from gim.storage.interface import Entered, Left, Listener, News
-from gim.storage.redis.client.interface import Limits, Redis
+from gim.storage.interface import Announcement, Listener, MemberJoined, MemberLeft
+from gim.storage.redis.client.interface import Redis, Retention
 from gim.storage.redis.client.protocol import Word
 from gim.storage.redis.store import scripts
-from gim.storage.redis.store.atomic_writes import Changes
-from gim.storage.redis.store.heartbeat import Pulse
+from gim.storage.redis.store.atomic_writes import Writes
+from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.keys import Keys
 from gim.storage.redis.store.script_errors import check
 
@@ -25,7 +25,9 @@ NODES_KEPT = 2 * 86_400_000  # ms that a user's nodes are kept without being nam
 class People:
     """Who there is, whether they are online, and which chatrooms they are members of."""
 
-    def __init__(self, redis: Redis, keys: Keys, pulse: Pulse, changes: Changes, limits: Limits) -> None:
+    def __init__(
+        self, redis: Redis, keys: Keys, pulse: Heartbeat, changes: Writes, limits: Retention
+    ) -> None:
         self._redis = redis
         self._keys = keys
         self._pulse = pulse
@@ -91,17 +93,17 @@ class People:
         base = self._keys.user(user_id)
         return [one.decode() for one in await self._redis.call(base, "HKEYS", f"{base}:rooms")]
 
-    async def join(self, chatroom_id: str, user: User, name: str, makes: bool) -> int:
+    async def join(self, chatroom_id: str, user: User, name: str, create_missing: bool) -> int:
         """See `gim.storage.interface.Storage.join`."""
         session = chatroom_session(chatroom_id)
         name = name or f"chatroom:{chatroom_id}"
-        reply = await self._changes.join(session.id, chatroom_id, user, name, makes)
+        reply = await self._changes.join(session.id, chatroom_id, user, name, create_missing)
         is_full, is_many = reply == b"full", reply == b"many"
         total, is_new = 0, False
         if not (is_full or is_many):
             total, is_full, is_many, is_new = check(reply, chatroom_id)
         if is_new:
-            self.tell(Entered(user.id, chatroom_id))
+            self.tell(MemberJoined(user.id, chatroom_id))
         if is_full:
             self._limits.rooms.is_full(chatroom_id)
         if is_many:
@@ -112,12 +114,12 @@ class People:
         """See `gim.storage.interface.Storage.leave`."""
         session = chatroom_session(chatroom_id)
         if check(await self._changes.leave(session.id, chatroom_id, user_id), chatroom_id):
-            self.tell(Left(user_id, chatroom_id))
+            self.tell(MemberLeft(user_id, chatroom_id))
 
-    def tell(self, news: News) -> None:
+    def tell(self, news: Announcement) -> None:
         """Say that a membership began or ended here."""
         if self.observer is not None:
-            self.observer.announced(news)
+            self.observer.on_announcement(news)
 
     async def members(
         self, chatroom_id: str, reader: str, after: str, count: int

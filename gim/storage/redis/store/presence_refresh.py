@@ -12,17 +12,17 @@ from twisted.python.failure import Failure
 from gim.errors import Unavailable
 from gim.log.logger import Logger
 from gim.storage.redis.store.people import NODES_KEPT, People
-from gim.storage.redis.store.subscriptions import Watches
+from gim.storage.redis.store.subscriptions import Subscriptions
 
 ROUND = NODES_KEPT // 4000  # seconds in which everybody is named once
 
 
-class Renewal:
+class PresenceRefresh:
     """Names a few of the users connected here with each beat, all of them within a `ROUND`."""
 
     _log = Logger()
 
-    def __init__(self, people: People, watches: Watches, every: float) -> None:
+    def __init__(self, people: People, watches: Subscriptions, every: float) -> None:
         """*every* is the time between two beats, in seconds."""
         self._people = people
         self._watches = watches

@@ -8,7 +8,14 @@ from msgspec import Struct, msgpack
 
 from gim import ids
 from gim.model import RECALL, Event, Message, User
-from gim.storage.interface import Entered, Happened, Left, News, Ordered, Stored
+from gim.storage.interface import (
+    Announcement,
+    ConnectionCommand,
+    MemberJoined,
+    MemberLeft,
+    MessageStored,
+    SessionEvent,
+)
 
 
 class Value(Struct, array_like=True, frozen=True, gc=False):
@@ -102,22 +109,22 @@ def messages_of(session_id: str, ids: Iterable[bytes], values: Iterable[bytes | 
     ]
 
 
-def news_of(payload: bytes, reader: str) -> News:
+def news_of(payload: bytes, reader: str) -> Announcement:
     """Read an announcement; *reader* is the user whose channel it came on, "" for a chatroom's."""
     news = _news.decode(payload)
     if isinstance(news, _Posted):
         session = ids.session(news.session)
-        return Stored(_message(news), session, news.title, news.origin, reader)
+        return MessageStored(_message(news), session, news.title, news.origin, reader)
     if isinstance(news, _Joined):
-        return Entered(news.user, news.chatroom)
+        return MemberJoined(news.user, news.chatroom)
     if isinstance(news, _Left):
-        return Left(news.user, news.chatroom, news.why, news.by)
+        return MemberLeft(news.user, news.chatroom, news.why, news.by)
     if isinstance(news, _Order):
-        return Ordered(reader, news.action, news.key, news.ask)
+        return ConnectionCommand(reader, news.action, news.key, news.ask)
     return _happened(news, reader)
 
 
-def _happened(news: _Event, reader: str) -> Happened:
+def _happened(news: _Event, reader: str) -> SessionEvent:
     event = Event(
         news.kind,
         news.by,
@@ -128,10 +135,10 @@ def _happened(news: _Event, reader: str) -> Happened:
         news.role,
         news.until,
     )
-    return Happened(ids.session(news.session), event, reader)
+    return SessionEvent(ids.session(news.session), event, reader)
 
 
-def order_payload(order: Ordered) -> bytes:
+def order_payload(order: ConnectionCommand) -> bytes:
     """Write the announcement of an order."""
     return msgpack.encode(_Order(order.action, order.key, order.ask))
 

@@ -11,12 +11,12 @@ from twisted.python.failure import Failure
 from gim.concurrency.gather import gather
 from gim.errors import Forbidden, Unavailable
 from gim.log.logger import Logger
-from gim.storage.interface import CLOSE, Memberships, News, Ordered, Stored
+from gim.storage.interface import CLOSE, Announcement, ConnectionCommand, Memberships, MessageStored
 from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.store.inbox import Inbox
 from gim.storage.redis.store.messages import Messages
 from gim.storage.redis.store.people import People
-from gim.storage.redis.store.subscriptions import Watch, Watches
+from gim.storage.redis.store.subscriptions import Subscription, Subscriptions
 
 USERS_AT_A_TIME = 64  # that are looked up at the same time
 CHATROOMS_AT_A_TIME = 4
@@ -33,11 +33,11 @@ class Resync:
     def __init__(
         self,
         redis: Redis,
-        watches: Watches,
+        watches: Subscriptions,
         people: People,
         messages: Messages,
         inbox: Inbox,
-        announce: Callable[[News], None],
+        announce: Callable[[Announcement], None],
         clock: IReactorTime,
     ) -> None:
         self._redis = redis
@@ -98,7 +98,7 @@ class Resync:
         works = [self._catch_up_each(users) for _ in range(USERS_AT_A_TIME)]
         await gather(works + [self._catch_up_each(chatrooms) for _ in range(CHATROOMS_AT_A_TIME)])
 
-    async def _catch_up_each(self, watches: Iterator[Watch]) -> None:
+    async def _catch_up_each(self, watches: Iterator[Subscription]) -> None:
         """Go on after a failure, which may be of one watch alone: what is due yet is tried again."""
         for watch in watches:
             try:
@@ -108,11 +108,11 @@ class Resync:
             except Exception:  # a bug, and maybe everybody's: one of a run is logged
                 self._failure = Failure()
 
-    def _is_due(self, watch: Watch) -> bool:
+    def _is_due(self, watch: Subscription) -> bool:
         """Say whether it is time, which it is not before it is listened to again."""
         return watch.held is not None and (watch.is_dropped or self._redis.hears(watch.base))
 
-    async def _catch_up(self, watch: Watch) -> None:
+    async def _catch_up(self, watch: Subscription) -> None:
         if watch.is_dropped and self._is_wanted(watch):
             await self._redis.subscribe(watch.base)
             watch.is_dropped = False
@@ -124,23 +124,23 @@ class Resync:
             for news in watch.caught_up(missed):
                 self._announce(news)
 
-    def _is_wanted(self, watch: Watch) -> bool:
+    def _is_wanted(self, watch: Subscription) -> bool:
         return not self._stopped and watch in self._watches and self._is_due(watch)
 
-    async def _chatroom(self, watch: Watch) -> list[News]:
+    async def _chatroom(self, watch: Subscription) -> list[Announcement]:
         assert watch.session is not None
         messages = await self._messages.since(watch.session, watch.point)
         if not messages:
             return []
         title = await self._messages.chatroom_name(watch.session)
-        return [Stored(message, watch.session, title, "", "") for message in messages]
+        return [MessageStored(message, watch.session, title, "", "") for message in messages]
 
-    async def _user(self, watch: Watch) -> list[News]:
+    async def _user(self, watch: Subscription) -> list[Announcement]:
         user_id = watch.user_id
         try:
             await self._people.watch(user_id)
         except Forbidden:  # banned meanwhile: the order to close was not heard
-            return [Ordered(user_id, CLOSE)]
+            return [ConnectionCommand(user_id, CLOSE)]
         missed, chatrooms = await gather(
             [self._inbox.news(user_id, watch.point, MOST), self._people.chatrooms(user_id)]
         )

@@ -20,7 +20,7 @@ AT_A_TIME = 64
 Work = Callable[[], Awaitable[object]]
 
 
-class Repairs:
+class WriteRetries:
     """Does works that failed because Redis was away once more, every second, each until it succeeds.
 
     A work may be done several times, if its success is not known.

@@ -7,8 +7,8 @@ from typing import Any
 from gim.concurrency.gather import gather
 from gim.ids import CHATROOM, Session, chatroom_session
 from gim.model import DISMISSED, REMOVED, User
-from gim.storage.interface import RECALL_WITHIN, Left
-from gim.storage.redis.client.interface import Limits, Redis
+from gim.storage.interface import RECALL_WITHIN, MemberLeft
+from gim.storage.redis.client.interface import Redis, Retention
 from gim.storage.redis.client.protocol import Word
 from gim.storage.redis.store import scripts
 from gim.storage.redis.store.keys import Keys
@@ -24,7 +24,7 @@ class Roles:
     """Each is one script at the chatroom. Where users are concerned theirs follows, on a cluster or not:
     a fault between the two leaves them listed where they are no members, until it is done again."""
 
-    def __init__(self, redis: Redis, keys: Keys, people: People, limits: Limits) -> None:
+    def __init__(self, redis: Redis, keys: Keys, people: People, limits: Retention) -> None:
         self._redis = redis
         self._keys = keys
         self._people = people
@@ -70,7 +70,7 @@ class Roles:
     async def _exit(self, chatroom_id: str, user_id: str, why: str, by: str) -> None:
         words = self._redis.publish, user_id, chatroom_id, self._limits.keep, why, by
         if await self._redis.run(scripts.EXIT, (self._keys.user(user_id),), *words):
-            self._people.tell(Left(user_id, chatroom_id, why, by))
+            self._people.tell(MemberLeft(user_id, chatroom_id, why, by))
 
     async def mute(self, chatroom_id: str, by: str, user_id: str, duration: int) -> int:
         """See `gim.storage.interface.Storage.mute`."""

@@ -28,41 +28,41 @@ from gim.model import (
     UserState,
 )
 from gim.storage.interface import (
+    Announcement,
     Broadcast,
+    ConnectionCommand,
+    DataSetReplaced,
     Draft,
     Listener,
+    MessageStored,
     Missed,
-    News,
-    Ordered,
     Position,
-    Replaced,
-    Stored,
 )
-from gim.storage.membership_limits import RoomLimits
+from gim.storage.membership_limits import MembershipLimits
 from gim.storage.message_ids import first_id_of
 from gim.storage.node_names import new_node
-from gim.storage.redis.client.interface import Guests, Limits, Redis
+from gim.storage.redis.client.interface import Redis, Retention, Subscriber
 from gim.storage.redis.client.protocol import RedisProtocol
 from gim.storage.redis.store.admin import Admin, event_of
-from gim.storage.redis.store.atomic_writes import Changes, OneStep
-from gim.storage.redis.store.cluster_writes import InSteps
-from gim.storage.redis.store.delivery_marks import Marks
-from gim.storage.redis.store.heartbeat import EVERY, SLACK, Pulse
+from gim.storage.redis.store.atomic_writes import AtomicWrites, Writes
+from gim.storage.redis.store.cluster_writes import ClusterWrites
+from gim.storage.redis.store.delivery_marks import DeliveryMarks
+from gim.storage.redis.store.heartbeat import EVERY, SLACK, Heartbeat
 from gim.storage.redis.store.inbox import Inbox
 from gim.storage.redis.store.keys import Keys
 from gim.storage.redis.store.messages import Messages
 from gim.storage.redis.store.people import People
-from gim.storage.redis.store.presence_refresh import Renewal
+from gim.storage.redis.store.presence_refresh import PresenceRefresh
 from gim.storage.redis.store.records import news_of, time_of
 from gim.storage.redis.store.resync import Resync
-from gim.storage.redis.store.retries import Repairs
+from gim.storage.redis.store.retries import WriteRetries
 from gim.storage.redis.store.roles import Roles
-from gim.storage.redis.store.subscriptions import Watches
-from gim.storage.redis.store.webhook_presence import Events
+from gim.storage.redis.store.subscriptions import Subscriptions
+from gim.storage.redis.store.webhook_presence import WebhookPresence
 
 PARTING = 2.0  # seconds for the last words to Redis when it stops
 
-Connect = Callable[[Guests], Redis]
+Connect = Callable[[Subscriber], Redis]
 
 
 class RedisStore:
@@ -84,11 +84,13 @@ class RedisStore:
         max_session_messages: int = 10_000,
         ttl: float = 30 * 86400,
         sequences: bool = False,
-        rooms: RoomLimits | None = None,
+        rooms: MembershipLimits | None = None,
     ) -> None:
         """*connect* makes the way to the servers; *ttl* is in seconds; *rooms* are no limits unless
         given."""
-        limits = Limits(round(ttl * 1000), max_session_messages, sequences, rooms or RoomLimits())
+        limits = Retention(
+            round(ttl * 1000), max_session_messages, sequences, rooms or MembershipLimits()
+        )
         keys = Keys(prefix)
         self.data_base = keys.data
         redis = connect(self)
@@ -97,7 +99,7 @@ class RedisStore:
         self._redis, self._keys, self._clock = redis, keys, clock
         self._listener: Listener | None = None
         self.node = new_node(clock)
-        self.pulse = Pulse(
+        self.pulse = Heartbeat(
             redis,
             keys,
             self.node,
@@ -108,17 +110,17 @@ class RedisStore:
             self._counts,
             clock,
         )
-        self._repairs = Repairs(clock)
+        self._repairs = WriteRetries(clock)
         changes = _changes(redis, keys, self.pulse, limits, self._repairs, clock)
         self._people = People(redis, keys, self.pulse, changes, limits)
         self._messages = Messages(redis, keys, self.pulse, changes, limits, clock)
         self._roles = Roles(redis, keys, self._people, limits)
         self._admin = Admin(redis, keys, self.pulse, clock)
-        self._marks = Marks(redis, keys, self.pulse, limits, clock)
+        self._marks = DeliveryMarks(redis, keys, self.pulse, limits, clock)
         self._inbox = Inbox(redis, keys, self.pulse, self._people, self._marks, limits)
-        self._watches = Watches(keys, clock if redis.is_cluster else None)
-        self._events = Events(redis, keys, self.pulse, self._watches, limits)
-        self._renewal = Renewal(self._people, self._watches, EVERY)
+        self._watches = Subscriptions(keys, clock if redis.is_cluster else None)
+        self._events = WebhookPresence(redis, keys, self.pulse, self._watches, limits)
+        self._renewal = PresenceRefresh(self._people, self._watches, EVERY)
         self._resync = Resync(
             redis, self._watches, self._people, self._messages, self._inbox, self._announce, clock
         )
@@ -150,7 +152,7 @@ class RedisStore:
     async def _say_last(self) -> None:
         await gather([self._marks.flush(), self._resync.idle(), self.pulse.resign()])
 
-    # what the connections tell: see `gim.storage.redis.client.interface.Guests`
+    # what the connections tell: see `gim.storage.redis.client.interface.Subscriber`
 
     async def open(self, connection: RedisProtocol) -> None:
         await self.pulse.open(connection)
@@ -182,7 +184,7 @@ class RedisStore:
         except Exception:
             self._log.failure("an announcement on {channel} can't be read", channel=channel)
             return
-        if isinstance(news, Stored) and not self._redis.is_cluster:
+        if isinstance(news, MessageStored) and not self._redis.is_cluster:
             self.pulse.saw(news.message.id)
         if watch.held is not None:
             watch.held.append(news)
@@ -196,9 +198,9 @@ class RedisStore:
             watch.is_dropped = True
             self._resync.begin()
 
-    def _announce(self, news: News) -> None:
+    def _announce(self, news: Announcement) -> None:
         if self._listener is not None:
-            self._listener.announced(news)
+            self._listener.on_announcement(news)
 
     def _beaten(self) -> None:
         self._renewal.some()
@@ -206,7 +208,7 @@ class RedisStore:
     def _replaced(self, epoch: str) -> None:
         for watch in self._watches:
             watch.point, watch.held = "", None
-        self._announce(Replaced(epoch))
+        self._announce(DataSetReplaced(epoch))
 
     def _said(self, payload: bytes) -> None:
         try:
@@ -237,20 +239,20 @@ class RedisStore:
     async def user(self, user_id: str) -> UserState:
         return await self._people.state(user_id)
 
-    async def watch_user(self, user_id: str) -> None:
+    async def subscribe_user(self, user_id: str) -> None:
         watch = self._watches.add_user(user_id)
         await gather([self._redis.subscribe(watch.base), self._people.watch(user_id)])
 
-    def unwatch_user(self, user_id: str) -> None:
+    def unsubscribe_user(self, user_id: str) -> None:
         base = self._keys.user(user_id)
         if self._watches.remove(base):
             self._redis.unsubscribe(base)
             self._resync.leave(user_id)
 
-    async def watch_chatroom(self, chatroom_id: str) -> None:
+    async def subscribe_chatroom(self, chatroom_id: str) -> None:
         await self._redis.subscribe(self._watches.add_chatroom(chatroom_id).base)
 
-    def unwatch_chatroom(self, chatroom_id: str) -> None:
+    def unsubscribe_chatroom(self, chatroom_id: str) -> None:
         base = self._keys.session(f"1:{chatroom_id}")
         if self._watches.remove(base):
             self._redis.unsubscribe(base)
@@ -283,8 +285,8 @@ class RedisStore:
 
     # chatrooms
 
-    async def join(self, chatroom_id: str, user: User, name: str, makes: bool = True) -> int:
-        return await self._people.join(chatroom_id, user, name, makes)
+    async def join(self, chatroom_id: str, user: User, name: str, create_missing: bool = True) -> int:
+        return await self._people.join(chatroom_id, user, name, create_missing)
 
     async def leave(self, chatroom_id: str, user_id: str) -> None:
         await self._people.leave(chatroom_id, user_id)
@@ -331,10 +333,10 @@ class RedisStore:
     async def ban_of(self, user_id: str) -> Ban:
         return await self._admin.ban_of(user_id)
 
-    async def order(self, order: Ordered) -> list[ConnectionState]:
+    async def order(self, order: ConnectionCommand) -> list[ConnectionState]:
         return await self._admin.order(order)
 
-    def answer(self, order: Ordered, connections: list[ConnectionState]) -> None:
+    def answer(self, order: ConnectionCommand, connections: list[ConnectionState]) -> None:
         self._admin.answer(order, connections)
 
     async def broadcast(self, event: Event) -> None:
@@ -348,11 +350,13 @@ class RedisStore:
     def observe(self, observer: Listener) -> None:
         self._people.observer = observer
 
-    async def event_number(self, user_id: str, online: bool | None = None, key: str = "") -> int | None:
+    async def next_event_number(
+        self, user_id: str, online: bool | None = None, key: str = ""
+    ) -> int | None:
         return await self._events.number(user_id, online, key)
 
-    async def unsettled(self, limit: int) -> list[str]:
-        return await self._events.unsettled(limit)
+    async def users_to_reannounce(self, limit: int) -> list[str]:
+        return await self._events.users_to_reannounce(limit)
 
     async def settled(self) -> None:
         """Return when all that is done a little later is done."""
@@ -361,8 +365,13 @@ class RedisStore:
 
 
 def _changes(
-    redis: Redis, keys: Keys, pulse: Pulse, limits: Limits, repairs: Repairs, clock: IReactorTime
-) -> Changes:
+    redis: Redis,
+    keys: Keys,
+    pulse: Heartbeat,
+    limits: Retention,
+    repairs: WriteRetries,
+    clock: IReactorTime,
+) -> Writes:
     if redis.is_cluster:
-        return InSteps(redis, keys, pulse, limits, repairs, clock)
-    return OneStep(redis, keys, pulse, limits)
+        return ClusterWrites(redis, keys, pulse, limits, repairs, clock)
+    return AtomicWrites(redis, keys, pulse, limits)

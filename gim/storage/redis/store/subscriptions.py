@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from twisted.internet.interfaces import IReactorTime
 
 from gim.ids import Session, chatroom_session
-from gim.storage.interface import News, Stored
-from gim.storage.redis.store.dedup import Recent
+from gim.storage.interface import Announcement, MessageStored
+from gim.storage.redis.store.dedup import AnnouncementDedup
 from gim.storage.redis.store.keys import Keys
 
 
-class Watch:
+class Subscription:
     """A user or chatroom that is listened to.
 
     While ``held`` is a list, what was announced after ``point`` is being looked up, and what is announced
@@ -21,12 +21,14 @@ class Watch:
 
     __slots__ = ("base", "held", "is_dropped", "point", "recent", "session", "user_id")
 
-    def __init__(self, base: str, user_id: str, session: Session | None, recent: Recent | None) -> None:
+    def __init__(
+        self, base: str, user_id: str, session: Session | None, recent: AnnouncementDedup | None
+    ) -> None:
         self.base = base
         self.user_id = user_id  # "" for a chatroom
         self.session = session  # None for a user
         self.point = ""
-        self.held: list[News] | None = None
+        self.held: list[Announcement] | None = None
         self.is_dropped = False  # the server ended the subscription by itself
         self.recent = recent  # None where nothing is announced twice
 
@@ -36,52 +38,52 @@ class Watch:
             self.point = point
         self.held = []
 
-    def caught_up(self, missed: list[News]) -> list[News]:
+    def caught_up(self, missed: list[Announcement]) -> list[Announcement]:
         """End that; return what to announce, in order and each once."""
-        known = {news.message.id for news in missed if isinstance(news, Stored)}
+        known = {news.message.id for news in missed if isinstance(news, MessageStored)}
         held, self.held = self.held or [], None
         found = missed + [
-            news for news in held if not (isinstance(news, Stored) and news.message.id in known)
+            news for news in held if not (isinstance(news, MessageStored) and news.message.id in known)
         ]
         return self.recent.only_new(found) if self.recent else found
 
 
-class Watches:
+class Subscriptions:
     """Watches by channel."""
 
     def __init__(self, keys: Keys, clock: IReactorTime | None) -> None:
         """With a *clock*, what was announced lately is remembered."""
         self._keys = keys
         self._clock = clock
-        self._by_channel: dict[bytes, Watch] = {}
+        self._by_channel: dict[bytes, Subscription] = {}
 
-    def __iter__(self) -> Iterator[Watch]:
+    def __iter__(self) -> Iterator[Subscription]:
         return iter(tuple(self._by_channel.values()))
 
-    def __contains__(self, watch: Watch) -> bool:
+    def __contains__(self, watch: Subscription) -> bool:
         return self._by_channel.get(watch.base.encode()) is watch
 
-    def get(self, channel: bytes) -> Watch | None:
+    def get(self, channel: bytes) -> Subscription | None:
         return self._by_channel.get(channel)
 
-    def user(self, user_id: str) -> Watch | None:
+    def user(self, user_id: str) -> Subscription | None:
         return self._by_channel.get(self._keys.user(user_id).encode())
 
-    def add_user(self, user_id: str) -> Watch:
+    def add_user(self, user_id: str) -> Subscription:
         """Return the watch of a user, made if need be."""
         return self._add(self._keys.user(user_id), user_id, None)
 
-    def add_chatroom(self, chatroom_id: str) -> Watch:
+    def add_chatroom(self, chatroom_id: str) -> Subscription:
         """Return the watch of a chatroom, made if need be."""
         session = chatroom_session(chatroom_id)
         return self._add(self._keys.session(session.id), "", session)
 
-    def _add(self, base: str, user_id: str, session: Session | None) -> Watch:
+    def _add(self, base: str, user_id: str, session: Session | None) -> Subscription:
         channel = base.encode()
         watch = self._by_channel.get(channel)
         if watch is None:
-            recent = Recent(self._clock) if self._clock else None
-            watch = self._by_channel[channel] = Watch(base, user_id, session, recent)
+            recent = AnnouncementDedup(self._clock) if self._clock else None
+            watch = self._by_channel[channel] = Subscription(base, user_id, session, recent)
         return watch
 
     def remove(self, base: str) -> bool:

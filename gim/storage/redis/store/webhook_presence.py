@@ -6,19 +6,21 @@ from collections.abc import Iterator
 from itertools import islice
 
 from gim.errors import Unavailable
-from gim.storage.redis.client.interface import Limits, Redis
+from gim.storage.redis.client.interface import Redis, Retention
 from gim.storage.redis.client.protocol import Word
 from gim.storage.redis.store import scripts
-from gim.storage.redis.store.heartbeat import Pulse
+from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.keys import Keys
-from gim.storage.redis.store.subscriptions import Watches
+from gim.storage.redis.store.subscriptions import Subscriptions
 
 
-class Events:
+class WebhookPresence:
     """Counts with each user. A set names those of whom this node has to say when they are gone; if it is
     gone itself before, other nodes take them over."""
 
-    def __init__(self, redis: Redis, keys: Keys, pulse: Pulse, watches: Watches, limits: Limits) -> None:
+    def __init__(
+        self, redis: Redis, keys: Keys, pulse: Heartbeat, watches: Subscriptions, limits: Retention
+    ) -> None:
         self._redis = redis
         self._keys = keys
         self._pulse = pulse
@@ -27,7 +29,7 @@ class Events:
         self._own: Iterator[str] = iter(())  # users here whom others may have taken over
 
     async def number(self, user_id: str, online: bool | None, key: str) -> int | None:
-        """See `gim.storage.interface.Storage.event_number`."""
+        """See `gim.storage.interface.Storage.next_event_number`."""
         if online is None:
             return await self._count(user_id, "", key)
         if online:
@@ -68,8 +70,8 @@ class Events:
         if not known:
             self._own = iter([watch.user_id for watch in self._watches if watch.session is None])
 
-    async def unsettled(self, limit: int) -> list[str]:
-        """See `gim.storage.interface.Storage.unsettled`."""
+    async def users_to_reannounce(self, limit: int) -> list[str]:
+        """See `gim.storage.interface.Storage.users_to_reannounce`."""
         words = self._pulse.node, limit if self._pulse.knows_the_dead else 0
         is_new, found = await self._redis.run(scripts.UNSETTLED, (self._keys.data,), *words)
         self._is_known(not is_new)

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from gim.errors import NotFound
 from gim.ids import SYSTEM, chatroom_session
 from gim.model import ADMIN
-from gim.storage.interface import LIST, Ordered
+from gim.storage.interface import LIST, ConnectionCommand
 from gim.storage.memory import archive
 from gim.storage.memory.people import HOLD
 from gim.storage.memory.store import MemoryStore
@@ -34,25 +34,25 @@ class GrowthTests(MemoryCase):
         """Do once everything that leaves a trace, and go."""
         me, peer = f"user{number}", f"user{number + 1}"
         await store.put_user(me, f"User {number}", hold=number % 3 == 0)
-        await store.watch_user(me)
+        await store.subscribe_user(me)
         await self.administer(store, f"own{number}", me, peer)
-        await store.event_number(me, True, "came")
+        await store.next_event_number(me, True, "came")
         for chatroom_id in ("hall", f"room{number}"):
             await store.join(chatroom_id, user(me), "")
-            await store.watch_chatroom(chatroom_id)
+            await store.subscribe_chatroom(chatroom_id)
             (said,) = await send(store, posted(chatroom_id, me, request_id=f"r{number}"))
             await store.mark_read(chatroom_session(chatroom_id), me, said.id)
             await store.leave(chatroom_id, me)
         (sent,) = await send(store, private(me, peer, request_id="r"))
         await store.missed(me, None, 10)
         store.delivered(peer, sent.id)
-        await store.event_number(me)
-        store.unwatch_user(me)
+        await store.next_event_number(me)
+        store.unsubscribe_user(me)
         self.clock.callLater(number % 20, self.go, store, me)
 
     def go(self, store: MemoryStore, me: str) -> None:
         """Count that somebody went, when nothing else may be known of them any more."""
-        went = Deferred.fromCoroutine(store.event_number(me, False, "went"))
+        went = Deferred.fromCoroutine(store.next_event_number(me, False, "went"))
         self.assertIsNotNone(self.successResultOf(went))
 
     async def administer(self, store: MemoryStore, chatroom_id: str, me: str, peer: str) -> None:
@@ -113,10 +113,10 @@ class GrowthTests(MemoryCase):
         await store.missed("ann", ANCIENT, 20)
         await store.chatrooms("ann")
         store.delivered("ann", FUTURE)
-        store.unwatch_user("ann")
+        store.unsubscribe_user("ann")
         await store.ban_of("ann")
         await store.unban("ann")
-        await store.order(Ordered("ann", LIST))
+        await store.order(ConnectionCommand("ann", LIST))
         self.assertEmpty(store)
 
     async def test_refusals_leave_nothing(self) -> None:
@@ -126,12 +126,12 @@ class GrowthTests(MemoryCase):
             store.mark_read(ROOM, "ann", FUTURE),
             store.members("room", "ann", "", 10),
             store.leave("room", "ann"),
-            store.watch_chatroom("room"),
+            store.subscribe_chatroom("room"),
             store.user("ann"),
             store.rename("room", "ann", "New"),
             store.dismiss("room", SYSTEM),
             store.recall(AB, "ann", FUTURE),
-            store.join("room", user("ann"), "", makes=False),
+            store.join("room", user("ann"), "", create_missing=False),
         ]
         for question in questions:
             await self.assertFailure(Deferred.fromCoroutine(question), NotFound)

@@ -61,7 +61,7 @@ class MemoryMachine(RuleBasedStateMachine):
         self.sequences: dict[str, int] = {}
         for user_id in USERS:
             self.rename(user_id, user_id.title())
-            answer_to(self.store.watch_user(user_id))
+            answer_to(self.store.subscribe_user(user_id))
             self.join(user_id, ROOMS[0])
 
     def compare(self, question: Coroutine[Any, Any, Any], refusals: tuple[type[GimError], ...]) -> Any:
@@ -238,7 +238,7 @@ class MemoryMachine(RuleBasedStateMachine):
         for user_id in USERS:
             for room in answer_to(self.store.chatrooms(user_id)):
                 answer_to(self.store.leave(room, user_id))
-            self.store.unwatch_user(user_id)
+            self.store.unsubscribe_user(user_id)
         self.clock.advance(WINDOW + self.model.ttl_ms / 1000)
         while self.store.sweep(5):
             pass

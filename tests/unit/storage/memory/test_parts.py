@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gim.errors import NotFound
 from gim.model import Message, Sent, User
-from gim.storage.memory.idempotency import PER_SENDER, WINDOW, Once
+from gim.storage.memory.idempotency import PER_SENDER, WINDOW, IdempotencyCache
 from gim.storage.memory.messages import Messages
 from gim.storage.memory.people import HOLD, People
 from gim.storage.message_ids import FIRST, LAST, TimeIds, first_id_of
@@ -78,7 +78,7 @@ class OnceTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = clock_at(1000)
-        self.once = Once(self.clock)
+        self.once = IdempotencyCache(self.clock)
 
     def remember(self, sender: str, *request_ids: str) -> None:
         for request_id in request_ids:

@@ -138,7 +138,7 @@ class SizeTests(MemoryCase):
     async def test_a_watched_user_is_never_forgotten(self) -> None:
         store = self.make_store()
         await store.put_user("ann", "Ann", hold=True)
-        await store.watch_user("ann")
+        await store.subscribe_user("ann")
         self.clock.advance(365 * 86400)
         self.sweep_all(store)
         self.assertEqual((await store.user("ann")).name, "Ann")
@@ -151,7 +151,7 @@ class SizeTests(MemoryCase):
     async def test_a_store_that_was_stopped_announces_nothing(self) -> None:
         store, listener = self.make_store(), RecordingListener()
         await store.start(listener)
-        await store.watch_user("ann")
+        await store.subscribe_user("ann")
         await store.stop()
         await send(store, private("ann", "bob"))
         self.assertEqual(listener.news, [])
