@@ -18,6 +18,7 @@ from gim.errors import (
     Unauthorized,
     Unavailable,
 )
+from gim.limits import retry_after
 
 T = TypeVar("T")
 
@@ -60,8 +61,9 @@ class Header(NamedTuple):
     value: Callable[[Any], str]
 
 
-RETRY_AFTER = 1  # seconds
-_RETRY = Header("Retry-After", "seconds to wait before the next try", lambda error: str(RETRY_AFTER))
+_RETRY = Header(
+    "Retry-After", "seconds to wait before the next try", lambda error: str(retry_after.REQUEST)
+)
 
 
 def _challenge(error: type[Unauthorized]) -> Header:

@@ -9,7 +9,8 @@ from twisted.internet.interfaces import IReactorTime
 from gim import ids
 from gim.auth.api_tokens import LIFETIME
 from gim.chat.chat import Chat
-from gim.ids import CHATROOM, SYSTEM
+from gim.concurrency.clocks import now_ms
+from gim.ids import SYSTEM, chatroom_session
 from gim.model import (
     BROADCAST,
     Ban,
@@ -50,7 +51,7 @@ class Administration:
     async def broadcast(self, content: str, category: str) -> None:
         """Push an event to everybody who is connected, to any node. It is not stored."""
         self._chat.check_content(content)
-        now = int(self._clock.seconds() * 1000)
+        now = now_ms(self._clock)
         event = Event(BROADCAST, SYSTEM, category=category, content=content, created_at=now)
         await self._storage.broadcast(event)
 
@@ -98,7 +99,7 @@ class Administration:
         total = await self._storage.join(chatroom_id, user, "", create_missing=False)
         if role is not None:
             await self._storage.appoint(chatroom_id, SYSTEM, user_id, role)
-        return Joined(f"{CHATROOM}:{chatroom_id}", total)
+        return Joined(chatroom_session(chatroom_id).id, total)
 
     # nodes
 

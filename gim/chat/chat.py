@@ -11,8 +11,9 @@ from twisted.internet.interfaces import IReactorTime
 from gim import ids
 from gim.auth.authenticator import Authenticator, Identity
 from gim.chat.cursors import read_cursor, read_position, write_cursor
+from gim.concurrency.clocks import now_ms
 from gim.errors import BadRequest, Conflict, Forbidden, NotReady, PayloadTooLarge, Unavailable
-from gim.ids import CHATROOM, PRIVATE, Session
+from gim.ids import PRIVATE, Session
 from gim.limits.limits import CONTENT, Limits
 from gim.limits.send_rate import SendRate
 from gim.model import (
@@ -187,7 +188,7 @@ class Chat:
 
     def server_time(self) -> ServerTime:
         """Return the time, in Unix milliseconds."""
-        return ServerTime(int(self._clock.seconds() * 1000))
+        return ServerTime(now_ms(self._clock))
 
     async def user(self, user_id: str) -> UserState:
         """Return a user, or raise `NotFound`."""
@@ -259,7 +260,7 @@ class Chat:
         ids.check_id(chatroom_id, "id")
         total = await self._storage.join(chatroom_id, user, name)
         await self._pushes.join(user.id, chatroom_id)
-        return Joined(f"{CHATROOM}:{chatroom_id}", total)
+        return Joined(ids.chatroom_session(chatroom_id).id, total)
 
     async def leave(self, user_id: str, chatroom_id: str) -> None:
         """End a membership; from now on no push of the chatroom reaches the user."""

@@ -11,8 +11,6 @@ from autobahn.websocket.types import ConnectionDeny
 from gim.limits.limits import ADDRESS_CONNECTIONS, CONNECTIONS, Limits
 from gim.net.client_address import NO_PROXIES, Proxies, group_of, host_of
 
-RETRY_AFTER = 5  # seconds
-
 
 class Rejection(NamedTuple):
     """An HTTP status and a sentence."""

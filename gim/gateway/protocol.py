@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from gim.errors import GimError, InternalError, TooManyRequests
 from gim.gateway import close_codes
-from gim.gateway.admission import RETRY_AFTER, ConnectionAdmission
+from gim.gateway.admission import ConnectionAdmission
 from gim.gateway.bounded_protocol import BoundedProtocol
 from gim.gateway.frames import cut
 from gim.gateway.operations import Operations
@@ -22,6 +22,7 @@ from gim.gateway.packet_rate import TokenBucket
 from gim.gateway.request_queue import RequestQueue
 from gim.gateway.timeout_wheel import Timeouts, TimeoutWheel
 from gim.gateway.write_batch import WriteBatch
+from gim.limits import retry_after
 from gim.limits.limits import HANDSHAKE, LOGIN, PACKET, PACKET_RATE, Limits
 from gim.log import logger
 from gim.metrics.instruments.durations import add
@@ -169,7 +170,7 @@ class GatewayProtocol(BoundedProtocol):
 
     def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
         if code in (429, 503):
-            responseHeaders = [("Retry-After", RETRY_AFTER)]
+            responseHeaders = [("Retry-After", retry_after.CONNECTION)]
         super().failHandshake(reason, code, responseHeaders)
 
     def onOpen(self) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from gim.gateway.admission import RETRY_AFTER, Rejection
+from gim.gateway.admission import Rejection
 from gim.gateway.timeout_wheel import TimeoutWheel
+from gim.limits import retry_after
 
 MOST = 256  # that wait for their request at a time
 
@@ -16,7 +17,7 @@ MOST = 256  # that wait for their request at a time
 def response(refusal: Rejection) -> bytes:
     """Write what is said of a refusal, whatever was asked."""
     return (
-        f"HTTP/1.1 {refusal.status} {refusal.reason}\r\nRetry-After: {RETRY_AFTER}\r\n"
+        f"HTTP/1.1 {refusal.status} {refusal.reason}\r\nRetry-After: {retry_after.CONNECTION}\r\n"
         "Connection: close\r\nContent-Length: 0\r\n\r\n"
     ).encode()
 

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
-from gim.ids import CHATROOM
+from gim.ids import CHATROOM, chatroom_session
 from gim.log.logger import Logger
 from gim.model import RECALL, RENAMED, Event, Message, Push, SessionHead
 from gim.push.catchup import recalled
@@ -199,7 +199,7 @@ class ChatroomPusher:
         return Push(self._head(), list(self._pending), self._arrived - len(self._pending))
 
     def _head(self) -> SessionHead:
-        return SessionHead(f"1:{self.id}", CHATROOM, self._title)
+        return SessionHead(chatroom_session(self.id).id, CHATROOM, self._title)
 
     def _submit(self) -> None:
         self._submitted = True

@@ -9,9 +9,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
+from gim.concurrency.clocks import now_ms
 from gim.concurrency.gather import gather
 from gim.errors import Unavailable
-from gim.ids import CHATROOM, PRIVATE
+from gim.ids import PRIVATE, chatroom_session
 from gim.limits.limits import Limits
 from gim.log.logger import Logger
 from gim.model import RECALL, REMOVED, ConnectionState, Counts, Event, Push, SessionHead
@@ -113,7 +114,7 @@ class PushDispatcher:
         elif isinstance(news, MemberLeft):
             self._exit(user, news.chatroom_id)
             if news.why:
-                event = Event(news.why, news.by, f"{CHATROOM}:{news.chatroom_id}", user.id)
+                event = Event(news.why, news.by, chatroom_session(news.chatroom_id).id, user.id)
                 self._tell_user(user, event)
         else:
             for chatroom_id in user.chatrooms - news.chatroom_ids:
@@ -201,7 +202,7 @@ class PushDispatcher:
 
     async def enter(self, user_id: str, connection: Connection, catch_up: CatchUp) -> Login:
         """Let a connection take part: private pushes are held back for it, and `catch_up` must follow."""
-        now = int(self._clock.seconds() * 1000)
+        now = now_ms(self._clock)
         login = self._presence.enter(user_id, connection, catch_up, now)
         self._untold.add(login)
         try:

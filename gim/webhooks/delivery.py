@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from itertools import count
-from random import uniform
 from time import perf_counter_ns
 
 from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
+from gim.concurrency.backoff import Backoff
 from gim.metrics.instruments.durations import add
 from gim.webhooks.attempt import AT_A_TIME, AttemptResult
 from gim.webhooks.counts import EXPIRED, REFUSED, WebhookCounts
@@ -18,18 +18,9 @@ from gim.webhooks.events import WebhookEvent
 from gim.webhooks.lanes import Lanes
 from gim.webhooks.pacing import Pacer
 
-FIRST_PAUSE, LONGEST_PAUSE = (
-    0.5,
-    60.0,
-)  # seconds, at most, before the second attempt and before later ones
+RETRY = Backoff(first=0.5, longest=60.0)
 LONGEST_REST = 300.0  # seconds that a Retry-After may ask for
 GIVE_UP_AFTER = 900.0  # seconds since it happened until an event is given up
-
-
-def pause(failures: int, draw: Callable[[float, float], float] = uniform) -> float:
-    """Return seconds until the next attempt: exponential backoff with full jitter, so that events which
-    failed together do not come back together (Marc Brooker, AWS Architecture Blog, 2015)."""
-    return draw(0.0, min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, 10)))
 
 
 class Delivery:
@@ -73,7 +64,7 @@ class Delivery:
             if answer.is_final:
                 self._counts.drop(REFUSED)
                 break
-            rest = max(pause(failures), min(answer.rest, LONGEST_REST))
+            rest = max(RETRY.pause(failures), min(answer.rest, LONGEST_REST))
             if self._clock.seconds() + rest > event.born + GIVE_UP_AFTER:
                 self._counts.drop(EXPIRED)
                 break

@@ -15,7 +15,7 @@ from gim.storage.interface import Storage
 from gim.webhooks import events
 from gim.webhooks.attempt import AttemptResult
 from gim.webhooks.counts import FAULT, QUEUE_FULL, STOPPED, STORAGE, WebhookCounts
-from gim.webhooks.delivery import GIVE_UP_AFTER, Delivery, pause
+from gim.webhooks.delivery import GIVE_UP_AFTER, RETRY, Delivery
 from gim.webhooks.emitting_storage import EventEmittingStorage
 from gim.webhooks.event_types import OFFLINE, ONLINE
 from gim.webhooks.events import WebhookEvent
@@ -112,7 +112,7 @@ class Webhooks(MultiService):
                 return await self._ask(event)
             except Unavailable:
                 failures += 1
-                rest = pause(failures)
+                rest = RETRY.pause(failures)
                 if self._clock.seconds() + rest > event.born + GIVE_UP_AFTER:
                     raise
             await deferLater(self._clock, rest)

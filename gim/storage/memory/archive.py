@@ -7,6 +7,7 @@ from collections import OrderedDict
 from msgspec.structs import replace
 from twisted.internet.interfaces import IReactorTime
 
+from gim.concurrency.clocks import now_ms
 from gim.ids import PRIVATE, Session, chatroom_session
 from gim.model import NORMAL, RECALLED, Message
 from gim.storage import refusals
@@ -59,7 +60,7 @@ class Archive:
 
     def floor(self) -> str:
         """Return the id below which messages have expired."""
-        return first_id_of(int(self._clock.seconds() * 1000) - self._ttl_ms)
+        return first_id_of(now_ms(self._clock) - self._ttl_ms)
 
     def time_id(self) -> str:
         """Return an id of now that ranks among those of the messages."""
@@ -84,7 +85,7 @@ class Archive:
 
     def chatroom(self, chatroom_id: str) -> Chatroom:
         """Return a chatroom, or raise `NotFound`."""
-        chatroom = self._conversations.get(f"1:{chatroom_id}")
+        chatroom = self._conversations.get(chatroom_session(chatroom_id).id)
         if not isinstance(chatroom, Chatroom):
             raise refusals.no_chatroom(chatroom_id)
         return chatroom

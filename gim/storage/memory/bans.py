@@ -6,6 +6,7 @@ from heapq import heappop, heappush
 
 from twisted.internet.interfaces import IReactorTime
 
+from gim.concurrency.clocks import now_ms
 from gim.model import Ban
 from gim.storage.refusals import banned
 
@@ -25,7 +26,7 @@ class Bans:
         return len(self._bans)
 
     def _now(self) -> int:
-        return int(self._clock.seconds() * 1000)
+        return now_ms(self._clock)
 
     def of(self, user_id: str) -> Ban:
         """See `Storage.ban_of`."""

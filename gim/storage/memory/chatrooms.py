@@ -8,7 +8,8 @@ from itertools import islice, takewhile
 from sortedcontainers import SortedDict
 from twisted.internet.interfaces import IReactorTime
 
-from gim.ids import CHATROOM, SYSTEM, Session
+from gim.concurrency.clocks import now_ms
+from gim.ids import CHATROOM, SYSTEM, Session, chatroom_session
 from gim.model import (
     ADMIN,
     APPOINTED,
@@ -57,7 +58,7 @@ class Chatrooms:
         return len(self._memberships)
 
     def _now(self) -> int:
-        return int(self._clock.seconds() * 1000)
+        return now_ms(self._clock)
 
     def check_mute(self, chatroom: Chatroom, user_id: str) -> None:
         """Raise `Forbidden` for a user who is muted in a chatroom that has mutes."""
@@ -157,7 +158,7 @@ class Chatrooms:
             self._announce(SessionEvent(chatroom.session, event, ""))
 
     def create(self, chatroom_id: str, name: str, owner: User | None) -> None:
-        if self._archive.get(f"{CHATROOM}:{chatroom_id}") is not None:
+        if self._archive.get(chatroom_session(chatroom_id).id) is not None:
             raise refusals.chatroom_exists(chatroom_id)
         chatroom = self._archive.make_chatroom(chatroom_id, name)
         chatroom.is_kept = True

@@ -24,7 +24,7 @@ from secrets import token_bytes, token_hex
 
 from twisted.internet.interfaces import IReactorTime
 
-from gim.ids import CHATROOM, Session
+from gim.ids import CHATROOM, Session, chatroom_session
 from gim.model import (
     Ban,
     ConnectionState,
@@ -257,7 +257,7 @@ class MemoryStore:
         return self._chatrooms.join(chatroom_id, user, name, create_missing)
 
     def _check_room_limits(self, chatroom_id: str, user_id: str) -> None:
-        person, chatroom = self._people.get(user_id), self._archive.get(f"1:{chatroom_id}")
+        person, chatroom = self._people.get(user_id), self._archive.get(chatroom_session(chatroom_id).id)
         rooms = person.rooms if person is not None else {}
         if chatroom_id not in rooms:
             members = chatroom.members if isinstance(chatroom, Chatroom) else 0
@@ -296,7 +296,7 @@ class MemoryStore:
         self._archive.chatroom(chatroom_id).watched = True
 
     def unsubscribe_chatroom(self, chatroom_id: str) -> None:
-        chatroom = self._archive.get(f"1:{chatroom_id}")
+        chatroom = self._archive.get(chatroom_session(chatroom_id).id)
         if isinstance(chatroom, Chatroom):
             chatroom.watched = False
 

@@ -188,7 +188,7 @@ class DocumentTests(DaemonTestCase):
         for said in (
             f"{attempt.AT_A_TIME} at a time",
             f"No answer within {receiver.ANSWER_TIME:.0f} s",
-            f"below {delivery.FIRST_PAUSE} s, 1 s, 2 s and   so on up to {delivery.LONGEST_PAUSE:.0f} s",
+            f"below {delivery.RETRY.first} s, 1 s, 2 s and   so on up to {delivery.RETRY.longest:.0f} s",
             f"{delivery.LONGEST_REST / 60:.0f} minutes at most",
             f"later than {delivery.GIVE_UP_AFTER / 60:.0f} minutes",
             f"{service.QUEUE:,} events wait",

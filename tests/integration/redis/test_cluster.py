@@ -16,6 +16,7 @@ from gim.storage.redis.client import cluster, protocol, topology
 from gim.storage.redis.client.cluster import Cluster
 from gim.storage.redis.client.connect import connect
 from gim.storage.redis.client.handshake import Handshake
+from gim.storage.redis.client.link import RECONNECT
 from gim.storage.redis.client.topology import Slots, ask_for_slots
 from gim.storage.redis.client.url import Address, read
 from gim.storage.redis.store.store import RedisStore
@@ -173,7 +174,7 @@ class LookTests(SynchronousTestCase):
     def test_a_look_that_is_asked_for_during_another_one_follows_it_at_once(self) -> None:
         self.cluster._look_soon()
         self.looks[0].callback(OLD)
-        self.clock.advance(cluster.SHORTEST_PAUSE)
+        self.clock.advance(RECONNECT.shortest)
         self.assertEqual(len(self.looks), 2)
         self.looks[1].callback(NEW)
         self.clock.advance(cluster.LOOK_EVERY - 0.1)

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from gim.concurrency.backoff import Backoff
 from gim.metrics.instruments.durations import count
 from gim.webhooks import delivery, pacing
 from gim.webhooks.attempt import AT_A_TIME, AttemptResult
 from gim.webhooks.counts import EXPIRED, REFUSED, SAY_EVERY, WebhookCounts
-from gim.webhooks.delivery import GIVE_UP_AFTER, LONGEST_PAUSE, LONGEST_REST, Delivery, pause
+from gim.webhooks.delivery import GIVE_UP_AFTER, LONGEST_REST, Delivery
 from gim.webhooks.event_types import ONLINE
 from gim.webhooks.events import Nothing, WebhookEvent
 from tests.support.webhooks.posts import BUSY, OK, WRONG, Posts, new_clock
@@ -26,7 +27,7 @@ class DeliveryCase(SynchronousTestCase):
         self.delivery = Delivery(
             self.posts.post, self.counts, self.ended.append, self.lost.append, self.clock
         )
-        self.patch(delivery, "pause", lambda failures: 1.0)
+        self.patch(delivery, "RETRY", Backoff(first=1.0, longest=1.0, shortest=1.0))
 
     def put(self, *user_ids: str) -> list[WebhookEvent]:
         events = [WebhookEvent(ONLINE, user_id, self.clock.seconds(), Nothing()) for user_id in user_ids]
@@ -135,13 +136,6 @@ class OutcomeTests(DeliveryCase):
 
 
 class PauseTests(DeliveryCase):
-    def test_pauses_are_drawn_below_a_bound_that_doubles_up_to_a_limit(self) -> None:
-        bounds = [pause(failures, lambda low, high: high) for failures in (1, 2, 3, 7, 8, 50, 10_000)]
-        self.assertEqual(bounds, [0.5, 1, 2, 32, LONGEST_PAUSE, LONGEST_PAUSE, LONGEST_PAUSE])
-        self.assertEqual(pause(9, lambda low, high: low), 0.0)
-        drawn = [pause(8) for _ in range(100)]
-        self.assertTrue(0 <= min(drawn) < 30 < max(drawn) <= LONGEST_PAUSE)
-
     def test_retry_after_is_honoured_by_all(self) -> None:
         first, other = self.put("ann", "bob")
         self.posts.answer(AttemptResult(429, "", 20), OK)

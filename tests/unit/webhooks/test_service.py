@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from gim.concurrency.backoff import Backoff
 from gim.errors import Forbidden, NotFound, Unavailable
 from gim.ids import private_session
 from gim.metrics.export.meters import Meters
@@ -158,7 +159,9 @@ class EventTests(ServiceCase):
         while self.memory.sweep(1000):
             pass
         kept = containers_with_entries(self.memory)  # which leads to the webhooks as well
-        self.assertEqual([path for path in kept if not path.startswith("WebhookCounts.")], ["Webhooks.services"])
+        self.assertEqual(
+            [path for path in kept if not path.startswith("WebhookCounts.")], ["Webhooks.services"]
+        )
         self.assertEqual(self.webhooks.counts.queued, 0)
 
 
@@ -259,7 +262,7 @@ class FaultyStore:
 class NumberTests(ServiceCase):
     def setUp(self) -> None:
         super().setUp()
-        self.patch(service, "pause", lambda failures: 1.0)
+        self.patch(service, "RETRY", Backoff(first=1.0, longest=1.0, shortest=1.0))
         self.faulty = FaultyStore(self.memory)
         self.begin(self.faulty)
 

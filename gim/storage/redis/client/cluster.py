@@ -17,7 +17,7 @@ from gim.storage.redis.client.channels import Channels
 from gim.storage.redis.client.endpoints import endpoint
 from gim.storage.redis.client.handshake import Handshake
 from gim.storage.redis.client.interface import Subscriber
-from gim.storage.redis.client.link import SHORTEST_PAUSE, Link, pause
+from gim.storage.redis.client.link import RECONNECT, Link
 from gim.storage.redis.client.protocol import RedisProtocol, Word
 from gim.storage.redis.client.topology import Slots, ask_for_slots
 from gim.storage.redis.client.url import Address, Target
@@ -82,9 +82,9 @@ class Cluster:
                 failures += 1
                 self._log.info("the topology of the cluster is not known: {error}", error=error)
             is_well = self._slots.is_whole and all(link.is_up for link in self._links.values())
-            rest = LOOK_EVERY if is_well else pause(max(failures, 3))
+            rest = LOOK_EVERY if is_well else RECONNECT.pause(max(failures, 3))
             if self._is_asked_again:
-                rest, self._is_asked_again = SHORTEST_PAUSE, False
+                rest, self._is_asked_again = RECONNECT.shortest, False
             self._pause = Deferred()
             waking = self._reactor.callLater(rest, self._look_soon)
             try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from random import uniform
 from typing import Any, Protocol, cast
 
 from hiredis import ReplyError
@@ -12,6 +11,7 @@ from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.task import LoopingCall, deferLater
 
+from gim.concurrency.backoff import Backoff
 from gim.errors import Unavailable
 from gim.log.logger import Logger
 from gim.storage.redis.client.interface import Subscriber
@@ -21,7 +21,7 @@ from gim.storage.redis.store.scripts import Script
 REPLY_TIMEOUT = 1.5  # seconds: a request is to be answered within 2, with 503 if need be
 ON_THE_WAY = 0.5  # seconds from the last moment that a change is made until its reply is given up
 CONNECT_TIMEOUT = 2.0  # seconds, the name's resolution included
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds between two attempts to connect
+RECONNECT = Backoff(first=0.1, longest=1.0, shortest=0.05)
 PING_EVERY = 1.0  # seconds
 LOG_EVERY = 1.0  # seconds between two lines on what is refused
 
@@ -192,7 +192,7 @@ class Link(Service):
             else:
                 failures, self._complaint = 0, ""
                 await self._until_lost(connection)
-            await deferLater(self._clock, pause(failures))
+            await deferLater(self._clock, RECONNECT.pause(failures))
 
     async def _connect(self) -> RedisProtocol:
         ears = _Ears(self)
@@ -244,10 +244,3 @@ class _Ears:
 
     def lost(self, connection: RedisProtocol) -> None:
         self._link._went(connection)
-
-
-def pause(failures: int) -> float:
-    """Return the seconds to wait before the next attempt: exponential with full jitter, so that the nodes
-    that lost a server together do not come back together."""
-    ceiling = min(LONGEST_PAUSE, SHORTEST_PAUSE * 2 ** min(failures, 10))
-    return uniform(SHORTEST_PAUSE, ceiling)

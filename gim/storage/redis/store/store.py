@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from gim.concurrency.gather import gather
 from gim.errors import Unavailable
-from gim.ids import Session
+from gim.ids import Session, chatroom_session
 from gim.log.logger import Logger
 from gim.model import (
     Ban,
@@ -253,7 +253,7 @@ class RedisStore:
         await self._redis.subscribe(self._watches.add_chatroom(chatroom_id).base)
 
     def unsubscribe_chatroom(self, chatroom_id: str) -> None:
-        base = self._keys.session(f"1:{chatroom_id}")
+        base = self._keys.session(chatroom_session(chatroom_id).id)
         if self._watches.remove(base):
             self._redis.unsubscribe(base)
 
