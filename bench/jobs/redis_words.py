@@ -16,10 +16,10 @@ from gim.model import User
 from gim.storage.interface import Draft
 from gim.storage.redis.client.interface import Retention
 from gim.storage.redis.client.protocol import Word
+from gim.storage.redis.client.script import Script
 from gim.storage.redis.store import scripts
 from gim.storage.redis.store.atomic_writes import AtomicWrites
 from gim.storage.redis.store.keys import Keys
-from gim.storage.redis.store.scripts import Script
 
 SCRIPT = scripts.SEND_PRIVATE
 _CONTENT = f"no=0000000001 {'.' * 50}"  # as the generator's

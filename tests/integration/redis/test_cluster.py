@@ -54,7 +54,7 @@ class ManyChannelsTests(ClusterStoreCase):
         for start in range(0, len(users), 100):
             await gather(map(store.subscribe_user, users[start : start + 100]))
         self.patch(protocol, "MAX_WAITING", 250)
-        self.patch(cluster, "CHANNELS_AT_A_TIME", 100)
+        self.patch(cluster, "MAX_SUBSCRIBING", 100)
         (link,) = store._redis._links.values()
         link.drop()
 
@@ -141,22 +141,22 @@ class TopologyTests(SynchronousTestCase):
             self.assertEqual(topology._view(info, NEW), (state == "ok", epoch, NEW))
 
 
-class LookTests(SynchronousTestCase):
-    """When the topology is looked at."""
+class ReadTopologyTests(SynchronousTestCase):
+    """When the topology is read."""
 
     def setUp(self) -> None:
-        self.looks: list[Deferred[Any]] = []
+        self.reads: list[Deferred[Any]] = []
         self.patch(cluster, "ask_for_slots", self.ask)
         self.clock, target = Clock(), read("redis+cluster://old:7000")
-        guests: Any = self
-        self.cluster = Cluster(target, Handshake(target, "gim"), guests, self.clock)
+        subscriber: Any = self
+        self.cluster = Cluster(target, Handshake(target, "gim"), subscriber, self.clock)
         self.patch(cluster, "Link", self.link)
         self.cluster.start()
         self.addCleanup(self.cluster.stop)
 
     async def ask(self, *_words: Any) -> Any:
-        self.looks.append(Deferred())
-        return await self.looks[-1]
+        self.reads.append(Deferred())
+        return await self.reads[-1]
 
     # what stands for a link
 
@@ -171,19 +171,19 @@ class LookTests(SynchronousTestCase):
 
     stopService = startService
 
-    def test_a_look_that_is_asked_for_during_another_one_follows_it_at_once(self) -> None:
-        self.cluster._look_soon()
-        self.looks[0].callback(OLD)
+    def test_a_read_that_is_asked_for_during_another_one_follows_it_at_once(self) -> None:
+        self.cluster._read_topology_soon()
+        self.reads[0].callback(OLD)
         self.clock.advance(RECONNECT.shortest)
-        self.assertEqual(len(self.looks), 2)
-        self.looks[1].callback(NEW)
-        self.clock.advance(cluster.LOOK_EVERY - 0.1)
-        self.assertEqual(len(self.looks), 2)
+        self.assertEqual(len(self.reads), 2)
+        self.reads[1].callback(NEW)
+        self.clock.advance(cluster.TOPOLOGY_INTERVAL - 0.1)
+        self.assertEqual(len(self.reads), 2)
         self.clock.advance(0.1)
-        self.assertEqual(len(self.looks), 3)
+        self.assertEqual(len(self.reads), 3)
 
-    def test_no_failure_ends_the_looking(self) -> None:
+    def test_no_failure_ends_the_reading(self) -> None:
         for number, error in enumerate((DNSLookupError(), Unavailable("away"), ValueError("a bug")), 1):
-            self.looks[-1].errback(error)
+            self.reads[-1].errback(error)
             self.clock.advance(1.0)
-            self.assertEqual(len(self.looks), number + 1)
+            self.assertEqual(len(self.reads), number + 1)

@@ -91,8 +91,8 @@ class Node:
         self.store = RedisStore(way, self.clock, prefix=prefix, rooms=rooms)
 
     def _connect(self, way: Any) -> Any:
-        def connected(guests: Any) -> Any:
-            self.redis = Faulty(way(guests))
+        def connected(subscriber: Any) -> Any:
+            self.redis = Faulty(way(subscriber))
             return self.redis
 
         return connected

@@ -1,4 +1,4 @@
-"""Which channels of a cluster are listened to, and on which connections."""
+"""The channels of a cluster, and the connections that are subscribed to them."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from gim.storage.redis.client.protocol import RedisProtocol
 
 
 class Channels:
-    """Channels by the connection that is subscribed to them: that of the server that holds the slot."""
+    """Maps each channel to the connection that is subscribed to it, one to the server of its slot."""
 
     def __init__(self) -> None:
         self._wanted: set[str] = set()
-        self._on: dict[str, RedisProtocol] = {}
+        self._connections: dict[str, RedisProtocol] = {}
 
     def want(self, base: str) -> None:
-        """Take note that a channel is to be heard."""
+        """Add a channel; its subscription follows."""
         self._wanted.add(base)
 
     def give_up(self, base: str) -> None:
-        """End the subscription, or let it end when the server has confirmed it."""
+        """Unsubscribe from a channel: now, or as soon as the server has confirmed the subscription."""
         self._wanted.discard(base)
-        connection = self._on.pop(base, None)
+        connection = self._connections.pop(base, None)
         if connection is not None:
             self._unsubscribe(base, connection)
 
     def confirmed(self, base: str, connection: RedisProtocol) -> None:
-        """Hear that a server has confirmed a subscription."""
+        """Record a subscription that a server has confirmed; end it if it is not wanted any more."""
         if base in self._wanted:
-            self._on[base] = connection
+            self._connections[base] = connection
         else:
             self._unsubscribe(base, connection)
 
@@ -39,12 +39,12 @@ class Channels:
             ended.addErrback(lambda failure: failure.trap(Unavailable, ReplyError))
 
     def is_on(self, base: str, connection: RedisProtocol | None) -> bool:
-        """Say whether a channel is heard on this connection."""
-        return connection is not None and self._on.get(base) is connection
+        """Return whether this connection is subscribed to the channel."""
+        return connection is not None and self._connections.get(base) is connection
 
-    def lost(self) -> list[str]:
-        """Forget the connections that are gone; return the channels that were heard on them."""
-        lost = [base for base, connection in self._on.items() if connection.is_lost]
+    def take_lost(self) -> list[str]:
+        """Remove the connections that are lost; return the channels that were subscribed on them."""
+        lost = [base for base, connection in self._connections.items() if connection.is_lost]
         for base in lost:
-            del self._on[base]
+            del self._connections[base]
         return lost

@@ -1,4 +1,4 @@
-"""A Redis Cluster: the servers that hold the slots, and what is sent to which."""
+"""A Redis Cluster: a link to each master, and each command sent to the master of its slot."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from gim.log.logger import Logger
 from gim.storage.redis.client.channels import Channels
 from gim.storage.redis.client.endpoints import endpoint
 from gim.storage.redis.client.handshake import Handshake
-from gim.storage.redis.client.interface import Subscriber
 from gim.storage.redis.client.link import RECONNECT, Link
 from gim.storage.redis.client.protocol import RedisProtocol, Word
+from gim.storage.redis.client.script import Script
+from gim.storage.redis.client.subscriber import Subscriber
 from gim.storage.redis.client.topology import Slots, ask_for_slots
 from gim.storage.redis.client.url import Address, Target
-from gim.storage.redis.store.scripts import Script
 
-LOOK_EVERY = 5.0  # seconds between two looks at the topology when nothing happens
-CHANNELS_AT_A_TIME = 1000  # each is a command of its own, as each may be in another slot
-PATIENCE = 0.5  # seconds that a call follows a slot that moves
-MOVING_PAUSE = 0.02  # seconds until the same server is asked again
+TOPOLOGY_INTERVAL = 5.0  # seconds between two reads of the topology while all is well
+MAX_SUBSCRIBING = 1000  # SSUBSCRIBE commands at a time: one for each channel, as each has its own slot
+REDIRECT_TIMEOUT = 0.5  # seconds that a call follows a slot that moves
+REDIRECT_PAUSE = 0.02  # seconds until the next attempt
 
 _Attempt = Callable[[Link], Awaitable[Any]]
 
@@ -34,33 +34,35 @@ _Attempt = Callable[[Link], Awaitable[Any]]
 class Cluster:
     """Implements `gim.storage.redis.client.interface.Redis` with one link to each master.
 
-    The topology is looked at every few seconds, and at once when a link goes or a slot has moved. A
-    channel is subscribed to where its slot is, and again where the slot goes.
+    It reads the topology every few seconds, and at once when a link is lost or a slot has moved. It
+    subscribes to a channel on the server of its slot, and again when the slot moves.
     """
 
     is_cluster = True
     publish = "SPUBLISH"
     _log = Logger()
 
-    def __init__(self, target: Target, greeting: Handshake, guests: Subscriber, reactor: Any) -> None:
+    def __init__(
+        self, target: Target, handshake: Handshake, subscriber: Subscriber, reactor: Any
+    ) -> None:
         self._target = target
-        self._greeting = greeting
-        self.guests = guests
+        self._handshake = handshake
+        self._subscriber = subscriber
         self._reactor = reactor
         self._slots = Slots([])
         self._links: dict[Address, Link] = {}
         self._channels = Channels()
         self._loop: Deferred[None] | None = None
-        self._pause: Deferred[None] | None = None  # while nothing is looked up
-        self._is_asked_again = False
+        self._pause: Deferred[None] | None = None  # between two reads of the topology
+        self._read_again = False
 
     def start(self) -> None:
-        self._loop = Deferred.fromCoroutine(self._watch_topology())
+        self._loop = Deferred.fromCoroutine(self._follow_topology())
         self._loop.addErrback(self._ended)
 
     def _ended(self, failure: Failure) -> None:
         if failure.check(CancelledError) is None:
-            self._log.failure("the cluster is watched no more", failure)
+            self._log.failure("the topology of the cluster is not read any more", failure)
 
     def stop(self) -> None:
         if self._loop is not None:
@@ -70,90 +72,92 @@ class Cluster:
 
     # the topology
 
-    async def _watch_topology(self) -> None:
+    async def _follow_topology(self) -> None:
         failures = 0
         while True:
             try:
-                await self._look()
+                await self._read_topology()
                 failures = 0
             except CancelledError:
                 raise
             except Exception as error:
                 failures += 1
-                self._log.info("the topology of the cluster is not known: {error}", error=error)
-            is_well = self._slots.is_whole and all(link.is_up for link in self._links.values())
-            rest = LOOK_EVERY if is_well else RECONNECT.pause(max(failures, 3))
-            if self._is_asked_again:
-                rest, self._is_asked_again = RECONNECT.shortest, False
+                self._log.info("can't read the topology of the cluster: {error}", error=error)
+            is_healthy = self._slots.is_whole and all(link.is_up for link in self._links.values())
+            pause = TOPOLOGY_INTERVAL if is_healthy else RECONNECT.pause(max(failures, 3))
+            if self._read_again:
+                pause, self._read_again = RECONNECT.shortest, False
             self._pause = Deferred()
-            waking = self._reactor.callLater(rest, self._look_soon)
+            waking = self._reactor.callLater(pause, self._read_topology_soon)
             try:
                 await self._pause
             finally:
                 if waking.active():
                     waking.cancel()
 
-    def _look_soon(self) -> None:
-        """End the pause between two looks, or have another one after that which is under way."""
+    def _read_topology_soon(self) -> None:
+        """End the pause before the next read; after a read that is under way another one follows."""
         waiting, self._pause = self._pause, None
         if waiting is not None:
             waiting.callback(None)
         else:
-            self._is_asked_again = True
+            self._read_again = True
 
-    async def _look(self) -> None:
-        well = [address for address, link in self._links.items() if link.is_up]
-        known = dict.fromkeys([*well, *self._links, *self._target.addresses])
+    async def _read_topology(self) -> None:
+        up = [address for address, link in self._links.items() if link.is_up]
+        known = dict.fromkeys([*up, *self._links, *self._target.addresses])
         slots = await ask_for_slots(list(known), self._target, self._reactor)
         if slots.ranges != self._slots.ranges:
             self._change(slots)
 
     def _change(self, slots: Slots) -> None:
-        """Have a link to each master and to no other server, and listen where the channels are now."""
+        """Keep a link to each master and to no other server; subscribe where the channels are now."""
         for address in self._links.keys() - slots.masters:
             self._links.pop(address).stopService()
         for address in slots.masters - self._links.keys():
-            way = endpoint(self._reactor, address, self._target.tls)
-            link = self._links[address] = Link(str(address), way, self, self._reactor)
+            server = endpoint(self._reactor, address, self._target.tls)
+            link = Link(str(address), server, self, self._subscriber, self._reactor)
+            self._links[address] = link
             link.startService()
-        self._slots = slots  # not before: a file of TLS that can't be read has this done again
+        self._slots = slots  # last: where a TLS file can't be read, the next round tries again
         for link in self._links.values():
-            self.up(link)
+            self.link_up(link)
 
     # see `gim.storage.redis.client.link.LinkOwner`
 
     async def prepare(self, link: Link, connection: RedisProtocol) -> None:
-        await self._greeting.greet(connection)
-        if self._owner(self.guests.data_base) is link:
-            await self.guests.open(connection)
+        await self._handshake.perform(connection, self._subscriber.scripts)
+        if self._owner(self._subscriber.data_base) is link:
+            await self._subscriber.open(connection)
 
-    def up(self, link: Link) -> None:
-        Deferred.fromCoroutine(self._listen(link)).addErrback(self._deaf, link)
+    def link_up(self, link: Link) -> None:
+        subscribing = Deferred.fromCoroutine(self._subscribe_again(link))
+        subscribing.addErrback(self._subscribing_failed, link)
 
-    def down(self, link: Link) -> None:
-        self.guests.lost(self._channels.lost())
-        self._look_soon()
+    def link_down(self, link: Link) -> None:
+        self._subscriber.lost(self._channels.take_lost())
+        self._read_topology_soon()
 
-    async def _listen(self, link: Link) -> None:
-        """Subscribe to the channels that belong to this link and are not heard on its connection."""
+    async def _subscribe_again(self, link: Link) -> None:
+        """Subscribe to the channels that belong to this link and are not subscribed on its connection."""
         connection = link.connection
         if connection is None:
             return
-        bases = [base for base in self.guests.bases() if self._belongs(base, link)]
+        bases = [base for base in self._subscriber.bases() if self._belongs(base, link)]
         bases = [base for base in bases if not self._channels.is_on(base, connection)]
-        self.guests.lost(bases)
-        for start in range(0, len(bases), CHANNELS_AT_A_TIME):
-            some = bases[start : start + CHANNELS_AT_A_TIME]
+        self._subscriber.lost(bases)
+        for start in range(0, len(bases), MAX_SUBSCRIBING):
+            some = bases[start : start + MAX_SUBSCRIBING]
             await gather(connection.subscribe("SSUBSCRIBE", base) for base in some)
             for base in some:
                 self._channels.confirmed(base, connection)
-        self.guests.connected()
+        self._subscriber.connected()
 
-    def _deaf(self, failure: Failure, link: Link) -> None:
-        """Look at the topology again: a slot has moved, or the connection is gone."""
+    def _subscribing_failed(self, failure: Failure, link: Link) -> None:
+        """Read the topology again: a slot has moved, or the connection is lost."""
         if failure.check(Unavailable, ReplyError) is None:
             self._log.failure("subscribing again failed", failure)
-        self._look_soon()
+        self._read_topology_soon()
         link.drop()
 
     def _belongs(self, base: str, link: Link) -> bool:
@@ -163,35 +167,35 @@ class Cluster:
     # see `gim.storage.redis.client.interface.Redis`
 
     async def run(self, script: Script, bases: tuple[str, ...], *words: Word) -> Any:
-        """A script touches several keys, which may be at both servers while their slot moves, and it
-        names none that exists: the answer is ASK then, and nobody runs it until the slot has moved."""
+        """Run a script, without following ASK: it uses several keys, and while their slot moves both
+        servers may hold some of them. So it waits until the slot has moved."""
         return await self._follow(bases[0], lambda link: link.run(script, bases, *words), asks=False)
 
     async def call(self, base: str, *words: Word) -> Any:
         return await self._follow(base, lambda link: link.command(*words))
 
     async def _follow(self, base: str, attempt: _Attempt, asks: bool = True) -> Any:
-        """Ask the server that holds *base*, or who it says does: it did nothing then.
+        """Call the master of *base*, and follow redirections: a server that redirects has done nothing.
 
-        With *asks*, one that may already have what another one still holds is asked as well.
+        With *asks* this includes ASK, to a server that may have some keys of a slot that still moves.
         """
-        link, end = self._owner(base), self._reactor.seconds() + PATIENCE
-        is_again = False
+        link, end = self._owner(base), self._reactor.seconds() + REDIRECT_TIMEOUT
+        is_retry = False
         while True:
             try:
                 return await attempt(link)
             except ReplyError as error:
-                answer = error
+                refusal = error
             if self._reactor.seconds() > end:
                 raise Unavailable("the storage moves its data: try again in a moment")
-            if is_again:
-                await deferLater(self._reactor, MOVING_PAUSE)
-            is_again = True
-            is_moving = not asks and str(answer).startswith("ASK ")
-            link = self._owner(base) if is_moving else self._referred(base, link, answer)
+            if is_retry:
+                await deferLater(self._reactor, REDIRECT_PAUSE)
+            is_retry = True
+            is_moving = not asks and str(refusal).startswith("ASK ")
+            link = self._owner(base) if is_moving else self._redirected(base, link, refusal)
 
-    def _referred(self, base: str, asked: Link, error: ReplyError) -> Link:
-        """Return the link to whom a refusal points, or raise."""
+    def _redirected(self, base: str, asked: Link, error: ReplyError) -> Link:
+        """Return the link to the server that a MOVED or ASK names, or raise."""
         kind, _, place = str(error).partition(" ")
         if kind not in ("MOVED", "ASK"):
             raise asked.explained(error)
@@ -199,13 +203,13 @@ class Cluster:
         address = Address(host, int(port))
         link = self._links.get(address)
         if link is None:
-            self._look_soon()
+            self._read_topology_soon()
             raise Unavailable("the storage moved its data: try again in a moment")
         if kind == "ASK":  # for the next command only
             link.call("ASKING").addErrback(lambda failure: failure.trap(Unavailable, ReplyError))
         else:
             self._slots.move(base, address)
-            self._look_soon()
+            self._read_topology_soon()
         return link
 
     def _owner(self, base: str) -> Link:

@@ -1,4 +1,4 @@
-"""From the URL of an operator to the way to the servers."""
+"""From the URL of ``--redis-url`` to connections."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from typing import Any
 from gim.storage.redis.client.cluster import Cluster
 from gim.storage.redis.client.endpoints import endpoint
 from gim.storage.redis.client.handshake import Handshake
-from gim.storage.redis.client.interface import Redis, Subscriber
+from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.client.sentinel import MasterEndpoint
 from gim.storage.redis.client.single import OneServer
+from gim.storage.redis.client.subscriber import Subscriber
 from gim.storage.redis.client.url import Target
 
 
 def connect(target: Target, reactor: Any, name: str = "gim") -> Callable[[Subscriber], Redis]:
-    """Return what makes the way to the servers; *name* is what CLIENT LIST shows."""
-    greeting = Handshake(target, name)
+    """Return what makes a client of the servers for a subscriber; *name* is what CLIENT LIST shows."""
+    handshake = Handshake(target, name)
     if target.kind == "cluster":
-        return lambda guests: Cluster(target, greeting, guests, reactor)
+        return lambda subscriber: Cluster(target, handshake, subscriber, reactor)
     if target.kind == "sentinel":
-        way: Any = MasterEndpoint(target, reactor)
+        server: Any = MasterEndpoint(target, reactor)
     else:
-        way = endpoint(reactor, target.addresses[0], target.tls)
-    return lambda guests: OneServer(target.describe(), way, greeting, guests, reactor)
+        server = endpoint(reactor, target.addresses[0], target.tls)
+    return lambda subscriber: OneServer(target.describe(), server, handshake, subscriber, reactor)

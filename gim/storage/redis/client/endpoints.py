@@ -1,4 +1,4 @@
-"""How to reach the servers of a `Target`."""
+"""Twisted endpoints for the servers of a `Target`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CONNECT_TIMEOUT = 1.0  # seconds
 
 
 def endpoint(reactor: Any, address: Address, tls: Tls | None) -> IStreamClientEndpoint:
-    """Return the way to one server; a file of *tls* that can't be read raises here."""
+    """Return the endpoint of one server; raises if a file of *tls* can't be used."""
     if address.path:
         plain: IStreamClientEndpoint = UNIXClientEndpoint(reactor, address.path, CONNECT_TIMEOUT)
     else:

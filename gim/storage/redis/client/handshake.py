@@ -1,7 +1,8 @@
-"""The first words on a connection."""
+"""The first commands on a connection."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from hiredis import ReplyError
@@ -9,31 +10,31 @@ from twisted.internet.defer import gatherResults
 
 from gim.errors import Unavailable
 from gim.storage.redis.client.protocol import RedisProtocol, Word
+from gim.storage.redis.client.script import Script
 from gim.storage.redis.client.url import Target
-from gim.storage.redis.store import scripts
 
 
 class Handshake:
-    """Logs in to a server, chooses the database, and hands over the scripts."""
+    """Logs in to a server, selects the database and loads the scripts."""
 
     def __init__(self, target: Target, name: str) -> None:
         """*name* is what CLIENT LIST shows."""
         self._target = target
         self._name = name
 
-    async def greet(self, connection: RedisProtocol) -> None:
-        """Make a connection usable. Raises `Unavailable` for a server that is no master (now)."""
+    async def perform(self, connection: RedisProtocol, scripts: Sequence[Script]) -> None:
+        """Make a connection usable. Raises `Unavailable` for a server that is not a master (now)."""
         await self.login(connection)
         if self._target.database:
             await connection.call("SELECT", self._target.database)
         if self._target.kind == "sentinel":
             check_master(await connection.call("ROLE"))
-        loads = [connection.call("SCRIPT", "LOAD", script.source) for script in scripts.ALL]
+        loads = [connection.call("SCRIPT", "LOAD", script.source) for script in scripts]
         await gatherResults(loads, consumeErrors=True)
 
     async def login(self, connection: RedisProtocol) -> None:
-        """Log in and choose RESP3. Of a refusal only the first word is told: servers quote what they do
-        not understand, the password among it."""
+        """Log in and choose RESP3. Of a refusal the error has only the first word: servers quote what
+        they do not understand, the password with it."""
         try:
             await connection.call(*self._hello())
         except ReplyError as error:

@@ -1,4 +1,4 @@
-"""What the parts of the Redis storage ask of the servers, be it one, one of several, or a cluster."""
+"""What the Redis store asks of the servers, be it one server, a master of Sentinels, or a cluster."""
 
 from __future__ import annotations
 
@@ -8,69 +8,49 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from gim.storage.membership_limits import MembershipLimits
-from gim.storage.redis.client.protocol import RedisProtocol, Word
-from gim.storage.redis.store.scripts import Script
+from gim.storage.redis.client.protocol import Word
+from gim.storage.redis.client.script import Script
 
 
 class Redis(Protocol):
-    """The servers. Every call may raise `gim.errors.Unavailable`, and does so within two seconds."""
+    """The servers. Every call may raise `gim.errors.Unavailable`, and does so within two seconds.
 
-    is_cluster: bool  # a script can touch the keys of one base only
-    publish: str  # the command that announces
+    Keys that one script uses together share a *base*, which names their slot in a cluster. A channel is
+    named like the base whose changes it announces.
+    """
+
+    is_cluster: bool  # a script can use the keys of one base only
+    publish: str  # the command that publishes to a channel
 
     def run(self, script: Script, bases: tuple[str, ...], *words: Word) -> Awaitable[Any]:
-        """Run a script where the keys of the first base live; return its reply as hiredis reads it."""
+        """Run a script on the server of the first base; return its reply in the types of hiredis."""
 
     def call(self, base: str, *words: Word) -> Awaitable[Any]:
-        """Run a command where the keys of *base* live."""
+        """Run a command on the server of *base*."""
 
     def deadline(self, base: str) -> int:
-        """Return the time in ms at which a call made now is given up, by the clock of its server."""
+        """Return the time in ms after which a call made now must not run, by the clock of its server."""
 
     async def ping(self) -> None:
         """Return when every server has answered."""
 
     async def measure(self, base: str) -> None:
-        """Look at that clock again."""
+        """Compare the clock of the server of *base* with ours again."""
 
     async def subscribe(self, base: str) -> None:
-        """Subscribe to the channel *base*; done when the server has confirmed it."""
+        """Subscribe to the channel *base*; return when the server has confirmed it."""
 
     def unsubscribe(self, base: str) -> None:
-        """End that."""
+        """Unsubscribe from the channel *base*, without waiting for the server."""
 
     def hears(self, base: str) -> bool:
-        """Say whether the channel *base* is subscribed to on a connection that is there."""
+        """Return whether a connection that is up is subscribed to the channel *base*."""
 
     def start(self) -> None:
         """Connect, and stay connected."""
 
     def stop(self) -> None:
         """Disconnect."""
-
-
-class Subscriber(Protocol):
-    """What a new connection is prepared with, and whom it tells what happens."""
-
-    data_base: str  # the base of what names the data set
-
-    async def open(self, connection: RedisProtocol) -> None:
-        """Look at the data behind a new connection to the server that names it."""
-
-    def bases(self) -> list[str]:
-        """Return the channels to subscribe a new connection to."""
-
-    def published(self, channel: bytes, payload: bytes) -> None:
-        """Take an announcement."""
-
-    def dropped(self, channel: bytes) -> None:
-        """Hear that a server ended a subscription by itself."""
-
-    def connected(self) -> None:
-        """Hear that a connection serves, and is subscribed to what it was to be."""
-
-    def lost(self, bases: list[str]) -> None:
-        """Hear that announcements on these channels may be missed from now on."""
 
 
 class Retention(Struct, frozen=True):

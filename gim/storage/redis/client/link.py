@@ -9,49 +9,48 @@ from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
-from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.task import deferLater
 
 from gim.concurrency.backoff import Backoff
+from gim.concurrency.periodic import Periodic
 from gim.errors import Unavailable
 from gim.log.logger import Logger
-from gim.storage.redis.client.interface import Subscriber
 from gim.storage.redis.client.protocol import RedisProtocol, Word
-from gim.storage.redis.store.scripts import Script
+from gim.storage.redis.client.script import Script
+from gim.storage.redis.client.subscriber import Subscriber
 
 REPLY_TIMEOUT = 1.5  # seconds: a request is to be answered within 2, with 503 if need be
-ON_THE_WAY = 0.5  # seconds from the last moment that a change is made until its reply is given up
+REPLY_ALLOWANCE = 0.5  # seconds before the timeout after which a command must not begin to run
 CONNECT_TIMEOUT = 2.0  # seconds, the name's resolution included
 RECONNECT = Backoff(first=0.1, longest=1.0, shortest=0.05)
-PING_EVERY = 1.0  # seconds
-LOG_EVERY = 1.0  # seconds between two lines on what is refused
+PING_INTERVAL = 1.0  # seconds
+REFUSAL_LOG_INTERVAL = 1.0  # seconds between two log lines on refused commands
 
-# What a server says that can't serve for now. A link that hears it looks for its server anew.
-_GOING = ("READONLY", "LOADING", "MASTERDOWN", "UNBLOCKED", "NOAUTH")
-# What it says when it serves but must refuse: memory, disk, too few replicas, a script that does not end,
-# another server of the cluster that is away.
+# Errors of a server that can't serve for now: the link then connects again, to the master of that time.
+_UNUSABLE = ("READONLY", "LOADING", "MASTERDOWN", "UNBLOCKED", "NOAUTH")
+# Errors of a server that serves but has to refuse: memory, disk, too few replicas, a script that does not
+# end, a server of the cluster that is away.
 _REFUSING = ("OOM", "MISCONF", "NOREPLICAS", "BUSY", "NOPERM", "TRYAGAIN", "CLUSTERDOWN")
 
 
 class LinkOwner(Protocol):
-    """Whom a link belongs to."""
-
-    guests: Subscriber
+    """Prepares the connections of a link, and is told of its state."""
 
     async def prepare(self, link: Link, connection: RedisProtocol) -> None:
         """Make a new connection ready to serve."""
 
-    def up(self, link: Link) -> None:
-        """Hear that the link serves."""
+    def link_up(self, link: Link) -> None:
+        """Called when the link serves."""
 
-    def down(self, link: Link) -> None:
-        """Hear that it does not any more."""
+    def link_down(self, link: Link) -> None:
+        """Called when the link has lost its connection."""
 
 
 class Link(Service):
-    """One connection to a server, made again by itself with growing, random pauses.
+    """One connection to a server, made again with growing, random pauses whenever it is lost.
 
-    While it is down every call is `Unavailable` at once: nothing queues up for later. `ClientService`
-    would do the same but for a connection that is lost while it is being prepared.
+    While the link is down every call is `Unavailable` at once: nothing queues up for later.
+    `ClientService` does the same, except for a connection that is lost while it is being prepared.
     """
 
     _log = Logger()
@@ -60,24 +59,27 @@ class Link(Service):
         self,
         name: str,
         endpoint: IStreamClientEndpoint,
-        host: LinkOwner,
+        owner: LinkOwner,
+        subscriber: Subscriber,
         clock: IReactorTime,
         timeout: float = REPLY_TIMEOUT,
     ) -> None:
-        """The *host* prepares every new connection; only when it has, the link `is_up`."""
+        """The *owner* prepares every new connection; the link `is_up` after that. The *subscriber* gets
+        the messages of its channels."""
         self.link_name = name
         self._endpoint = endpoint
-        self._host = host
+        self._owner = owner
+        self._subscriber = subscriber
         self._clock = clock
         self._timeout = timeout
         self._up: RedisProtocol | None = None
         self._lost: Deferred[None] | None = None
         self._loop: Deferred[None] | None = None
         self._complaint = ""
-        self._refused_at = -LOG_EVERY
+        self._refused_at = -REFUSAL_LOG_INTERVAL
         self._ahead = 0.0  # seconds that the server's clock is ahead of ours, at least
-        self._pings = LoopingCall(self._ping)
-        self._pings.clock = clock
+        self._pings = Periodic(self._ping, PING_INTERVAL, clock)
+        self._pings.setName(f"ping of Redis {name}")
 
     @property
     def is_up(self) -> bool:
@@ -105,11 +107,11 @@ class Link(Service):
         return self._connection().call(*words)
 
     def subscribe(self, command: str, *channels: str) -> Deferred[Any]:
-        """Send SUBSCRIBE or one of its kin; see `RedisProtocol.subscribe`."""
+        """Send SUBSCRIBE or a similar command; see `RedisProtocol.subscribe`."""
         return self._connection().subscribe(command, *channels)
 
     async def command(self, *words: Word) -> Any:
-        """Send a command; raises as `run`."""
+        """Send a command; raises `Unavailable`, or `ReplyError` for a command that is wrong."""
         try:
             return await self.call(*words)
         except ReplyError as error:
@@ -123,25 +125,25 @@ class Link(Service):
         except ReplyError as error:
             if not str(error).startswith("NOSCRIPT"):
                 raise self.explained(error) from error
-        try:  # the server forgot it, and so did nothing
+        try:  # the server has lost the script, so it has run nothing
             return await connection.call("EVAL", script.source, len(bases), *bases, *words)
         except ReplyError as error:
             raise self.explained(error) from error
 
     def explained(self, error: ReplyError) -> Exception:
-        """Return what a refusal of the server means to those who asked."""
+        """Return `Unavailable` for an error that will pass, and *error* itself for a bug."""
         text = str(error)
-        if text.startswith(_GOING):
+        if text.startswith(_UNUSABLE):
             self.drop()
         elif not text.startswith(_REFUSING):
             return error
-        if (now := self._clock.seconds()) - self._refused_at >= LOG_EVERY:
+        if (now := self._clock.seconds()) - self._refused_at >= REFUSAL_LOG_INTERVAL:
             self._refused_at = now
             self._log.warn("Redis {name} refused: {text}", name=self.link_name, text=text)
         return Unavailable("the storage refused for now, nothing was done: try again in a moment")
 
     def drop(self) -> None:
-        """End the connection, to make another."""
+        """End the connection, so that the link makes another."""
         if self._up is not None:
             self._up.abort()
 
@@ -153,17 +155,17 @@ class Link(Service):
     # the server's clock
 
     def deadline(self) -> int:
-        """Return the server's time in ms after which what is sent now must not be done any more.
+        """Return the server time in ms after which a command sent now must not run.
 
-        That is before it is given up by as much as a reply may take on a busy machine: what a slow server
-        does at the last moment is still acknowledged. And a server that was frozen reads what it was sent
-        by connections that are gone: its time is over then, as silence is borne longer than that.
+        That is `REPLY_ALLOWANCE` before we stop waiting, so a command run at the last moment is still
+        acknowledged. A server that was frozen skips stale commands when it wakes: connections time out
+        later than their commands' deadlines.
         """
-        return int((self._connection().given_up_at() - ON_THE_WAY + self._ahead) * 1000)
+        return int((self._connection().given_up_at() - REPLY_ALLOWANCE + self._ahead) * 1000)
 
     async def measure(self) -> None:
-        """Compare the clocks. What the server says is past when it arrives, so this errs on the side of
-        earlier deadlines."""
+        """Compare the clocks. The server's time is already past when it arrives, so the error is on the
+        side of earlier deadlines."""
         self._compare(await self.command("TIME"))
 
     def _compare(self, time: list[bytes]) -> None:
@@ -171,7 +173,7 @@ class Link(Service):
         self._ahead = int(seconds) + int(micros) / 1e6 - self._clock.seconds()
 
     async def _ping(self) -> None:
-        """Look at the clock every second; a server that does not answer is noticed by that."""
+        """Compare the clocks every second; a server that does not answer loses its connection by that."""
         try:
             await self.measure()
         except (Unavailable, ReplyError) as error:
@@ -195,13 +197,14 @@ class Link(Service):
             await deferLater(self._clock, RECONNECT.pause(failures))
 
     async def _connect(self) -> RedisProtocol:
-        ears = _Ears(self)
-        factory = Factory.forProtocol(lambda: RedisProtocol(self._clock, ears, self._timeout))
+        factory = Factory.forProtocol(
+            lambda: RedisProtocol(self._clock, self._timeout, self._subscriber, self._on_lost)
+        )
         factory.noisy = False
         connecting = self._endpoint.connect(factory).addTimeout(CONNECT_TIMEOUT, self._clock)
         connection = cast(RedisProtocol, await connecting)
         try:
-            await self._host.prepare(self, connection)
+            await self._owner.prepare(self, connection)
             self._compare(await connection.call("TIME"))
         except BaseException:
             connection.abort()
@@ -212,19 +215,18 @@ class Link(Service):
         self._up, self._lost = connection, Deferred()
         self._log.info("connected to Redis {name}", name=self.link_name)
         if connection.is_lost:
-            self._went(connection)
+            self._on_lost(connection)
         else:
-            self._pings.start(PING_EVERY, now=False)
-            self._host.up(self)
+            self._pings.startService()
+            self._owner.link_up(self)
         await self._lost
         self._log.warn("lost Redis {name}, connecting again", name=self.link_name)
 
-    def _went(self, connection: RedisProtocol) -> None:
+    def _on_lost(self, connection: RedisProtocol) -> None:
         if self._up is connection and self._lost is not None:
             self._up = None
-            if self._pings.running:
-                self._pings.stop()
-            self._host.down(self)
+            self._pings.stopService()
+            self._owner.link_down(self)
             self._lost.callback(None)
 
     def _complain(self, error: Exception) -> None:
@@ -232,15 +234,3 @@ class Link(Service):
         if (complaint := f"{type(error).__name__}: {error}") != self._complaint:
             self._complaint = complaint
             self._log.warn("no Redis {name}: {why}", name=self.link_name, why=complaint)
-
-
-class _Ears:
-    """Hands on what a connection hears, and its end to the link."""
-
-    def __init__(self, link: Link) -> None:
-        self._link = link
-        self.published = link._host.guests.published
-        self.dropped = link._host.guests.dropped
-
-    def lost(self, connection: RedisProtocol) -> None:
-        self._link._went(connection)

@@ -1,41 +1,30 @@
-"""One connection to a Redis server: commands out, replies in, and what the server says unasked."""
+"""One connection to a Redis server: commands out; replies, and messages of channels, in."""
 
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 from hiredis import ProtocolError, PushNotification, Reader, ReplyError, pack_command
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
 from gim.errors import Unavailable
+from gim.storage.redis.client.subscriber import Subscriber
 
 Word = bytes | str | int | float
 
-MAX_WAITING = 20_000  # commands without a reply
-MAX_WAITING_BYTES = 64 * 2**20  # of these
+MAX_WAITING = 20_000  # commands that wait for a reply
+MAX_WAITING_BYTES = 64 * 2**20  # their size
 _NO_CHANNELS: set[bytes] = set()
-_MORE = object()  # what the parser says when a reply is not complete
-
-
-class Audience(Protocol):
-    """Whom a connection tells what its server says unasked, and its end."""
-
-    def published(self, channel: bytes, payload: bytes) -> None:
-        """Take a message of a channel that is subscribed to."""
-
-    def dropped(self, channel: bytes) -> None:
-        """Hear that the server ended a subscription by itself."""
-
-    def lost(self, connection: RedisProtocol) -> None:
-        """Hear that the connection is gone."""
+_MORE = object()  # what the parser returns while a reply is incomplete
 
 
 class _Waiting:
-    """A command without its reply; a subscription waits for a push of its kind for each channel."""
+    """A command that waits for its reply, or a subscription for a push of its kind for each channel."""
 
     __slots__ = ("at", "channels", "deferred", "kind", "size")
 
@@ -49,40 +38,48 @@ class _Waiting:
         self.channels = channels
 
     def is_confirmed_by(self, kind: bytes, channel: bytes) -> bool:
-        """Say whether a push is for this command, and not what the server does by itself meanwhile."""
+        """Return whether a push confirms this command; a server also ends subscriptions by itself."""
         return self.kind == kind and channel in self.channels
 
 
-class RedisProtocol(TwistedProtocol):
+class RedisProtocol(Protocol):
     """Speaks RESP3, so that subscriptions and commands share a connection and thereby an order: when the
-    reply to a command is here, everything published before it ran has been handed over.
+    reply to a command arrives, everything published before it ran has been handed over.
 
     Replies come in the order of the commands, so a command costs an entry in a queue, some 5 us in all.
-    The oldest that waits longer than the timeout ends the connection, which is how a frozen server and
-    a half-open connection are noticed. Every failure to get a reply is `Unavailable`: whether the
-    command was run is not known then, and nothing is sent again from here.
+    When the oldest command waits longer than the timeout, the connection ends: this detects frozen
+    servers and half-open connections. A command without a reply fails with `Unavailable`. It may have
+    run or not; this class never sends a command twice.
     """
 
     transport: Any
 
-    def __init__(self, clock: IReactorTime, audience: Audience | None, timeout: float) -> None:
-        """*timeout* is in seconds."""
+    def __init__(
+        self,
+        clock: IReactorTime,
+        timeout: float,
+        subscriber: Subscriber | None = None,
+        on_lost: Callable[[RedisProtocol], None] | None = None,
+    ) -> None:
+        """*timeout* is in seconds. *on_lost* is called once, before the waiting commands fail."""
         self._clock = clock
-        self._audience = audience
         self._timeout = timeout
+        self._subscriber = subscriber
+        self._on_lost = on_lost
         self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes = 0
         self._timer: IDelayedCall | None = None
-        self._overdue: _Waiting | None = None  # it has a last turn of the reactor
+        self._overdue: _Waiting | None = None  # it gets one more turn of the reactor
         self._reader = Reader(notEnoughData=_MORE)
         self.is_lost = False
 
     def call(self, *words: Word) -> Deferred[Any]:
-        """Send a command; the reply comes in the types of hiredis, an error as `hiredis.ReplyError`."""
+        """Send a command; fires with the reply in the types of hiredis, fails with its `ReplyError`."""
         return self._send(words, b"", _NO_CHANNELS)
 
     def subscribe(self, command: str, *channels: str) -> Deferred[Any]:
-        """Send SUBSCRIBE or one of its kin; fires when the server has confirmed every channel."""
+        """Send SUBSCRIBE, SSUBSCRIBE, UNSUBSCRIBE or SUNSUBSCRIBE; fires when the server has confirmed
+        every channel."""
         names = {channel.encode() for channel in channels}
         return self._send((command, *channels), command.lower().encode(), names)
 
@@ -102,8 +99,8 @@ class RedisProtocol(TwistedProtocol):
         return deferred
 
     def given_up_at(self) -> float:
-        """Return when a command that is sent now is given up, at the latest: with the oldest that waits,
-        since the connection is given up then."""
+        """Return the latest time, in seconds of the clock, at which a command sent now times out: when
+        the oldest waiting command does, as that ends the connection."""
         begun = self._waiting[0].at if self._waiting else self._clock.seconds()
         return begun + self._timeout
 
@@ -132,19 +129,20 @@ class RedisProtocol(TwistedProtocol):
     def _pushed(self, push: list[Any]) -> None:
         kind = push[0]
         if kind in (b"message", b"smessage"):
-            if self._audience is not None:
-                self._audience.published(push[1], push[2])
+            if self._subscriber is not None:
+                self._subscriber.published(push[1], push[2])
         elif self._waiting and self._waiting[0].is_confirmed_by(kind, push[1]):
             self._waiting[0].channels.discard(push[1])
             if not self._waiting[0].channels:
                 self._answer(None)
-        elif self._audience is not None and kind in (b"unsubscribe", b"sunsubscribe"):
-            self._audience.dropped(push[1])
+        elif self._subscriber is not None and kind in (b"unsubscribe", b"sunsubscribe"):
+            self._subscriber.dropped(push[1])
 
     def _check(self) -> None:
-        """End the connection if its oldest command has waited too long, and its reply is not here.
+        """End the connection if its oldest command has waited too long.
 
-        After this process was busy or paused, timers are due before what has come meanwhile is read.
+        After this process was busy or paused, timers fire before the reactor reads the replies that
+        came meanwhile. So an overdue command gets one more turn of the reactor.
         """
         self._timer = None
         if self._waiting:
@@ -157,7 +155,7 @@ class RedisProtocol(TwistedProtocol):
                 self._timer = self._clock.callLater(max(0.0, left), self._check)
 
     def abort(self) -> None:
-        """End the connection at once; whatever waits fails."""
+        """End the connection at once; waiting commands fail."""
         if not self.is_lost and self.transport is not None:
             self.transport.abortConnection()
             self._end()
@@ -172,8 +170,8 @@ class RedisProtocol(TwistedProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._audience is not None:
-            self._audience.lost(self)
+        if self._on_lost is not None:
+            self._on_lost(self)
         waiting, self._waiting = self._waiting, deque()
         for command in waiting:
             command.deferred.errback(

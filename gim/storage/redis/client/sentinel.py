@@ -1,4 +1,4 @@
-"""Finding the master that Sentinels name."""
+"""Connecting to the master that Sentinels name."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from gim.storage.redis.client.endpoints import endpoint
 from gim.storage.redis.client.protocol import RedisProtocol
 from gim.storage.redis.client.url import Address, Target
 
-PATIENCE = 0.5  # seconds that a Sentinel has for its answer, connecting included
+ANSWER_TIMEOUT = 0.5  # seconds for a Sentinel's answer, connecting included
 
 
 @implementer(IStreamClientEndpoint)
 class MasterEndpoint:
-    """Connects to whom the Sentinels name when it is asked to: all are asked, the newest answer counts.
+    """Asks all Sentinels for the master at each connect, and takes the newest answer.
 
-    A Sentinel that was cut off may name a master of old; each change has a higher *config-epoch*.
+    A Sentinel that was cut off may name a former master; each failover has a higher *config-epoch*.
     """
 
     def __init__(self, target: Target, reactor: Any) -> None:
@@ -40,7 +40,7 @@ class MasterEndpoint:
     async def master(self) -> Address:
         """Return the address of the master, or raise `Unavailable`."""
         asked = [
-            Deferred.fromCoroutine(self._ask(sentinel)).addTimeout(PATIENCE, self._reactor)
+            Deferred.fromCoroutine(self._ask(sentinel)).addTimeout(ANSWER_TIMEOUT, self._reactor)
             for sentinel in self._sentinels
         ]
         answers = [answer for found, answer in await DeferredList(asked, consumeErrors=True) if found]
@@ -50,7 +50,7 @@ class MasterEndpoint:
         return address
 
     async def _ask(self, sentinel: IStreamClientEndpoint) -> tuple[int, Address]:
-        factory = Factory.forProtocol(lambda: RedisProtocol(self._reactor, None, PATIENCE))
+        factory = Factory.forProtocol(lambda: RedisProtocol(self._reactor, ANSWER_TIMEOUT))
         factory.noisy = False
         connection: Any = await sentinel.connect(factory)
         try:

@@ -1,4 +1,4 @@
-"""One server, be it the only one or the master that Sentinels name."""
+"""One server: the only one, or the master that Sentinels name."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
 from gim.errors import Unavailable
 from gim.storage.redis.client.handshake import Handshake
-from gim.storage.redis.client.interface import Subscriber
 from gim.storage.redis.client.link import Link
 from gim.storage.redis.client.protocol import RedisProtocol, Word
-from gim.storage.redis.store.scripts import Script
+from gim.storage.redis.client.script import Script
+from gim.storage.redis.client.subscriber import Subscriber
 
-CHANNELS_AT_A_TIME = 1000
+CHANNELS_PER_COMMAND = 1000
 
 
 class OneServer:
@@ -28,30 +28,30 @@ class OneServer:
         self,
         name: str,
         endpoint: IStreamClientEndpoint,
-        greeting: Handshake,
-        guests: Subscriber,
+        handshake: Handshake,
+        subscriber: Subscriber,
         clock: IReactorTime,
     ) -> None:
-        self._greeting = greeting
-        self.guests = guests
-        self._link = Link(name, endpoint, self, clock)
+        self._handshake = handshake
+        self._subscriber = subscriber
+        self._link = Link(name, endpoint, self, subscriber, clock)
 
     # see `gim.storage.redis.client.link.LinkOwner`
 
     async def prepare(self, link: Link, connection: RedisProtocol) -> None:
-        await self._greeting.greet(connection)
-        await self.guests.open(connection)
-        await self._listen(connection, self.guests.bases())
+        await self._handshake.perform(connection, self._subscriber.scripts)
+        await self._subscriber.open(connection)
+        await self._subscribe_again(connection, self._subscriber.bases())
 
-    async def _listen(self, connection: RedisProtocol, channels: list[str]) -> None:
-        for start in range(0, len(channels), CHANNELS_AT_A_TIME):
-            await connection.subscribe("SUBSCRIBE", *channels[start : start + CHANNELS_AT_A_TIME])
+    async def _subscribe_again(self, connection: RedisProtocol, channels: list[str]) -> None:
+        for start in range(0, len(channels), CHANNELS_PER_COMMAND):
+            await connection.subscribe("SUBSCRIBE", *channels[start : start + CHANNELS_PER_COMMAND])
 
-    def up(self, link: Link) -> None:
-        self.guests.connected()
+    def link_up(self, link: Link) -> None:
+        self._subscriber.connected()
 
-    def down(self, link: Link) -> None:
-        self.guests.lost(self.guests.bases())
+    def link_down(self, link: Link) -> None:
+        self._subscriber.lost(self._subscriber.bases())
 
     # see `gim.storage.redis.client.interface.Redis`
 
@@ -90,5 +90,5 @@ class OneServer:
             self._link.subscribe("UNSUBSCRIBE", base).addErrback(
                 lambda failure: failure.trap(Unavailable, ReplyError)
             )
-        except Unavailable:  # then it ended with the connection
+        except Unavailable:  # the subscription ended with the connection
             pass

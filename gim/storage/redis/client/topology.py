@@ -1,4 +1,4 @@
-"""Which server of a cluster holds which slots."""
+"""The slots of a cluster and their masters."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from gim.storage.redis.client.handshake import Handshake
 from gim.storage.redis.client.protocol import RedisProtocol
 from gim.storage.redis.client.url import Address, Target
 
-PATIENCE = 1.0  # seconds that a server has to tell the slots
+SLOTS_TIMEOUT = 1.0  # seconds for a server's answer
 
 
 class Slots:
-    """The masters by slot, as one server of the cluster tells them."""
+    """The masters by slot, as one server of the cluster sees them."""
 
     def __init__(self, ranges: list[tuple[int, int, Address]]) -> None:
-        """The *ranges* are of first slot, last slot, master."""
+        """Each of the *ranges* is first slot, last slot, master."""
         self.ranges = ranges
         self._masters: list[Address | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
         for first, last, master in ranges:
@@ -33,20 +33,20 @@ class Slots:
 
     @property
     def is_whole(self) -> bool:
-        """Say whether every slot has a master."""
+        """Whether every slot has a master."""
         return None not in self._masters
 
     def master_of(self, base: str) -> Address | None:
-        """Return the server that holds the keys of *base*."""
+        """Return the master of the slot of *base*."""
         return self._masters[key_slot(base.encode())]
 
     def move(self, base: str, master: Address) -> None:
-        """Take note of where the slot of *base* went."""
+        """Record that the slot of *base* has moved to *master*."""
         self._masters[key_slot(base.encode())] = master
 
 
 def read_slots(reply: list[Any], asked: str) -> Slots:
-    """Read the reply of CLUSTER SLOTS; a server that does not know its own address was *asked*."""
+    """Read the reply of CLUSTER SLOTS; *asked* is the address of a server that does not know its own."""
     return Slots(
         [
             (first, last, Address((master[0] or b"").decode() or asked, master[1]))
@@ -55,27 +55,25 @@ def read_slots(reply: list[Any], asked: str) -> Slots:
     )
 
 
-_View = tuple[bool, int, Slots]  # whether the server sees a cluster that is well, its epoch, the slots
+_View = tuple[bool, int, Slots]  # whether the server sees a healthy cluster, its epoch, the slots
 
 
 async def ask_for_slots(addresses: list[Address], target: Target, reactor: Any) -> Slots:
-    """Return what the first server says that sees a cluster that is well; without one, what is said in
-    the highest epoch: a master that was cut off goes on telling what was. Or raise `Unavailable`."""
+    """Return the slots as the first server sees them that sees a healthy cluster. If none does, take the
+    view with the highest epoch: a master that was cut off keeps an old one. Or raise `Unavailable`."""
     why, views = "", list[_View]()
     for address in addresses:
         try:
             views.append(await _ask(address, target, reactor))
         except CancelledError:
             raise
-        except (
-            Exception
-        ) as error:  # names that can't be resolved and files of TLS have errors of their own
+        except Exception as error:  # of names, of TLS files, of connections: each has its own
             why = f"{address}: {error}"
         else:
             if views[-1][0]:
                 return views[-1][2]
     if not views:
-        raise Unavailable(f"no server of the cluster tells the slots, the last one was {why}")
+        raise Unavailable(f"no server of the cluster answers, the last one tried was {why}")
     return max(views, key=lambda view: view[1])[2]
 
 
@@ -85,7 +83,7 @@ def _view(info: str, slots: Slots) -> _View:
 
 
 async def _ask(address: Address, target: Target, reactor: Any) -> _View:
-    factory = Factory.forProtocol(lambda: RedisProtocol(reactor, None, PATIENCE))
+    factory = Factory.forProtocol(lambda: RedisProtocol(reactor, SLOTS_TIMEOUT))
     factory.noisy = False
     connection: Any = await endpoint(reactor, address, target.tls).connect(factory)
     try:

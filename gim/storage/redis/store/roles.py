@@ -10,12 +10,12 @@ from gim.model import DISMISSED, REMOVED, User
 from gim.storage.interface import RECALL_WITHIN, MemberLeft
 from gim.storage.redis.client.interface import Redis, Retention
 from gim.storage.redis.client.protocol import Word
+from gim.storage.redis.client.script import Script
 from gim.storage.redis.store import scripts
 from gim.storage.redis.store.keys import Keys
 from gim.storage.redis.store.people import People
 from gim.storage.redis.store.records import recall_payload
 from gim.storage.redis.store.script_errors import check
-from gim.storage.redis.store.scripts import Script
 
 _AT_A_TIME = 200  # members whose part of a dismissal is done in one round trip
 

@@ -41,8 +41,10 @@ from gim.storage.interface import (
 from gim.storage.membership_limits import MembershipLimits
 from gim.storage.message_ids import first_id_of
 from gim.storage.node_names import new_node
-from gim.storage.redis.client.interface import Redis, Retention, Subscriber
+from gim.storage.redis.client.interface import Redis, Retention
 from gim.storage.redis.client.protocol import RedisProtocol
+from gim.storage.redis.client.subscriber import Subscriber
+from gim.storage.redis.store import scripts
 from gim.storage.redis.store.admin import Admin, event_of
 from gim.storage.redis.store.atomic_writes import AtomicWrites, Writes
 from gim.storage.redis.store.cluster_writes import ClusterWrites
@@ -73,6 +75,7 @@ class RedisStore:
     """
 
     outlives_process = True
+    scripts = scripts.ALL
     _log = Logger()
 
     def __init__(
@@ -152,7 +155,7 @@ class RedisStore:
     async def _say_last(self) -> None:
         await gather([self._marks.flush(), self._resync.idle(), self.pulse.resign()])
 
-    # what the connections tell: see `gim.storage.redis.client.interface.Subscriber`
+    # what the connections tell: see `gim.storage.redis.client.subscriber.Subscriber`
 
     async def open(self, connection: RedisProtocol) -> None:
         await self.pulse.open(connection)

@@ -12,20 +12,14 @@ from gim.errors import Unavailable
 from gim.storage.redis.client.protocol import RedisProtocol
 
 
-class Audience:
-    """Keeps what a connection tells."""
+class RecordingSubscriber:
+    """Keeps the channels that the server ended."""
 
     def __init__(self) -> None:
         self.dropped_channels: list[bytes] = []
 
-    def published(self, channel: bytes, payload: bytes) -> None:
-        """Take no notice."""
-
     def dropped(self, channel: bytes) -> None:
         self.dropped_channels.append(channel)
-
-    def lost(self, connection: RedisProtocol) -> None:
-        """Take no notice."""
 
 
 def push(kind: str, channel: str) -> bytes:
@@ -35,9 +29,9 @@ def push(kind: str, channel: str) -> bytes:
 
 class ConnectionTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.audience = Audience()
-        self.clock = Clock()
-        self.protocol = RedisProtocol(self.clock, self.audience, 1.5)
+        subscriber: Any = RecordingSubscriber()
+        self.subscriber, self.clock = subscriber, Clock()
+        self.protocol = RedisProtocol(self.clock, 1.5, subscriber)
         self.protocol.makeConnection(StringTransport())
         self.addCleanup(self.protocol.abort)
 
@@ -59,7 +53,7 @@ class ConnectionTests(SynchronousTestCase):
             self.fed(push(command.lower(), "a"), b"+PONG\r\n")
             self.assertIsNone(self.successResultOf(asked))
             self.assertEqual(self.text_of(pong), "PONG")
-        self.assertEqual(self.audience.dropped_channels, [b"b", b"b"])
+        self.assertEqual(self.subscriber.dropped_channels, [b"b", b"b"])
 
     def test_a_reply_that_was_there_in_time_counts_though_the_process_was_busy(self) -> None:
         pong = self.protocol.call("PING")
