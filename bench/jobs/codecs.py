@@ -10,8 +10,9 @@ from bench.results import Column, Plan, Table, new_table
 from gim.model import History, Message, Push, Sent, SessionHead, User
 from gim.wire import gim_pb2 as pb
 from gim.wire.json import JsonCodec
-from gim.wire.packets import HISTORY, SEND, Codec, reply_op
+from gim.wire.packets import Codec, reply_op
 from gim.wire.proto import ProtoCodec
+from gim.wire.requests import Op
 
 _COLUMNS = (
     Column("read_us", "read a send, µs", 2),
@@ -33,8 +34,8 @@ _BODY = {"type": 2, "target_id": "1002", "content": "x" * 32}
 def _requests() -> dict[str, bytes]:
     body = pb.SendRequest(type=2, target_id="1002", content="x" * 32).SerializeToString()
     return {
-        "json": json.dumps({"op": SEND, "body": json.dumps(_BODY), "seq": 7}).encode(),
-        "proto": pb.Packet(op=SEND, body=body, seq=7).SerializeToString(),
+        "json": json.dumps({"op": Op.SEND, "body": json.dumps(_BODY), "seq": 7}).encode(),
+        "proto": pb.Packet(op=Op.SEND, body=body, seq=7).SerializeToString(),
     }
 
 
@@ -55,10 +56,10 @@ def _figures(codec: Codec, request: bytes, calls: int) -> dict[str, float]:
     history = History([_MESSAGE] * 20, True)
     works: dict[str, Callable[[], object]] = {
         "read_us": lambda: codec.decode(request, codec.is_binary),
-        "reply_us": lambda: codec.encode_reply(reply_op(SEND), 7, _SENT),
+        "reply_us": lambda: codec.encode_reply(reply_op(Op.SEND), 7, _SENT),
         "push_us": lambda: codec.encode_push(one),
         "push_10_us": lambda: codec.encode_push(ten),
-        "history_us": lambda: codec.encode_reply(reply_op(HISTORY), 7, history),
+        "history_us": lambda: codec.encode_reply(reply_op(Op.HISTORY), 7, history),
     }
     figures = {key: _micros(work, calls) for key, work in works.items()}
     return {**figures, "push_bytes": len(codec.encode_push(one))}

@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from gim.auth.keys import Keys
 from gim.errors import Unauthorized
+from gim.wire.fields import Name
 from gim.wire.packets import explain
-from gim.wire.requests import Name
 
 LEEWAY = 30  # seconds that an issuer's clock may be ahead: of nbf and iat, not of exp
 MAX_TOKEN = 8192  # characters; what is longer is refused before it costs anything

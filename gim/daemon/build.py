@@ -41,8 +41,9 @@ from gim.push.chatroom import PushPolicy
 from gim.push.dispatcher import PushDispatcher
 from gim.storage.interface import Storage
 from gim.wire.json import JsonCodec
-from gim.wire.packets import REQUESTS, Codec
+from gim.wire.packets import Codec
 from gim.wire.proto import ProtoCodec
+from gim.wire.requests import OPERATIONS
 
 
 class DaemonBuilder:
@@ -51,7 +52,7 @@ class DaemonBuilder:
     def __init__(self, options: Options, reactor: Any) -> None:
         self._options = options
         self._reactor = reactor
-        self._meters = Meters(reactor, REQUESTS, route_names()) if options["metrics"] else None
+        self._meters = Meters(reactor, OPERATIONS, route_names()) if options["metrics"] else None
         self._limits, self._overload = limits_of(options), overload_of(options, reactor)
         self._send_rate = SendRate(self._limits, reactor)
         self._turn = WriteBatch(reactor)

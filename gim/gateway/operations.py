@@ -12,10 +12,25 @@ from gim.chat.chat import Chat, Point
 from gim.chat.moderation import Moderation
 from gim.errors import BadRequest, Unauthorized
 from gim.log.logger import Logger
-from gim.model import NOTHING, LoggedIn, Nothing, User
+from gim.model import (
+    NOTHING,
+    History,
+    Joined,
+    LoggedIn,
+    MemberPage,
+    Nothing,
+    Sent,
+    ServerTime,
+    SessionPage,
+    Unread,
+    Until,
+    User,
+)
 from gim.push.presence import Connection, Login, TooManyConnections
-from gim.wire import packets, requests
-from gim.wire.requests import given
+from gim.wire import requests
+from gim.wire.fields import given
+from gim.wire.packets import Packet
+from gim.wire.requests import OPERATIONS, Op
 
 
 class Client(Protocol):
@@ -45,7 +60,7 @@ class Client(Protocol):
         """End after the reply: the user has as many connections as they may."""
 
 
-_Operation = Callable[[Client, Any], Awaitable[Struct]]
+_Handler = Callable[[Client, Any], Awaitable[Struct]]
 
 
 class Operations:
@@ -57,29 +72,14 @@ class Operations:
         self._chat = chat
         self._moderation = moderation
         # of one connection, these may be begun before the ones in front have ended
-        self.overlapping = frozenset({packets.SEND} if chat.keeps_order else ())
-        self._table: dict[int, _Operation] = {
-            packets.LOGIN: self._login,
-            packets.LOGOUT: self._logout,
-            packets.HEARTBEAT: self._heartbeat,
-            packets.SEND: self._send,
-            packets.HISTORY: self._history,
-            packets.SESSIONS: self._sessions,
-            packets.MARK_READ: self._mark_read,
-            packets.RECALL: self._recall,
-            packets.JOIN: self._join,
-            packets.LEAVE: self._leave,
-            packets.MEMBERS: self._members,
-            packets.RENAME: self._rename,
-            packets.DISMISS: self._dismiss,
-            packets.REMOVE: self._remove,
-            packets.MUTE: self._mute,
-            packets.APPOINT: self._appoint,
+        self.overlapping = frozenset({Op.SEND.value} if chat.keeps_order else ())
+        self._handlers: dict[int, _Handler] = {
+            op: getattr(self, f"on_{operation.name}") for op, operation in OPERATIONS.items()
         }
 
-    def perform(self, client: Client, packet: packets.Packet) -> Awaitable[Struct]:
+    def perform(self, client: Client, packet: Packet) -> Awaitable[Struct]:
         """Serve a request; it, or what it returns, raises a `GimError` for a refusal."""
-        return self._table[packet.op](client, packet.body)
+        return self._handlers[packet.op](client, packet.body)
 
     def flush(self, client: Client) -> None:
         """Write what waits to be pushed to a client that is about to be disconnected."""
@@ -92,7 +92,7 @@ class Operations:
             self._chat.logout(client.login)
             client.login = None
 
-    async def _login(self, client: Client, body: requests.LoginRequest) -> LoggedIn:
+    async def on_login(self, client: Client, body: requests.LoginRequest) -> LoggedIn:
         point, who = _point(body), self._identify(client, body)
         if client.login is not None:
             answer = await self._chat.renew(client.login, who, point)
@@ -124,17 +124,17 @@ class Operations:
             client.token_refused()
             raise
 
-    async def _logout(self, client: Client, body: requests.LogoutRequest) -> Nothing:
+    async def on_logout(self, client: Client, body: requests.LogoutRequest) -> Nothing:
         _user(client)
         self.disconnected(client)
         client.logged_out()
         return NOTHING
 
-    async def _heartbeat(self, client: Client, body: requests.HeartbeatRequest) -> Struct:
+    async def on_heartbeat(self, client: Client, body: requests.HeartbeatRequest) -> ServerTime:
         _user(client)
         return self._chat.server_time()
 
-    def _send(self, client: Client, body: requests.SendRequest) -> Awaitable[Struct]:
+    def on_send(self, client: Client, body: requests.SendRequest) -> Awaitable[Sent]:
         return self._chat.send(
             _user(client),
             body.type,
@@ -145,47 +145,47 @@ class Operations:
             client.sending.key,
         )
 
-    async def _history(self, client: Client, body: requests.HistoryRequest) -> Struct:
+    async def on_history(self, client: Client, body: requests.HistoryRequest) -> History:
         user_id, before = _user(client).id, given(body.message_id)
         return await self._chat.history(user_id, body.session_id, body.count, before)
 
-    async def _sessions(self, client: Client, body: requests.SessionsRequest) -> Struct:
+    async def on_sessions(self, client: Client, body: requests.SessionsRequest) -> SessionPage:
         user_id, kind = _user(client).id, given(body.session_type)
         return await self._chat.sessions(user_id, body.count, body.cursor, kind)
 
-    async def _mark_read(self, client: Client, body: requests.MarkReadRequest) -> Struct:
+    async def on_mark_read(self, client: Client, body: requests.MarkReadRequest) -> Unread:
         return await self._chat.mark_read(_user(client).id, body.session_id, body.message_id)
 
-    async def _join(self, client: Client, body: requests.JoinRequest) -> Struct:
+    async def on_join(self, client: Client, body: requests.JoinRequest) -> Joined:
         return await self._chat.join(_user(client), body.id, body.name)
 
-    async def _leave(self, client: Client, body: requests.LeaveRequest) -> Nothing:
+    async def on_leave(self, client: Client, body: requests.LeaveRequest) -> Nothing:
         await self._chat.leave(_user(client).id, body.id)
         return NOTHING
 
-    async def _members(self, client: Client, body: requests.MembersRequest) -> Struct:
+    async def on_members(self, client: Client, body: requests.MembersRequest) -> MemberPage:
         return await self._chat.members(_user(client).id, body.id, body.count, body.cursor)
 
-    async def _recall(self, client: Client, body: requests.RecallRequest) -> Nothing:
+    async def on_recall(self, client: Client, body: requests.RecallRequest) -> Nothing:
         await self._moderation.recall(_user(client).id, body.session_id, body.message_id)
         return NOTHING
 
-    async def _rename(self, client: Client, body: requests.RenameRequest) -> Nothing:
+    async def on_rename(self, client: Client, body: requests.RenameRequest) -> Nothing:
         await self._moderation.rename(_user(client).id, body.id, body.name)
         return NOTHING
 
-    async def _dismiss(self, client: Client, body: requests.DismissRequest) -> Nothing:
+    async def on_dismiss(self, client: Client, body: requests.DismissRequest) -> Nothing:
         await self._moderation.dismiss(_user(client).id, body.id)
         return NOTHING
 
-    async def _remove(self, client: Client, body: requests.RemoveRequest) -> Nothing:
+    async def on_remove(self, client: Client, body: requests.RemoveRequest) -> Nothing:
         await self._moderation.remove(_user(client).id, body.id, body.user_id)
         return NOTHING
 
-    async def _mute(self, client: Client, body: requests.MuteRequest) -> Struct:
+    async def on_mute(self, client: Client, body: requests.MuteRequest) -> Until:
         return await self._moderation.mute(_user(client).id, body.id, body.user_id, body.seconds)
 
-    async def _appoint(self, client: Client, body: requests.AppointRequest) -> Nothing:
+    async def on_appoint(self, client: Client, body: requests.AppointRequest) -> Nothing:
         await self._moderation.appoint(_user(client).id, body.id, body.user_id, body.role)
         return NOTHING
 

@@ -7,18 +7,8 @@ from msgspec import Raw, Struct
 
 from gim.errors import GimError
 from gim.model import Event, Push
-from gim.wire.packets import (
-    EVENT,
-    PUSH,
-    REQUESTS,
-    BadPacket,
-    Op,
-    Packet,
-    Seq,
-    explain,
-    reply_op,
-    unknown_op,
-)
+from gim.wire.packets import BadPacket, OpCode, Packet, SeqNumber, explain, reply_op, unknown_op
+from gim.wire.requests import OPERATIONS, Op
 
 NAME = "gim.json"
 
@@ -27,13 +17,13 @@ _ERRORS = (msgspec.MsgspecError, RecursionError, ValueError)
 
 
 class _Incoming(Struct):
-    op: Op
+    op: OpCode
     body: Raw = Raw(b"{}")
-    seq: Seq = 0
+    seq: SeqNumber = 0
 
 
 class _OnlySeq(Struct):
-    seq: Seq
+    seq: SeqNumber
 
 
 class _Refusal(Struct):
@@ -42,7 +32,7 @@ class _Refusal(Struct):
     data: None = None
 
 
-_PUSHES = {Push: PUSH, Event: EVENT}
+_PUSHES = {Push: Op.PUSH.value, Event: Op.EVENT.value}
 
 _PACKET = b'{"op":%d,"body":"%b","seq":%d}'
 _SUCCESS = rb"{\"code\":0,\"msg\":\"\",\"data\":"
@@ -51,7 +41,7 @@ _encode = msgspec.json.Encoder().encode
 _decode_packet = msgspec.json.Decoder(_Incoming).decode
 _decode_seq = msgspec.json.Decoder(_OnlySeq).decode
 _decode_string = msgspec.json.Decoder(str).decode
-_decode_body = {op: msgspec.json.Decoder(body).decode for op, body in REQUESTS.items()}
+_decode_body = {op: msgspec.json.Decoder(each.request).decode for op, each in OPERATIONS.items()}
 
 
 class JsonCodec:

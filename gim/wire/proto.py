@@ -13,70 +13,27 @@ from msgspec import Struct
 from gim.errors import GimError
 from gim.model import Event, Push
 from gim.wire import gim_pb2 as pb
-from gim.wire.packets import (
-    APPOINT,
-    DISMISS,
-    EVENT,
-    HEARTBEAT,
-    HISTORY,
-    JOIN,
-    LEAVE,
-    LOGIN,
-    LOGOUT,
-    MARK_READ,
-    MAX_SEQ,
-    MEMBERS,
-    MUTE,
-    PUSH,
-    RECALL,
-    REMOVE,
-    RENAME,
-    REQUESTS,
-    SEND,
-    SESSIONS,
-    BadPacket,
-    Op,
-    Packet,
-    Seq,
-    explain,
-    reply_op,
-    unknown_op,
-)
+from gim.wire.packets import MAX_SEQ, BadPacket, OpCode, Packet, SeqNumber, explain, reply_op, unknown_op
 from gim.wire.proto_data import WRITERS, write_event, write_push
+from gim.wire.requests import OPERATIONS, Op
 from gim.wire.varint import varint
 
 NAME = "gim.proto"
 
 _MESSAGES: dict[int, type[ProtoMessage]] = {
-    LOGIN: pb.LoginRequest,
-    LOGOUT: pb.LogoutRequest,
-    HEARTBEAT: pb.HeartbeatRequest,
-    SEND: pb.SendRequest,
-    HISTORY: pb.HistoryRequest,
-    SESSIONS: pb.SessionsRequest,
-    MARK_READ: pb.MarkReadRequest,
-    RECALL: pb.RecallRequest,
-    JOIN: pb.JoinRequest,
-    LEAVE: pb.LeaveRequest,
-    MEMBERS: pb.MembersRequest,
-    RENAME: pb.RenameRequest,
-    DISMISS: pb.DismissRequest,
-    REMOVE: pb.RemoveRequest,
-    MUTE: pb.MuteRequest,
-    APPOINT: pb.AppointRequest,
+    op: getattr(pb, operation.request.__name__) for op, operation in OPERATIONS.items()
 }
-
 _PUSHES: dict[type[Struct], tuple[int, Callable[[Any], bytes]]] = {
-    Push: (PUSH, write_push),
-    Event: (EVENT, write_event),
+    Push: (Op.PUSH.value, write_push),
+    Event: (Op.EVENT.value, write_event),
 }
 
 _ERRORS = (DecodeError, msgspec.ValidationError)
 
 
 class _Envelope(Struct):
-    op: Op
-    seq: Seq
+    op: OpCode
+    seq: SeqNumber
 
 
 def _reader(message: type[ProtoMessage], struct: type[Struct]) -> Callable[[bytes], Struct]:
@@ -106,14 +63,13 @@ def _reader(message: type[ProtoMessage], struct: type[Struct]) -> Callable[[byte
 
 
 _parse_packet = pb.Packet.FromString
-_READERS = {op: _reader(_MESSAGES[op], struct) for op, struct in REQUESTS.items()}
+_READERS = {op: _reader(_MESSAGES[op], operation.request) for op, operation in OPERATIONS.items()}
 
 # A field of bytes is its key, its length as a varint, and the bytes. Packet and Reply are put together
 # from such fields: objects of them would cost as much again as what they hold.
 _BODY, _SEQ, _DATA = b"\x12", b"\x18", b"\x1a"  # the keys of Packet.body, Packet.seq and Reply.data
-_HEADS = {
-    op: pb.Packet(op=op).SerializeToString() + _BODY for op in (PUSH, EVENT, *map(reply_op, REQUESTS))
-}
+_WRITTEN_OPS = [op for op, _ in _PUSHES.values()] + [reply_op(op) for op in OPERATIONS]
+_HEADS = {op: pb.Packet(op=op).SerializeToString() + _BODY for op in _WRITTEN_OPS}
 
 _SHORT = [varint(number) for number in range(2048)]
 

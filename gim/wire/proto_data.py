@@ -1,6 +1,6 @@
-"""What replies and pushes hold, written in Protobuf, field by field.
+"""The data of replies and pushes in Protobuf.
 
-Fields are set one after the other: to hand them to the constructors takes twice the time.
+Writers set one field after the other: passing the fields to a constructor takes twice the time.
 """
 
 from __future__ import annotations
@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from google.protobuf.message import Message as ProtoMessage
 from msgspec import Struct
 
 from gim import model
 from gim.wire import gim_pb2 as pb
+from gim.wire.requests import OPERATIONS, Operation
 
 
 def write_push(push: model.Push) -> bytes:
@@ -71,14 +73,6 @@ def _logged_in(answer: model.LoggedIn) -> bytes:
     return data.SerializeToString()
 
 
-def _nothing(answer: model.Nothing) -> bytes:
-    return b""
-
-
-def _server_time(answer: model.ServerTime) -> bytes:
-    return pb.HeartbeatData(server_time=answer.server_time).SerializeToString()
-
-
 def _sent(answer: model.Sent) -> bytes:
     data = pb.SendData()
     data.id = answer.id
@@ -113,14 +107,6 @@ def _set_session_item(to: pb.SessionItem, item: model.SessionItem) -> None:
     to.unread = item.unread
 
 
-def _unread(answer: model.Unread) -> bytes:
-    return pb.MarkReadData(unread=answer.unread).SerializeToString()
-
-
-def _joined(answer: model.Joined) -> bytes:
-    return pb.JoinData(session_id=answer.session_id, total=answer.total).SerializeToString()
-
-
 def _members(answer: model.MemberPage) -> bytes:
     data = pb.MembersData()
     for member in answer.items:
@@ -134,20 +120,39 @@ def _members(answer: model.MemberPage) -> bytes:
     return data.SerializeToString()
 
 
-def _until(answer: model.Until) -> bytes:
-    return pb.MuteData(until=answer.until).SerializeToString()
-
-
-# by what the chat answers with
-WRITERS: dict[type[Struct], Callable[[Any], bytes]] = {
+# Replies that hold other messages, and the reply that is written most often.
+_BY_HAND: dict[type[Struct], Callable[[Any], bytes]] = {
     model.LoggedIn: _logged_in,
-    model.Nothing: _nothing,
-    model.ServerTime: _server_time,
     model.Sent: _sent,
     model.History: _history,
     model.SessionPage: _sessions,
-    model.Unread: _unread,
-    model.Joined: _joined,
     model.MemberPage: _members,
-    model.Until: _until,
 }
+
+
+def _by_fields(struct: type[Struct], message: type[ProtoMessage]) -> Callable[[Any], bytes]:
+    """Return a writer of a struct whose fields are numbers and strings, into its message."""
+    names = struct.__struct_fields__
+    if any(field.message_type for field in message.DESCRIPTOR.fields):
+        raise TypeError(f"{struct.__name__} holds other messages: write its writer by hand")
+    if not names:
+        return lambda answer: b""
+
+    def write(answer: Any) -> bytes:
+        data = message()
+        for name in names:
+            setattr(data, name, getattr(answer, name))
+        return data.SerializeToString()
+
+    return write
+
+
+def _writer(operation: Operation) -> Callable[[Any], bytes]:
+    if operation.reply in _BY_HAND:
+        return _BY_HAND[operation.reply]
+    name = operation.request.__name__.removesuffix("Request")
+    return _by_fields(operation.reply, getattr(pb, f"{name}Data"))
+
+
+# By the struct of the reply: operations that share one have messages with the same fields.
+WRITERS = {operation.reply: _writer(operation) for operation in OPERATIONS.values()}

@@ -1,54 +1,96 @@
-"""What clients ask: one struct for each request, as in docs/protocol.md, section 5.
+"""The operations of the WebSocket protocol: docs/protocol.md, section 5.
 
-Unknown fields are ignored. What a struct says of a field (type, length, range, pattern) is checked as
-it is decoded; the rules of ids and the limit of content are the chat's.
+Each is declared once, by `operation` on the struct of its request: its op code with its name, the struct
+of the request and that of the reply's data. The rest is derived from `OPERATIONS`. An operation has, by
+its name, a method of `gim.gateway.operations.Operations` (``on_mark_read``) and two messages in gim.proto
+(``MarkReadRequest``, ``MarkReadData``).
+
+Decoding ignores unknown fields and checks what a struct says of a field: type, length, range, pattern.
+The chat checks ids and the length of content.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Final, NamedTuple, TypeVar
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
-T = TypeVar("T")
+from gim import model
+from gim.wire.fields import (
+    Category,
+    Content,
+    Cursor,
+    HistoryCount,
+    Id,
+    MemberCount,
+    MessageId,
+    Name,
+    NewName,
+    RequestId,
+    Role,
+    Seconds,
+    SessionCount,
+    SessionId,
+    SessionType,
+)
 
-# Ids and cursors are checked by the chat: this is what documents say of them, msgspec takes any text.
-_ID = {
-    "minLength": 1,
-    "maxLength": 64,
-    "pattern": r"^(?!\.{1,2}$)[^\s:/]+$",
-    "format": "gim-id",
-    "description": "1 to 64 printable characters without white space, : and /, neither . nor ..",
-}
-_SESSION_ID = {
-    "minLength": 3,
-    "maxLength": 131,
-    "pattern": r"^(1:[^\s:/]{1,64}|2:(?!([^:]+):\2$)[^\s:/]{1,64}:[^\s:/]{1,64})$",
-    "format": "gim-session-id",
-    "description": "1:CHATROOM, or 2:USER:USER with the two in either order",
-}
-_MESSAGE_ID = {"pattern": "^[0-9a-f]{32}$", "description": "the id of a message"}
-_CURSOR = {"format": "gim-cursor", "description": "the cursor of the page before; empty for the first"}
-
-Id = Annotated[str, Meta(extra_json_schema=_ID)]
-SessionId = Annotated[str, Meta(extra_json_schema=_SESSION_ID)]
-MessageId = Annotated[str, Meta(extra_json_schema=_MESSAGE_ID)]
-Cursor = Annotated[str, Meta(extra_json_schema=_CURSOR)]
-Name = Annotated[str, Meta(max_length=64)]
-SessionType = Annotated[int, Meta(ge=1, le=2, description="1 = chatroom, 2 = private")]
-Category = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,32}\Z")]
-Content = Annotated[str, Meta(min_length=1)]
-RequestId = Annotated[str, Meta(min_length=1, max_length=64)]
-HistoryCount = Annotated[int, Meta(ge=1, le=100)]
-SessionCount = Annotated[int, Meta(ge=1, le=200)]
-MemberCount = Annotated[int, Meta(ge=1, le=1000)]
-NewName = Annotated[str, Meta(min_length=1, max_length=64)]
-Seconds = Annotated[int, Meta(ge=0, le=31_536_000)]  # up to a year
-Role = Literal["owner", "admin", "member"]
+S = TypeVar("S", bound=Struct)
 
 
+class Op(IntEnum):
+    """Op codes. Those of requests are odd, and a reply has the one after its request's."""
+
+    LOGIN = 101
+    LOGOUT = 103
+    HEARTBEAT = 105
+    SEND = 201
+    HISTORY = 203
+    SESSIONS = 205
+    PUSH = 207  # only the server sends it
+    MARK_READ = 209
+    RECALL = 211
+    EVENT = 213  # only the server sends it
+    JOIN = 301
+    LEAVE = 303
+    MEMBERS = 305
+    RENAME = 307
+    DISMISS = 309
+    REMOVE = 311
+    MUTE = 313
+    APPOINT = 315
+
+
+class Operation(NamedTuple):
+    """What a client can request: its op code, and the structs of the request and of the reply's data."""
+
+    op: Op
+    request: type[Struct]
+    reply: type[Struct]
+
+    @property
+    def name(self) -> str:
+        """The name in lower case, such as ``mark_read``."""
+        return self.op.name.lower()
+
+
+OPERATIONS: Final[dict[int, Operation]] = {}  # by op code, a plain int: as packets have it
+
+
+def operation(op: Op, reply: type[Struct]) -> Callable[[type[S]], type[S]]:
+    """Declare an operation; the decorated struct is its request."""
+
+    def register(request: type[S]) -> type[S]:
+        OPERATIONS[op.value] = Operation(op, request, reply)
+        return request
+
+    return register
+
+
+@operation(Op.LOGIN, reply=model.LoggedIn)
 class LoginRequest(Struct, frozen=True):
-    """op 101. ``since`` and ``epoch`` come together or not at all."""
+    """Log in. ``since`` and ``epoch`` come together or not at all."""
 
     id: Id
     name: Name | UnsetType = UNSET
@@ -57,16 +99,19 @@ class LoginRequest(Struct, frozen=True):
     epoch: str | UnsetType = UNSET
 
 
+@operation(Op.LOGOUT, reply=model.Nothing)
 class LogoutRequest(Struct, frozen=True):
-    """op 103."""
+    """Log out; the connection stays open."""
 
 
+@operation(Op.HEARTBEAT, reply=model.ServerTime)
 class HeartbeatRequest(Struct, frozen=True):
-    """op 105."""
+    """Ask for the server's time."""
 
 
+@operation(Op.SEND, reply=model.Sent)
 class SendRequest(Struct, frozen=True):
-    """op 201. ``request_id`` is "" when it is not given."""
+    """Send a message. ``request_id`` is "" if it was not given."""
 
     type: SessionType
     target_id: Id
@@ -75,93 +120,100 @@ class SendRequest(Struct, frozen=True):
     request_id: RequestId = ""
 
 
+@operation(Op.HISTORY, reply=model.History)
 class HistoryRequest(Struct, frozen=True):
-    """op 203."""
+    """Read messages of a session, the newest or those just before ``message_id``."""
 
     session_id: SessionId
     count: HistoryCount = 20
     message_id: MessageId | UnsetType = UNSET
 
 
+@operation(Op.SESSIONS, reply=model.SessionPage)
 class SessionsRequest(Struct, frozen=True):
-    """op 205."""
+    """List the user's sessions, newest conversation first."""
 
     count: SessionCount = 50
     cursor: Cursor = ""
     session_type: SessionType | UnsetType = UNSET
 
 
+@operation(Op.MARK_READ, reply=model.Unread)
 class MarkReadRequest(Struct, frozen=True):
-    """op 209."""
+    """Mark a session as read up to a message."""
 
     session_id: SessionId
     message_id: MessageId
 
 
+@operation(Op.RECALL, reply=model.Nothing)
+class RecallRequest(Struct, frozen=True):
+    """Recall a message."""
+
+    session_id: SessionId
+    message_id: MessageId
+
+
+@operation(Op.JOIN, reply=model.Joined)
 class JoinRequest(Struct, frozen=True):
-    """op 301. A chatroom that is made gets ``chatroom:<id>`` for an empty name."""
+    """Join a chatroom. One that is created gets the name ``chatroom:<id>`` if ``name`` is empty."""
 
     id: Id
     name: Name = ""
 
 
+@operation(Op.LEAVE, reply=model.Nothing)
 class LeaveRequest(Struct, frozen=True):
-    """op 303."""
+    """Leave a chatroom."""
 
     id: Id
 
 
+@operation(Op.MEMBERS, reply=model.MemberPage)
 class MembersRequest(Struct, frozen=True):
-    """op 305."""
+    """List the members of a chatroom, in order of id."""
 
     id: Id
     count: MemberCount = 100
     cursor: Cursor = ""
 
 
-class RecallRequest(Struct, frozen=True):
-    """op 211."""
-
-    session_id: SessionId
-    message_id: MessageId
-
-
+@operation(Op.RENAME, reply=model.Nothing)
 class RenameRequest(Struct, frozen=True):
-    """op 307."""
+    """Rename a chatroom."""
 
     id: Id
     name: NewName
 
 
+@operation(Op.DISMISS, reply=model.Nothing)
 class DismissRequest(Struct, frozen=True):
-    """op 309."""
+    """End a chatroom, with its memberships and messages."""
 
     id: Id
 
 
+@operation(Op.REMOVE, reply=model.Nothing)
 class RemoveRequest(Struct, frozen=True):
-    """op 311."""
+    """Remove a member from a chatroom."""
 
     id: Id
     user_id: Id
 
 
+@operation(Op.MUTE, reply=model.Until)
 class MuteRequest(Struct, frozen=True):
-    """op 313. 0 seconds end a mute."""
+    """Mute a member for some seconds; 0 ends a mute."""
 
     id: Id
     user_id: Id
     seconds: Seconds
 
 
+@operation(Op.APPOINT, reply=model.Nothing)
 class AppointRequest(Struct, frozen=True):
-    """op 315."""
+    """Give a member of a chatroom another role."""
 
     id: Id
     user_id: Id
     role: Role
-
-
-def given(value: T | UnsetType) -> T | None:
-    """Return an optional field's value, None when it was left out."""
-    return None if value is UNSET else value

@@ -17,31 +17,13 @@ from gim.gateway import bounded_protocol, close_codes, protocol
 from gim.limits import limits
 from gim.log import logger, output
 from gim.net import listening
-from gim.wire import packets
 from gim.wire.json import JsonCodec
+from gim.wire.requests import OPERATIONS, Op
 from tests.support.paths import ROOT
 
 DOCUMENT = ROOT.child("docs").child("protocol.md")
 
-REPLIES = {
-    packets.LOGIN: model.LoggedIn,
-    packets.LOGOUT: model.Nothing,
-    packets.HEARTBEAT: model.ServerTime,
-    packets.SEND: model.Sent,
-    packets.HISTORY: model.History,
-    packets.SESSIONS: model.SessionPage,
-    packets.MARK_READ: model.Unread,
-    packets.RECALL: model.Nothing,
-    packets.JOIN: model.Joined,
-    packets.LEAVE: model.Nothing,
-    packets.MEMBERS: model.MemberPage,
-    packets.RENAME: model.Nothing,
-    packets.DISMISS: model.Nothing,
-    packets.REMOVE: model.Nothing,
-    packets.MUTE: model.Until,
-    packets.APPOINT: model.Nothing,
-}
-PUSHES = {packets.PUSH: model.Push, packets.EVENT: model.Event}
+PUSHES = {Op.PUSH: model.Push, Op.EVENT: model.Event}
 
 
 class ProtocolDocumentTests(SynchronousTestCase):
@@ -54,11 +36,11 @@ class ProtocolDocumentTests(SynchronousTestCase):
 
     def test_every_request_shown_is_one(self) -> None:
         shown = {self.codec.decode(line, False).op for line in self.lines("> ")}
-        self.assertEqual(shown, set(packets.REQUESTS))
+        self.assertEqual(shown, set(OPERATIONS))
 
     def test_every_reply_and_push_shown_is_what_the_codec_writes(self) -> None:
         shown = {self.written_again(line) for line in self.lines("< ")}
-        self.assertEqual(shown, {op + 1 for op in packets.REQUESTS} | {packets.PUSH, packets.EVENT})
+        self.assertEqual(shown, {op + 1 for op in OPERATIONS} | {Op.PUSH, Op.EVENT})
 
     def written_again(self, line: bytes) -> int:
         """Read a line into the structs, compare what the codec makes of them, return its op."""
@@ -70,16 +52,17 @@ class ProtocolDocumentTests(SynchronousTestCase):
             error = errors.Forbidden(body["msg"])
             again = self.codec.encode_error(op, seq, error)
         else:
-            again = self.codec.encode_reply(op, seq, msgspec.convert(body["data"], REPLIES[op - 1]))
+            reply = OPERATIONS[op - 1].reply
+            again = self.codec.encode_reply(op, seq, msgspec.convert(body["data"], reply))
         self.assertEqual(again, line)
         return int(op)
 
     def test_the_table_of_operations_names_every_field_and_no_other(self) -> None:
         cells = [line.split("|") for line in self.text.splitlines() if re.match(r"\| \d{3} \|", line)]
         rows = {row[1].strip(): row[3] for row in cells if len(row) == 6}
-        for op, request in packets.REQUESTS.items():
+        for op, operation in OPERATIONS.items():
             fields = re.findall(r"`(\w+)`(\??)", rows[str(op)])
-            struct = msgspec.structs.fields(request)
+            struct = msgspec.structs.fields(operation.request)
             expected = [(field.name, "" if field.required else "?") for field in struct]
             self.assertEqual(sorted(fields), sorted(expected), op)
 

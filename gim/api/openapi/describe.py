@@ -20,7 +20,7 @@ from gim.errors import (
     Unauthorized,
     Unavailable,
 )
-from gim.wire.requests import Id, MessageId, SessionId
+from gim.wire.fields import Id, MessageId, SessionId
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -20,7 +20,7 @@ from gim.chat.moderation import Moderation
 from gim.errors import Conflict, NotFound
 from gim.ids import CHATROOM, SYSTEM
 from gim.model import NOTHING
-from gim.wire.requests import given
+from gim.wire.fields import given
 
 _CHATROOM = "/v1/admin/chatrooms/<chatroom_id>"
 _MEMBER = f"{_CHATROOM}/members/<user_id>"

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from gim.wire.requests import Category, Content, Id, Name, NewName, RequestId, Role, SessionType
+from gim.wire.fields import Category, Content, Id, Name, NewName, RequestId, Role, SessionType
 
 BanSeconds = Annotated[int, Meta(ge=1, le=31_536_000 * 10)]  # up to ten years
 MuteSeconds = Annotated[int, Meta(ge=1, le=31_536_000)]

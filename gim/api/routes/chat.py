@@ -22,7 +22,7 @@ from gim.errors import (
 )
 from gim.model import NOTHING, User
 from gim.wire import requests
-from gim.wire.requests import given
+from gim.wire.fields import given
 
 
 class ChatRoutes:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from gim.wire.requests import Id, Name
+from gim.wire.fields import Id, Name
 
 
 class LoginBody(Struct, frozen=True):

@@ -30,7 +30,7 @@ from gim.errors import BadRequest, Unauthorized
 
 T = TypeVar("T")
 
-MAX_NAME = 64  # characters, as in gim.wire.requests
+MAX_NAME = 64  # characters, as in gim.wire.fields
 
 
 def main(words: Sequence[str] | None = None, now: Callable[[], float] = time.time) -> int:

@@ -1,9 +1,28 @@
 """Each operation as a client sees it: packets in, packets out."""
 
+from collections.abc import Awaitable
+from typing import get_type_hints
+
+from twisted.trial.unittest import SynchronousTestCase
+
 from gim.auth import api_tokens
+from gim.gateway.operations import Operations
+from gim.wire.requests import OPERATIONS
 from tests.support.pipe import GatewayTestCase
 
 UNKNOWN_ID = "0" * 32
+
+
+class HandlerTests(SynchronousTestCase):
+    def test_every_operation_has_its_handler_and_there_is_no_other(self) -> None:
+        handlers = {name for name in vars(Operations) if name.startswith("on_")}
+        self.assertEqual(handlers, {f"on_{operation.name}" for operation in OPERATIONS.values()})
+
+    def test_each_takes_the_request_and_returns_the_reply_that_are_declared(self) -> None:
+        for operation in OPERATIONS.values():
+            hints = get_type_hints(getattr(Operations, f"on_{operation.name}"))
+            self.assertIs(hints["body"], operation.request, operation.name)
+            self.assertIn(hints["return"], (operation.reply, Awaitable[operation.reply]), operation.name)
 
 
 class LoginTests(GatewayTestCase):

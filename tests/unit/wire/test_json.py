@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gim.wire.packets import REQUESTS, BadPacket, Packet
-from gim.wire.requests import HeartbeatRequest, JoinRequest
+from gim.wire.packets import BadPacket, Packet
+from gim.wire.requests import OPERATIONS, HeartbeatRequest, JoinRequest
 from tests.support.wire.decoding import DecodeCase, raw
 from tests.support.wire.request_table import EXAMPLES, FIELDS, FORMS
 
@@ -23,7 +23,7 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(strings, inner, max_size=3),
     max_leaves=8,
 )
-ops = st.sampled_from([*REQUESTS, *REQUESTS, 0, 1, 2, 102, 207, 2**31 - 1, 2**31]) | values
+ops = st.sampled_from([*OPERATIONS, *OPERATIONS, 0, 1, 2, 102, 207, 2**31 - 1, 2**31]) | values
 contents = st.fixed_dictionaries(
     {}, optional={name: values for fields in FIELDS.values() for name in fields}
 )
@@ -40,7 +40,7 @@ class AnyInputTests(DecodeCase):
         except BadPacket as refused:
             self.codec.encode_error(refused.op, refused.seq, refused).decode()
         else:
-            self.assertIs(type(packet.body), REQUESTS[packet.op])
+            self.assertIs(type(packet.body), OPERATIONS[packet.op].request)
             self.assertTrue(0 <= packet.seq < 2**53)
 
     @given(st.binary(), st.booleans())
@@ -55,7 +55,7 @@ class AnyInputTests(DecodeCase):
         text = json.dumps(value, ensure_ascii=ascii_only)
         self.assertAnswered(text.encode("utf-8", "surrogatepass"))
 
-    @given(st.sampled_from(list(REQUESTS)), values | contents, st.sampled_from(FORMS))
+    @given(st.sampled_from(list(OPERATIONS)), values | contents, st.sampled_from(FORMS))
     @steady
     def test_any_body_of_a_known_operation(self, op: int, body: Any, write: Any) -> None:
         self.assertAnswered(write(op, body, 5))

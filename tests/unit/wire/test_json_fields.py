@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 from twisted.trial.unittest import SynchronousTestCase
 
+from gim.wire.fields import given as given_or_none
 from gim.wire.json import JsonCodec
-from gim.wire.packets import REQUESTS, BadPacket, Packet
-from gim.wire.requests import given as given_or_none
+from gim.wire.packets import BadPacket, Packet
+from gim.wire.requests import OPERATIONS
 from tests.support.wire.request_table import (
     EXAMPLES,
     FIELDS,
@@ -55,7 +56,7 @@ class FieldTests(SynchronousTestCase):
             self.assertEqual(str(refused).partition(": ")[0], field, label)
 
     def test_the_table_is_whole(self) -> None:
-        structs = {op: list(struct.__struct_fields__) for op, struct in REQUESTS.items()}
+        structs = {op: list(each.request.__struct_fields__) for op, each in OPERATIONS.items()}
         self.assertEqual({op: list(fields) for op, fields in FIELDS.items()}, structs)
 
     @given(st.data())
@@ -66,7 +67,7 @@ class FieldTests(SynchronousTestCase):
         packets = [self.decode(write(op, body, seq)) for write in FORMS]
         self.assertEqual(packets[0], packets[1])
         self.assertEqual((packets[0].op, packets[0].seq), (op, seq))
-        self.assertIs(type(packets[0].body), REQUESTS[op])
+        self.assertIs(type(packets[0].body), OPERATIONS[op].request)
         defaults = {name: field.default for name, field in FIELDS[op].items()}
         expected = {name: value for name, value in (defaults | body).items() if value is not LEFT_OUT}
         self.assertEqual(fields_of(packets[0].body), expected)

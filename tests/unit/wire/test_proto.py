@@ -8,15 +8,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gim.model import NOTHING, Joined, Message, Push, SessionHead, User
 from gim.wire import gim_pb2 as pb
-from gim.wire.packets import MAX_SEQ, REQUESTS, BadPacket, Packet
+from gim.wire.packets import MAX_SEQ, BadPacket, Packet
 from gim.wire.proto import ProtoCodec
-from gim.wire.requests import HeartbeatRequest, LeaveRequest
+from gim.wire.requests import OPERATIONS, HeartbeatRequest, LeaveRequest
 from tests.support.wire.proto_values import packet, request
 from tests.support.wire.request_table import FIELDS, bodies
 
 steady = settings(derandomize=True, deadline=None, database=None, max_examples=300)
 
-bodies_of_any = st.sampled_from(list(REQUESTS)).flatmap(lambda op: st.tuples(st.just(op), bodies(op)))
+bodies_of_any = st.sampled_from(list(OPERATIONS)).flatmap(lambda op: st.tuples(st.just(op), bodies(op)))
 NO_UTF_8 = (b"\xff", b"\xc3", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe2\x82")
 
 
@@ -45,7 +45,7 @@ class AnyInputTests(ProtoCase):
             self.assertNotEqual(pb.Reply.FromString(reply.body).msg, "")
             self.assertTrue(0 <= refused.seq <= MAX_SEQ)
         else:
-            self.assertIs(type(found.body), REQUESTS[found.op])
+            self.assertIs(type(found.body), OPERATIONS[found.op].request)
             self.assertTrue(0 <= found.seq <= MAX_SEQ)
 
     @given(st.binary(), st.booleans())
@@ -54,7 +54,7 @@ class AnyInputTests(ProtoCase):
     def test_any_bytes(self, payload: bytes, is_binary: bool) -> None:
         self.assertAnswered(payload, is_binary)
 
-    @given(st.sampled_from(list(REQUESTS)), st.binary())
+    @given(st.sampled_from(list(OPERATIONS)), st.binary())
     @steady
     def test_any_body_of_a_known_operation(self, op: int, body: bytes) -> None:
         self.assertAnswered(packet(op, body, 5))
@@ -153,7 +153,7 @@ class PacketTests(ProtoCase):
     def test_every_operation_has_its_message(self) -> None:
         for op in FIELDS:
             refused = self.assertRaises(BadPacket, self.decode, packet(op, b"\x0a"))
-            name = REQUESTS[op].__name__
+            name = OPERATIONS[op].request.__name__
             self.assertEqual(str(refused), f"body: want a gim.v1.{name}, its strings in UTF-8")
 
 

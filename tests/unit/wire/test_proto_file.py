@@ -14,28 +14,13 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from gim import model, wire
 from gim.wire import gim_pb2 as pb
-from gim.wire.packets import REQUESTS
+from gim.wire.requests import OPERATIONS
 from tests.support.wire import proto_values
 
 MIRRORED: list[tuple[type[Struct], type[Message]]] = [
-    *((struct, proto_values.REQUESTS[op]) for op, struct in REQUESTS.items()),
-    (model.LoggedIn, pb.LoginData),
-    (model.Nothing, pb.LogoutData),
-    (model.Nothing, pb.LeaveData),
-    (model.Nothing, pb.RecallData),
-    (model.Nothing, pb.RenameData),
-    (model.Nothing, pb.DismissData),
-    (model.Nothing, pb.RemoveData),
-    (model.Nothing, pb.AppointData),
-    (model.Until, pb.MuteData),
-    (model.ServerTime, pb.HeartbeatData),
-    (model.Sent, pb.SendData),
-    (model.History, pb.HistoryData),
-    (model.SessionPage, pb.SessionsData),
+    *((each.request, proto_values.REQUESTS[op]) for op, each in OPERATIONS.items()),
+    *((each.reply, proto_values.DATA[op + 1]) for op, each in OPERATIONS.items()),
     (model.SessionItem, pb.SessionItem),
-    (model.Unread, pb.MarkReadData),
-    (model.Joined, pb.JoinData),
-    (model.MemberPage, pb.MembersData),
     (model.Member, pb.Member),
     (model.User, pb.User),
     (model.Message, pb.Message),
@@ -53,8 +38,8 @@ class MirrorTests(SynchronousTestCase):
             self.assertEqual(fields, expected, message)
 
     def test_what_a_request_may_leave_out_or_say_0_in_is_optional_and_nothing_else(self) -> None:
-        for op, struct in REQUESTS.items():
-            for field in msgspec.structs.fields(struct):
+        for op, operation in OPERATIONS.items():
+            for field in msgspec.structs.fields(operation.request):
                 has_presence = (
                     proto_values.REQUESTS[op].DESCRIPTOR.fields_by_name[field.name].has_presence
                 )
