@@ -90,10 +90,6 @@ class Chat:
         """Write out what waits to be pushed."""
         self._pushes.flush()
 
-    def flush_to(self, login: Login) -> None:
-        """Write to one login what waits to be pushed, as its connection is about to be closed."""
-        self._pushes.flush_to(login)
-
     async def stop(self) -> None:
         """Serve no more."""
         await self._storage.stop()

@@ -22,10 +22,11 @@ from gim.daemon.build_auth import endpoint, make_admin_door, make_admission
 from gim.daemon.build_storage import make_store, make_webhooks
 from gim.daemon.daemon import Daemon, Signals
 from gim.daemon.gc_tuning import GcTuner
-from gim.gateway import close_codes
+from gim.gateway import closing
 from gim.gateway.admission import ConnectionAdmission
 from gim.gateway.factory import GatewayFactory
 from gim.gateway.operations import Operations
+from gim.gateway.settings import GatewaySettings
 from gim.gateway.timeout_wheel import Timeouts, TimeoutWheel
 from gim.gateway.transport import write_at_once
 from gim.gateway.write_batch import WriteBatch
@@ -55,7 +56,7 @@ class DaemonBuilder:
         self._meters = Meters(reactor, OPERATIONS, route_names()) if options["metrics"] else None
         self._limits, self._overload = limits_of(options), overload_of(options, reactor)
         self._send_rate = SendRate(self._limits, reactor)
-        self._turn = WriteBatch(reactor)
+        self._write_batch = WriteBatch(reactor)
         self._profiler = Profiler(reactor)
         self._stored, self._counted, *self._store_services = make_store(
             options, self._limits, reactor, self._meters
@@ -81,7 +82,7 @@ class DaemonBuilder:
         yield from self._auth_services
         if self._webhooks is not None:
             yield self._webhooks
-        yield from (self._deadlines, self._send_rate, self._overload)
+        yield from (self._timeout_wheel, self._send_rate, self._overload)
         yield LimitReport(self._limits, self._reactor)
         yield from (self._profiler, self._api_port, self._gateway_port)
         yield StartupBanner(self._options, self._gateway_port, self._api_port, self._is_open)
@@ -110,7 +111,7 @@ class DaemonBuilder:
             self._reactor,
             PushPolicy(options["message-push-duration"], options["message-push-count"]),
             options["message-push-concurrency-limit"],
-            before_slice=self._turn.flush,
+            before_slice=self._write_batch.flush,
             replaced=self._data_lost,
             limits=self._limits,
         )
@@ -118,7 +119,7 @@ class DaemonBuilder:
     def _data_lost(self) -> None:
         if self._webhooks is not None:
             self._webhooks.data_lost()
-        self._gateway.turn_away(close_codes.DATA_SET_CHANGED, "data set changed: log in again")
+        self._gateway.close_all(closing.DATA_SET_CHANGED)
 
     @cached_property
     def _chat(self) -> Chat:
@@ -149,32 +150,36 @@ class DaemonBuilder:
         )
 
     @cached_property
-    def _deadlines(self) -> TimeoutWheel:
+    def _timeout_wheel(self) -> TimeoutWheel:
         return TimeoutWheel(self._reactor, self._timeouts.shortest())
 
     @cached_property
     def _gateway(self) -> GatewayFactory:
         options, meters = self._options, self._meters
         codecs: dict[str, Codec] = {"json": JsonCodec(), "proto": ProtoCodec()}
-        return GatewayFactory(
-            Operations(self._chat, self._moderation),
-            {codec.name: codec for codec in codecs.values()},
-            codecs[options["message-protocol"]],
-            self._timeouts,
-            self._deadlines,
-            self._turn,
-            self._reactor,
+        settings = GatewaySettings(
             max_packet=options["max-packet"],
             max_unsent=options["max-unsent"],
             trace_header=options["trace-header"],
-            requests=meters.requests if meters is not None else None,
             origins=options["allowed-origins"],
-            limits=self._limits,
-            entrance=self._entrance,
+            timeouts=self._timeouts,
+            default_codec=options["message-protocol"],
+        )
+        return GatewayFactory(
+            settings,
+            Operations(self._chat, self._moderation),
+            codecs,
+            self._limits,
+            self._connection_admission,
+            self._timeout_wheel,
+            self._write_batch,
+            self._reactor,
+            self._pushes.flush_to,
+            meters.requests if meters is not None else None,
         )
 
     @property
-    def _entrance(self) -> ConnectionAdmission:
+    def _connection_admission(self) -> ConnectionAdmission:
         proxied = speaks_proxy(self._options["gateway-address"])
         return ConnectionAdmission(self._limits, self._proxies, lambda: self._overload.cause, proxied)
 

@@ -91,7 +91,7 @@ class Daemon(MultiService):
         """Cut the stopping short: close what is left, and wait for nobody's answer."""
         self._log.info("told to stop again: waiting for nobody")
         self._drain = 0.0  # if it has not begun yet
-        self._gateway.hurry()
+        self._gateway.finish_draining()
         self._clock.callLater(HURRY_TIME, self._gateway.abort_all)
 
     def _failed(self, failure: Failure) -> None:

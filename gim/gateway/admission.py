@@ -1,4 +1,4 @@
-"""Who may connect: bounds on connections in all and by address, and nobody new under overload."""
+"""Who may connect: limits on all connections and on those of one address, and no one under overload."""
 
 from __future__ import annotations
 
@@ -9,95 +9,101 @@ from typing import Any, NamedTuple, Protocol
 from autobahn.websocket.types import ConnectionDeny
 
 from gim.limits.limits import ADDRESS_CONNECTIONS, CONNECTIONS, Limits
-from gim.net.client_address import NO_PROXIES, Proxies, group_of, host_of
+from gim.net.client_address import Proxies, group_of, host_of
 
 
 class Rejection(NamedTuple):
-    """An HTTP status and a sentence."""
+    """An HTTP status and its reason phrase."""
 
     status: int
     reason: str
 
 
 OVERLOADED = Rejection(503, "the server is overloaded: try again later")
-FULL = Rejection(503, "too many connections: try again later")
-TOO_MANY_FROM_HERE = Rejection(429, "too many connections from this address: close one")
+TOO_MANY = Rejection(503, "too many connections: try again later")
+TOO_MANY_OF_ADDRESS = Rejection(429, "too many connections from this address: close one")
 
 
-class Visitor(Protocol):
-    """A connection in its handshake."""
+class Client(Protocol):
+    """A connection, from its handshake on."""
 
     transport: Any
-    peer: str | None  # for people
-    place: str  # what its address counts as; "" until that is known
+    peer: str | None  # the address that log lines show
+    address_group: str  # what its address is counted as, "" until that is known
 
 
 class ConnectionAdmission:
-    """Is asked twice for each connection: when it is accepted, and with its handshake.
+    """Decides twice about each connection: when it is accepted, and with its handshake.
 
-    The second time is for those behind a proxy, which says only then for whom it asks.
+    The handshake matters for a connection from a proxy: only its headers name the client's address.
     """
 
     def __init__(
         self,
         limits: Limits,
-        proxies: Proxies = NO_PROXIES,
-        overload: Callable[[], str] = lambda: "",
-        speaks_proxy: bool = False,
+        proxies: Proxies,
+        overload: Callable[[], str],
+        speaks_proxy: bool,
     ) -> None:
-        """*overload* returns the limit that the process is above, "" for none; *speaks_proxy* says that
-        all connections begin with a header of the PROXY protocol."""
+        """*overload* returns the name of the limit that the process exceeds, "" if it exceeds none.
+
+        *speaks_proxy*: every connection begins with a header of the PROXY protocol.
+        """
         self._limits = limits
         self.proxies = proxies
         self._overload = overload
         self._speaks_proxy = speaks_proxy
-        self._counts: Counter[str] = Counter()  # connections by place
+        self._counts: Counter[str] = Counter()  # connections by address group
 
     def refuse(self, connected: int, address: Any) -> Rejection | None:
-        """Return why somebody at a transport's *address* may not connect, while so many others are."""
+        """Return why a client at a transport's *address* may not connect, None if it may.
+
+        *connected* is the number of connections that there are.
+        """
         overload = self._overload()
         if overload and self._limits.hit(overload):
             return OVERLOADED
         if self._limits.reached(CONNECTIONS, connected):
-            return FULL
-        return self._refuse_from(self._place(address))
+            return TOO_MANY
+        return self._refuse_group(self._group_of(address))
 
-    def _refuse_from(self, place: str) -> Rejection | None:
-        if place and self._limits.reached(ADDRESS_CONNECTIONS, self._counts[place]):
-            return TOO_MANY_FROM_HERE
+    def _refuse_group(self, group: str) -> Rejection | None:
+        if group and self._limits.reached(ADDRESS_CONNECTIONS, self._counts[group]):
+            return TOO_MANY_OF_ADDRESS
         return None
 
-    def _place(self, address: Any) -> str:
+    def _group_of(self, address: Any) -> str:
         host = host_of(address)
         return "" if self._speaks_proxy or self.proxies.trust(host) else group_of(host)
 
-    def arrived(self, visitor: Visitor) -> None:
-        """Count somebody who was let in."""
-        self._take(visitor, self._place(visitor.transport.getPeer()))
+    def admit(self, client: Client) -> None:
+        """Count a connection against its transport's address, unless that is a proxy's."""
+        self._count(client, self._group_of(client.transport.getPeer()))
 
-    def meet(self, visitor: Visitor, forwarded: str) -> None:
-        """Learn from the handshake who it is, *forwarded* being its X-Forwarded-For.
+    def identify(self, client: Client, forwarded: str) -> None:
+        """Determine the client's address from X-Forwarded-For and count the connection against it.
 
-        Raises `ConnectionDeny` when there are too many from there.
+        Raises `ConnectionDeny` if there are too many connections from there.
         """
-        if visitor.place:
+        if client.address_group:
             return
-        host = self.proxies.client(host_of(visitor.transport.getPeer()), forwarded)
-        visitor.peer = host or visitor.peer
-        refusal = self._refuse_from(group_of(host))
+        host = self.proxies.client(host_of(client.transport.getPeer()), forwarded)
+        client.peer = host or client.peer
+        group = group_of(host)
+        refusal = self._refuse_group(group)
         if refusal is not None:
             raise ConnectionDeny(*refusal)
-        self._take(visitor, group_of(host))
+        self._count(client, group)
 
-    def _take(self, visitor: Visitor, place: str) -> None:
-        visitor.place = place
-        if place:
-            self._counts[place] += 1
+    def _count(self, client: Client, group: str) -> None:
+        client.address_group = group
+        if group:
+            self._counts[group] += 1
 
-    def left(self, visitor: Visitor) -> None:
-        """Count somebody no more."""
-        place, visitor.place = visitor.place, ""
-        if place:
-            self._counts[place] -= 1
-            if not self._counts[place]:
-                del self._counts[place]
+    def release(self, client: Client) -> None:
+        """Stop counting a connection that is gone."""
+        group, client.address_group = client.address_group, ""
+        if group:
+            self._counts[group] -= 1
+            if not self._counts[group]:
+                del self._counts[group]

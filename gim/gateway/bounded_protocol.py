@@ -1,4 +1,4 @@
-"""What Autobahn leaves to its peers: how much work and memory one connection may take."""
+"""The bounds that Autobahn lacks: how much work and memory one connection may take."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-# A message may come in as many fragments as it likes, empty ones too, and each of them costs memory.
-FRAGMENTS = 1024
-SHORTEST_FRAGMENT = 64  # bytes, on average, where there are more of them
+# A message may come in any number of fragments, which may be empty, and each of them costs memory.
+MAX_FRAGMENTS = 1024  # plus one for each so many bytes of the longest message:
+BYTES_PER_EXTRA_FRAGMENT = 64
 
 
 class BoundedProtocol(WebSocketServerProtocol):
@@ -21,8 +21,8 @@ class BoundedProtocol(WebSocketServerProtocol):
     maxMessagePayloadSize: int  # bytes
     _fragments = 0  # of the message that is coming in
 
-    def take(self, data: bytes) -> None:
-        """Hand bytes to Autobahn, which would keep those that come when it has hung up."""
+    def feed(self, data: bytes) -> None:
+        """Hand bytes to Autobahn, unless it has hung up: it would keep them."""
         if self.state != self.STATE_CLOSED:
             self._dataReceived(data)
 
@@ -32,7 +32,8 @@ class BoundedProtocol(WebSocketServerProtocol):
             self.lingers()
 
     def lingers(self) -> None:
-        """Be told that the connection ends when its peer has read all, which it may never do."""
+        """Hook: the connection closes once its peer has read the rest. Start a timeout, as the peer may
+        never read."""
 
     def onMessageBegin(self, isBinary: bool) -> None:
         super().onMessageBegin(isBinary)
@@ -41,25 +42,25 @@ class BoundedProtocol(WebSocketServerProtocol):
     def onMessageFrameBegin(self, length: int) -> None:
         super().onMessageFrameBegin(length)
         self._fragments += 1
-        most = FRAGMENTS + self.maxMessagePayloadSize // SHORTEST_FRAGMENT
-        if self._fragments > most and not self.failedByMe:
-            self._max_message_size_exceeded(self._fragments, most, f"more than {most} fragments")
+        limit = MAX_FRAGMENTS + self.maxMessagePayloadSize // BYTES_PER_EXTRA_FRAGMENT
+        if self._fragments > limit and not self.failedByMe:
+            self._max_message_size_exceeded(self._fragments, limit, f"more than {limit} fragments")
 
     def onPing(self, payload: bytes) -> None:
         super().onPing(payload)
         self.pong_written()
 
     def pong_written(self) -> None:
-        """Look whether the peer reads its pongs."""
+        """Hook: a pong was written. Check whether the peer reads its pongs."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if isinstance(reason.value, SSL.Error):  # the peer's fault: Autobahn would log it as an error
             reason = Failure(ConnectionLost(f"TLS failed: {reason.value}"))
         super().connectionLost(reason)
-        self._forget_timers()
+        self._cancel_close_timer()
 
-    def _forget_timers(self) -> None:
-        """End the timer of a close that is not answered any more: it would keep the connection 3 s."""
+    def _cancel_close_timer(self) -> None:
+        """Cancel Autobahn's close-handshake timer, which would keep this object alive for 3 s."""
         timer: Any = self.closeHandshakeTimeoutCall
         if timer is not None:
             self.closeHandshakeTimeoutCall = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import count
 from secrets import token_hex
 from typing import Any
@@ -13,102 +13,100 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
 
 from gim import __version__
-from gim.gateway import close_codes
+from gim.gateway import close_codes, closing
 from gim.gateway.admission import ConnectionAdmission
+from gim.gateway.closing import Closure
 from gim.gateway.draining import Draining
 from gim.gateway.operations import Operations
 from gim.gateway.protocol import GatewayProtocol
 from gim.gateway.rejecting import RejectingProtocol
-from gim.gateway.timeout_wheel import Timeouts, TimeoutWheel
+from gim.gateway.settings import GatewaySettings
+from gim.gateway.timeout_wheel import TimeoutWheel
 from gim.gateway.write_batch import WriteBatch
 from gim.limits.limits import Limits
 from gim.metrics.instruments.requests import RequestMetrics
-from gim.net.origins import SAME_HOST, Origins
+from gim.push.presence import Login
 from gim.wire.packets import Codec
+
+CLOSE_HANDSHAKE_TIMEOUT = 3  # seconds; Autobahn counts in whole seconds
 
 
 class GatewayFactory(WebSocketServerFactory):
-    """Makes connections and, at the end, closes them."""
+    """Makes connections, holds what they share, and closes them."""
 
     protocol = GatewayProtocol  # type: ignore[assignment]  # Twisted declares any callable
     noisy = False
 
     def __init__(
         self,
+        settings: GatewaySettings,
         operations: Operations,
         codecs: Mapping[str, Codec],
-        default_codec: Codec,
-        timeouts: Timeouts,
-        deadlines: TimeoutWheel,
-        turn: WriteBatch,
+        limits: Limits,
+        admission: ConnectionAdmission,
+        timeout_wheel: TimeoutWheel,
+        write_batch: WriteBatch,
         clock: IReactorTime,
-        *,
-        max_packet: int = 65536,
-        max_unsent: int = 2**20,
-        trace_header: str = "trace",
+        flush_pushes: Callable[[Login], None],
         requests: RequestMetrics[int] | None = None,
-        origins: Origins = SAME_HOST,
-        limits: Limits | None = None,
-        entrance: ConnectionAdmission | None = None,
     ) -> None:
-        """*codecs* go by the subprotocols that ask for them; *max_packet* is in bytes, of what comes
-        in, *max_unsent* too, of what waits for a slow reader; *origins* are the web pages that may
-        connect; *limits* are none unless given, and *entrance* is theirs; *clock* serves Autobahn's timer
-        of the closing handshake."""
+        """*codecs* are by their names in the settings.
+
+        *clock* is for Autobahn's timer of the close handshake. *flush_pushes* writes what waits to be
+        pushed to a login whose connection is about to be closed. Without *requests* none are counted.
+        """
         super().__init__(server=f"gim/{__version__}", reactor=clock)
         self.setProtocolOptions(
             versions=[13],
             webStatus=False,
-            maxMessagePayloadSize=max_packet,
-            maxFramePayloadSize=max_packet,
-            failByDrop=False,  # else the close codes 1007 and 1009 would not be sent
-            openHandshakeTimeout=0,  # `TimeoutWheel` does it
-            closeHandshakeTimeout=3,
+            maxMessagePayloadSize=settings.max_packet,
+            maxFramePayloadSize=settings.max_packet,
+            failByDrop=False,  # otherwise the close codes 1007 and 1009 are never sent
+            openHandshakeTimeout=0,  # `TimeoutWheel` has it
+            closeHandshakeTimeout=CLOSE_HANDSHAKE_TIMEOUT,
             tcpNoDelay=True,
-            allowNullOrigin=True,  # it lets all origins pass: the protocol looks at them
+            allowNullOrigin=True,  # lets all origins pass: the protocol checks them
         )
+        self.settings = settings
         self.operations = operations
-        self.codecs = codecs
-        self.default_codec = default_codec
-        self.timeouts = timeouts
-        self.deadlines = deadlines
-        self.turn = turn
-        self.max_packet = max_packet
-        self.max_unsent = max_unsent
-        self.trace_header = trace_header
+        self.codecs = {codec.name: codec for codec in codecs.values()}  # by subprotocol
+        self.default_codec = codecs[settings.default_codec]
+        self.limits = limits
+        self.admission = admission
+        self.timeout_wheel = timeout_wheel
+        self.write_batch = write_batch
         self.requests = requests
-        self.slow_readers = 0
-        self.closes: Counter[int] = Counter()  # by close code, 0 for one of the client's own
-        self.origins = origins
-        self.limits = limits or Limits()
-        self.entrance = entrance or ConnectionAdmission(self.limits)
-        self._refused: set[RejectingProtocol] = set()  # that wait for their request
+        self.slow_readers = 0  # closed so far
+        self.closes: Counter[int] = Counter()  # by close code, 0 for a code of the client's own
         self.connections: set[GatewayProtocol] = set()
+        self._flush_pushes = flush_pushes
+        self._rejected: set[RejectingProtocol] = set()  # each waits for its request
         self._node, self._count = token_hex(4), count(1)
         self._all_closed: Deferred[None] | None = None
         self._draining: Draining[GatewayProtocol] | None = None
-        self._made: type[GatewayProtocol] | None = None  # with the first connection
+        self._protocol_class: type[GatewayProtocol] | None = None  # from the first connection on
 
-    def buildProtocol(self, addr: IAddress | None) -> Any:  # a GatewayProtocol, or one that refuses
-        refusal = self.entrance.refuse(len(self.connections), addr)
+    def buildProtocol(self, addr: IAddress | None) -> Any:  # GatewayProtocol or RejectingProtocol
+        refusal = self.admission.refuse(len(self.connections), addr)
         if refusal is not None:
-            return RejectingProtocol(refusal, self.deadlines, self.timeouts.handshake, self._refused)
-        if self._made is None:
-            self._made = _with_options(self.protocol, self)
-        connection = self._made()
+            timeout = self.settings.timeouts.handshake
+            return RejectingProtocol(refusal, self.timeout_wheel, timeout, self._rejected)
+        if self._protocol_class is None:
+            self._protocol_class = _with_options(self.protocol, self)
+        connection = self._protocol_class()
         connection.factory = self
         return connection
 
     def opened(self, connection: GatewayProtocol) -> str:
-        """Take note of a connection and give it a key that no other one has, on any node."""
+        """Register a connection; return a key for it that is unique among all nodes."""
         self.connections.add(connection)
-        self.entrance.arrived(connection)
+        self.admission.admit(connection)
         return f"{self._node}-{next(self._count)}"
 
     def closed(self, connection: GatewayProtocol, code: int | None) -> None:
-        """Take note that a connection is gone, and with which close code."""
+        """Unregister a connection that is gone, and count its close code."""
         self.connections.discard(connection)
-        self.entrance.left(connection)
+        self.admission.release(connection)
         self.closes[code if code and close_codes.is_known(code) else 0] += 1
         if self._all_closed is not None and not self.connections:
             all_closed, self._all_closed = self._all_closed, None
@@ -119,9 +117,9 @@ class GatewayFactory(WebSocketServerFactory):
     def drain(self, duration: float) -> Deferred[None]:
         """Close every connection, evenly over *duration* seconds; fires when the last one is gone.
 
-        Nobody may connect any more. Each connection gets first what waits to be pushed to it.
+        The port must be closed already. Each connection first gets the pushes that wait for it.
         """
-        self._draining = Draining(self.connections, duration, self._send_away, self.reactor)
+        self._draining = Draining(self.connections, duration, self._shut_down, self.reactor)
         all_closed: Deferred[None] = Deferred()
         if self.connections:
             self._all_closed = all_closed
@@ -130,44 +128,44 @@ class GatewayFactory(WebSocketServerFactory):
             all_closed.callback(None)
         return all_closed
 
-    def _send_away(self, connection: GatewayProtocol, pause: float) -> None:
+    def _shut_down(self, connection: GatewayProtocol, delay: float) -> None:
         if connection.state == connection.STATE_CONNECTING:
             connection.dropConnection(abort=True)
         elif connection.can_write():
-            self.operations.flush(connection)
-            connection.sendClose(close_codes.SHUTTING_DOWN, close_codes.going_away(pause))
+            if connection.login is not None:
+                self._flush_pushes(connection.login)
+            connection.close_with(closing.shutting_down(delay))
 
-    def unsent(self) -> int:
-        """Return how many bytes wait for the readers of all connections. 0.1 us for each."""
-        return sum(connection.sending.unsent for connection in self.connections)
-
-    def hurry(self) -> None:
-        """Close at once all that `drain` has left, and wait for no client's answer."""
+    def finish_draining(self) -> None:
+        """Close at once what `drain` has left, without waiting for the clients' answers."""
         if self._draining is not None:
             self._draining.finish()
             for connection in tuple(self.connections):
                 connection.transport.loseConnection()
 
-    def turn_away(self, code: int, reason: str) -> None:
-        """Begin to close every connection that is open; new ones may come."""
+    def close_all(self, closure: Closure) -> None:
+        """Begin to close every open connection; new ones are still accepted."""
         for connection in tuple(self.connections):
-            if connection.can_write():
-                connection.sendClose(code, reason)
+            connection.close_with(closure)
 
     def abort_all(self) -> None:
-        """Drop whatever is still connected, at once."""
+        """Drop every connection at once."""
         for connection in tuple(self.connections):
             connection.transport.abortConnection()
 
+    def unsent(self) -> int:
+        """Return how many bytes wait for the readers of all connections. 0.1 us for each."""
+        return sum(connection.outbound.unsent for connection in self.connections)
+
 
 def _with_options(protocol: type[GatewayProtocol], factory: GatewayFactory) -> type[GatewayProtocol]:
-    """Return the class with the factory's options as attributes of its own.
+    """Return a subclass that has the factory's options as class attributes.
 
-    Autobahn copies them, some 30, to every connection, and formats them for a line that nobody logs:
-    that was four fifths of what it took to make a connection.
+    Autobahn copies the options, about 30, to every connection and formats each for a debug line. That was
+    four fifths of the cost of a new connection.
     """
     options = {name: getattr(factory, name) for name in protocol.CONFIG_ATTRS}
-    attributes = {  # a function is to stay one, and not to become a method
+    attributes = {  # a function must not become a method
         name: staticmethod(value) if callable(value) else value for name, value in options.items()
     }
     return type(protocol.__name__, (protocol,), {**attributes, "CONFIG_ATTRS": ()})

@@ -1,7 +1,7 @@
-"""WebSocket frames (RFC 6455, section 5.2), the two kinds that a chat is made of.
+"""The two kinds of WebSocket frames (RFC 6455, section 5.2) that nearly all traffic consists of.
 
-Out: whole messages, unmasked, uncompressed. In: the common frame, which is whole, masked, of one
-message, shorter than 64 KiB; everything else is Autobahn's.
+Out: whole messages, unmasked and uncompressed. In: common frames, that is whole messages, masked, shorter
+than 64 KiB. Autobahn handles all other frames.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ def frame(payload: bytes, is_binary: bool) -> bytes:
 
 
 def cut(data: bytes, limit: int) -> tuple[list[tuple[bytes, bool]], int]:
-    """Cut common frames off the front of *data*, which begins where a frame does.
+    """Cut common frames off the front of *data*, which starts with a frame.
 
-    Returns the messages, each with whether it is binary, and how many bytes they took. It ends before
-    the first frame that is not complete, not of the common kind, longer than *limit* bytes, not as
-    short as it could be written, or text that is not UTF-8. About 2 us for a frame of 150 bytes.
+    Returns the messages, each with whether it is binary, and how many bytes their frames took. It stops
+    before the first frame that is incomplete, not common, longer than *limit* bytes, longer than its
+    shortest form, or text that is not UTF-8. About 2 us for a frame of 150 bytes.
     """
     messages: list[tuple[bytes, bool]] = []
     at, size = 0, len(data)
@@ -58,7 +58,7 @@ def cut(data: bytes, limit: int) -> tuple[list[tuple[bytes, bool]], int]:
 
 
 def _unmask(mask: bytes, masked: bytes, length: int) -> bytes:
-    """XOR all of it as one large number, which is linear and has no loop in Python."""
+    """XOR all bytes as one large number: linear, and without a loop in Python."""
     key = (mask * ((length + 3) >> 2))[:length]
     number = int.from_bytes(masked, "little") ^ int.from_bytes(key, "little")
     return number.to_bytes(length, "little")

@@ -37,12 +37,14 @@ class Client(Protocol):
     """A connection as the operations see it."""
 
     @property
-    def sending(self) -> Connection:
+    def outbound(self) -> Connection:
         """Its way out, as the chat knows it."""
 
     login: Login | None  # None before login and after logout
     user: User | None  # as of the last login
-    after_reply: Callable[[], None] | None  # to be called once when the reply has been written
+
+    def after_reply(self, call: Callable[[], None]) -> None:
+        """Call *call* once the reply to the request under way has been written."""
 
     def can_write(self) -> bool:
         """Say whether a reply can still be written."""
@@ -81,11 +83,6 @@ class Operations:
         """Serve a request; it, or what it returns, raises a `GimError` for a refusal."""
         return self._handlers[packet.op](client, packet.body)
 
-    def flush(self, client: Client) -> None:
-        """Write what waits to be pushed to a client that is about to be disconnected."""
-        if client.login is not None:
-            self._chat.flush_to(client.login)
-
     def disconnected(self, client: Client) -> None:
         """Log out a client whose connection is gone."""
         if client.login is not None:
@@ -102,7 +99,7 @@ class Operations:
                 self._chat.logout(login)
                 return answer
             client.login = login
-            client.after_reply = lambda: self._chat.catch_up(login)
+            client.after_reply(lambda: self._chat.catch_up(login))
             self._log.info("user {user} logged in, {missed} missed", user=body.id, missed=answer.missed)
         client.user = answer.user
         client.logged_in_until(who.expires)
@@ -112,7 +109,7 @@ class Operations:
         self, client: Client, who: Identity, point: Point | None
     ) -> tuple[Login, LoggedIn]:
         try:
-            return await self._chat.login(client.sending, who, point)
+            return await self._chat.login(client.outbound, who, point)
         except TooManyConnections:
             client.too_many_connections()
             raise
@@ -142,7 +139,7 @@ class Operations:
             body.content,
             body.category,
             body.request_id,
-            client.sending.key,
+            client.outbound.key,
         )
 
     async def on_history(self, client: Client, body: requests.HistoryRequest) -> History:

@@ -1,4 +1,4 @@
-"""What goes out to one connection, and what happens when its reader is slow."""
+"""What goes out to one connection, and backpressure when its reader is slow."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 from twisted.internet.interfaces import IPullProducer
 from zope.interface import implementer
 
-from gim.gateway import close_codes
+from gim.gateway import closing
+from gim.gateway.closing import Closure
 from gim.gateway.frames import frame
 from gim.gateway.transport import buffer_of
 from gim.gateway.write_batch import WriteBatch
@@ -17,33 +18,33 @@ from gim.model import Event, Push
 from gim.push.presence import Drained
 from gim.wire.packets import Codec
 
-MAX_CORKED = 16 * 1024  # bytes that wait for the end of a turn
-CLOSE_AT = 4  # times the bound of what may wait unsent
-_ANY = 2**62  # bytes
+MAX_CORKED = 16 * 1024  # bytes that wait for the end of a turn of the reactor
+CLOSE_FACTOR = 4  # times `max_unsent`: with more unsent bytes the connection is closed
+_UNLIMITED = 2**62  # bytes
 
 
 @implementer(IPullProducer)
 class OutboundQueue:
-    """The way out of a connection, which is what the chat knows of it (`gim.push.presence.Connection`).
+    """Writes frames to a connection. To the chat it is the connection: `gim.push.presence.Connection`.
 
-    Above *bound* bytes that wait unsent the connection is congested and gets no chatroom pushes; above
-    `CLOSE_AT` times of it *hang_up* is called, with a close code and a reason. What a `pull` has written
-    does not count, however long it is: the pull itself waits until it has gone.
+    With more than *max_unsent* unsent bytes the connection is congested and gets no chatroom pushes; with
+    more than `CLOSE_FACTOR` times as many *close_with* is called. Data written by `write_while_drained`
+    does not count: that has flow control of its own.
     """
 
     _log = Logger()
 
     __slots__ = (
-        "_allowed",
-        "_bound",
+        "_batch",
         "_buffer",
+        "_close_with",
         "_codec",
         "_codec_name",
         "_corked",
-        "_hang_up",
+        "_max_unsent",
         "_source",
         "_transport",
-        "_turn",
+        "_uncounted",
         "_waiting",
         "_write",
         "key",
@@ -54,20 +55,20 @@ class OutboundQueue:
         key: str,
         codec: Codec,
         transport: Any,
-        turn: WriteBatch,
-        bound: int,
-        hang_up: Callable[[int, str], None],
+        batch: WriteBatch,
+        max_unsent: int,
+        close_with: Callable[[Closure], None],
     ) -> None:
         self.key = key
         self._codec = codec
         self._codec_name = codec.name
         self._transport = transport
         self._buffer = buffer_of(transport)
-        self._turn = turn
+        self._batch = batch
         self._corked = b""  # frames that wait for the end of the turn
-        self._bound = bound
-        self._hang_up = hang_up
-        self._allowed = 0  # bytes that wait and do not count
+        self._max_unsent = max_unsent
+        self._close_with = close_with
+        self._uncounted = 0  # unsent bytes that `write_while_drained` has written
         self._source: Callable[[], bool] | None = None
         self._waiting: dict[Drained, None] | None = None
         self._write: Callable[[bytes], None] = transport.write
@@ -76,7 +77,7 @@ class OutboundQueue:
         """Write nothing any more: a close frame is on its way, or the connection is gone."""
         self._corked = b""
         self._write = self._drop
-        self._hang_up = self._nothing  # it leads back to the connection, which is to be freed at once
+        self._close_with = self._ignore  # it refers to the connection, which is to be freed at once
         self._source = None
         self._waiting = None
         self._buffer.when_drained = None
@@ -87,10 +88,10 @@ class OutboundQueue:
         return f"{address.host}:{address.port}" if hasattr(address, "port") else "unix"
 
     def expel(self) -> None:
-        self._hang_up(close_codes.DISCONNECTED, "disconnected by an administrator")
+        self._close_with(closing.DISCONNECTED)
 
     def send(self, payload: bytes) -> bool:
-        """Write one message; say if another one may follow at once."""
+        """Write one message; return whether another one may follow at once."""
         self._cork(frame(payload, self._codec.is_binary))
         return self._buffer.free or not self.is_congested()
 
@@ -117,40 +118,40 @@ class OutboundQueue:
             if len(self._corked) > MAX_CORKED:
                 self.flush()
         elif len(frame) > MAX_CORKED or self._source is not None:
-            self._written(frame)
+            self._write_frames(frame)
         else:
             self._corked = frame
-            self._turn.add(self)
+            self._batch.add(self)
 
     def flush(self) -> None:
-        """Write the frames that wait for the end of the turn."""
+        """Write at once the frames that wait for the end of the turn."""
         if self._corked:
             corked, self._corked = self._corked, b""
-            self._written(corked)
+            self._write_frames(corked)
 
-    def _written(self, frames: bytes) -> None:
+    def _write_frames(self, frames: bytes) -> None:
         self._write(frames)
         if not self._buffer.free:
-            self.held(0)
+            self.check_backlog(0)
 
     def _frame(self, push: Push | Event) -> bytes:
-        """Encode a push for all connections with this codec: the first that is written to does it."""
+        """Return a push as a frame, encoded once for all connections with this codec."""
         codec = self._codec
-        made = push.__dict__[codec.name] = frame(codec.encode_push(push), codec.is_binary)
-        return made
+        encoded = push.__dict__[codec.name] = frame(codec.encode_push(push), codec.is_binary)
+        return encoded
 
     @property
     def unsent(self) -> int:
-        """The bytes that wait for the reader."""
+        """The number of bytes that wait for the reader."""
         return 0 if self._buffer.free else self._buffer.unsent
 
     def is_congested(self) -> bool:
-        """Say whether too much waits unsent."""
-        return self._buffer.unsent - self._allowed > self._bound
+        """Return whether too many bytes wait for the reader."""
+        return self._buffer.unsent - self._uncounted > self._max_unsent
 
-    def held(self, size: int) -> None:
-        if self._buffer.unsent + size - self._allowed > CLOSE_AT * self._bound:
-            self._hang_up(close_codes.READER_TOO_SLOW, "reader too slow")
+    def check_backlog(self, extra: int) -> None:
+        if self._buffer.unsent + extra - self._uncounted > CLOSE_FACTOR * self._max_unsent:
+            self._close_with(closing.READER_TOO_SLOW)
 
     def when_drained(self, waiting: Drained) -> None:
         if self._waiting is None:
@@ -159,22 +160,22 @@ class OutboundQueue:
         self._buffer.when_drained = self._drained
 
     def _drained(self) -> None:
-        self._allowed = 0
+        self._uncounted = 0
         waiting, self._waiting = self._waiting or {}, None
         for each in waiting:
             each.drained(self)
 
-    def pull(self, source: Callable[[], bool]) -> None:
+    def write_while_drained(self, source: Callable[[], bool]) -> None:
         self.flush()
         is_new, self._source = self._source is None, source
-        if is_new:  # else it takes the place of that of a login which has ended meanwhile
+        if is_new:  # otherwise it replaces the source of a login that has ended meanwhile
             self._transport.registerProducer(self, False)
 
     def resumeProducing(self) -> None:
         """See `IPullProducer`."""
-        self._allowed = _ANY
+        self._uncounted = _UNLIMITED
         has_more = self._source is not None and self._source()
-        self._allowed = self._buffer.unsent
+        self._uncounted = self._buffer.unsent
         if not has_more:
             self._source = None
             self._transport.unregisterProducer()
@@ -188,5 +189,5 @@ class OutboundQueue:
         pass
 
     @staticmethod
-    def _nothing(code: int, reason: str) -> None:
+    def _ignore(closure: Closure) -> None:
         pass

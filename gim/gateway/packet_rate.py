@@ -1,7 +1,7 @@
-"""How fast one connection may send packets: a token bucket that is filled once a tick.
+"""How fast one connection may send packets: a token bucket that is refilled once a tick.
 
-A packet costs a comparison and a subtraction, and no look at the clock: that is for the first read in
-each tick of `gim.gateway.timeout_wheel`. (The leaky bucket as a meter: Turner, 1986.)
+A packet costs a comparison and a subtraction. The clock is read only with the first packet of each tick
+of `gim.gateway.timeout_wheel`. (The leaky bucket as a meter: Turner, 1986.)
 """
 
 from __future__ import annotations
@@ -10,47 +10,55 @@ import sys
 
 from gim.limits.limits import PACKET_BURST, PACKET_RATE, Limits
 
-MOST_IN_A_ROW = (
-    500  # packets above it with none between them that was not, until the connection is closed
-)
-LONGEST = 10.0  # seconds that a connection may go on sending more
-PAUSE = 1.0  # seconds without a packet above it that end such a time
+MAX_REJECTED_IN_A_ROW = 500  # consecutive rejected packets after which the connection is closed
+MAX_OVERLOAD = 10.0  # seconds of an overload period after which the connection is closed
+OVERLOAD_END = 1.0  # seconds without a rejected packet that end an overload period
 
 
 class TokenBucket:
-    """``left`` is how many packets may come until it is filled again; each is to be subtracted."""
+    """``available`` is how many packets are allowed until the next refill; the caller decrements it."""
 
-    __slots__ = ("_began", "_filled", "_last", "_limits", "_row", "left")
+    __slots__ = (
+        "_last_rejected",
+        "_limits",
+        "_overloaded_since",
+        "_refilled_at",
+        "_rejected_in_a_row",
+        "available",
+    )
 
     def __init__(self, limits: Limits, now: float) -> None:
-        """*now* is in seconds, as in all that follows."""
+        """*now* is in seconds, for the methods as well."""
         self._limits = limits
-        self._filled = now
-        self._row = 0  # packets above it since it was filled
-        self._began = self._last = -LONGEST  # the first and last packet above it of such a time
-        self.left = limits[PACKET_BURST] if limits[PACKET_RATE] else sys.maxsize
+        self._refilled_at = now
+        self._rejected_in_a_row = 0
+        self._overloaded_since = self._last_rejected = -MAX_OVERLOAD  # the latest overload period
+        self.available = limits[PACKET_BURST] if limits[PACKET_RATE] else sys.maxsize
 
-    def fill(self, now: float) -> None:
-        """Add what has come together since the last time."""
+    def refill(self, now: float) -> None:
+        """Add the packets that the time since the last refill allows."""
         rate = self._limits[PACKET_RATE]
-        gained = int((now - self._filled) * rate)
+        gained = int((now - self._refilled_at) * rate)
         if gained < 0:  # the clock was set back
-            self._filled = now
+            self._refilled_at = now
         elif gained and rate:
-            self.left = min(self._limits[PACKET_BURST], self.left + gained)
-            self._filled += gained / rate
-            self._row = 0
+            self.available = min(self._limits[PACKET_BURST], self.available + gained)
+            self._refilled_at += gained / rate
+            self._rejected_in_a_row = 0
 
-    def refuses(self, now: float) -> bool:
-        """Count a packet above it; say whether to refuse it."""
+    def reject(self, now: float) -> bool:
+        """Count a packet that came while none was available; return whether to reject it."""
         if not self._limits.hit(PACKET_RATE):
             return False
-        self._row += 1
-        if now - self._last > PAUSE:
-            self._began = now
-        self._last = now
+        self._rejected_in_a_row += 1
+        if now - self._last_rejected > OVERLOAD_END:
+            self._overloaded_since = now
+        self._last_rejected = now
         return True
 
-    def is_hopeless(self) -> bool:
-        """Say whether the connection is to be closed: it went on and on."""
-        return self._row >= MOST_IN_A_ROW or self._last - self._began >= LONGEST
+    def is_abused(self) -> bool:
+        """Return whether to close the connection: it goes on sending although it is rejected."""
+        return (
+            self._rejected_in_a_row >= MAX_REJECTED_IN_A_ROW
+            or self._last_rejected - self._overloaded_since >= MAX_OVERLOAD
+        )

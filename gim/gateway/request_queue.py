@@ -1,4 +1,4 @@
-"""A connection's requests: one after the other or overlapping, and their replies in order."""
+"""A connection's requests: run one after the other or overlapping, with their replies in order."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from gim.log.logger import TRACE
 
 _Work = Coroutine[Deferred[Any], Any, bytes]
 
-MAX_WAITING = 64  # requests of one connection that wait before it is read no more
-AT_ONCE = 16  # requests of one connection that overlap, at most
+MAX_WAITING = 64  # requests of one connection that wait until its transport is paused
+MAX_OVERLAPPING = 16  # requests of one connection under way at a time
 
 
-class _Begun:
-    """A request under way, or one that has ended before those in front of it."""
+class _Started:
+    """A request under way, or one that ended before an earlier one. ``reply`` is None until it ends."""
 
     __slots__ = ("reply",)
     reply: bytes | None
@@ -28,20 +28,20 @@ class _Begun:
 
 
 class RequestQueue:
-    """Runs coroutines that return a reply and never raise, and writes their replies in their order.
+    """Runs coroutines, each of which returns a reply and never raises; writes the replies in order.
 
-    Each begins when the one before has ended, but those that may overlap begin while only such are
-    under way: they share round trips to the storage, and their replies a write.
+    A request starts when the one before it has ended. One that may overlap also starts while only such
+    requests are under way: they share round trips to the storage, and their replies share a write.
 
-    A coroutine that never waits is run to its end by `add`, which costs 0.2 us where a Deferred
-    around it would cost 2. What they log bears the connection's trace id.
+    `add` runs a coroutine that never waits to its end, which costs 0.2 us; a Deferred around it would
+    cost 2 us. Log lines of the coroutines carry the connection's trace id.
     """
 
     __slots__ = (
-        "_begun",
         "_held",
         "_is_overlapping",
         "_is_paused",
+        "_started",
         "_trace",
         "_transport",
         "_waiting",
@@ -52,16 +52,16 @@ class RequestQueue:
         self._transport = transport
         self._trace = trace
         self._write = write
-        self._begun: deque[_Begun] | None = None  # made when they are needed first, like this one:
+        self._started: deque[_Started] | None = None  # made on first use, as is `_waiting`
         self._waiting: deque[tuple[_Work, bool]] | None = None
-        self._is_overlapping = False  # all that are under way may
+        self._is_overlapping = False  # all requests under way may overlap
         self._held = False
         self._is_paused = False
 
     def add(self, work: _Work, may_overlap: bool = False) -> None:
-        """Run *work* as soon as it may; when too much waits, the transport reads no more."""
-        if not self._waiting and self._may_begin(may_overlap):
-            self._begin(work, may_overlap)
+        """Run *work* as soon as it may start; if too many requests wait, pause the transport."""
+        if not self._waiting and self._may_start(may_overlap):
+            self._start(work, may_overlap)
             return
         if self._waiting is None:
             self._waiting = deque()
@@ -71,36 +71,36 @@ class RequestQueue:
             self._transport.pauseProducing()
 
     def hold(self) -> None:
-        """Begin no other request until `release`."""
+        """Start no other request until `release`."""
         self._held = True
 
     def release(self) -> None:
-        """Go on with what waits."""
+        """Start waiting requests again."""
         self._held = False
-        self._next()
+        self._start_next()
 
     def stop(self) -> None:
-        """Drop what waits; what is under way ends by itself."""
+        """Drop waiting requests; those under way end by themselves."""
         if self._waiting is not None:
             for work, _ in self._waiting:
                 work.close()
             self._waiting = None
         self._is_paused = False
 
-    def _may_begin(self, may_overlap: bool) -> bool:
+    def _may_start(self, may_overlap: bool) -> bool:
         if self._held:
             return False
-        if not self._begun:
+        if not self._started:
             return True
-        return may_overlap and self._is_overlapping and len(self._begun) < AT_ONCE
+        return may_overlap and self._is_overlapping and len(self._started) < MAX_OVERLAPPING
 
-    def _begin(self, work: _Work, may_overlap: bool) -> None:
-        if not self._begun:
+    def _start(self, work: _Work, may_overlap: bool) -> None:
+        if not self._started:
             self._is_overlapping = may_overlap
         self._run(work, None, None)
 
-    def _run(self, work: _Work, begun: _Begun | None, result: object) -> None:
-        """Run *work* until it waits or ends; *result* is what it waited for."""
+    def _run(self, work: _Work, started: _Started | None, result: object) -> None:
+        """Run *work* until it waits or ends; *result* is the result of what it waited for."""
         token = TRACE.set(self._trace)
         try:
             if isinstance(result, Failure):
@@ -108,40 +108,40 @@ class RequestQueue:
             else:
                 pending = work.send(result)
         except StopIteration as end:
-            self._ended(begun, end.value)
+            self._finish(started, end.value)
             return
         finally:
             TRACE.reset(token)
-        if begun is None:
-            begun = self._queue(_Begun())
-        pending.addBoth(self._woken, work, begun)
+        if started is None:
+            started = self._append(_Started())
+        pending.addBoth(self._resumed, work, started)
 
-    def _queue(self, begun: _Begun) -> _Begun:
-        if self._begun is None:
-            self._begun = deque()
-        self._begun.append(begun)
-        return begun
+    def _append(self, started: _Started) -> _Started:
+        if self._started is None:
+            self._started = deque()
+        self._started.append(started)
+        return started
 
-    def _ended(self, begun: _Begun | None, reply: bytes) -> None:
-        """Write a reply, now or after those of the requests before."""
-        if begun is not None:
-            begun.reply = reply
-        elif self._begun:
-            self._queue(_Begun(reply))
+    def _finish(self, started: _Started | None, reply: bytes) -> None:
+        """Write a reply: now, or after the replies to earlier requests."""
+        if started is not None:
+            started.reply = reply
+        elif self._started:
+            self._append(_Started(reply))
         else:
             self._write(reply)
             return
-        while self._begun and (first := self._begun[0].reply) is not None:
-            self._begun.popleft()
+        while self._started and (first := self._started[0].reply) is not None:
+            self._started.popleft()
             self._write(first)
 
-    def _woken(self, result: object, work: _Work, begun: _Begun) -> None:
-        self._run(work, begun, result)
-        self._next()
+    def _resumed(self, result: object, work: _Work, started: _Started) -> None:
+        self._run(work, started, result)
+        self._start_next()
 
-    def _next(self) -> None:
-        while self._waiting and self._may_begin(self._waiting[0][1]):
-            self._begin(*self._waiting.popleft())
+    def _start_next(self) -> None:
+        while self._waiting and self._may_start(self._waiting[0][1]):
+            self._start(*self._waiting.popleft())
             self._maybe_resume()
 
     def _maybe_resume(self) -> None:

@@ -1,11 +1,11 @@
-"""The timeouts of all connections by one LoopingCall over buckets of a timing wheel.
+"""The timeouts of all connections: one timer and a timing wheel.
 
-A connection stands in one bucket at most, that of the next moment at which anything could be due, so an
-idle one costs a look every half heartbeat interval, and neither a timer nor a Deferred. (Hashed timing
-wheels: Varghese and Lauck, 1987; scheme 6.)
+Each connection is in at most one bucket of the wheel: that of its next timeout. An idle one is checked
+every half heartbeat interval, and needs neither a timer nor a Deferred of its own. (Hashed timing wheels:
+Varghese and Lauck, 1987; scheme 6.)
 
-Time is counted in ticks of the loop. A process that was stopped for a while, or a wall clock that was
-set forward, makes one tick, so it never takes the blame to thousands of clients at once.
+Time is counted in ticks. A suspended process, or a wall clock set forward, counts as one tick, so clients
+are not timed out en masse for the server's own pause.
 """
 
 from __future__ import annotations
@@ -19,82 +19,86 @@ from twisted.internet.interfaces import IReactorTime
 from gim.concurrency.periodic import Periodic
 from gim.log.logger import Logger
 
+TICKS_PER_TIMEOUT = 20  # of the shortest timeout, which is late by a 20th of it at most
+MAX_TICK = 0.25  # seconds; `gim.gateway.packet_rate` refills its buckets once a tick
+
 
 class Timeouts(Struct, frozen=True):
     """All in seconds, see docs/protocol.md, section 1."""
 
-    handshake: float = 5.0
-    login: float = 30.0
-    heartbeat: float = 120.0
+    handshake: float
+    login: float
+    heartbeat: float
 
     def shortest(self) -> float:
-        """Return what decides how often to look."""
+        """Return the shortest time, in seconds, that a connection is checked after."""
         return min(self.handshake, self.login, self.heartbeat / 2)
 
 
 class HasTimeout(Protocol):
     """A connection with timeouts."""
 
-    look_at: int  # the tick of its bucket; 0 for none
+    due_at: int  # the tick of its bucket; 0 if it is in none
 
-    def check(self) -> int:
-        """Do what is due and return the tick of the next look, 0 for no more."""
+    def check_timeouts(self) -> int:
+        """Do what is due; return the tick of the next check, 0 for none."""
 
 
 class TimeoutWheel(Periodic):
-    """The wheel. ``now`` is the current tick, and never 0."""
+    """The wheel. ``now`` is the current tick, from 1 on."""
 
     _log = Logger()
 
     def __init__(self, clock: IReactorTime, shortest: float) -> None:
-        """*shortest* is the shortest timeout, in seconds: a tick is a 20th of it, at most 0.25 s, as
-        `gim.gateway.packet_rate` counts by it as well."""
+        """*shortest* is the shortest timeout in seconds; it determines how long a tick is."""
         self.now = 1
         self._clock = clock
-        self.tick = min(shortest / 20, 0.25)
+        self.tick = min(shortest / TICKS_PER_TIMEOUT, MAX_TICK)  # in seconds
         self._buckets: dict[int, dict[HasTimeout, None]] = {}
-        super().__init__(self._turn, self.tick, clock)
+        super().__init__(self._advance, self.tick, clock)
 
-    def after(self, since: int, timeout: float) -> int:
-        """Return the tick at which *timeout* seconds since a tick are over: never early, and no more
-        than one tick late, as what happened at *since* may have come late in it."""
+    def tick_after(self, since: int, timeout: float) -> int:
+        """Return the tick at which *timeout* seconds since the tick *since* are over.
+
+        It is never early and at most one tick late: an event in *since* may have come at its end.
+        """
         return since + ceil(timeout / self.tick) + 1
+
+    def tick_at(self, seconds: float) -> int:
+        """Return the tick in which the Unix time reaches *seconds*, if no tick is missed until then."""
+        return self.tick_after(self.now, max(0.0, seconds - self.seconds()))
 
     def seconds(self) -> float:
         """Return the Unix time."""
         return self._clock.seconds()
 
-    def at(self, seconds: float) -> int:
-        """Return the tick at which it will be that Unix time, if no tick is missed until then."""
-        return self.after(self.now, max(0.0, seconds - self.seconds()))
+    def schedule(self, timed: HasTimeout, tick: int) -> None:
+        """Check a connection at a tick, the next one at the earliest. Replaces what was scheduled."""
+        self.cancel(timed)
+        timed.due_at = max(tick, self.now + 1)
+        self._buckets.setdefault(timed.due_at, {})[timed] = None
 
-    def look(self, timed: HasTimeout, at: int) -> None:
-        """Look at a connection at a tick, instead of when it was to be looked at."""
-        self.forget(timed)
-        timed.look_at = max(at, self.now + 1)
-        self._buckets.setdefault(timed.look_at, {})[timed] = None
-
-    def forget(self, timed: HasTimeout) -> None:
-        """Look at a connection no more."""
-        bucket = self._buckets.get(timed.look_at)
+    def cancel(self, timed: HasTimeout) -> None:
+        """Take a connection off the wheel, if it is there."""
+        bucket = self._buckets.get(timed.due_at)
         if bucket is not None:
             bucket.pop(timed, None)
             if not bucket:
-                del self._buckets[timed.look_at]
-        timed.look_at = 0
+                del self._buckets[timed.due_at]
+        timed.due_at = 0
 
-    def _turn(self) -> None:
+    def _advance(self) -> None:
         self.now += 1
         for timed in self._buckets.pop(self.now, {}):
-            if timed.look_at == self.now:  # not forgotten by what another one did just now
+            if timed.due_at == self.now:  # another check of this tick may have cancelled it
                 self._check(timed)
 
     def _check(self, timed: HasTimeout) -> None:
-        timed.look_at = 0
+        timed.due_at = 0
         try:
-            at = timed.check()
+            next_check = timed.check_timeouts()
         except Exception:
             self._log.failure("checking a connection's timeouts failed")
-            at = self.now + 1
-        if at:
-            self.look(timed, at)
+            next_check = self.now + 1
+        if next_check:
+            self.schedule(timed, next_check)

@@ -1,9 +1,9 @@
 """A transport that writes at once: what the kernel takes is never buffered.
 
-Twisted's `write` buffers, asks the reactor to tell when the socket is writable, and sends in the next
-turn: two `epoll_ctl` and one more turn for every frame to every connection. Nearly always the kernel
-would have taken it there and then. Here `write` sends first and hands only the rest to Twisted, whose
-buffering, producers, closing and errors stay as they are. docs/performance.md has the figures.
+Twisted's `write` buffers the data, registers the socket with the reactor and sends in the next turn: two
+calls of `epoll_ctl` and one more turn for every frame to every connection. Nearly always the kernel would
+have taken the data at once. Here `write` sends first and hands only the rest to Twisted, whose buffering,
+producers, closing and errors stay as they are. docs/performance.md has the figures.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from twisted.internet import tcp, unix
 from twisted.internet.interfaces import IListeningPort
 from twisted.python.failure import Failure
 
-ACCEPTS = 16  # connections accepted per turn of the reactor, some 5 ms, so that a rush starves nobody
+MAX_ACCEPTS = 16  # connections accepted per turn of the reactor, about 5 ms: a rush starves no one
 
 if TYPE_CHECKING:
     _Transport = tcp.Server
@@ -24,21 +24,21 @@ else:
 
 
 class WritesAtOnce(_Transport):
-    """Mixed into a Twisted stream transport, before its class.
+    """A mixin for Twisted's stream transports; it comes before their class.
 
-    ``free`` says that a write may go to the kernel at once. It is false while anything waits, from the
-    moment the connection begins to close in any way, under TLS that was started on it, and for a pull
-    producer, which is to be asked for more in another turn.
+    ``free`` says whether a write may go to the kernel at once. It is false while data waits, from the
+    moment the connection begins to close in any way, under TLS that was started on the transport, and
+    with a pull producer, which Twisted asks for more in the next turn.
     """
 
     __slots__ = ("_send", "free", "when_drained")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.free = False
-        self.when_drained: Callable[[], None] | None = None  # called once when nothing waits any more
+        self.when_drained: Callable[[], None] | None = None  # called once when no data waits
         super().__init__(*args, **kwargs)
         self._send: Callable[[bytes], int] = self.socket.send
-        self._settle()
+        self._update_free()
 
     def write(self, data: bytes) -> None:
         if not self.free:
@@ -46,7 +46,7 @@ class WritesAtOnce(_Transport):
             return
         try:
             sent = self._send(data)
-        except OSError:  # it would block, or is broken: Twisted finds out which and does what is due
+        except OSError:  # it would block or is broken: Twisted finds out which, and handles it
             sent = 0
         if sent < len(data):
             self.free = False
@@ -60,7 +60,7 @@ class WritesAtOnce(_Transport):
 
     def doWrite(self) -> Any:
         result = super().doWrite()
-        self._settle()
+        self._update_free()
         if self.when_drained is not None and not self.unsent:
             call, self.when_drained = self.when_drained, None
             call()
@@ -68,11 +68,11 @@ class WritesAtOnce(_Transport):
 
     @property
     def unsent(self) -> int:
-        """The bytes that the kernel has not taken yet."""
+        """The number of bytes that the kernel has not taken yet."""
         waiting: int = len(self.dataBuffer) - self.offset + self._tempDataLen
         return waiting
 
-    def _settle(self) -> None:
+    def _update_free(self) -> None:
         self.free = not (
             self.unsent
             or self.disconnecting
@@ -85,29 +85,29 @@ class WritesAtOnce(_Transport):
         )
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
-        self.free = self.free and streaming  # a pull producer is asked at once
+        self.free = self.free and streaming  # Twisted asks a pull producer for data at once
         super().registerProducer(producer, streaming)
-        self._settle()
+        self._update_free()
 
     def unregisterProducer(self) -> None:
         super().unregisterProducer()
-        self._settle()
+        self._update_free()
 
     def loseConnection(self, *args: Any) -> None:
         super().loseConnection(*args)
-        self._settle()
+        self._update_free()
 
     def loseWriteConnection(self) -> None:
         super().loseWriteConnection()
-        self._settle()
+        self._update_free()
 
     def abortConnection(self) -> None:
         super().abortConnection()
-        self._settle()
+        self._update_free()
 
     def startTLS(self, *args: Any) -> None:
         super().startTLS(*args)
-        self._settle()
+        self._update_free()
 
     def connectionLost(self, reason: Failure) -> None:
         self.free = False
@@ -115,11 +115,11 @@ class WritesAtOnce(_Transport):
 
 
 class DirectServer(WritesAtOnce, tcp.Server):
-    """A TCP connection, under TLS as well: the TLS layer writes its records through it.
+    """A TCP connection. Under TLS it is the lower transport, which gets the records.
 
-    Nagle's algorithm is off: it would hold a frame back until the one before is acknowledged, for 40 ms
-    where the peer delays its acknowledgements. (Autobahn's ``tcpNoDelay`` does not do it: it is looked
-    up before it is set.)
+    Nagle's algorithm is off: it would hold a frame back until the frame before is acknowledged, for 40 ms
+    if the peer delays its acknowledgements. (Autobahn's ``tcpNoDelay`` has no effect: it is read before
+    it is set.)
     """
 
     __slots__ = ()
@@ -135,44 +135,45 @@ class DirectUnixServer(WritesAtOnce, unix.Server):
     __slots__ = ()
 
     def sendFileDescriptor(self, fileno: int) -> None:
-        self.free = False  # it goes with the next bytes, which Twisted must send
+        self.free = False  # it goes out with the next bytes, which Twisted must send
         super().sendFileDescriptor(fileno)
 
-    def _settle(self) -> None:
-        super()._settle()
+    def _update_free(self) -> None:
+        super()._update_free()
         self.free = self.free and not self._sendmsgQueue
 
 
 def write_at_once(port: IListeningPort) -> None:
-    """Let the connections of a port that has just begun to listen write at once.
+    """Give the connections of a port that has just begun to listen the transports of this module.
 
-    Every endpoint type ends in one of two kinds of ports, whatever it wraps around the factory: tcp,
-    ssl, tls and systemd in the first, unix and systemd in the second. Another kind stays as it is.
+    All endpoints of Twisted, whatever they wrap around the factory, listen on one of two kinds of ports:
+    ``tcp``, ``ssl``, ``tls`` and ``systemd`` on a TCP port, ``unix`` and ``systemd`` on a UNIX port.
+    Ports of other kinds keep their transports.
     """
     if isinstance(port, unix.Port):
         port.transport = DirectUnixServer
     elif isinstance(port, tcp.Port):
-        port.transport = DirectServer  # type: ignore[assignment]  # declared as the very class
+        port.transport = DirectServer  # type: ignore[assignment]  # declared as one class
     else:
         return
-    stock = type(port).doRead
+    accept = type(port).doRead
 
     def accept_some() -> None:
-        port.numberAccepts = min(port.numberAccepts, ACCEPTS)  # Twisted lets it grow
-        stock(port)
+        port.numberAccepts = min(port.numberAccepts, MAX_ACCEPTS)  # Twisted lets it grow
+        accept(port)
 
     port.doRead = accept_some  # type: ignore[method-assign]
 
 
-class Untold:
-    """Stands for a transport that does not tell what waits in it."""
+class OpaqueBuffer:
+    """Null object for transports whose send buffer cannot be inspected."""
 
     free = True
     unsent = 0
     when_drained: Callable[[], None] | None = None
 
 
-def buffer_of(transport: Any) -> WritesAtOnce | Untold:
-    """Return where a transport's bytes wait: itself, or what lies below a TLS layer."""
+def buffer_of(transport: Any) -> WritesAtOnce | OpaqueBuffer:
+    """Return where a transport's unsent bytes wait: in itself, or in the transport below a TLS layer."""
     lower = getattr(transport, "transport", transport)
-    return lower if isinstance(lower, WritesAtOnce) else Untold()
+    return lower if isinstance(lower, WritesAtOnce) else OpaqueBuffer()

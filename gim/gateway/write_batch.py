@@ -1,8 +1,8 @@
-"""The end of a turn: what is written to a connection within one turn of the reactor goes in one call.
+"""Joins the frames that a connection gets within one turn of the reactor into one write.
 
-Under load a connection gets several frames a turn: the replies to all that was read from it at once, and
-what others write to it. A call to the kernel costs as much as all the rest of a message, so they are
-joined. A push to a chatroom is one frame to each of many connections and is written at once.
+Under load a connection gets several frames a turn: replies to all requests that were read at once, and
+pushes. A call to the kernel costs as much as all other work for a message, so the frames are joined. A
+chatroom push is one frame to each of many connections and is written at once.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from gim.log.logger import Logger
 
 
 class Flushable(Protocol):
-    """Something with frames that wait for the end of the turn."""
+    """Has frames that wait for the end of the turn."""
 
     def flush(self) -> None:
-        """Write them."""
+        """Write the waiting frames."""
 
 
 class WriteBatch:
-    """Flushes, before the reactor waits for the kernel again, whatever `add` was told of."""
+    """Flushes at the end of the turn, before the reactor waits for the kernel again, what was added."""
 
     _log = Logger()
 
@@ -33,16 +33,16 @@ class WriteBatch:
         self._waiting: list[Flushable] = []
 
     def add(self, flushable: Flushable) -> None:
-        """Flush this at the end of the turn; once for each call."""
+        """Flush *flushable* at the end of the turn, once for each call."""
         if not self._waiting:
             self._clock.callLater(0, self.flush)
         self._waiting.append(flushable)
 
     def flush(self) -> None:
-        """Flush what waits, now."""
+        """Flush now."""
         waiting, self._waiting = self._waiting, []
         for flushable in waiting:
             try:
                 flushable.flush()
-            except Exception:  # that of one connection is not to cost the others theirs
-                self._log.failure("what waited for the end of the turn could not be written")
+            except Exception:  # a fault of one connection must not affect the others
+                self._log.failure("writing the frames of a connection failed")

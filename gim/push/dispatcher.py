@@ -219,7 +219,7 @@ class PushDispatcher:
         self._untold.discard(login)
         for chatroom_id in login.user.chatrooms:
             self._room(chatroom_id).enter(login.connection)
-        login.connection.pull(lambda: self._catch_up(login))
+        login.connection.write_while_drained(lambda: self._catch_up(login))
 
     def _catch_up(self, login: Login) -> bool:
         if login.catch_up is None:  # it has left

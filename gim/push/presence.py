@@ -43,10 +43,10 @@ class Connection(Protocol):
     def when_drained(self, waiting: Drained) -> None:
         """Tell *waiting* once when nothing waits unsent any more."""
 
-    def held(self, size: int) -> None:
-        """Hear how many bytes are held back for it, so that it is closed when they are too many."""
+    def check_backlog(self, extra: int) -> None:
+        """Close it if too many bytes wait unsent, *extra* bytes that are held back for it included."""
 
-    def pull(self, source: Callable[[], bool]) -> None:
+    def write_while_drained(self, source: Callable[[], bool]) -> None:
         """Call *source* now, and again each time the socket has taken all that was written, until
         it returns False or the connection is gone."""
 
@@ -74,7 +74,7 @@ class Login:
         Returns whether it was written.
         """
         if self.catch_up is not None:
-            self.connection.held(self.catch_up.hold(push))
+            self.connection.check_backlog(self.catch_up.hold(push))
             return False
         if self._recent and push.items[0].id in self._recent:
             return False

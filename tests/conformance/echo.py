@@ -19,12 +19,10 @@ from twisted.internet import reactor
 from twisted.internet.protocol import Factory
 
 from gim.gateway.factory import GatewayFactory
-from gim.gateway.operations import Operations
 from gim.gateway.protocol import GatewayProtocol
-from gim.gateway.timeout_wheel import Timeouts, TimeoutWheel
+from gim.gateway.timeout_wheel import Timeouts
 from gim.gateway.transport import write_at_once
-from gim.gateway.write_batch import WriteBatch
-from gim.wire.packets import Codec
+from tests.support.gateway import make_gateway
 
 MAX_PACKET = 32 * 2**20  # bytes; the longest message of the cases has 16 MiB
 MAX_UNSENT = 64 * 2**20
@@ -46,11 +44,6 @@ class _NoCodec:
     is_binary = False
 
 
-class _NoOperations:
-    def disconnected(self, connection: Any) -> None:
-        pass
-
-
 class Echo(GatewayProtocol):
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         if self.state != self.STATE_OPEN:
@@ -59,7 +52,7 @@ class Echo(GatewayProtocol):
             self.sendMessage(payload, isBinary)
             return
         cast(_NoCodec, self.codec).is_binary = isBinary
-        self.sending.send(payload)
+        self.outbound.send(payload)
 
 
 class StockEcho(WebSocketServerProtocol):
@@ -68,30 +61,20 @@ class StockEcho(WebSocketServerProtocol):
             self.sendMessage(payload, isBinary)
 
 
-def gateway_factory() -> tuple[GatewayFactory, TimeoutWheel]:
-    """Return a factory as the daemon has it, but for what a test needs; and the timeouts, to start."""
-    deadlines = TimeoutWheel(cast(Any, reactor), TIMEOUTS.shortest())
-    codec = cast(Codec, _NoCodec())
-    factory = GatewayFactory(
-        cast(Operations, _NoOperations()),
-        {},
-        codec,
-        TIMEOUTS,
-        deadlines,
-        WriteBatch(cast(Any, reactor)),
-        cast(Any, reactor),
-        max_packet=MAX_PACKET,
-        max_unsent=MAX_UNSENT,
+def gateway_factory() -> GatewayFactory:
+    """Return a factory as the daemon has it, except for what the cases need."""
+    factory = make_gateway(
+        _NoCodec(), reactor, max_packet=MAX_PACKET, max_unsent=MAX_UNSENT, timeouts=TIMEOUTS
     )
     factory.protocol = Echo
     # Autobahn takes "null" origins back to its own default with every call
     factory.setProtocolOptions(perMessageCompressionAccept=accept_deflate, allowNullOrigin=True)
-    return factory, deadlines
+    return factory
 
 
 def stock_factory() -> WebSocketServerFactory:
     """Return a factory of Autobahn's, with the same options."""
-    ours, _ = gateway_factory()
+    ours = gateway_factory()
     factory = WebSocketServerFactory(server="stock Autobahn")
     factory.protocol = StockEcho
     for name in StockEcho.CONFIG_ATTRS:
@@ -106,8 +89,8 @@ def main(arguments: list[str]) -> None:
         factory = stock_factory()
         port = loop.listenTCP(0, factory, interface="127.0.0.1")
     elif not arguments:
-        factory, deadlines = gateway_factory()
-        deadlines.startService()
+        factory = gateway = gateway_factory()
+        gateway.timeout_wheel.startService()
         port = loop.listenTCP(0, factory, interface="127.0.0.1")
         write_at_once(port)
     else:

@@ -79,10 +79,10 @@ class Recorder:
         for each in waiting:
             each.drained(self)
 
-    def held(self, size: int) -> None:
-        self.held_size = size
+    def check_backlog(self, extra: int) -> None:
+        self.held_size = extra
 
-    def pull(self, source: Callable[[], bool]) -> None:
+    def write_while_drained(self, source: Callable[[], bool]) -> None:
         self.source = source
         self.take()
 

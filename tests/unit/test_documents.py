@@ -13,7 +13,7 @@ from gim import errors, model
 from gim.api.server import channel
 from gim.config.options import _DEFAULTS, _SPELLINGS
 from gim.daemon import banner
-from gim.gateway import bounded_protocol, close_codes, protocol
+from gim.gateway import bounded_protocol, close_codes, protocol, timed_protocol
 from gim.limits import limits
 from gim.log import logger, output
 from gim.net import listening
@@ -118,10 +118,10 @@ class SecurityDocumentTests(SynchronousTestCase):
             f"a request has {channel.REQUEST_TIMEOUT} s from its first byte to its last",
             f"a connection {channel.IDLE_TIMEOUT} s between requests",
             f"dropped {channel.LINGER} s after the last answer",
-            f"{protocol.LINGER:.0f} s after one that is but not read",
+            f"{timed_protocol.LINGER:.0f} s after one that is but not read",
             f"more than {protocol.MAX_HANDSHAKE // 1024} KiB are dropped",
-            f"1009 after {bounded_protocol.FRAGMENTS:,} and one for each"
-            f" {bounded_protocol.SHORTEST_FRAGMENT} bytes",
+            f"1009 after {bounded_protocol.MAX_FRAGMENTS:,} and one for each"
+            f" {bounded_protocol.BYTES_PER_EXTRA_FRAGMENT} bytes",
             f"printable ASCII of {logger.MAX_TRACE} characters",
         ):
             self.assertIn(said, text)

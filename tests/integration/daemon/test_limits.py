@@ -12,7 +12,7 @@ import treq
 from twisted.internet import reactor
 from twisted.python.filepath import FilePath
 
-from gim.gateway.packet_rate import MOST_IN_A_ROW
+from gim.gateway.packet_rate import MAX_REJECTED_IN_A_ROW
 from tests.support.daemon_process import PATIENCE, DaemonTestCase, Process
 
 FREE = "tcp:0:interface=127.0.0.1"
@@ -126,7 +126,7 @@ class FloodTests(LimitTestCase):
         codes = [json.loads(reply["body"])["code"] for reply in replies]
         self.assertEqual([reply["seq"] for reply in replies], list(range(1, len(replies) + 1)))
         self.assertEqual(set(codes), {0, 429})
-        self.assertEqual(codes[-MOST_IN_A_ROW:], [429] * MOST_IN_A_ROW)
+        self.assertEqual(codes[-MAX_REJECTED_IN_A_ROW:], [429] * MAX_REJECTED_IN_A_ROW)
         self.assertGreaterEqual(codes.count(0), 1999)
         await process.says("connection of ann from .* ended, 3013")
         await bob.ask(105)

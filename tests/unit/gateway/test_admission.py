@@ -20,7 +20,7 @@ ANN, BOB = IPv4Address("TCP", "198.51.100.1", 1), IPv4Address("TCP", "198.51.100
 PROXY = IPv4Address("TCP", "10.0.0.7", 1)
 
 
-class EntranceTestCase(GatewayTestCase):
+class AdmissionTestCase(GatewayTestCase):
     def knock(self, address: Any = ANN, *headers: str, client: Protocol | None = None) -> Any:
         """Connect from an address; return the client with the answer it got."""
         client = client or Raw("Host: localhost", *headers)
@@ -43,7 +43,7 @@ class EntranceTestCase(GatewayTestCase):
         self.pump()
 
 
-class TotalTests(EntranceTestCase):
+class TotalTests(AdmissionTestCase):
     options = ("--max-connections", "2")
 
     def test_one_too_many_is_told_so_before_its_handshake(self) -> None:
@@ -65,17 +65,17 @@ class TotalTests(EntranceTestCase):
         silent = self.knock(client=Silent())
         self.advance(6)
         self.assertEqual((silent.received, silent.gone), (b"", True))
-        self.assertEqual(self.gateway._refused, set())
+        self.assertEqual(self.gateway._rejected, set())
 
     def test_no_more_than_some_are_waited_for(self) -> None:
-        self.patch(rejecting, "MOST", 3)
+        self.patch(rejecting, "MAX_REFUSED_WAITING", 3)
         for _ in range(2):
             self.knock()
         silent = [self.knock(client=Silent()) for _ in range(5)]
         self.assertEqual([client.gone for client in silent], [False] * 3 + [True] * 2)
-        self.assertEqual(len(self.gateway._refused), 3)
+        self.assertEqual(len(self.gateway._rejected), 3)
         self.advance(6)
-        self.assertEqual(self.gateway._refused, set())
+        self.assertEqual(self.gateway._rejected, set())
 
 
 class Silent(Protocol):
@@ -88,7 +88,7 @@ class Silent(Protocol):
         self.gone = True
 
 
-class AddressTests(EntranceTestCase):
+class AddressTests(AdmissionTestCase):
     options = ("--max-address-connections", "2")
 
     def test_an_address_has_so_many_and_others_are_not_held_up(self) -> None:
@@ -121,10 +121,10 @@ class AddressTests(EntranceTestCase):
     def test_nothing_is_kept_of_those_who_left(self) -> None:
         for _ in range(3):
             self.hang_up(self.knock(ANN))
-        self.assertEqual(len(self.gateway.entrance._counts), 0)
+        self.assertEqual(len(self.gateway.admission._counts), 0)
 
 
-class ProxyTests(EntranceTestCase):
+class ProxyTests(AdmissionTestCase):
     options = ("--max-address-connections", "2", "--trusted-proxies", "10.0.0.0/8,unix")
 
     def check(self, peer: IAddress) -> None:
@@ -155,15 +155,15 @@ class ProxyTests(EntranceTestCase):
     def test_connections_are_named_by_their_own_address(self) -> None:
         client = self.knock(PROXY, "X-Forwarded-For: 198.51.100.1")
         self.assertEqual(client.server.peer, "198.51.100.1")
-        self.assertEqual(client.server.place, "198.51.100.1")
+        self.assertEqual(client.server.address_group, "198.51.100.1")
 
     def test_nothing_is_kept_of_those_who_left(self) -> None:
         for _ in range(3):
             self.hang_up(self.knock(PROXY, "X-Forwarded-For: 198.51.100.1"))
-        self.assertEqual(len(self.gateway.entrance._counts), 0)
+        self.assertEqual(len(self.gateway.admission._counts), 0)
 
 
-class DryRunTests(EntranceTestCase):
+class DryRunTests(AdmissionTestCase):
     options = ("--limits", "dry-run", "--max-connections", "2", "--max-address-connections", "1")
 
     def test_everybody_is_let_in_and_counted(self) -> None:
@@ -171,7 +171,7 @@ class DryRunTests(EntranceTestCase):
         self.assertEqual(self.hits(), {"max-connections": 2, "max-address-connections": 3})
 
 
-class OverloadTests(EntranceTestCase):
+class OverloadTests(AdmissionTestCase):
     def overload(self) -> None:
         for _ in range(IN_A_ROW):
             self.clock.advance(EVERY + 2)

@@ -6,7 +6,7 @@ import json
 
 from twisted.internet.address import IPv4Address
 
-from gim.gateway.bounded_protocol import FRAGMENTS, SHORTEST_FRAGMENT
+from gim.gateway.bounded_protocol import BYTES_PER_EXTRA_FRAGMENT, MAX_FRAGMENTS
 from tests.integration.hostile.test_sockets import HANDSHAKE, frames_of
 from tests.support.hostile.drawn import frame
 from tests.support.hostile.wire import Wire
@@ -42,7 +42,7 @@ class FragmentTests(BoundsCase):
     """Fragments of a message, of which a peer may send as many as it likes, empty ones too."""
 
     options = ("--max-packet", "32KiB")
-    most = FRAGMENTS + 32768 // SHORTEST_FRAGMENT
+    most = MAX_FRAGMENTS + 32768 // BYTES_PER_EXTRA_FRAGMENT
 
     def fragments(self, count: int, *last: bytes) -> Wire:
         wire = self.opened()
@@ -78,7 +78,7 @@ class UnreadTests(BoundsCase):
         """Return a connection of which nothing is taken by the kernel."""
         wire = self.opened()
         written = wire.transport.value
-        buffer = wire.server.sending._buffer = Deaf(wire.transport)
+        buffer = wire.server.outbound._buffer = Deaf(wire.transport)
         self.assertEqual((buffer.unsent, written()), (0, b""))
         return wire
 

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gim.daemon.daemon import CLOSING_TIME, HURRY_TIME
 from gim.gateway.close_codes import going_away
-from gim.gateway.draining import LEAST_SPREAD, SHORTEST_PAUSE, Draining
+from gim.gateway.draining import MIN_DELAY, MIN_SPREAD, Draining
 from tests.support.pipe import Client, GatewayTestCase
 
 REASON = re.compile(r"going away: reconnect in (\d+\.\d\d) s")
@@ -49,7 +49,7 @@ class ScheduleTests(SynchronousTestCase):
         self.run_for(8.1)
         back = [when + pause for _, when, pause in self.closed]
         for second in range(16):
-            begin = SHORTEST_PAUSE + second
+            begin = MIN_DELAY + second
             within = sum(begin <= moment < begin + 1 for moment in back)
             self.assertLess(abs(within - 1000 / 16), 10)
 
@@ -68,7 +68,7 @@ class ScheduleTests(SynchronousTestCase):
         self.drain(10, 0.0)
         pauses = [pause for _, _, pause in self.closed]
         self.assertEqual(len(pauses), 10)
-        self.assertEqual((pauses[0], pauses[5]), (SHORTEST_PAUSE, SHORTEST_PAUSE + LEAST_SPREAD / 2))
+        self.assertEqual((pauses[0], pauses[5]), (MIN_DELAY, MIN_DELAY + MIN_SPREAD / 2))
 
     def test_it_can_be_finished_early(self) -> None:
         draining = self.drain(100, 5.0)

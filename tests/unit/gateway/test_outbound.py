@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from gim.gateway.outbound import CLOSE_AT
+from gim.gateway.outbound import CLOSE_FACTOR
 from tests.support.pipe import Client, GatewayTestCase
 
 BOUND = 20_000
@@ -29,7 +29,7 @@ class Valve:
             "resumeProducing",
         ):
             setattr(self.transport, name, getattr(self, name))
-        server.sending._write, server.sending._buffer = self.write, self
+        server.outbound._write, server.outbound._buffer = self.write, self
 
     @property
     def unsent(self) -> int:
@@ -126,10 +126,10 @@ class SlowReaderTests(GatewayTestCase):
 
     def test_at_four_times_the_bound_it_is_closed_with_3008(self) -> None:
         self.valve.is_shut = True
-        while self.bob_server_is_open() and self.valve.unsent <= 2 * CLOSE_AT * BOUND:
+        while self.bob_server_is_open() and self.valve.unsent <= 2 * CLOSE_FACTOR * BOUND:
             self.tell(1)
-        self.assertGreater(self.valve.unsent, CLOSE_AT * BOUND)
-        self.assertLess(self.valve.unsent, CLOSE_AT * BOUND + 3000)
+        self.assertGreater(self.valve.unsent, CLOSE_FACTOR * BOUND)
+        self.assertLess(self.valve.unsent, CLOSE_FACTOR * BOUND + 3000)
         self.assertEqual((self.gateway.slow_readers, self.gateway.unsent()), (1, self.valve.unsent))
         self.valve.open()
         self.pump()
@@ -179,7 +179,7 @@ class SlowReaderTests(GatewayTestCase):
         self.tell(1000, 4000)
         self.valve.is_shut = True
         self.log_in_again()
-        self.assertGreater(self.valve.unsent, CLOSE_AT * BOUND)
+        self.assertGreater(self.valve.unsent, CLOSE_FACTOR * BOUND)
         self.tell(3)
         self.say("a")
         while self.valve.waiting:
@@ -198,4 +198,4 @@ class SlowReaderTests(GatewayTestCase):
         while self.bob_server_is_open() and told < 200:
             self.tell(1)
             told += 1
-        self.assertLess(told, 2 * CLOSE_AT * BOUND // 1400)
+        self.assertLess(told, 2 * CLOSE_FACTOR * BOUND // 1400)

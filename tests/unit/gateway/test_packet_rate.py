@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.gateway.packet_rate import LONGEST, MOST_IN_A_ROW, TokenBucket
+from gim.gateway.packet_rate import MAX_OVERLOAD, MAX_REJECTED_IN_A_ROW, TokenBucket
 from gim.limits.limits import Limits
 from tests.support.pipe import Client, GatewayTestCase, ProtoClient
 
@@ -18,66 +18,66 @@ START = 1_800_000_000.0
 class BucketTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.limits = Limits({"max-packet-rate": 100, "max-packet-burst": 200})
-        self.pace = TokenBucket(self.limits, START)
+        self.bucket = TokenBucket(self.limits, START)
 
     def test_it_begins_full_and_never_holds_more(self) -> None:
-        self.assertEqual(self.pace.left, 200)
-        self.pace.fill(START + 3600)
-        self.assertEqual(self.pace.left, 200)
+        self.assertEqual(self.bucket.available, 200)
+        self.bucket.refill(START + 3600)
+        self.assertEqual(self.bucket.available, 200)
 
     def test_it_fills_by_the_rate_to_the_last_packet(self) -> None:
-        self.pace.left = 0
+        self.bucket.available = 0
         for n in range(1, 1001):
-            self.pace.fill(START + n * 0.0013)
-        self.assertEqual(self.pace.left, 130)
+            self.bucket.refill(START + n * 0.0013)
+        self.assertEqual(self.bucket.available, 130)
 
     def test_a_clock_that_is_set_back_takes_nothing_and_goes_on(self) -> None:
-        self.pace.left = 0
-        self.pace.fill(START - 100)
-        self.assertEqual(self.pace.left, 0)
-        self.pace.fill(START - 99)
-        self.assertEqual(self.pace.left, 100)
+        self.bucket.available = 0
+        self.bucket.refill(START - 100)
+        self.assertEqual(self.bucket.available, 0)
+        self.bucket.refill(START - 99)
+        self.assertEqual(self.bucket.available, 100)
 
     def test_without_a_limit_it_is_never_empty(self) -> None:
-        pace = TokenBucket(Limits({"max-packet-burst": 5}), START)
-        pace.fill(START + 1)
-        self.assertEqual(pace.left, sys.maxsize)
+        bucket = TokenBucket(Limits({"max-packet-burst": 5}), START)
+        bucket.refill(START + 1)
+        self.assertEqual(bucket.available, sys.maxsize)
 
-    def test_so_many_in_a_row_are_hopeless(self) -> None:
-        for _ in range(MOST_IN_A_ROW - 1):
-            self.assertTrue(self.pace.refuses(START))
-        self.assertFalse(self.pace.is_hopeless())
-        self.pace.refuses(START)
-        self.assertTrue(self.pace.is_hopeless())
+    def test_so_many_in_a_row_are_abused(self) -> None:
+        for _ in range(MAX_REJECTED_IN_A_ROW - 1):
+            self.assertTrue(self.bucket.reject(START))
+        self.assertFalse(self.bucket.is_abused())
+        self.bucket.reject(START)
+        self.assertTrue(self.bucket.is_abused())
 
     def test_what_was_allowed_in_between_ends_the_row(self) -> None:
         for n in range(9):
-            for _ in range(MOST_IN_A_ROW - 1):
-                self.pace.refuses(START + n)
-            self.pace.fill(START + n + 0.5)
-        self.assertFalse(self.pace.is_hopeless())
+            for _ in range(MAX_REJECTED_IN_A_ROW - 1):
+                self.bucket.reject(START + n)
+            self.bucket.refill(START + n + 0.5)
+        self.assertFalse(self.bucket.is_abused())
 
-    def test_to_go_on_for_so_long_is_hopeless(self) -> None:
+    def test_to_go_on_for_so_long_is_abused(self) -> None:
         seconds = 0.0
-        while not self.pace.is_hopeless():
-            self.assertLessEqual(seconds, LONGEST)
-            self.pace.refuses(START + seconds)
-            self.pace.fill(START + seconds)
+        while not self.bucket.is_abused():
+            self.assertLessEqual(seconds, MAX_OVERLOAD)
+            self.bucket.reject(START + seconds)
+            self.bucket.refill(START + seconds)
             seconds += 0.5
-        self.assertGreater(seconds, LONGEST)
+        self.assertGreater(seconds, MAX_OVERLOAD)
 
     def test_a_second_without_one_begins_anew(self) -> None:
         for n in range(100):
-            self.pace.refuses(START + 9 * n // 8 * 1.01)
-        self.assertFalse(self.pace.is_hopeless())
+            self.bucket.reject(START + 9 * n // 8 * 1.01)
+        self.assertFalse(self.bucket.is_abused())
 
     def test_a_dry_run_refuses_none(self) -> None:
-        pace = TokenBucket(Limits({"max-packet-rate": 1, "max-packet-burst": 1}, enforced=False), START)
-        self.assertFalse(any(pace.refuses(START) for _ in range(1000)))
-        self.assertFalse(pace.is_hopeless())
+        bucket = TokenBucket(Limits({"max-packet-rate": 1, "max-packet-burst": 1}, enforced=False), START)
+        self.assertFalse(any(bucket.reject(START) for _ in range(1000)))
+        self.assertFalse(bucket.is_abused())
 
 
-class PaceTestCase(GatewayTestCase):
+class PacketRateTestCase(GatewayTestCase):
     options = ("--max-packet-rate", "100", "--max-packet-burst", "200")
 
     def flood(self, client: Client, count: int) -> list[int]:
@@ -95,7 +95,7 @@ class PaceTestCase(GatewayTestCase):
         return self.gateway.limits.hits["max-packet-rate"]
 
 
-class RateTests(PaceTestCase):
+class RateTests(PacketRateTestCase):
     def test_each_packet_above_it_is_a_429_until_there_was_time(self) -> None:
         ann = self.user("ann")  # which is a packet, too
         self.assertEqual(self.flood(ann, 299), [0] * 199 + [429] * 100)
@@ -121,7 +121,7 @@ class RateTests(PaceTestCase):
     def test_so_many_in_a_row_close_it(self) -> None:
         ann = self.user("ann")
         codes = self.flood(ann, 5000)
-        self.assertEqual(codes, [0] * 199 + [429] * MOST_IN_A_ROW)
+        self.assertEqual(codes, [0] * 199 + [429] * MAX_REJECTED_IN_A_ROW)
         self.assertEqual(ann.closed, (3013, "too many requests"))
         self.assertEqual(self.gateway.closes[3013], 1)
 
@@ -133,7 +133,7 @@ class RateTests(PaceTestCase):
             seconds += 0.2
             self.assertLess(seconds, 20)
         self.assertEqual(ann.closed[0], 3013)
-        self.assertGreater(seconds, LONGEST)
+        self.assertGreater(seconds, MAX_OVERLOAD)
 
     def test_what_is_no_packet_counts_as_well(self) -> None:
         ann = self.connect()
@@ -147,7 +147,7 @@ class RateTests(PaceTestCase):
     def test_pings_count_as_well_and_are_not_answered_above_it(self) -> None:
         ann, answered = self.connect(), list[bytes]()
         ann.onPong = answered.append  # type: ignore[method-assign]
-        for _ in range(200 + MOST_IN_A_ROW - 1):
+        for _ in range(200 + MAX_REJECTED_IN_A_ROW - 1):
             ann.sendPing(b"")
         self.pump()
         self.assertEqual((len(answered), ann.closed), (200, None))
@@ -176,8 +176,8 @@ class RateTests(PaceTestCase):
         self.assertEqual(self.flood(ann, 10), [0] * 10)
 
 
-class DryRunTests(PaceTestCase):
-    options = (*PaceTestCase.options, "--limits", "dry-run")
+class DryRunTests(PacketRateTestCase):
+    options = (*PacketRateTestCase.options, "--limits", "dry-run")
 
     def test_all_are_served_and_counted(self) -> None:
         ann = self.user("ann")
@@ -185,7 +185,7 @@ class DryRunTests(PaceTestCase):
         self.assertEqual((ann.closed, self.hits()), (None, 4801))
 
 
-class NoLimitTests(PaceTestCase):
+class NoLimitTests(PacketRateTestCase):
     options = ("--max-packet-rate", "0")
 
     def test_all_are_served(self) -> None:

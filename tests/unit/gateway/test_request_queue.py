@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.errors import Unavailable
-from gim.gateway.request_queue import AT_ONCE, MAX_WAITING, RequestQueue
+from gim.gateway.request_queue import MAX_OVERLAPPING, MAX_WAITING, RequestQueue
 from gim.log.logger import TRACE
 
 
@@ -115,13 +115,13 @@ class OverlappingTests(ServingTestCase):
         self.assertEqual(list(self.begun), ["other"])
 
     def test_no_more_than_so_many_overlap(self) -> None:
-        names = [f"{number}" for number in range(AT_ONCE + 2)]
+        names = [f"{number}" for number in range(MAX_OVERLAPPING + 2)]
         self.add(*names, overlap=True)
-        self.assertEqual(len(self.begun), AT_ONCE)
+        self.assertEqual(len(self.begun), MAX_OVERLAPPING)
         self.end("1")  # its reply waits for that of the first, and takes a place
-        self.assertEqual(len(self.begun), AT_ONCE)
+        self.assertEqual(len(self.begun), MAX_OVERLAPPING)
         self.end("0")
-        self.assertEqual(len(self.begun), AT_ONCE + 2)
+        self.assertEqual(len(self.begun), MAX_OVERLAPPING + 2)
 
     def test_a_reply_that_is_empty_is_one(self) -> None:
         self.add("a", "b", overlap=True)

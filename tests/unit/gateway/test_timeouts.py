@@ -66,66 +66,66 @@ class TimeoutTests(GatewayTestCase):
 
 
 class Timed:
-    look_at = 0
+    due_at = 0
 
-    def __init__(self, deadlines: TimeoutWheel, again: Any = 0) -> None:
-        self.deadlines, self.again, self.looks = deadlines, again, []
+    def __init__(self, wheel: TimeoutWheel, again: Any = 0) -> None:
+        self.wheel, self.again, self.checks = wheel, again, []
 
-    def check(self) -> int:
-        self.looks.append(self.deadlines.now)
+    def check_timeouts(self) -> int:
+        self.checks.append(self.wheel.now)
         if isinstance(self.again, Exception):
             raise self.again
         return self.again
 
 
-class DeadlinesTests(GatewayTestCase):
+class TimeoutWheelTests(GatewayTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.wheel_clock = Reactor()
-        self.deadlines = TimeoutWheel(self.wheel_clock, 2.0)
-        self.deadlines.startService()
-        self.addCleanup(self.deadlines.stopService)
+        self.wheel = TimeoutWheel(self.wheel_clock, 2.0)
+        self.wheel.startService()
+        self.addCleanup(self.wheel.stopService)
 
     def ticks(self, count: int) -> None:
-        self.wheel_clock.pump([self.deadlines.tick] * count)
+        self.wheel_clock.pump([self.wheel.tick] * count)
 
     def test_a_timeout_is_never_early_and_at_most_one_tick_late(self) -> None:
-        self.assertEqual(self.deadlines.after(7, 0.95) - 7, 11)
-        self.assertAlmostEqual(self.deadlines.tick, 0.1)
+        self.assertEqual(self.wheel.tick_after(7, 0.95) - 7, 11)
+        self.assertAlmostEqual(self.wheel.tick, 0.1)
 
     def test_a_connection_stands_in_one_bucket_at_most(self) -> None:
-        timed = Timed(self.deadlines)
-        self.deadlines.look(timed, 9)
-        self.deadlines.look(timed, 5)
-        self.assertEqual(list(self.deadlines._buckets), [5])
+        timed = Timed(self.wheel)
+        self.wheel.schedule(timed, 9)
+        self.wheel.schedule(timed, 5)
+        self.assertEqual(list(self.wheel._buckets), [5])
         self.ticks(12)
-        self.assertEqual((timed.looks, self.deadlines._buckets), ([5], {}))
+        self.assertEqual((timed.checks, self.wheel._buckets), ([5], {}))
 
     def test_one_that_is_gone_leaves_nothing_behind(self) -> None:
-        timed = Timed(self.deadlines)
-        self.deadlines.look(timed, 1000)
-        self.deadlines.forget(timed)
-        self.assertEqual(self.deadlines._buckets, {})
-        self.deadlines.forget(timed)  # once more is fine
+        timed = Timed(self.wheel)
+        self.wheel.schedule(timed, 1000)
+        self.wheel.cancel(timed)
+        self.assertEqual(self.wheel._buckets, {})
+        self.wheel.cancel(timed)  # once more is fine
 
-    def test_one_that_another_one_closes_in_the_same_tick_is_not_looked_at(self) -> None:
-        second = Timed(self.deadlines)
-        first = Timed(self.deadlines)
-        self.patch(first, "check", lambda: self.deadlines.forget(second) or 0)
-        self.deadlines.look(first, 3)
-        self.deadlines.look(second, 3)
+    def test_one_that_another_one_closes_in_the_same_tick_is_not_checked(self) -> None:
+        second = Timed(self.wheel)
+        first = Timed(self.wheel)
+        self.patch(first, "check_timeouts", lambda: self.wheel.cancel(second) or 0)
+        self.wheel.schedule(first, 3)
+        self.wheel.schedule(second, 3)
         self.ticks(5)
-        self.assertEqual(second.looks, [])
+        self.assertEqual(second.checks, [])
 
     def test_a_check_that_fails_is_logged_and_tried_again(self) -> None:
-        timed = Timed(self.deadlines, ZeroDivisionError())
-        self.deadlines.look(timed, 3)
+        timed = Timed(self.wheel, ZeroDivisionError())
+        self.wheel.schedule(timed, 3)
         self.ticks(3)
-        self.assertEqual(timed.looks, [3, 4])
+        self.assertEqual(timed.checks, [3, 4])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
 
     def test_a_clock_set_forward_is_one_tick(self) -> None:
-        timed = Timed(self.deadlines)
-        self.deadlines.look(timed, 5)
+        timed = Timed(self.wheel)
+        self.wheel.schedule(timed, 5)
         self.wheel_clock.advance(3600)
-        self.assertEqual((timed.looks, self.deadlines.now), ([], 2))
+        self.assertEqual((timed.checks, self.wheel.now), ([], 2))

@@ -31,7 +31,7 @@ from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 
-from gim.gateway.transport import ACCEPTS, DirectServer, DirectUnixServer, buffer_of, write_at_once
+from gim.gateway.transport import MAX_ACCEPTS, DirectServer, DirectUnixServer, buffer_of, write_at_once
 
 
 class Socket:
@@ -419,11 +419,11 @@ class WaysToListenTests(TestCase):
     async def test_a_rush_is_accepted_a_few_at_a_time(self) -> None:
         port = await self.listen("tcp:0:interface=127.0.0.1")
         clients = [
-            socket.create_connection(("127.0.0.1", port.getHost().port)) for _ in range(2 * ACCEPTS)
+            socket.create_connection(("127.0.0.1", port.getHost().port)) for _ in range(2 * MAX_ACCEPTS)
         ]
         self.addCleanup(lambda: [client.close() for client in clients])
         port.doRead()
-        self.assertEqual(port.sessionno, ACCEPTS)
+        self.assertEqual(port.sessionno, MAX_ACCEPTS)
         while port.sessionno < len(clients):
             await deferLater(reactor, 0)
         for client in clients:

@@ -16,13 +16,13 @@ class Waiting:
             raise ZeroDivisionError
 
 
-class TurnTests(SynchronousTestCase):
+class WriteBatchTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock, self.log = Clock(), []
-        self.turn = WriteBatch(self.clock)
+        self.batch = WriteBatch(self.clock)
 
     def add(self, name: str) -> None:
-        self.turn.add(Waiting(self.log, name))
+        self.batch.add(Waiting(self.log, name))
 
     def test_what_waits_is_flushed_in_order_at_the_end(self) -> None:
         for name in "abc":
@@ -54,8 +54,8 @@ class JoinedWritesTests(GatewayTestCase):
         (self.server,) = self.gateway.connections
         self.bob = self.user("bob")
         self.writes: list[bytes] = []
-        write = self.server.sending._write
-        self.server.sending._write = lambda data: (self.writes.append(data), write(data))
+        write = self.server.outbound._write
+        self.server.outbound._write = lambda data: (self.writes.append(data), write(data))
 
     def count_writes(self) -> int:
         count = len(self.writes)

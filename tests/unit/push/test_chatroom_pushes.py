@@ -143,7 +143,7 @@ class ChatroomPushTests(ChatTestCase):
     def test_one_who_is_sent_away_gets_what_waits_and_the_others_get_it_with_the_next_push(self) -> None:
         self.say("ann", "room", "1", "2", "3", "4", "5")
         self.advance_to(0.1)
-        self.chat.flush_to(self.bob.login)
+        self.pushes.flush_to(self.bob.login)
         self.assertEqual(self.bob.contents, [["1"], ["3", "4", "5"]])
         self.assertEqual(self.bob.skipped, [0, 1])
         self.assertEqual(self.ann.contents, [["1"]])
@@ -154,7 +154,7 @@ class ChatroomPushTests(ChatTestCase):
 
     def test_one_who_is_sent_away_while_nothing_waits_gets_nothing(self) -> None:
         self.say("ann", "room", "1")
-        self.chat.flush_to(self.bob.login)
+        self.pushes.flush_to(self.bob.login)
         self.assertEqual(self.bob.contents, [["1"]])
 
     def test_nothing_is_kept_of_a_chatroom_that_nobody_here_is_in(self) -> None:
