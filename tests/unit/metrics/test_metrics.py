@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.errors import NotFound, Unavailable
+from gim.gateway import closing
 from gim.ids import private_session
 from gim.metrics.instruments import durations, timed_storage
 from gim.metrics.instruments.durations import add, buckets, count, new_row, total
@@ -277,7 +278,7 @@ class GatewayCountsTests(GatewayTestCase):
         bob.sendClose(4000)
         self.pump()
         self.user("cat")
-        self.gateway.turn_away(3009, "")
+        self.gateway.close_all(closing.DATA_SET_CHANGED)
         self.pump()
         self.assertEqual(dict(self.gateway.closes), {1000: 1, 0: 1, 3009: 1})
 
