@@ -39,12 +39,12 @@ def make_store(
 def _redis_store(options: Options, reactor: Any, limits: dict[str, Any]) -> Storage:
     """Return the Redis storage, or end the process if that Redis can't be used."""
     from gim.storage.redis.client.connect import connect  # 7 MiB that the memory store has no use for
-    from gim.storage.redis.probe.probe import Unusable, probe
+    from gim.storage.redis.probe.probe import Probe, Unusable
     from gim.storage.redis.store.store import RedisStore
 
     target = options["redis-url"]
     try:
-        probe(target)
+        Probe(target).run()
     except Unusable as error:
         refuse_start(f"{options.origin('redis-url')}: {error}")
     return RedisStore(connect(target, reactor), reactor, prefix=options["redis-prefix"], **limits)

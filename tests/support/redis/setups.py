@@ -153,12 +153,12 @@ class SentinelSetup(Setup):
 class Node(RedisServer):
     """A server of a cluster, with a second port for the others."""
 
-    def __init__(self, directory: FilePath[str]) -> None:
+    def __init__(self, directory: FilePath[str], **options: Any) -> None:
         self._bus_holder: socket = hold_port()
         self.bus_port: int = self._bus_holder.getsockname()[1]
         words = ("--cluster-enabled", "yes", "--cluster-port", str(self.bus_port))
         times = ("--cluster-node-timeout", "1500", "--cluster-replica-validity-factor", "0")
-        super().__init__(directory, *words, *times, *PROMPT_SYNC)
+        super().__init__(directory, *words, *times, *PROMPT_SYNC, **options)
 
     async def stop(self) -> None:
         await super().stop()

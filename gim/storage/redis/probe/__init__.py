@@ -1,1 +1,1 @@
-"""A look at a Redis before gim starts."""
+"""Checks, before gim starts, that it can use its Redis."""

@@ -1,4 +1,4 @@
-"""One server that is asked over one blocking connection, and what its failures mean."""
+"""A blocking connection to one server, with its failures in words."""
 
 from __future__ import annotations
 
@@ -11,35 +11,37 @@ from redis.connection import AbstractConnection, Connection, SSLConnection, Unix
 
 from gim.storage.redis.client.url import Address, Target
 
-TIMEOUT = 2.0  # seconds for a connection or a reply
+ANSWER_TIMEOUT = 2.0  # seconds for a connection or a reply
+MAX_QUOTED = 160  # characters of a server's error that are repeated
 _START = "start it or correct --redis-url"
 
 
 class Unusable(Exception):
-    """Redis can't be used: one line that says what is wrong and what to do, never a password."""
+    """Redis can't be used. One line says what is wrong and what to do; it never has a password."""
 
 
 class NotYet(Unusable):
-    """What may come right by itself."""
+    """Redis can't be used now, but maybe in a moment, without a change of anything."""
 
 
 class ProbeConnection:
-    """A server of a target while it is asked; what goes wrong is `Unusable`, and mostly `NotYet` where
-    no answer came.
+    """A connection to a server of a target. It raises `Unusable`, and mostly `NotYet` if no answer comes.
 
-    It has no pool of connections: that of redis-py takes what a TLS server sends unasked, its session
-    tickets, for a connection out of step, and gives up.
+    It does not use the connection pool of redis-py: that gives up on a TLS server that sends its session
+    tickets, as it takes unexpected data for a connection out of step.
     """
 
-    def __init__(self, target: Target, address: Address, part: str = "") -> None:
-        """*part* says what it is in the *target*: ``sentinel``, ``master`` or ``node``."""
+    def __init__(self, target: Target, address: Address, answer_timeout: float, part: str = "") -> None:
+        """*answer_timeout* is in seconds. *part* is what the server is in the *target*: ``sentinel``,
+        ``master`` or ``node``."""
         self._target = target
+        self._answer_timeout = answer_timeout
         self._address = address
         self._part = part
         is_sentinel = part == "sentinel"
         self._user = target.sentinel_user if is_sentinel else target.user
         self._password = target.sentinel_password if is_sentinel else target.password
-        self._connection = self._made()
+        self._connection = self._make_connection()
 
     def __str__(self) -> str:
         if self._part:
@@ -66,16 +68,16 @@ class ProbeConnection:
             raise self._explained(error, *words) from None
 
     def fields(self, *words: str) -> dict[str, str]:
-        """Ask for lines of ``name:value``."""
+        """Send a command whose reply is lines of ``name:value``."""
         lines = str(self.ask(*words)).splitlines()
         return dict(line.split(":", 1) for line in lines if ":" in line)
 
-    def _made(self) -> AbstractConnection:
-        how: dict[str, Any] = {
+    def _make_connection(self) -> AbstractConnection:
+        options: dict[str, Any] = {
             "username": self._user or None,
             "password": self._password or None,
-            "socket_timeout": TIMEOUT,
-            "socket_connect_timeout": TIMEOUT,
+            "socket_timeout": self._answer_timeout,
+            "socket_connect_timeout": self._answer_timeout,
             "protocol": 2,
             "driver_info": None,
             "decode_responses": True,
@@ -83,21 +85,21 @@ class ProbeConnection:
         }
         address, tls = self._address, self._target.tls
         if address.path:
-            return UnixDomainSocketConnection(address.path, **how)  # type: ignore[abstract] # its own flaw
-        how |= {"host": address.host, "port": address.port}
+            return UnixDomainSocketConnection(address.path, **options)  # type: ignore[abstract] # a flaw of redis-py
+        options |= {"host": address.host, "port": address.port}
         if tls is None:
-            return Connection(**how)
+            return Connection(**options)
         return SSLConnection(
             ssl_ca_certs=tls.ca_file or None,
             ssl_certfile=tls.cert_file or None,
             ssl_keyfile=tls.key_file or None,
             ssl_cert_reqs="required" if tls.verify else "none",
-            **how,
+            **options,
         )
 
     def _explained(self, error: exceptions.RedisError, *words: str | int) -> Unusable:
-        """Put a failure into words; *words* are the command, none while logging in."""
-        said = f": {_line(error)}" if words else ""  # a refused login may repeat the password
+        """Put a failure into words; *words* are the command, none during the login."""
+        quoted = f": {_line(error)}" if words else ""  # the error of a login may repeat the password
         match error:
             case exceptions.BusyLoadingError():
                 return NotYet(f"{self} still loads its data: start gim when it has, or wait longer")
@@ -105,14 +107,16 @@ class ProbeConnection:
                 return Unusable(f"{self} {self._login_refused(error)}")
             case exceptions.NoPermissionError():
                 user = self._user or "default"
-                return Unusable(f"{self} allows user {user!r} too little{said}: allow it by ACL SETUSER")
+                return Unusable(
+                    f"{self} allows user {user!r} too little{quoted}: allow it by ACL SETUSER"
+                )
             case exceptions.InvalidResponse():
                 return Unusable(
                     self._mismatch() or f"{self} does not speak as Redis does: correct the URL"
                 )
             case exceptions.ConnectionError() | exceptions.TimeoutError():
                 return self._unreached(error)
-        return Unusable(f"{self} refuses {words[0] if words else 'the login'}{said}")
+        return Unusable(f"{self} refuses {words[0] if words else 'the login'}{quoted}")
 
     def _login_refused(self, error: exceptions.RedisError) -> str:
         write, drop = "user:password@ before the host", "user and password"
@@ -122,11 +126,11 @@ class ProbeConnection:
             return f"wants a password: write {write}"
         if "without any password" in str(error):
             return f"has no password: leave out {drop}, or set one there"
-        return f"knows no user {self._user or 'default'!r} with this password: correct {drop}"
+        return f"does not know user {self._user or 'default'!r} with this password: correct {drop}"
 
     def _unreached(self, error: exceptions.RedisError) -> Unusable:
         cause = error.__context__
-        lost = f"can't reach {self}: {_reason(error, cause)}"
+        lost = f"can't reach {self}: {self._reason(error, cause)}"
         match cause:
             case socket.gaierror():
                 return Unusable(f"{lost}: correct the name of the host")
@@ -142,7 +146,7 @@ class ProbeConnection:
         return Unusable(mismatch) if (mismatch := self._mismatch()) else self._ended(lost, cause)
 
     def _ended(self, lost: str, cause: BaseException | None) -> Unusable:
-        """Explain a connection that was made, and then ended or stayed silent."""
+        """Explain a connection that ended, or got no answer."""
         todo, tls = _START, self._target.tls
         if tls is not None and not tls.cert_file and not isinstance(cause, TimeoutError):
             todo += ", and name a certificate by ssl_certfile if it wants one"
@@ -151,40 +155,39 @@ class ProbeConnection:
         return NotYet(f"{lost}: {todo}")
 
     def _mismatch(self) -> str:
-        """Say that one side speaks TLS and the other does not, if that is so."""
+        """Say if one side speaks TLS and the other does not; "" otherwise."""
         if self._address.path:
             return ""
-        if self._target.tls is None and _answers_in_tls(self._address):
+        if self._target.tls is None and _answers_in_tls(self._address, self._answer_timeout):
             return f"{self} speaks TLS: write rediss for redis"
-        if self._target.tls is not None and _answers_in_plain(self._address):
-            return f"{self} speaks no TLS: write redis for rediss"
+        if self._target.tls is not None and _answers_in_plain(self._address, self._answer_timeout):
+            return f"{self} does not speak TLS: write redis for rediss"
         return ""
 
-
-def _reason(error: exceptions.RedisError, cause: BaseException | None) -> str:
-    match cause:
-        case TimeoutError():
-            return f"no answer within {TIMEOUT:g} s"
-        case ssl.SSLEOFError() | ConnectionResetError() | BrokenPipeError():
-            return "it hung up"
-        case ssl.SSLError() if cause.reason:
-            return f"TLS fails, {cause.reason}"
-        case OSError() if cause.strerror:
-            return cause.strerror
-    return _line(error).rstrip(".")
+    def _reason(self, error: exceptions.RedisError, cause: BaseException | None) -> str:
+        match cause:
+            case TimeoutError():
+                return f"no answer within {self._answer_timeout:g} s"
+            case ssl.SSLEOFError() | ConnectionResetError() | BrokenPipeError():
+                return "it hung up"
+            case ssl.SSLError() if cause.reason:
+                return f"TLS fails, {cause.reason}"
+            case OSError() if cause.strerror:
+                return cause.strerror
+        return _line(error).rstrip(".")
 
 
 def _line(error: exceptions.RedisError) -> str:
-    """Return what the server said as one line, as it may say anything."""
+    """Return the error of a server as one line without control characters, shortened."""
     line = "".join(char if char.isprintable() else " " for char in str(error))
-    return f"{line[:160]}..." if len(line) > 160 else line
+    return f"{line[:MAX_QUOTED]}..." if len(line) > MAX_QUOTED else line
 
 
-def _answers_in_tls(address: Address) -> bool:
+def _answers_in_tls(address: Address, timeout: float) -> bool:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        with socket.create_connection((address.host, address.port), TIMEOUT) as plain:
+        with socket.create_connection((address.host, address.port), timeout) as plain:
             context.wrap_socket(plain).close()
     except ssl.SSLError as error:
         return "ALERT" in (error.reason or "")
@@ -193,9 +196,9 @@ def _answers_in_tls(address: Address) -> bool:
     return True
 
 
-def _answers_in_plain(address: Address) -> bool:
+def _answers_in_plain(address: Address, timeout: float) -> bool:
     try:
-        with socket.create_connection((address.host, address.port), TIMEOUT) as plain:
+        with socket.create_connection((address.host, address.port), timeout) as plain:
             plain.sendall(b"PING\r\n")
             return plain.recv(1) in (b"+", b"-")
     except OSError:
