@@ -24,14 +24,13 @@ from gim.storage.redis.probe.connection import ANSWER_TIMEOUT, NotYet
 from gim.storage.redis.probe.probe import Probe, Unusable
 from tests.support.redis.machine import HOST, until, write_certificate
 from tests.support.redis.server import OLD_MISSING, OLD_SERVER, SKEW_MISSING, RedisServer
-from tests.support.redis.setups import NAME, Node, SetupTestCase
+from tests.support.redis.setups import NAME, NEW_MASTER_DELAY, Node, SetupTestCase
 
 PASSWORD = "pa55-w0rd"
 AT_ONCE = 10.0  # seconds that a refusal may take on a busy machine
 LONG = 2 * AT_ONCE  # a patience that such a refusal does not use up
 SHORT = 0.1  # a patience that is used up soon
 PAUSE = 0.02  # seconds between two attempts
-NEW_MASTER_DELAY = 5.0  # seconds: Redis keeps a new master of a cluster from serving for less
 SOON = 0.2  # seconds that a server has for its answer where none comes
 
 
@@ -138,7 +137,7 @@ class ReachTests(ProbeCase):
     async def test_a_server_that_starts_late_is_waited_for(self) -> None:
         server = self.unstarted()
         probed = Deferred.fromCoroutine(self.usable(server.url, LONG))
-        await deferLater(reactor, 0.3)
+        await deferLater(reactor, 5 * PAUSE)
         self.assertFalse(probed.called)
         await server.start()
         await probed
@@ -427,7 +426,7 @@ class ClusterTests(ProbeCase):
     """Clusters, ready and not yet."""
 
     async def test_a_cluster_can_be_used_from_any_node_and_while_one_is_gone(self) -> None:
-        setup = await self.cluster()
+        setup = await self.cluster(skewed=SKEW_MISSING is None)
         await self.usable(setup.url)
         for node in setup.servers:
             await self.usable(f"redis+cluster://{HOST}:{node.port}")

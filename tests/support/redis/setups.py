@@ -16,6 +16,7 @@ PROMPT_SYNC = ("--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0")
 NAME = "mymaster"
 SLOTS = 16_384
 MASTERS = 3
+NEW_MASTER_DELAY = 5.0  # seconds: Redis keeps a new master of a cluster from serving for less
 # Sentinels talk ten times as often as usual (ms), so that all agree soon; and a machine too busy to run
 # them for 2 s does not make them sit still for 30 s.
 HASTE = (
@@ -175,9 +176,10 @@ class ClusterSetup(Setup):
 
     servers: list[Node]
 
-    def __init__(self, directory: FilePath[str]) -> None:
+    def __init__(self, directory: FilePath[str], skewed: bool = False) -> None:
+        """With *skewed* clocks no new master keeps the cluster waiting."""
         super().__init__(directory)
-        self.servers = [Node(directory.child(f"node{n}")) for n in range(2 * MASTERS)]
+        self.servers = [Node(directory.child(f"node{n}"), skewed=skewed) for n in range(2 * MASTERS)]
 
     @property
     def url(self) -> str:
@@ -188,6 +190,7 @@ class ClusterSetup(Setup):
         """Start all; return once all slots are served and each master has a replica with its data."""
         await at_once(node.start() for node in self.servers)
         await at_once(self._found(n, node) for n, node in enumerate(self.servers))
+        await at_once(self._meet(n, node) for n, node in enumerate(self.servers))
         await until(self._acquainted, "servers that know each other")
         pairs = zip(self.servers[:MASTERS], self.servers[MASTERS:], strict=True)
         await at_once(self._follow(master, replica) for master, replica in pairs)
@@ -199,6 +202,10 @@ class ClusterSetup(Setup):
         if n < MASTERS:
             first, last = SLOTS * n // MASTERS, SLOTS * (n + 1) // MASTERS - 1
             await node.do("CLUSTER", "ADDSLOTSRANGE", first, last)
+        if node.skewed:
+            node.advance(NEW_MASTER_DELAY)
+
+    async def _meet(self, n: int, node: Node) -> None:
         for other in self.servers[:n]:
             await node.do("CLUSTER", "MEET", HOST, other.port, other.bus_port)
 
@@ -242,9 +249,9 @@ class SetupTestCase(RedisTestCase):
         """Start a master, replicas and sentinels, with the options of `SentinelSetup`."""
         return await self._begin(SentinelSetup(FilePath(self.mktemp()), **options))
 
-    async def cluster(self) -> ClusterSetup:
+    async def cluster(self, skewed: bool = False) -> ClusterSetup:
         """Start a cluster."""
-        return await self._begin(ClusterSetup(FilePath(self.mktemp())))
+        return await self._begin(ClusterSetup(FilePath(self.mktemp()), skewed))
 
     async def _begin(self, setup: Any) -> Any:
         self.addCleanup(setup.stop)
