@@ -199,9 +199,15 @@ class DaemonBuilder:
     def _page(self) -> MetricsPage | None:
         if self._meters is None:
             return None
-        told = self._webhooks.counts if self._webhooks is not None else None
-        kind, overload = self._options["storage"], self._overload
-        return self._meters.page(self._gateway, self._pushes, kind, self._counted, overload, told)
+        return self._meters.page(
+            self._gateway,
+            self._pushes,
+            self._options["storage"],
+            self._counted,
+            self._limits,
+            self._overload,
+            self._webhooks.counts if self._webhooks is not None else None,
+        )
 
     @cached_property
     def _site(self) -> ApiSite:

@@ -1,1 +1,1 @@
-"""What the daemon counts and measures, and the page that shows it. docs/metrics.md has the table."""
+"""Counters and durations of the daemon, and the page that shows them: see docs/metrics.md."""

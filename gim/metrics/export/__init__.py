@@ -1,1 +1,1 @@
-"""What Prometheus reads."""
+"""The page for Prometheus."""

@@ -1,4 +1,4 @@
-"""All that is counted, as families of prometheus_client, made when the page is asked for."""
+"""The metrics as families of prometheus_client, made when the page is requested."""
 
 from __future__ import annotations
 
@@ -15,34 +15,33 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from gim import __version__
-from gim.gateway.factory import GatewayFactory
 from gim.limits.limits import ALL, MEMORY, REACTOR_DELAY, Limits
 from gim.limits.overload import Overload
+from gim.metrics.export.numbers import GatewayNumbers, PushNumbers
 from gim.metrics.instruments.durations import Row, buckets, total
 from gim.metrics.instruments.pauses import GcPauses
 from gim.metrics.instruments.requests import RequestMetrics
 from gim.metrics.instruments.ticks import ReactorTicks
 from gim.metrics.instruments.timed_storage import StorageTimes
-from gim.push.dispatcher import PushDispatcher
 
 Op = TypeVar("Op", bound=int | str)
 
 
 class RequestCollector(Collector, Generic[Op]):
-    """Requests that came in one way: over WebSocket, with the codes of its replies, or over HTTP."""
+    """Requests of one transport, WebSocket or HTTP, by operation and code."""
 
-    def __init__(self, name: str, way: str, requests: RequestMetrics[Op]) -> None:
+    def __init__(self, name: str, transport: str, requests: RequestMetrics[Op]) -> None:
         self._name = name
-        self._way = way
+        self._transport = transport
         self._requests = requests
 
     def collect(self) -> Iterator[Metric]:
-        words = f"Requests over {self._way} that were answered, by operation and code."
+        words = f"Requests over {self._transport} that were answered, by operation and code."
         counted = CounterMetricFamily(f"{self._name}_requests", words, labels=["op", "code"])
         for op, code, times in self._requests.counts():
             counted.add_metric([str(op), str(code)], times)
         yield counted
-        words = f"Time from reading a request over {self._way} to writing its reply."
+        words = f"Time from reading a request over {self._transport} to writing its reply."
         rows = {str(op): row for op, row in self._requests.rows.items()}
         yield _histogram(f"{self._name}_request_duration_seconds", words, "op", rows)
 
@@ -50,7 +49,7 @@ class RequestCollector(Collector, Generic[Op]):
 class GatewayCollector(Collector):
     """Connections of this node."""
 
-    def __init__(self, gateway: GatewayFactory) -> None:
+    def __init__(self, gateway: GatewayNumbers) -> None:
         self._gateway = gateway
 
     def collect(self) -> Iterator[Metric]:
@@ -68,14 +67,14 @@ class GatewayCollector(Collector):
 
 
 class LimitCollector(Collector):
-    """How often somebody came up against a limit, and whether there is too much to do."""
+    """How often clients hit a limit, and whether the process is overloaded."""
 
     def __init__(self, limits: Limits, overload: Overload) -> None:
         self._limits = limits
         self._overload = overload
 
     def collect(self) -> Iterator[Metric]:
-        words = "Times that somebody came up against a limit, by the option that sets it."
+        words = "Times that a client came up against a limit, by the option that sets it."
         hits = {name: self._limits.hits[name] for name in ALL}
         yield _counter("gim_limit_hits", words, "limit", hits)
         words = "1 while the process is above that limit, and new connections are refused."
@@ -86,9 +85,9 @@ class LimitCollector(Collector):
 
 
 class PushCollector(Collector):
-    """Who is here, and what was pushed to them."""
+    """Users and chatrooms of this node, and what was pushed to them."""
 
-    def __init__(self, pushes: PushDispatcher) -> None:
+    def __init__(self, pushes: PushNumbers) -> None:
         self._pushes = pushes
 
     def collect(self) -> Iterator[Metric]:
@@ -120,7 +119,7 @@ class PushCollector(Collector):
 
 
 class StorageCollector(Collector):
-    """What the storage does, and how much it holds where that can be told without asking it."""
+    """Operations of the storage, and how many messages it keeps, if that is known."""
 
     def __init__(self, times: StorageTimes, stored: Callable[[], int] | None) -> None:
         self._times = times

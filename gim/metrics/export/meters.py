@@ -1,4 +1,4 @@
-"""All meters of a daemon: what is handed to its parts, and the page that tells of them."""
+"""All meters of a daemon: the instruments that its parts use, and the page that shows them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from twisted.application.service import Service
 
-from gim.gateway.factory import GatewayFactory
+from gim.limits.limits import Limits
 from gim.limits.overload import Overload
 from gim.metrics.export.collector import (
     GatewayCollector,
@@ -17,6 +17,7 @@ from gim.metrics.export.collector import (
     RequestCollector,
     StorageCollector,
 )
+from gim.metrics.export.numbers import GatewayNumbers, PushNumbers, WebhookNumbers
 from gim.metrics.export.page import MetricsPage
 from gim.metrics.export.webhooks import WebhookCollector
 from gim.metrics.instruments.pauses import GcPauses
@@ -24,13 +25,11 @@ from gim.metrics.instruments.requests import RequestMetrics
 from gim.metrics.instruments.sampling import RequestSampling
 from gim.metrics.instruments.ticks import ReactorTicks
 from gim.metrics.instruments.timed_storage import SampledAppends, StorageTimes, TimedStorage
-from gim.push.dispatcher import PushDispatcher
 from gim.storage.interface import Storage
-from gim.webhooks.counts import WebhookCounts
 
 
 class Meters:
-    """Made before the parts that count with them."""
+    """The instruments of a daemon; made first, as its parts count with them."""
 
     def __init__(self, reactor: Any, ops: Collection[int], http_ops: Collection[str]) -> None:
         self.requests = RequestMetrics(ops, none=0, success=0)
@@ -41,8 +40,7 @@ class Meters:
         self._pauses = GcPauses()
 
     def measured(self, store: Storage, all_appends: bool) -> Storage:
-        """Return a storage that does what *store* does and is measured, its appends in samples only
-        unless *all_appends* is true."""
+        """Return *store* with its operations timed; its appends only in samples, unless *all_appends*."""
         if all_appends:
             return cast(Storage, TimedStorage(store, self.storage))
         sampled = SampledAppends(store, self.storage)
@@ -51,25 +49,26 @@ class Meters:
 
     @property
     def services(self) -> tuple[Service, ...]:
-        """What must run for all to be measured."""
+        """The services that measure while they run."""
         return self.sampling, self._ticks, self._pauses
 
     def page(
         self,
-        gateway: GatewayFactory,
-        pushes: PushDispatcher,
+        gateway: GatewayNumbers,
+        pushes: PushNumbers,
         storage: str,
         stored: Callable[[], int] | None,
+        limits: Limits,
         overload: Overload,
-        told: WebhookCounts | None = None,
+        webhooks: WebhookNumbers | None = None,
     ) -> MetricsPage:
-        """Return the page of a daemon; *stored* counts the messages kept, where that is known, and *told*
-        the webhooks, where there are any."""
+        """Return the page of a daemon. *storage* is its kind; *stored* returns how many messages it has,
+        None if that is unknown; without *webhooks* the page has no metrics of them."""
         return MetricsPage(
             [
-                *([WebhookCollector(told)] if told is not None else ()),
+                *([WebhookCollector(webhooks)] if webhooks is not None else ()),
                 GatewayCollector(gateway),
-                LimitCollector(gateway.limits, overload),
+                LimitCollector(limits, overload),
                 RequestCollector("gim", "WebSocket", self.requests),
                 RequestCollector("gim_http", "HTTP", self.http_requests),
                 PushCollector(pushes),

@@ -1,4 +1,4 @@
-"""The page that Prometheus reads."""
+"""The page for Prometheus."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Page(NamedTuple):
 
 
 class MetricsPage:
-    """Writes what the collectors tell, and what prometheus_client finds out about process and Python."""
+    """Writes the metrics of the collectors, and those of prometheus_client on process and Python."""
 
     def __init__(self, collectors: Iterable[Collector]) -> None:
         self._registry = CollectorRegistry()

@@ -1,4 +1,4 @@
-"""Webhooks, as families of prometheus_client."""
+"""The metrics of webhooks, as families of prometheus_client."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from gim.metrics.export.numbers import WebhookNumbers
 from gim.metrics.instruments.durations import buckets, total
-from gim.webhooks.counts import WebhookCounts
 
 
 class WebhookCollector(Collector):
-    """What became of events."""
+    """Events that wait, were delivered or dropped, and the attempts."""
 
-    def __init__(self, counts: WebhookCounts) -> None:
+    def __init__(self, counts: WebhookNumbers) -> None:
         self._counts = counts
 
     def collect(self) -> Iterator[Metric]:

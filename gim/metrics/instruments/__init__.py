@@ -1,1 +1,1 @@
-"""What counts and measures."""
+"""Counters and timers for the parts of the daemon."""

@@ -11,7 +11,7 @@ from gim.metrics.instruments.durations import Row, add, new_row
 
 
 class GcPauses(Service):
-    """Listens to the collector while it runs; `gim.daemon.gc_tuning` sets its pace."""
+    """Times the collections while it runs; `gim.daemon.gc_tuning` decides how often there are some."""
 
     name = "pauses"
 

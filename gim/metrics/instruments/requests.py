@@ -1,4 +1,4 @@
-"""Requests by operation: how many, how they ended, how long they took."""
+"""Requests by operation: their number, results and durations."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ Op = TypeVar("Op", bound=int | str)
 
 
 class RequestMetrics(Generic[Op]):
-    """Counts requests of a fixed set of operations, so that no client can make up more of them.
+    """Counts requests of a fixed set of operations, so that no client can make up labels.
 
-    All are counted, which is one addition. To look at the clock twice costs four times that, so where
-    each microsecond counts only those are timed that `to_time` allows: see
+    Every request is counted, which is one addition. Reading the clock twice costs four times that, so
+    where each microsecond counts only as many requests are timed as `to_time` allows: see
     `gim.metrics.instruments.sampling`.
     """
 
     __slots__ = ("_none", "_success", "failures", "rows", "successes", "to_time")
 
     def __init__(self, ops: Collection[Op], none: Op, success: int) -> None:
-        """*none* stands for whatever is none of *ops*; *success* is the code of what went well."""
+        """*none* is the label of requests that have none of *ops*; *success* is the code of success."""
         self.rows: dict[Op, Row] = {op: new_row() for op in [*ops, none]}
         self.successes: dict[Op, int] = dict.fromkeys(self.rows, 0)
         self.failures: Counter[tuple[Op, int]] = Counter()
@@ -31,7 +31,7 @@ class RequestMetrics(Generic[Op]):
         self._success = success
 
     def succeeded(self, op: Op, began: int) -> None:
-        """Count a request that went well; *began* is of `perf_counter_ns`, 0 if it is not timed."""
+        """Count a successful request; *began* is of `perf_counter_ns`, 0 if it is not timed."""
         self.successes[op] += 1
         if began:
             add(self.rows[op], began)
@@ -45,7 +45,7 @@ class RequestMetrics(Generic[Op]):
             add(self.rows[op], began)
 
     def counts(self) -> Iterator[tuple[Op, int, int]]:
-        """Yield operation, code and how often there was that."""
+        """Yield operation, code and the number of requests with both."""
         for op, times in self.successes.items():
             yield op, self._success, times
         for (op, code), times in self.failures.items():

@@ -1,4 +1,4 @@
-"""How long a turn of the reactor takes: the time in which it serves nobody else."""
+"""How long a turn of the reactor takes: until it ends, all other connections wait."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from gim.metrics.instruments.durations import Row, new_row
 
 
 class ReactorTicks(Service):
-    """Measures, while it runs, from the moment the kernel tells of events until it is asked again.
+    """Measures, while it runs, the time between two polls: from a poll's return to the next call.
 
-    The reactor's poller is replaced by one that looks at the clock, 0.4 us a turn. Only the epoll
-    reactor, Linux's default, can be measured that way; with another one nothing is.
+    It replaces the reactor's poller by one that reads the clock, 0.4 us a turn. This works only with the
+    epoll reactor, Linux's default; with another one it measures nothing.
     """
 
     name = "ticks"

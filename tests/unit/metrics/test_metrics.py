@@ -16,7 +16,7 @@ from gim.metrics.instruments import durations, timed_storage
 from gim.metrics.instruments.durations import add, buckets, count, new_row, total
 from gim.metrics.instruments.pauses import GcPauses
 from gim.metrics.instruments.requests import RequestMetrics
-from gim.metrics.instruments.sampling import EVERY, MOST
+from gim.metrics.instruments.sampling import MAX_TIMED_REQUESTS, SAMPLING_INTERVAL
 from gim.metrics.instruments.ticks import ReactorTicks
 from gim.metrics.instruments.timed_storage import OPERATIONS, SampledAppends, StorageTimes, TimedStorage
 from gim.model import User
@@ -159,17 +159,17 @@ class SamplingTests(GatewayTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.ann = self.user("ann")
-        self.clock.advance(EVERY)
+        self.clock.advance(SAMPLING_INTERVAL)
 
     def test_all_requests_are_counted_and_so_many_timed(self) -> None:
-        self.assertEqual(self.ask_often(100), (100, MOST))
-        self.clock.advance(EVERY)
-        self.assertEqual(self.ask_often(100), (200, 2 * MOST))
+        self.assertEqual(self.ask_often(100), (100, MAX_TIMED_REQUESTS))
+        self.clock.advance(SAMPLING_INTERVAL)
+        self.assertEqual(self.ask_often(100), (200, 2 * MAX_TIMED_REQUESTS))
 
     def test_few_are_all_timed(self) -> None:
         for times in 10, 20, 30:
             self.assertEqual(self.ask_often(10), (times, times))
-            self.clock.advance(EVERY)
+            self.clock.advance(SAMPLING_INTERVAL)
 
 
 class PollerReactor:

@@ -1,0 +1,80 @@
+"""The numbers that the collectors read, as their owners have them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sized
+from typing import Protocol
+
+from gim.metrics.instruments.durations import Row
+
+
+class GatewayNumbers(Protocol):
+    """Connections of this node, open and closed."""
+
+    @property
+    def connections(self) -> Sized:
+        """The open ones, those in their handshake included."""
+
+    @property
+    def closes(self) -> Mapping[int, int]:
+        """How many have ended, by close code; 0 stands for codes that clients make up."""
+
+    @property
+    def slow_readers(self) -> int:
+        """How many were closed because too much waited for them."""
+
+    def unsent(self) -> int:
+        """Return the bytes that wait in all send buffers."""
+
+
+class PushTotals(Protocol):
+    """Pushes and the messages in them, each counted for every connection it was written to."""
+
+    private: int
+    chatroom: int
+    chatroom_messages: int
+    caught_up: int
+    caught_up_messages: int
+    events: int
+    skipped_by_interval: int
+    skipped_by_slow_reader: int
+
+
+class PushNumbers(Protocol):
+    """Users and chatrooms with connections here, and what was pushed to them."""
+
+    @property
+    def users(self) -> int:
+        """Users who are logged in."""
+
+    @property
+    def chatrooms(self) -> int:
+        """Chatrooms with a connected member, or a push interval that runs."""
+
+    @property
+    def pushed(self) -> PushTotals:
+        """Counters of the pushes."""
+
+
+class WebhookNumbers(Protocol):
+    """Events of webhooks, and the attempts to deliver them."""
+
+    @property
+    def queued(self) -> int:
+        """Events that are neither delivered nor dropped yet."""
+
+    @property
+    def delivered(self) -> Mapping[str, int]:
+        """Delivered events by type."""
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """Dropped events by reason."""
+
+    @property
+    def retries(self) -> int:
+        """Attempts after the first one of an event."""
+
+    @property
+    def attempts(self) -> Row:
+        """How long attempts took."""
