@@ -1,1 +1,1 @@
-"""Tells a backend by HTTP who comes and goes, what is sent, who joins: see docs/webhooks.md."""
+"""Posts events to a backend by HTTP: presence, messages, memberships. See docs/webhooks.md."""

@@ -1,4 +1,4 @@
-"""Delivery: at least once, in order for each user, with pauses that grow when it fails."""
+"""Delivery: at least once, in order for each user, with pauses that grow as attempts fail."""
 
 from __future__ import annotations
 
@@ -12,75 +12,75 @@ from twisted.internet.task import deferLater
 
 from gim.concurrency.backoff import Backoff
 from gim.metrics.instruments.durations import add
-from gim.webhooks.attempt import AT_A_TIME, AttemptResult
+from gim.webhooks.attempt import MAX_CONCURRENT_ATTEMPTS, AttemptResult
 from gim.webhooks.counts import EXPIRED, REFUSED, WebhookCounts
-from gim.webhooks.events import WebhookEvent
-from gim.webhooks.lanes import Lanes
-from gim.webhooks.pacing import Pacer
+from gim.webhooks.events import NumberedEvent
+from gim.webhooks.throttle import AttemptThrottle
+from gim.webhooks.user_queues import UserQueues
 
 RETRY = Backoff(first=0.5, longest=60.0)
-LONGEST_REST = 300.0  # seconds that a Retry-After may ask for
-GIVE_UP_AFTER = 900.0  # seconds since it happened until an event is given up
+MAX_RETRY_AFTER = 300.0  # seconds; a longer Retry-After is cut
+MAX_EVENT_AGE = 900.0  # seconds since it happened after which an event gets no other attempt
 
 
 class Delivery:
-    """Posts events, `AT_A_TIME` at most; who waits for another attempt holds nobody up but the user's own
-    events. A Retry-After holds up all, as it is the receiver's."""
+    """At most `MAX_CONCURRENT_ATTEMPTS` posts at once. A retry blocks later events of the same user only;
+    a Retry-After pauses all."""
 
     def __init__(
         self,
-        post: Callable[[WebhookEvent], Awaitable[AttemptResult]],
+        post: Callable[[NumberedEvent], Awaitable[AttemptResult]],
         counts: WebhookCounts,
-        ended: Callable[[WebhookEvent], None],
-        lost: Callable[[WebhookEvent], None],
+        ended: Callable[[NumberedEvent], None],
+        lost: Callable[[NumberedEvent], None],
         clock: IReactorTime,
     ) -> None:
-        """*post* makes an attempt; *ended* hears of each event that is delivered or given up, *lost* of
-        one that a fault ended."""
+        """*post* makes an attempt. *ended* is called with each event that is delivered or given up, and
+        *lost* with one that an exception ended."""
         self._post = post
         self._counts = counts
         self._ended = ended
         self._clock = clock
-        self._places = DeferredSemaphore(AT_A_TIME)
-        self._pace = Pacer(clock)
-        self._rest_until = 0.0
-        self._lanes = Lanes(self._deliver, lost)
+        self._slots = DeferredSemaphore(MAX_CONCURRENT_ATTEMPTS)
+        self._throttle = AttemptThrottle(clock)
+        self._paused_until = 0.0
+        self._queues = UserQueues(self._deliver, lost)
 
-    def put(self, event: WebhookEvent) -> None:
-        """Deliver an event that has been written."""
-        self._lanes.put(event)
+    def put(self, event: NumberedEvent) -> None:
+        """Deliver an event, after the earlier ones of its user."""
+        self._queues.put(event)
 
     def stop(self) -> None:
-        """Give up what is not delivered yet."""
-        self._lanes.stop()
+        """Give up the events that are not delivered yet."""
+        self._queues.stop()
 
-    async def _deliver(self, event: WebhookEvent) -> None:
+    async def _deliver(self, event: NumberedEvent) -> None:
         for failures in count(1):
-            answer = await self._attempt(event)
-            if answer.is_success:
+            result = await self._attempt(event)
+            if result.is_success:
                 self._counts.delivered[event.type] += 1
                 break
-            self._counts.fail(answer.words)
-            if answer.is_final:
+            self._counts.fail(result.reason)
+            if result.is_final:
                 self._counts.drop(REFUSED)
                 break
-            rest = max(RETRY.pause(failures), min(answer.rest, LONGEST_REST))
-            if self._clock.seconds() + rest > event.born + GIVE_UP_AFTER:
+            pause = max(RETRY.pause(failures), min(result.retry_after, MAX_RETRY_AFTER))
+            if self._clock.seconds() + pause > event.happened_at + MAX_EVENT_AGE:
                 self._counts.drop(EXPIRED)
                 break
-            await deferLater(self._clock, rest)
+            await deferLater(self._clock, pause)
             self._counts.retries += 1
         self._ended(event)
 
-    async def _attempt(self, event: WebhookEvent) -> AttemptResult:
-        async with self._places:
-            while (rest := self._rest_until - self._clock.seconds()) > 0:
-                await deferLater(self._clock, rest)
-            await self._pace.begin()
+    async def _attempt(self, event: NumberedEvent) -> AttemptResult:
+        async with self._slots:
+            while (pause := self._paused_until - self._clock.seconds()) > 0:
+                await deferLater(self._clock, pause)
+            await self._throttle.acquire()
             began = perf_counter_ns()
-            answer = await self._post(event)
+            result = await self._post(event)
             add(self._counts.attempts, began)
-        if answer.rest and not answer.is_success and not answer.is_final:
-            until = self._clock.seconds() + min(answer.rest, LONGEST_REST)
-            self._rest_until = max(self._rest_until, until)
-        return answer
+        if result.retry_after and not result.is_success and not result.is_final:
+            until = self._clock.seconds() + min(result.retry_after, MAX_RETRY_AFTER)
+            self._paused_until = max(self._paused_until, until)
+        return result

@@ -1,4 +1,4 @@
-"""The events there are, and how options name them and the receiver."""
+"""The types of events, and the readers of the options that name events and the receiver."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ EVENTS = (ONLINE, OFFLINE, SENT, JOINED, LEFT)
 
 
 def events(text: str) -> frozenset[str]:
-    """Read names of events with commas in between."""
+    """Read names of events, separated by commas."""
     found = frozenset(word.strip() for word in text.split(","))
     for word in found - set(EVENTS):
-        raise ValueError(f"{word!r} is no event: write any of {', '.join(EVENTS)}, with commas")
+        raise ValueError(f"{word!r} is not an event: write any of {', '.join(EVENTS)}, with commas")
     return found
 
 
@@ -26,11 +26,15 @@ def url(text: str) -> str:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
-        raise ValueError(f"{text!r} is no URL: {error}") from error
+        raise ValueError(f"{text!r} is not a valid URL: {error}") from error
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise ValueError(f"{text!r} is no URL of a receiver: write https://host/path or http://host/path")
+        raise ValueError(
+            f"{text!r} is not the URL of a receiver: write https://host/path or http://host/path"
+        )
     if not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError(f"{text!r} is no URL: write other characters than ASCII as %XX, a host as xn--")
+        raise ValueError(
+            f"{text!r} is not a valid URL: write other characters than ASCII as %XX, a host as xn--"
+        )
     if "@" in parts.netloc or parts.fragment:
         raise ValueError("leave out user, password and #: the signature tells who sends")
     return text

@@ -1,10 +1,11 @@
-"""Events: what is told, and how it is written."""
+"""Events: what happened, and the JSON in which the receiver gets it."""
 
 from __future__ import annotations
 
 from uuid import uuid4
 
 from msgspec import Struct, json
+from msgspec.structs import replace
 
 from gim import ids as gim_names
 from gim.model import Message, Sent
@@ -12,8 +13,8 @@ from gim.storage.interface import Draft, MemberJoined, MemberLeft
 from gim.webhooks import event_types
 
 
-class Happening(Struct, frozen=True):
-    """An event as it is written. ``time`` is in Unix milliseconds."""
+class EventBody(Struct, frozen=True):
+    """The JSON object that is posted. ``time`` is in Unix milliseconds."""
 
     id: str
     type: str
@@ -24,7 +25,7 @@ class Happening(Struct, frozen=True):
 
 
 class MessageData(Struct, frozen=True):
-    """A message, the type of its session (1: chatroom, 2: private), and what or whom it was sent to."""
+    """A message, the type of its session (1: chatroom, 2: private), and the chatroom or the receiver."""
 
     message: Message
     session_type: int
@@ -32,44 +33,54 @@ class MessageData(Struct, frozen=True):
 
 
 class ChatroomData(Struct, frozen=True):
-    """A chatroom that somebody joined or left."""
+    """The chatroom that the user joined or left."""
 
     chatroom_id: str
 
 
-class Nothing(Struct, frozen=True):
-    """Where the type says it all."""
+class NoData(Struct, frozen=True):
+    """For an event whose type says it all."""
 
 
-class WebhookEvent:
-    """An event on its way. ``born`` is when it happened, in seconds.
+class NumberedEvent(Struct, frozen=True):
+    """An event with its final body, which every attempt posts."""
 
-    ``online`` says that the user came or went, None for other events. One that ``is_silent`` is
-    recorded by the storage and told to nobody.
-    """
+    id: str
+    type: str
+    user_id: str
+    happened_at: float  # Unix seconds
+    body: bytes
 
-    __slots__ = ("_data", "_number", "body", "born", "id", "is_silent", "online", "type", "user_id")
 
-    def __init__(
-        self, type: str, user_id: str, born: float, data: object, id: str = "", online: bool | None = None
-    ) -> None:
-        self.id = id or uuid4().hex
-        self.type = type
-        self.user_id = user_id
-        self.born = born
-        self.online = online
-        self.is_silent = False
-        self.body = b""
-        self._data = data
+class WebhookEvent(Struct, frozen=True):
+    """An event that has no number yet. Its `id` stays the same through all attempts."""
 
-    def write(self, number: int) -> None:
-        """Make the body, the same for every attempt."""
-        at = int(self.born * 1000)
-        self.body = json.encode(Happening(self.id, self.type, self.user_id, number, at, self._data))
+    id: str
+    type: str
+    user_id: str
+    happened_at: float  # Unix seconds
+    data: object
+
+    def numbered(self, number: int) -> NumberedEvent:
+        """Return the event with the number that the storage gave it."""
+        time_ms = int(self.happened_at * 1000)
+        body = json.encode(EventBody(self.id, self.type, self.user_id, number, time_ms, self.data))
+        return NumberedEvent(self.id, self.type, self.user_id, self.happened_at, body)
+
+
+class PresenceChange(WebhookEvent, frozen=True):
+    """A user came online or went offline. The storage records a silent one, but it is not delivered."""
+
+    online: bool
+    is_silent: bool = False
+
+    def silenced(self) -> PresenceChange:
+        """Return the same change for the storage's record only."""
+        return replace(self, is_silent=True)
 
 
 def sent(draft: Draft, sent: Sent, now: float) -> WebhookEvent:
-    """A message was stored: a repeated request makes an event with the same id."""
+    """Return the event of a stored message. It has the message's id, also for a repeated request."""
     message = Message(
         sent.id,
         sent.session_id,
@@ -84,17 +95,20 @@ def sent(draft: Draft, sent: Sent, now: float) -> WebhookEvent:
     is_room = session.type == gim_names.CHATROOM
     target = session.parts[0] if is_room else session.peer_of(draft.sender.id)
     data = MessageData(message, session.type, target)
-    return WebhookEvent(event_types.SENT, draft.sender.id, now, data, sent.id)
+    return WebhookEvent(sent.id, event_types.SENT, draft.sender.id, now, data)
 
 
 def membership(news: MemberJoined | MemberLeft, now: float) -> WebhookEvent:
-    """A user joined or left a chatroom."""
+    """Return the event of a user who joined or left a chatroom."""
     name = event_types.JOINED if isinstance(news, MemberJoined) else event_types.LEFT
-    return WebhookEvent(name, news.user_id, now, ChatroomData(news.chatroom_id))
+    return WebhookEvent(_new_id(), name, news.user_id, now, ChatroomData(news.chatroom_id))
 
 
-def presence(user_id: str, online: bool, now: float) -> WebhookEvent:
-    """A user came or went."""
-    return WebhookEvent(
-        event_types.ONLINE if online else event_types.OFFLINE, user_id, now, Nothing(), online=online
-    )
+def presence(user_id: str, online: bool, now: float) -> PresenceChange:
+    """Return the event of a user who came online or went offline."""
+    name = event_types.ONLINE if online else event_types.OFFLINE
+    return PresenceChange(_new_id(), name, user_id, now, NoData(), online)
+
+
+def _new_id() -> str:
+    return uuid4().hex

@@ -1,4 +1,4 @@
-"""Who came and who went: a quick reconnect is neither."""
+"""Who came online and who went offline: a quick reconnect is neither."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from gim.concurrency.periodic import Periodic
 from gim.errors import Unavailable
 from gim.storage.interface import Storage
 
-LOOK_EVERY = 1.0  # seconds between two looks at nodes that are gone
-PORTION = 500  # users who are taken over at a look
+REANNOUNCE_INTERVAL = 1.0  # seconds between two requests for users of dead nodes
+MAX_REANNOUNCED = 500  # users in each answer
 
 
 class PresenceGrace(Periodic):
     """The users connected here, and those who left less than a grace period ago.
 
-    It tells no more than that somebody may have come or gone: the storage knows what was announced, and
-    who is online at other nodes.
+    Its calls mean no more than that a user may have come or gone: the storage knows what was announced,
+    and who is online at other nodes.
     """
 
     def __init__(
         self, storage: Storage, grace: float, changed: Callable[[str, bool], None], clock: IReactorTime
     ) -> None:
-        """*changed* is called with a user's id and if they came; *grace* is in seconds."""
+        """*changed* is called with a user's id, and True if the user came; *grace* is in seconds."""
         self._storage = storage
         self._grace = grace
         self._changed = changed
         self._clock = clock
         self._here: set[str] = set()
-        self._leaving: dict[str, float] = {}  # some of those, by when they are gone: in that order
+        self._leaving: dict[str, float] = {}  # until when their grace period lasts, the earliest first
         self._next: IDelayedCall | None = None
-        super().__init__(self._look, LOOK_EVERY, clock)
+        super().__init__(self._reannounce, REANNOUNCE_INTERVAL, clock)
 
     def came(self, user_id: str) -> None:
-        """Hear that a user has a connection here, perhaps another one."""
+        """Called when a user has a connection here, perhaps one more."""
         if user_id not in self._here:
             self._here.add(user_id)
             self._changed(user_id, True)
@@ -45,22 +45,22 @@ class PresenceGrace(Periodic):
             self._leaving.pop(user_id, None)
 
     def left(self, user_id: str) -> None:
-        """Hear that a user has no connection here any more."""
+        """Called when a user has no connection here any more."""
         if user_id in self._here and user_id not in self._leaving:
             self._leave(user_id)
 
     def _leave(self, user_id: str) -> None:
         self._leaving[user_id] = self._clock.seconds() + self._grace
         if self._next is None:
-            self._next = self._clock.callLater(self._grace, self._let_go)
+            self._next = self._clock.callLater(self._grace, self._end_grace)
 
-    def _let_go(self) -> None:
-        """Let those be gone whose time is over, and come back for the next."""
+    def _end_grace(self) -> None:
+        """End the grace periods that are over, and schedule the next end."""
         self._next, now = None, self._clock.seconds()
         while self._leaving:
             user_id, until = next(iter(self._leaving.items()))
             if until > now:
-                self._next = self._clock.callLater(until - now, self._let_go)
+                self._next = self._clock.callLater(until - now, self._end_grace)
                 return
             self._gone(user_id)
 
@@ -70,12 +70,12 @@ class PresenceGrace(Periodic):
         self._changed(user_id, False)
 
     def data_lost(self) -> None:
-        """Begin anew: nobody was announced in the data set that is served from now on."""
+        """Forget all users: the data set served from now on has no announcements of them."""
         self._here.clear()
         self._leaving.clear()
 
     def stopService(self) -> Deferred[LoopingCall] | None:
-        """Say who went, unless other nodes will, or this one when it is back."""
+        """Announce all users as gone, unless other nodes do that, or this one after its restart."""
         ended = super().stopService()
         if self._next is not None:
             self._next.cancel()
@@ -85,11 +85,11 @@ class PresenceGrace(Periodic):
                 self._gone(user_id)
         return ended
 
-    async def _look(self) -> None:
+    async def _reannounce(self) -> None:
         try:
-            for user_id in await self._storage.users_to_reannounce(PORTION):
+            for user_id in await self._storage.users_to_reannounce(MAX_REANNOUNCED):
                 self._settle(user_id)
-        except Unavailable:  # the storage says so itself
+        except Unavailable:  # the storage logs that itself
             pass
 
     def _settle(self, user_id: str) -> None:

@@ -1,4 +1,4 @@
-"""The HTTP client: posts a body, and says what became of it."""
+"""The HTTP client: makes attempts to deliver events."""
 
 from __future__ import annotations
 
@@ -15,41 +15,41 @@ from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.http_headers import Headers
 
 from gim import __version__
-from gim.webhooks.attempt import AT_A_TIME, AttemptResult
-from gim.webhooks.events import WebhookEvent
+from gim.webhooks.attempt import MAX_CONCURRENT_ATTEMPTS, AttemptResult
+from gim.webhooks.events import NumberedEvent
 from gim.webhooks.from_settings import WebhookSettings
 from gim.webhooks.signature import sign
 
-CONNECT_TIME = 5.0  # seconds
-ANSWER_TIME = 10.0  # seconds from beginning an attempt to the end of its response
-IDLE_TIME = 30  # seconds that a connection is kept open for the next event
-LONGEST_ANSWER = 65_536  # bytes that are read of a response, which nobody looks at
+CONNECT_TIMEOUT = 5.0  # seconds
+ATTEMPT_TIMEOUT = 10.0  # seconds to the end of the response
+IDLE_TIMEOUT = 30  # seconds that a connection stays open for the next event
+MAX_RESPONSE_SIZE = 65_536  # bytes; a longer response ends its connection
 
 
 class Receiver:
-    """The one at the URL. Follows no redirects, keeps no cookies, believes no certificate that the
-    system does not."""
+    """The receiver at the URL. Follows no redirects and keeps no cookies; accepts the certificates that
+    the system trusts."""
 
     def __init__(self, settings: WebhookSettings, reactor: Any) -> None:
         self._settings = settings
         self._reactor = reactor
         self._pool = HTTPConnectionPool(reactor)
-        self._pool.maxPersistentPerHost = AT_A_TIME
-        self._pool.cachedConnectionTimeout = IDLE_TIME
-        agent = Agent(reactor, connectTimeout=CONNECT_TIME, pool=self._pool)
+        self._pool.maxPersistentPerHost = MAX_CONCURRENT_ATTEMPTS
+        self._pool.cachedConnectionTimeout = IDLE_TIMEOUT
+        agent = Agent(reactor, connectTimeout=CONNECT_TIMEOUT, pool=self._pool)
         jar = IndexableCookieJar(DefaultCookiePolicy(allowed_domains=()))
         self._client = HTTPClient(agent, jar)
 
-    async def post(self, event: WebhookEvent) -> AttemptResult:
-        """Make one attempt. Never raises, but for a cancellation."""
+    async def post(self, event: NumberedEvent) -> AttemptResult:
+        """Make one attempt. Raises nothing but `CancelledError`, when it is cancelled."""
         attempt = Deferred.fromCoroutine(self._post(event))
-        timer = self._reactor.callLater(ANSWER_TIME, attempt.cancel)
+        timer = self._reactor.callLater(ATTEMPT_TIMEOUT, attempt.cancel)
         try:
             return await attempt
         except Exception as error:  # of names, connections, TLS, HTTP: each layer has its own
             cause = _cause(error)
             if not timer.active():
-                return AttemptResult(0, f"no answer within {ANSWER_TIME:.0f} s")
+                return AttemptResult(0, f"no answer within {ATTEMPT_TIMEOUT:.0f} s")
             if isinstance(cause, CancelledError):
                 raise CancelledError from error
             return AttemptResult(0, f"{type(cause).__name__}: {cause}"[:300])
@@ -57,7 +57,7 @@ class Receiver:
             if timer.active():
                 timer.cancel()
 
-    async def _post(self, event: WebhookEvent) -> AttemptResult:
+    async def _post(self, event: NumberedEvent) -> AttemptResult:
         response = await self._client.post(
             self._settings.url,
             headers=self._headers(event),
@@ -66,11 +66,11 @@ class Receiver:
             unbuffered=True,
             reactor=self._reactor,
         )
-        rest = self._rest(response.headers)
-        await _read(response)
-        return AttemptResult(response.code, f"status {response.code}", rest)
+        retry_after = self._retry_after(response.headers)
+        await _discard_body(response)
+        return AttemptResult(response.code, f"status {response.code}", retry_after)
 
-    def _headers(self, event: WebhookEvent) -> Headers:
+    def _headers(self, event: NumberedEvent) -> Headers:
         timestamp = int(self._reactor.seconds())
         return Headers(
             {
@@ -83,8 +83,8 @@ class Receiver:
             }
         )
 
-    def _rest(self, headers: Headers) -> float:
-        """Read Retry-After: seconds or a date (RFC 9110, section 10.2.3); 0 for none that can be read."""
+    def _retry_after(self, headers: Headers) -> float:
+        """Read Retry-After: seconds or a date (RFC 9110, section 10.2.3); 0 without a valid one."""
         text: str = (headers.getRawHeaders("retry-after") or [""])[0]
         if text.isascii() and text.isdecimal():
             return float(text[:9])
@@ -95,24 +95,24 @@ class Receiver:
         return max(0.0, left)
 
     def close(self) -> Deferred[Any]:
-        """Close the connections that are kept open."""
+        """Close the idle connections."""
         closing: Deferred[Any] = self._pool.closeCachedConnections()
         return closing
 
 
 def _cause(error: Exception) -> BaseException:
-    """Return what went wrong: errors of requests hold failures, others are it themselves."""
+    """Return the innermost error: those of requests hold a failure, others are the cause themselves."""
     reasons = getattr(error, "reasons", None)
     inner = reasons[0].value if reasons and isinstance(reasons[0], Failure) else None
     return inner or error
 
 
-class _Unread(Protocol):
-    """Takes a body and forgets it; one that is too long loses its connection."""
+class _DiscardedBody(Protocol):
+    """Discards a body; one that is too long loses its connection."""
 
     def __init__(self) -> None:
         self.ended: Deferred[None] = Deferred(lambda _ended: self._hang_up())
-        self._left = LONGEST_ANSWER
+        self._left = MAX_RESPONSE_SIZE
 
     def dataReceived(self, data: bytes) -> None:
         self._left -= len(data)
@@ -128,8 +128,8 @@ class _Unread(Protocol):
             self.ended.callback(None)
 
 
-async def _read(response: Any) -> None:
-    """Read the body to its end, however it ends, so that the connection can be used again."""
-    body = _Unread()
+async def _discard_body(response: Any) -> None:
+    """Read the body to its end, so that the connection can be used again."""
+    body = _DiscardedBody()
     response.deliverBody(body)
     await body.ended

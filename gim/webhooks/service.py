@@ -1,4 +1,4 @@
-"""Webhooks as a whole: from what happens to its delivery, without anybody waiting for it."""
+"""Webhooks as a whole: from an event to its delivery. No request waits for either."""
 
 from __future__ import annotations
 
@@ -15,30 +15,31 @@ from gim.storage.interface import Storage
 from gim.webhooks import events
 from gim.webhooks.attempt import AttemptResult
 from gim.webhooks.counts import FAULT, QUEUE_FULL, STOPPED, STORAGE, WebhookCounts
-from gim.webhooks.delivery import GIVE_UP_AFTER, RETRY, Delivery
+from gim.webhooks.delivery import MAX_EVENT_AGE, RETRY, Delivery
 from gim.webhooks.emitting_storage import EventEmittingStorage
 from gim.webhooks.event_types import OFFLINE, ONLINE
-from gim.webhooks.events import WebhookEvent
-from gim.webhooks.lanes import Lanes
+from gim.webhooks.events import NumberedEvent, PresenceChange, WebhookEvent
 from gim.webhooks.presence_grace import PresenceGrace
+from gim.webhooks.user_queues import UserQueues
 
-QUEUE = 10_000  # events that wait or are on their way, at most
-PARTING = 2.0  # seconds for what is queued when gim stops
+MAX_QUEUED_EVENTS = 10_000  # those under way included
+STOP_TIMEOUT = 2.0  # seconds for the queued events when gim stops
 
 
 class Webhooks(MultiService):
-    """Events are put into a queue, numbered by the storage at the end of the turn, and delivered."""
+    """Puts events into a queue, has the storage number them at the end of the turn, delivers them."""
 
     def __init__(
         self,
         storage: Storage,
         wanted: frozenset[str],
         grace: float,
-        post: Callable[[WebhookEvent], Awaitable[AttemptResult]],
+        post: Callable[[NumberedEvent], Awaitable[AttemptResult]],
         clock: IReactorTime,
         close: Callable[[], Deferred[None]] = lambda: succeed(None),
     ) -> None:
-        """*wanted* are the types that are told, *post* makes one attempt, *close* ends what it keeps."""
+        """*wanted* are the types to deliver; *grace* is in seconds; *post* makes one attempt, and *close*
+        closes its connections."""
         super().__init__()
         self._wanted = wanted
         self._storage = storage
@@ -49,86 +50,85 @@ class Webhooks(MultiService):
         if wanted & {ONLINE, OFFLINE}:
             self._presence = PresenceGrace(storage, grace, self._presence_changed, clock)
             self._presence.setServiceParent(self)
-        self._fresh: list[WebhookEvent] = []
+        self._new: list[WebhookEvent] = []  # of this turn
         self._soon: IDelayedCall | None = None
-        self._numbering = Lanes(self._number, self._drop)
+        self._numbering = UserQueues(self._number, self._drop)
         self._delivery = Delivery(post, self.counts, self._ended, self._drop, clock)
-        self._idle: Deferred[None] | None = None  # while it waits for the last events
+        self._idle: Deferred[None] | None = None  # fires when the queue is empty at the stop
 
     def observed(self) -> Storage:
-        """Return the storage for all others to use: what happens in it is told."""
+        """Return a storage that puts its events here; all others use it in place of the plain one."""
         now = self._clock.seconds
         return cast(
             Storage, EventEmittingStorage(self._storage, self._wanted, self.put, self._presence, now)
         )
 
     def data_lost(self) -> None:
-        """Hear that another data set is served."""
+        """Called when the storage serves another data set."""
         if self._presence is not None:
             self._presence.data_lost()
 
     def _presence_changed(self, user_id: str, online: bool) -> None:
         event = events.presence(user_id, online, self._clock.seconds())
-        event.is_silent = event.type not in self._wanted
-        self.put(event)
+        self.put(event if event.type in self._wanted else event.silenced())
 
     def put(self, event: WebhookEvent) -> None:
-        """Take an event. Never raises, never waits; when too many wait it is dropped."""
-        if not event.is_silent and self.counts.queued >= QUEUE:
+        """Queue an event. Never raises, never waits; if the queue is full the event is dropped."""
+        if not _is_silent(event) and self.counts.queued >= MAX_QUEUED_EVENTS:
             self.counts.drop(QUEUE_FULL)
-            if event.online is None:
+            if not isinstance(event, PresenceChange):
                 return
-            event.is_silent = True  # to be recorded all the same
-        if not event.is_silent:
+            event = event.silenced()  # the storage still records it
+        if not _is_silent(event):
             self.counts.queued += 1
-        self._fresh.append(event)
+        self._new.append(event)
         if self._soon is None:
             self._soon = self._clock.callLater(0, self._begin)
 
     def _begin(self) -> None:
         self._soon = None
-        fresh, self._fresh = self._fresh, []
-        for event in fresh:
+        new, self._new = self._new, []
+        for event in new:
             self._numbering.put(event)
 
     async def _number(self, event: WebhookEvent) -> None:
-        """Number an event, and send it on its way if it is one."""
+        """Have an event numbered and delivered, unless the storage knows it already."""
         try:
-            number = await self._ask_until_answered(event)
+            number = await self._number_of(event)
         except Unavailable:
             self._drop(event, STORAGE)
             return
-        if number is None or event.is_silent:
+        if number is None or _is_silent(event):
             self._ended(event)
         else:
-            event.write(number)
-            self._delivery.put(event)
+            self._delivery.put(event.numbered(number))
 
-    async def _ask_until_answered(self, event: WebhookEvent) -> int | None:
-        """Raises `Unavailable` when the event is too old."""
+    async def _number_of(self, event: WebhookEvent) -> int | None:
+        """Return the number from the storage, None for a change of presence that it knows already. Tries
+        again until the event is too old, then raises `Unavailable`."""
         failures = 0
         while True:
             try:
-                return await self._ask(event)
+                return await self._ask_for_number(event)
             except Unavailable:
                 failures += 1
-                rest = RETRY.pause(failures)
-                if self._clock.seconds() + rest > event.born + GIVE_UP_AFTER:
+                pause = RETRY.pause(failures)
+                if self._clock.seconds() + pause > event.happened_at + MAX_EVENT_AGE:
                     raise
-            await deferLater(self._clock, rest)
+            await deferLater(self._clock, pause)
 
-    def _ask(self, event: WebhookEvent) -> Awaitable[int | None]:
-        if event.online is None:
-            return self._storage.next_event_number(event.user_id)
-        return self._storage.next_event_number(event.user_id, event.online, event.id)
+    def _ask_for_number(self, event: WebhookEvent) -> Awaitable[int | None]:
+        if isinstance(event, PresenceChange):
+            return self._storage.next_event_number(event.user_id, event.online, event.id)
+        return self._storage.next_event_number(event.user_id)
 
-    def _drop(self, event: WebhookEvent, reason: str = FAULT) -> None:
-        if not event.is_silent:
+    def _drop(self, event: WebhookEvent | NumberedEvent, reason: str = FAULT) -> None:
+        if not _is_silent(event):
             self.counts.drop(reason)
         self._ended(event)
 
-    def _ended(self, event: WebhookEvent) -> None:
-        if event.is_silent:
+    def _ended(self, event: WebhookEvent | NumberedEvent) -> None:
+        if _is_silent(event):
             return
         self.counts.queued -= 1
         if self._idle is not None and self.counts.queued == 0 and not self._idle.called:
@@ -138,7 +138,7 @@ class Webhooks(MultiService):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        """Give what is queued a moment, then count and say what is left."""
+        """Wait a moment for the queued events, then count and log the rest as dropped."""
         await maybeDeferred(super().stopService)
         if self._soon is not None:
             self._soon.cancel()
@@ -146,10 +146,14 @@ class Webhooks(MultiService):
         if self.counts.queued:
             self._idle = Deferred()
             try:
-                await self._idle.addTimeout(PARTING, self._clock)
+                await self._idle.addTimeout(STOP_TIMEOUT, self._clock)
             except TimeoutError:
                 self.counts.drop(STOPPED, self.counts.queued)
         self._numbering.stop()
         self._delivery.stop()
         self.counts.stop()
         await self._close()
+
+
+def _is_silent(event: WebhookEvent | NumberedEvent) -> bool:
+    return isinstance(event, PresenceChange) and event.is_silent

@@ -186,14 +186,14 @@ class DocumentTests(DaemonTestCase):
 
         text = ROOT.child("docs").child("webhooks.md").getContent().decode().replace("\n", " ")
         for said in (
-            f"{attempt.AT_A_TIME} at a time",
-            f"No answer within {receiver.ANSWER_TIME:.0f} s",
+            f"{attempt.MAX_CONCURRENT_ATTEMPTS} at a time",
+            f"No answer within {receiver.ATTEMPT_TIMEOUT:.0f} s",
             f"below {delivery.RETRY.first} s, 1 s, 2 s and   so on up to {delivery.RETRY.longest:.0f} s",
-            f"{delivery.LONGEST_REST / 60:.0f} minutes at most",
-            f"later than {delivery.GIVE_UP_AFTER / 60:.0f} minutes",
-            f"{service.QUEUE:,} events wait",
-            f"events that wait {service.PARTING:.0f} s",
-            f"after {heartbeat.LEASE / 1000:.0f} s, and take over {presence_grace.PORTION} users",
+            f"{delivery.MAX_RETRY_AFTER / 60:.0f} minutes at most",
+            f"later than {delivery.MAX_EVENT_AGE / 60:.0f} minutes",
+            f"{service.MAX_QUEUED_EVENTS:,} events wait",
+            f"events that wait {service.STOP_TIMEOUT:.0f} s",
+            f"after {heartbeat.LEASE / 1000:.0f} s, and take over {presence_grace.MAX_REANNOUNCED} users",
             f"{from_settings.SHORTEST} to {from_settings.LONGEST:,} bytes",
         ):
             self.assertIn(said, text)

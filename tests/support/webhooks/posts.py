@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from gim.webhooks.attempt import AttemptResult
-from gim.webhooks.events import WebhookEvent
+from gim.webhooks.events import NumberedEvent
 
 OK, BUSY, WRONG = (
     AttemptResult(204, "status 204"),
@@ -30,10 +30,10 @@ class Posts:
     """Keeps the attempts, until the test answers."""
 
     def __init__(self) -> None:
-        self.attempts: list[WebhookEvent] = []  # all of them, in order
-        self._open: list[tuple[WebhookEvent, Deferred[AttemptResult]]] = []
+        self.attempts: list[NumberedEvent] = []  # all of them, in order
+        self._open: list[tuple[NumberedEvent, Deferred[AttemptResult]]] = []
 
-    async def post(self, event: WebhookEvent) -> AttemptResult:
+    async def post(self, event: NumberedEvent) -> AttemptResult:
         self.attempts.append(event)
         answered: Deferred[AttemptResult] = Deferred()
         self._open.append((event, answered))
@@ -55,7 +55,7 @@ class Posts:
         answered.errback(error)
 
     @property
-    def waiting(self) -> list[WebhookEvent]:
+    def waiting(self) -> list[NumberedEvent]:
         return [event for event, _ in self._open]
 
     def bodies(self) -> list[Any]:

@@ -8,29 +8,30 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gim.concurrency.backoff import Backoff
 from gim.metrics.instruments.durations import count
-from gim.webhooks import delivery, pacing
-from gim.webhooks.attempt import AT_A_TIME, AttemptResult
-from gim.webhooks.counts import EXPIRED, REFUSED, SAY_EVERY, WebhookCounts
-from gim.webhooks.delivery import GIVE_UP_AFTER, LONGEST_REST, Delivery
+from gim.webhooks import delivery, throttle
+from gim.webhooks.attempt import MAX_CONCURRENT_ATTEMPTS, AttemptResult
+from gim.webhooks.counts import EXPIRED, LOG_INTERVAL, REFUSED, WebhookCounts
+from gim.webhooks.delivery import MAX_EVENT_AGE, MAX_RETRY_AFTER, Delivery
 from gim.webhooks.event_types import ONLINE
-from gim.webhooks.events import Nothing, WebhookEvent
+from gim.webhooks.events import NumberedEvent, presence
 from tests.support.webhooks.posts import BUSY, OK, WRONG, Posts, new_clock
 
 
 class DeliveryCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.patch(pacing, "PER_TURN", 1000)
+        self.patch(throttle, "MAX_ATTEMPTS_PER_TURN", 1000)
         self.clock, self.posts = new_clock(), Posts()
         self.counts = WebhookCounts(self.clock)
-        self.ended: list[WebhookEvent] = []
-        self.lost: list[WebhookEvent] = []
+        self.ended: list[NumberedEvent] = []
+        self.lost: list[NumberedEvent] = []
         self.delivery = Delivery(
             self.posts.post, self.counts, self.ended.append, self.lost.append, self.clock
         )
         self.patch(delivery, "RETRY", Backoff(first=1.0, longest=1.0, shortest=1.0))
 
-    def put(self, *user_ids: str) -> list[WebhookEvent]:
-        events = [WebhookEvent(ONLINE, user_id, self.clock.seconds(), Nothing()) for user_id in user_ids]
+    def put(self, *user_ids: str) -> list[NumberedEvent]:
+        now = self.clock.seconds()
+        events = [presence(user_id, True, now).numbered(1) for user_id in user_ids]
         for event in events:
             self.delivery.put(event)
         return events
@@ -56,24 +57,24 @@ class OrderTests(DeliveryCase):
         self.assertEqual(self.counts.delivered[ONLINE], 3)
 
     def test_different_users_go_beside_each_other_up_to_a_bound(self) -> None:
-        events = self.put(*(f"user{number}" for number in range(AT_A_TIME + 3)))
-        self.assertEqual(self.posts.waiting, events[:AT_A_TIME])
+        events = self.put(*(f"user{number}" for number in range(MAX_CONCURRENT_ATTEMPTS + 3)))
+        self.assertEqual(self.posts.waiting, events[:MAX_CONCURRENT_ATTEMPTS])
         self.posts.answer(OK)
-        self.assertEqual(self.posts.waiting, events[1 : AT_A_TIME + 1])
+        self.assertEqual(self.posts.waiting, events[1 : MAX_CONCURRENT_ATTEMPTS + 1])
         self.posts.answer_all()
-        self.assertEqual(len(self.ended), AT_A_TIME + 3)
+        self.assertEqual(len(self.ended), MAX_CONCURRENT_ATTEMPTS + 3)
 
     def test_who_waits_for_another_attempt_takes_no_place(self) -> None:
-        events = self.put(*(f"user{number}" for number in range(AT_A_TIME + 1)))
-        self.posts.answer(*[BUSY] * AT_A_TIME)
-        self.assertEqual(self.posts.waiting, events[AT_A_TIME:])
+        events = self.put(*(f"user{number}" for number in range(MAX_CONCURRENT_ATTEMPTS + 1)))
+        self.posts.answer(*[BUSY] * MAX_CONCURRENT_ATTEMPTS)
+        self.assertEqual(self.posts.waiting, events[MAX_CONCURRENT_ATTEMPTS:])
 
     def test_nothing_is_kept_of_users_without_events(self) -> None:
         self.put("ann", "bob", "ann")
-        self.assertEqual(len(self.delivery._lanes), 2)
+        self.assertEqual(len(self.delivery._queues), 2)
         self.posts.answer_all()
-        self.assertEqual(len(self.delivery._lanes), 0)
-        self.assertEqual(self.delivery._lanes._running, {})
+        self.assertEqual(len(self.delivery._queues), 0)
+        self.assertEqual(self.delivery._queues._running, {})
 
     def test_each_attempt_is_timed(self) -> None:
         self.put("ann")
@@ -114,7 +115,7 @@ class OutcomeTests(DeliveryCase):
         while first not in self.ended:
             self.posts.answer(BUSY)
             self.clock.advance(1)
-        self.assertGreater(self.clock.seconds(), first.born + GIVE_UP_AFTER - 2)
+        self.assertGreater(self.clock.seconds(), first.happened_at + MAX_EVENT_AGE - 2)
         self.assertEqual(self.counts.dropped[EXPIRED], 1)
         self.assertEqual(self.posts.waiting, [second], "which has one attempt, however late it is")
         self.posts.answer(OK)
@@ -156,7 +157,7 @@ class PauseTests(DeliveryCase):
     def test_retry_after_is_bounded(self) -> None:
         self.put("ann")
         self.posts.answer(AttemptResult(503, "", 1e9))
-        self.clock.advance(LONGEST_REST)
+        self.clock.advance(MAX_RETRY_AFTER)
         self.assertEqual(len(self.posts.waiting), 1)
 
     def test_with_a_final_answer_it_says_nothing(self) -> None:
@@ -182,16 +183,16 @@ class Turns:
             call()
 
 
-class PaceTests(DeliveryCase):
+class ThrottleTests(DeliveryCase):
     """Others get their turn between attempts."""
 
     def setUp(self) -> None:
         super().setUp()
-        self.patch(pacing, "PER_TURN", 2)
+        self.patch(throttle, "MAX_ATTEMPTS_PER_TURN", 2)
         self.delivery = Delivery(
             self.posts.post, self.counts, self.ended.append, self.lost.append, self.clock
         )
-        self.turns = self.delivery._pace._clock = Turns()
+        self.turns = self.delivery._throttle._clock = Turns()
 
     def test_few_attempts_begin_in_a_turn(self) -> None:
         events = self.put("a", "b", "c", "d", "e")
@@ -236,11 +237,11 @@ class LogTests(DeliveryCase):
         for _ in range(3):
             self.put("ann")
             self.posts.answer(WRONG)
-        self.clock.advance(SAY_EVERY - 1)
+        self.clock.advance(LOG_INTERVAL - 1)
         self.assertEqual(len(self.lines), 1)
         self.clock.advance(1)
         self.assertIn("3 refused", self.lines[1])
-        self.clock.advance(10 * SAY_EVERY)
+        self.clock.advance(10 * LOG_INTERVAL)
         self.assertEqual(len(self.lines), 2)
 
     def test_the_last_trouble_is_said_at_the_stop(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.errors import Unavailable
-from gim.webhooks.presence_grace import LOOK_EVERY, PORTION, PresenceGrace
+from gim.webhooks.presence_grace import MAX_REANNOUNCED, REANNOUNCE_INTERVAL, PresenceGrace
 from tests.support.webhooks.posts import new_clock
 
 
@@ -21,7 +21,7 @@ class Store:
     async def users_to_reannounce(self, limit: int) -> list[str]:
         if self.error is not None:
             raise self.error
-        assert limit == PORTION
+        assert limit == MAX_REANNOUNCED
         users, self.users = self.users, []
         return users
 
@@ -91,7 +91,7 @@ class PresenceTests(SynchronousTestCase):
 
     def test_users_of_a_node_that_is_gone_have_the_grace_period_too(self) -> None:
         self.store.users = ["ann", "bob"]
-        self.clock.advance(LOOK_EVERY)
+        self.clock.advance(REANNOUNCE_INTERVAL)
         self.presence.came("bob")
         self.clock.advance(10)
         self.assertEqual(self.said, [("ann", False)])
@@ -103,7 +103,7 @@ class PresenceTests(SynchronousTestCase):
             self.presence.came(user_id)
         self.presence.left("bob")
         self.store.users = ["ann", "bob"]
-        self.clock.advance(LOOK_EVERY)
+        self.clock.advance(REANNOUNCE_INTERVAL)
         self.assertEqual(self.said[2:], [("ann", True)])
         self.clock.advance(10)
         self.assertEqual(self.said[3:], [("bob", False)])
@@ -111,10 +111,10 @@ class PresenceTests(SynchronousTestCase):
     def test_it_looks_again_after_an_error(self) -> None:
         for error in Unavailable("away"), ValueError("a fault"):
             self.store.error = error
-            self.clock.advance(LOOK_EVERY)
+            self.clock.advance(REANNOUNCE_INTERVAL)
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
         self.store.error, self.store.users = None, ["ann"]
-        self.clock.advance(LOOK_EVERY)
+        self.clock.advance(REANNOUNCE_INTERVAL)
         self.clock.advance(10)
         self.assertEqual(self.said, [("ann", False)])
 

@@ -18,9 +18,9 @@ from twisted.web.server import NOT_DONE_YET
 from gim.webhooks import receiver
 from gim.webhooks.attempt import AttemptResult
 from gim.webhooks.event_types import EVENTS, ONLINE
-from gim.webhooks.events import Nothing, WebhookEvent
+from gim.webhooks.events import NumberedEvent, presence
 from gim.webhooks.from_settings import WebhookSettings
-from gim.webhooks.receiver import LONGEST_ANSWER, Receiver
+from gim.webhooks.receiver import MAX_RESPONSE_SIZE, Receiver
 from gim.webhooks.signature import sign
 from tests.support.redis.machine import write_certificate
 from tests.support.webhooks.receiver import SECRET, Hook, silent, start_hook, verify
@@ -45,10 +45,8 @@ class ReceiverCase(TestCase):
         self.addCleanup(client.close)
         return client
 
-    def event(self, user_id: str = "ann") -> WebhookEvent:
-        event = WebhookEvent(ONLINE, user_id, reactor.seconds(), Nothing())
-        event.write(1)
-        return event
+    def event(self, user_id: str = "ann") -> NumberedEvent:
+        return presence(user_id, True, reactor.seconds()).numbered(1)
 
 
 class PostTests(ReceiverCase):
@@ -111,11 +109,13 @@ class PostTests(ReceiverCase):
             return answer
 
         date = formatdate(reactor.seconds() + 100, usegmt=True)
-        rests = [(await self.post(after(text))).rest for text in ("7", "x", "-1", "1.5", "²", "9" * 99)]
+        rests = [
+            (await self.post(after(text))).retry_after for text in ("7", "x", "-1", "1.5", "²", "9" * 99)
+        ]
         self.assertEqual(rests, [7, 0, 0, 0, 0, 999_999_999])
-        self.assertApproximates((await self.post(after(date))).rest, 99, 3)
+        self.assertApproximates((await self.post(after(date))).retry_after, 99, 3)
         past = formatdate(0, usegmt=True)
-        self.assertEqual((await self.post(after(past))).rest, 0)
+        self.assertEqual((await self.post(after(past))).retry_after, 0)
 
     async def test_of_a_long_response_only_the_beginning_is_read(self) -> None:
         sent = []
@@ -132,13 +132,13 @@ class PostTests(ReceiverCase):
 
         answer = await self.post(flood)
         self.assertEqual(answer.status, 200)
-        self.assertGreater(len(sent), LONGEST_ANSWER // 10_000)
+        self.assertGreater(len(sent), MAX_RESPONSE_SIZE // 10_000)
 
     async def test_no_answer_in_time_is_a_failure(self) -> None:
-        self.patch(receiver, "ANSWER_TIME", 0.1)
+        self.patch(receiver, "ATTEMPT_TIMEOUT", 0.1)
         for answer in (silent, self.half):
             found = await self.post(answer)
-            self.assertEqual((found.status, found.words), (0, "no answer within 0 s"))
+            self.assertEqual((found.status, found.reason), (0, "no answer within 0 s"))
             self.assertFalse(found.is_final or found.is_success)
 
     async def test_a_cancelled_attempt_ends_as_one(self) -> None:
@@ -165,7 +165,7 @@ class TroubleTests(ReceiverCase):
         hook = start_hook(self, directory)
         answer = await self.receiver(hook.url).post(self.event())
         self.assertEqual((answer.status, answer.is_final, hook.requests), (0, False, []))
-        self.assertIn("certificate verify failed", answer.words)
+        self.assertIn("certificate verify failed", answer.reason)
 
     async def test_nobody_there_is_a_failure_with_its_reason(self) -> None:
         port = reactor.listenTCP(0, Factory(), interface="127.0.0.1")
@@ -173,7 +173,7 @@ class TroubleTests(ReceiverCase):
         await port.stopListening()
         answer = await self.receiver(f"http://127.0.0.1:{number}/").post(self.event())
         self.assertEqual(answer.status, 0)
-        self.assertIn("refused", answer.words)
+        self.assertIn("refused", answer.reason)
         self.assertFalse(answer.is_final)
 
     async def test_somebody_else_there_is_a_failure(self) -> None:
@@ -185,9 +185,9 @@ class TroubleTests(ReceiverCase):
         port = reactor.listenTCP(0, Factory.forProtocol(Mumble), interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         answer = await self.receiver(f"http://127.0.0.1:{port.getHost().port}/").post(self.event())
-        self.assertEqual((answer.status, answer.is_final), (0, False), answer.words)
+        self.assertEqual((answer.status, answer.is_final), (0, False), answer.reason)
         self.flushLoggedErrors()
 
     async def test_a_host_without_an_address_is_a_failure(self) -> None:
         answer = await self.receiver("http://no-such-host.invalid/").post(self.event())
-        self.assertEqual((answer.status, answer.is_final), (0, False), answer.words)
+        self.assertEqual((answer.status, answer.is_final), (0, False), answer.reason)

@@ -14,11 +14,11 @@ from gim.ids import private_session
 from gim.metrics.export.meters import Meters
 from gim.storage.interface import Draft, Storage
 from gim.storage.memory.store import MemoryStore
-from gim.webhooks import pacing, service
+from gim.webhooks import service, throttle
 from gim.webhooks.counts import EXPIRED, FAULT, QUEUE_FULL, STOPPED, STORAGE
-from gim.webhooks.delivery import GIVE_UP_AFTER
+from gim.webhooks.delivery import MAX_EVENT_AGE
 from gim.webhooks.event_types import EVENTS, JOINED, LEFT, OFFLINE, ONLINE, SENT
-from gim.webhooks.service import PARTING, Webhooks
+from gim.webhooks.service import STOP_TIMEOUT, Webhooks
 from tests.support.storage_behaviour.base import posted, private, user
 from tests.support.storage_behaviour.memory import containers_with_entries
 from tests.support.webhooks.posts import BUSY, START, Posts, new_clock
@@ -30,7 +30,7 @@ class ServiceCase(SynchronousTestCase):
     wanted = frozenset(EVENTS)
 
     def setUp(self) -> None:
-        self.patch(pacing, "PER_TURN", 1000)
+        self.patch(throttle, "MAX_ATTEMPTS_PER_TURN", 1000)
         self.clock, self.posts = new_clock(), Posts()
         self.memory = MemoryStore(self.clock)
         self.begin(self.memory)
@@ -210,7 +210,7 @@ class ChoiceTests(ServiceCase):
 
 class FullQueueTests(ServiceCase):
     def setUp(self) -> None:
-        self.patch(service, "QUEUE", 3)
+        self.patch(service, "MAX_QUEUED_EVENTS", 3)
         super().setUp()
 
     def fill(self) -> None:
@@ -282,7 +282,7 @@ class NumberTests(ServiceCase):
     def test_it_is_given_up_in_the_end(self) -> None:
         self.faulty.error = Unavailable("away")
         self.do(self.store.append(private("ann", "bob")))
-        for _ in range(int(GIVE_UP_AFTER) + 1):
+        for _ in range(int(MAX_EVENT_AGE) + 1):
             self.clock.advance(1)
         counts = self.webhooks.counts
         self.assertEqual((counts.dropped[STORAGE], counts.queued), (1, 0))
@@ -320,7 +320,7 @@ class StopTests(ServiceCase):
         self.clock.advance(0)
         self.posts.answer(BUSY)
         stopped = self.webhooks.stopService()
-        self.clock.advance(PARTING)
+        self.clock.advance(STOP_TIMEOUT)
         self.successResultOf(stopped)
         self.assertEqual(self.webhooks.counts.dropped[STOPPED], 2)
         self.clock.advance(0)
@@ -336,7 +336,7 @@ class StopTests(ServiceCase):
 
     def test_old_events_are_given_up(self) -> None:
         self.put()
-        self.clock.advance(GIVE_UP_AFTER + 1)
+        self.clock.advance(MAX_EVENT_AGE + 1)
         self.posts.answer(BUSY)
         counts = self.webhooks.counts
         self.assertEqual((counts.dropped[EXPIRED], counts.queued), (1, 0))
