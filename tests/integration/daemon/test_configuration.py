@@ -70,7 +70,7 @@ class ConfigurationTests(DaemonTestCase):
             (["--ws", "unix:/no/directory/s"], {}, "--gateway-address: 'unix:/no/directory/s' can't be"),
             (["--ws", "haproxy:unix:/no/directory/s"], {}, "--gateway-address: 'haproxy:unix:/no/dire"),
             (["--ws", "systemd:domain=INET"], {}, "--gateway-address: 'systemd:domain=INET' can't be"),
-            (["--redis-url", "http://x"], {}, "--redis-url: it begins with none of the schemes known"),
+            (["--redis-url", "http://x"], {}, "--redis-url: it begins with none of the known schemes"),
             (["--admin-key-file", "/no/file"], {}, "--admin-key-file: '/no/file' can't be read: No such"),
             (["--auth-key-file", "/no/file"], {}, "--auth-key-file: '/no/file' can't be read: No such"),
             ([], {"GIM_ADMIN_KEY": "secret"}, "GIM_ADMIN_KEY: this is no key: want 16"),

@@ -1,7 +1,7 @@
-"""The URL of ``--redis-url``: which Redis to talk to, and how.
+"""The URL of ``--redis-url``: which Redis to use, and how.
 
-Nothing here ever says a password: an error quotes no part of the URL that could be one, even when the
-URL is written wrongly, and `Target.describe` and the repr leave it out.
+Passwords stay secret: no error quotes a part of the URL that could be one, even if the URL is wrong, and
+`Target.describe` and the repr leave it out.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _SCHEMES: dict[str, tuple[Kind, bool]] = {
     "redis+cluster": ("cluster", False),
     "rediss+cluster": ("cluster", True),
 }
-_LONGEST_PATH = 107  # bytes, what the kernel takes
-_OF_TLS = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs")
-_OF_SENTINEL = ("sentinel_user", "sentinel_password")
+_MAX_PATH = 107  # bytes: the limit of the kernel, see unix(7)
+_TLS_PARAMETERS = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs")
+_SENTINEL_PARAMETERS = ("sentinel_user", "sentinel_password")
 
 
 class Address(Struct, frozen=True):
@@ -50,7 +50,7 @@ class Address(Struct, frozen=True):
 
 
 class Tls(Struct, frozen=True):
-    """How to speak TLS: paths of PEM files, "" for none. Without a CA file the system's CAs count."""
+    """TLS: paths of PEM files, "" for none. Without a CA file the CAs of the system are trusted."""
 
     ca_file: str = ""
     cert_file: str = ""
@@ -59,8 +59,8 @@ class Tls(Struct, frozen=True):
 
 
 class Target(Struct, frozen=True):
-    """What a URL says. ``master`` is the name that the sentinels know, the two ``sentinel_`` fields
-    are for them; the other user, password and database are for the server itself."""
+    """The content of a URL. ``master`` is the name by which the sentinels know it; the two ``sentinel_``
+    fields log in to them. The other user, the password and the database are for the server itself."""
 
     kind: Kind
     addresses: tuple[Address, ...]
@@ -73,7 +73,7 @@ class Target(Struct, frozen=True):
     sentinel_password: str = ""
 
     def describe(self) -> str:
-        """Write the URL again for logs and errors: no user, no password, and of TLS only the scheme."""
+        """Return the URL for logs and errors, without user and password, and of TLS only the scheme."""
         places = ",".join(map(str, self.addresses))
         if self.addresses[0].path:
             return f"unix://{places}?db={self.database}"
@@ -89,14 +89,14 @@ class Target(Struct, frozen=True):
 
 
 def read(text: str) -> Target:
-    """Read a URL, or raise ValueError with one sentence that says what to write, never the password."""
+    """Read a URL, or raise ValueError with one sentence that says what to write, without the password."""
     parts = _split(text)
     scheme = parts["scheme"].lower()
     user, password, hosts = _credentials(parts["place"])
     if scheme == "unix":
         return _unix(user, password, hosts, parts["path"], parts["query"] or "")
     kind, secure = _SCHEMES[scheme]
-    allowed = (_OF_TLS if secure else ()) + (_OF_SENTINEL if kind == "sentinel" else ())
+    allowed = (_TLS_PARAMETERS if secure else ()) + (_SENTINEL_PARAMETERS if kind == "sentinel" else ())
     addresses = _addresses(hosts, kind)
     master, database = _path(kind, parts["path"])
     parameters = _parameters(parts["query"] or "", allowed)
@@ -115,19 +115,19 @@ def read(text: str) -> Target:
 
 def _split(text: str) -> re.Match[str]:
     if " " in text or not text.isprintable():
-        raise ValueError("it holds a space or a control character: write %20 and the like for it")
+        raise ValueError("it has a space or a control character: write it as %20 or the like")
     if re.search(r"%(?![0-9A-Fa-f]{2})", text):
-        raise ValueError("it holds a % that no two hexadecimal digits follow: write %25 for a plain %")
+        raise ValueError("it has a % without two hexadecimal digits after it: write %25 for a plain %")
     parts = _URL.match(text)
     if parts is None or parts["scheme"].lower() not in _SCHEMES:
-        raise ValueError(f"it begins with none of the schemes known: {_FORMS}")
+        raise ValueError(f"it begins with none of the known schemes: {_FORMS}")
     if "@" in text[parts.end("place") :] or parts["place"].count("@") > 1:
         raise ValueError(
-            "it holds an @ too many: give user and password once, before the first host, and write"
-            " %2F, %3F, %23 and %40 for / ? # and @ in them, %40 for an @ behind them"
+            "it has an @ too many: give user and password once, before the first host, and write"
+            " %2F, %3F, %23 and %40 for / ? # and @ in them, %40 for an @ after them"
         )
     if parts.end() != len(text):
-        raise ValueError("it holds a fragment, which means nothing here: take # and the rest away")
+        raise ValueError("it has a fragment, which has no meaning here: remove # and the rest")
     return parts
 
 
@@ -145,8 +145,8 @@ def _unix(user: str, password: str, hosts: str, path: str, query: str) -> Target
     if path in ("", "/"):
         raise ValueError("the path of the Unix socket is missing: write unix:///path/to.sock")
     address = Address(path=_decoded(path))
-    if len(address.path.encode()) > _LONGEST_PATH:
-        raise ValueError(f"the path of the Unix socket is too long: {_LONGEST_PATH} bytes at most")
+    if len(address.path.encode()) > _MAX_PATH:
+        raise ValueError(f"the path of the Unix socket is too long: {_MAX_PATH} bytes at most")
     database = _database(_parameters(query, ("db",)).get("db", "0"))
     return Target("server", (address,), user, password, database)
 
@@ -160,7 +160,7 @@ def _addresses(hosts: str, kind: Kind) -> tuple[Address, ...]:
 def _address(text: str, default_port: int) -> Address:
     found = _ADDRESS.fullmatch(text)
     if found is None or not found[1]:
-        raise ValueError("a host is missing or no host: write host:port, or [::1]:port for IPv6")
+        raise ValueError("a host is missing or not valid: write host:port, or [::1]:port for IPv6")
     return Address(_host(found[1]), default_port if found[2] is None else _port(found[2]))
 
 
@@ -169,16 +169,20 @@ def _host(text: str) -> str:
         try:
             return str(IPv6Address(_decoded(text[1:-1])))
         except ValueError:
-            raise ValueError("what is in brackets is no IPv6 address: write [::1]:port") from None
+            raise ValueError(
+                "the text in brackets is not a valid IPv6 address: write [::1]:port"
+            ) from None
     if _HOST.fullmatch(text) is None:
-        raise ValueError("a host is no host name: write letters, digits, dots and hyphens, or [::1]")
+        raise ValueError(
+            "a host is not a valid host name: write letters, digits, dots and hyphens, or [::1]"
+        )
     return text
 
 
 def _port(text: str) -> int:
     port = _number(text, 5)
     if not 1 <= port <= 65535:
-        raise ValueError("a port is no number from 1 to 65535: write host:port")
+        raise ValueError("a port is not a number from 1 to 65535: write host:port")
     return port
 
 
@@ -191,19 +195,19 @@ def _path(kind: Kind, path: str) -> tuple[str, int]:
         return _decoded(name), _database(number or "0")
     database = _database(path[1:] or "0")
     if kind == "cluster" and database:
-        raise ValueError("a cluster has database 0 only: end the URL behind the last port")
+        raise ValueError("a cluster has database 0 only: end the URL after the last port")
     return "", database
 
 
 def _database(text: str) -> int:
     database = _number(text, 10)
     if not 0 <= database < 2**31:
-        raise ValueError("the database is no whole number, 0 or more and below 2147483648: write /0")
+        raise ValueError("the database is not a whole number from 0 to 2147483647: write /0")
     return database
 
 
-def _number(text: str, longest: int) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= longest else -1
+def _number(text: str, max_digits: int) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= max_digits else -1
 
 
 def _parameters(query: str, allowed: tuple[str, ...]) -> dict[str, str]:
@@ -211,7 +215,7 @@ def _parameters(query: str, allowed: tuple[str, ...]) -> dict[str, str]:
     for part in filter(None, query.split("&")):
         name, equals, value = part.partition("=")
         if not equals or not value:
-            raise ValueError("a parameter behind ? has no value: write name=value, with & in between")
+            raise ValueError("a parameter after ? has no value: write name=value, with & in between")
         if name not in allowed:
             raise ValueError(_unknown(name, parameters, allowed))
         if name in parameters:
@@ -222,19 +226,19 @@ def _parameters(query: str, allowed: tuple[str, ...]) -> dict[str, str]:
 
 def _unknown(name: str, before: Iterable[str], allowed: tuple[str, ...]) -> str:
     if "sentinel_password" in before:  # with an & in it, the name would be the rest of it
-        return "what follows sentinel_password is no parameter: write %26 for an & in the password"
-    if name in _OF_TLS:
+        return "what follows sentinel_password is not a parameter: write %26 for an & in the password"
+    if name in _TLS_PARAMETERS:
         return f"parameter {name} is for TLS only: write rediss:// for redis://"
-    return f"parameter {name!r} means nothing here: write {' or '.join(allowed) or 'none'}"
+    return f"parameter {name!r} is not known here: write {' or '.join(allowed) or 'none'}"
 
 
 def _tls(parameters: dict[str, str]) -> Tls:
     verify = parameters.get("ssl_cert_reqs", "required")
     if verify not in ("none", "required"):
-        raise ValueError("ssl_cert_reqs is neither: write none or required")
-    ca_file, cert_file, key_file = (parameters.get(name, "") for name in _OF_TLS[:3])
+        raise ValueError("ssl_cert_reqs is not valid: write none or required")
+    ca_file, cert_file, key_file = (parameters.get(name, "") for name in _TLS_PARAMETERS[:3])
     if key_file and not cert_file:
-        raise ValueError("ssl_keyfile is given without its certificate: write ssl_certfile as well")
+        raise ValueError("ssl_keyfile is given without its certificate: add ssl_certfile")
     return Tls(ca_file, cert_file, key_file, verify == "required")
 
 
@@ -244,5 +248,7 @@ def _decoded(text: str) -> str:
     except UnicodeDecodeError:
         decoded = "\0"
     if "\0" in decoded:
-        raise ValueError("what its % stand for is no text in UTF-8, or a zero byte: write it in UTF-8")
+        raise ValueError(
+            "a %XX stands for a zero byte, or for text that is not UTF-8: encode the text as UTF-8"
+        )
     return decoded
