@@ -1,1 +1,1 @@
-"""Building blocks of what runs over time: periodic jobs, pauses between attempts, joint waiting."""
+"""Periodic jobs, pauses between attempts, waiting for several results, the time in ms."""

@@ -1,4 +1,4 @@
-"""The time as gim writes it."""
+"""The time in milliseconds."""
 
 from __future__ import annotations
 

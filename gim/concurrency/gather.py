@@ -1,4 +1,4 @@
-"""Waiting for several things at once."""
+"""Waiting for several results at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, DeferredList, FirstError, gatherRes
 async def gather(works: Iterable[Awaitable[Any]]) -> list[Any]:
     """Start all of *works*, then return their results, or raise the first error.
 
-    If *works* itself raises, that is raised when those begun so far have ended.
+    An error of the iterable itself is raised once the works started so far have ended.
     """
     begun: list[Deferred[Any]] = []
     try:

@@ -1,4 +1,4 @@
-"""The memory, traced: which lines allocated what there is, while tracemalloc runs."""
+"""Profiles of the memory: which lines allocated the blocks that are alive, as tracemalloc records."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ from twisted.internet.task import deferLater
 from gim.profiling.profile import Kind, Place, Profile, Stack
 
 KINDS = (Kind("inuse_objects", "count"), Kind("inuse_space", "bytes"))
-SLICE = 2000  # blocks counted in one turn of the reactor, some 8 ms
-_OWN = {__file__, tracemalloc.__file__}  # what a profile itself allocates is not in it
+BLOCKS_PER_TURN = 2000  # counted in one turn of the reactor, some 8 ms
+_OWN_FILES = {__file__, tracemalloc.__file__}  # the profiler's own blocks are left out
 
 _Lines = tuple[tuple[str, int], ...]  # file and line, innermost first
-_Block = tuple[int, int, _Lines, int]  # domain, size, lines, how many lines there were
+_Block = tuple[int, int, _Lines, int]  # domain, size, lines, number of lines
 
 
 def trace(lines: int) -> None:
-    """Note of each block of memory that is allocated from now on the innermost *lines* of its stack.
+    """Record, for each block allocated from now on, the innermost *lines* of its stack.
 
-    While it lasts Python does a tenth of what it does else, and keeps some 100 bytes and more for each
-    block that is alive.
+    Meanwhile Python runs at a tenth of its speed, and keeps 100 bytes or more for each block alive.
     """
     tracemalloc.start(lines)
 
@@ -32,17 +31,17 @@ def trace(lines: int) -> None:
 async def traced(clock: IReactorTime) -> Profile:
     """Return the blocks that are alive, by the lines that allocated them.
 
-    The process stands still while they are listed, about 0.7 s for a million of them; they are counted
-    in slices, with what else there is to do in between.
+    Listing the blocks stops the process, about 0.7 s for a million of them; counting them is spread over
+    many turns of the reactor.
     """
     began = time.time_ns()
-    # the public objects around these tuples take 20 times as long, as all they allocate is traced too
+    # tracemalloc's public objects around these tuples take 20 times as long: they are traced themselves
     blocks = iter(tracemalloc.take_snapshot().traces._traces)  # type: ignore[attr-defined]
     sums: dict[_Lines, tuple[int, int]] = {}
-    while some := list(islice(blocks, SLICE)):
-        _count(some, sums)
+    while chunk := list(islice(blocks, BLOCKS_PER_TURN)):
+        _count(chunk, sums)
         await deferLater(clock, 0)
-    samples = {_stack(lines): sums[lines] for lines in sums if lines[0][0] not in _OWN}
+    samples = {_stack(lines): sums[lines] for lines in sums if lines[0][0] not in _OWN_FILES}
     return Profile(KINDS, samples, began)
 
 
@@ -53,5 +52,5 @@ def _count(blocks: Iterable[_Block], sums: dict[_Lines, tuple[int, int]]) -> Non
 
 
 def _stack(lines: _Lines) -> Stack:
-    """Name the calls. Their functions are not known: a line is its own."""
+    """Return the stack. tracemalloc knows no functions, so each line counts as one."""
     return tuple(Place(f"{'/'.join(file.split('/')[-2:])}:{line}", file, line) for file, line in lines)

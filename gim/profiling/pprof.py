@@ -1,8 +1,8 @@
 """The format of ``go tool pprof``: a protobuf message, written by hand, compressed by gzip.
 
-Field numbers are those of https://github.com/google/pprof/blob/main/proto/profile.proto. A message is a
-series of fields, each a key, ``number << 3 | type``, and a value: of type 0 a varint (seven bits in each
-byte, the lowest first), of type 2 a length and so many bytes.
+Its schema is https://github.com/google/pprof/blob/main/proto/profile.proto. A message is a series
+of fields. Each has a key, ``number << 3 | type``, and a value: a varint for type 0 (seven bits in each
+byte, the lowest first), a length and as many bytes for type 2.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from gim.wire.varint import varint
 
 
 def encode(profile: Profile) -> bytes:
-    """Write a profile so that ``go tool pprof`` reads it."""
+    """Return a profile in the format of ``go tool pprof``."""
     tables = _Tables()
     kinds = [tables.kind(kind) for kind in profile.kinds]
     samples = [
@@ -25,7 +25,7 @@ def encode(profile: Profile) -> bytes:
     message = b"".join(_bytes(1, kind) for kind in kinds)
     message += b"".join(_bytes(2, sample) for sample in samples)
     message += b"".join(tables.written)
-    message += _number(9, profile.began) + _number(10, profile.duration)
+    message += _number(9, profile.began_ns) + _number(10, profile.duration_ns)
     if profile.period:
         message += _bytes(11, kinds[-1]) + _number(12, profile.period)
     message += b"".join(_bytes(6, text.encode("utf-8", "replace")) for text in tables.strings)
@@ -33,7 +33,7 @@ def encode(profile: Profile) -> bytes:
 
 
 class _Tables:
-    """Functions, locations and strings, each written once and referred to by number."""
+    """Functions, locations and strings. Each is written once, and named by number elsewhere."""
 
     def __init__(self) -> None:
         self.strings = {"": 0}  # the first one must be empty

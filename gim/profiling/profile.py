@@ -1,4 +1,4 @@
-"""A profile: how much of what was measured in which stack of calls, and its two ways of being written."""
+"""A profile: measured numbers by stack of calls, and its form as folded text."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ Stack = tuple[Place, ...]  # innermost call first
 
 
 class Kind(NamedTuple):
-    """What a number counts, as in ``("cpu", "nanoseconds")``."""
+    """What a number measures, as in ``("cpu", "nanoseconds")``."""
 
     name: str
     unit: str
 
 
 class Profile(Struct, frozen=True):
-    """For each stack a number of each kind. Times are in nanoseconds, ``began`` since 1970.
+    """For each stack a number of each kind. ``began_ns`` is a Unix time.
 
-    ``period`` is what lies between two samples, counted in the last kind; 0 for none.
+    ``period`` lies between two samples, in the unit of the last kind; 0 for none.
     """
 
     kinds: tuple[Kind, ...]
     samples: Mapping[Stack, tuple[int, ...]]
-    began: int = 0
-    duration: int = 0
+    began_ns: int = 0
+    duration_ns: int = 0
     period: int = 0
 
 
 def folded(profile: Profile) -> bytes:
-    """Write a line ``outermost;…;innermost NUMBER`` for each stack, the number being of the last kind.
+    """Return a line ``outermost;…;innermost NUMBER`` for each stack, with its number of the last kind.
 
-    It is what flamegraph.pl and speedscope read. Functions are named without their lines, so stacks
-    that differ in lines only are one.
+    flamegraph.pl and speedscope read this format. It has no line numbers: stacks that differ only in
+    these are added up.
     """
     sums: dict[str, int] = {}
     for stack, numbers in profile.samples.items():
-        name = ";".join(_word(place) for place in reversed(stack))
+        name = ";".join(_name(place) for place in reversed(stack))
         sums[name] = sums.get(name, 0) + numbers[-1]
     return "".join(f"{name} {number}\n" for name, number in sorted(sums.items())).encode()
 
 
-def _word(place: Place) -> str:
+def _name(place: Place) -> str:
     return place.function.replace(";", ":").replace("\n", " ")

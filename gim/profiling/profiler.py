@@ -1,4 +1,4 @@
-"""Profiles on demand: one at a time, for a bounded time, and none that outlives the daemon."""
+"""Profiles on demand: one at a time, for a bounded time, and only while the daemon runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gim.profiling.sampler import Sampler
 
 
 class Profiler(Service):
-    """Makes profiles of this process. When the service stops, whatever is under way ends at once."""
+    """Makes profiles of this process. When the service stops, a profile under way ends at once."""
 
     name = "profiler"
     _log = Logger()
@@ -25,7 +25,7 @@ class Profiler(Service):
         self._clock = clock
         self._sampling: Deferred[None] | None = None  # fires when the CPU profile under way ends
         self._ends_at = 0.0
-        self._tracing: IDelayedCall | None = None  # what ends the tracing of memory
+        self._tracing: IDelayedCall | None = None  # the end of the tracing of memory
         self._counting = False
 
     def stopService(self) -> None:
@@ -36,9 +36,9 @@ class Profiler(Service):
             self.stop_tracing()
 
     async def cpu(self, seconds: float) -> Profile:
-        """Sample the CPU for so long. Raises `Conflict` while another profile is made.
+        """Sample the CPU for some seconds. Raises `Conflict` while another profile is made.
 
-        Cancelling it ends the sampling.
+        A cancellation ends the sampling.
         """
         if self._sampling is not None:
             left = self._ends_at - self._clock.seconds()
@@ -69,11 +69,11 @@ class Profiler(Service):
 
     @property
     def is_tracing(self) -> bool:
-        """Whether `memory` has something to tell."""
+        """Whether memory is being traced, so that `memory` has a profile."""
         return tracemalloc.is_tracing()
 
     def start_tracing(self, seconds: float, frames: int) -> None:
-        """Trace memory with so many lines of each stack until `stop_tracing`, *seconds* at most.
+        """Trace memory with *frames* lines of each stack until `stop_tracing`, *seconds* at most.
 
         Raises `Conflict` if it is traced already.
         """
@@ -81,19 +81,21 @@ class Profiler(Service):
             raise Conflict("memory is being traced: stop that first, with DELETE")
         heap.trace(frames)
         self._tracing = self._clock.callLater(seconds, self.stop_tracing)
-        self._log.warn("tracing memory for {seconds} s at most: all is slow meanwhile", seconds=seconds)
+        self._log.warn(
+            "tracing memory for {seconds} s at most: the process is slow meanwhile", seconds=seconds
+        )
 
     def stop_tracing(self) -> None:
-        """Trace no more, and forget what was traced; fine if it was not."""
+        """Stop tracing, and drop the records. Does nothing if memory is not being traced."""
         timer, self._tracing = self._tracing, None
         if timer is not None and timer.active():
             timer.cancel()
         if self.is_tracing:
             tracemalloc.stop()
-            self._log.info("tracing memory no more")
+            self._log.info("memory is not traced any more")
 
     async def memory(self) -> Profile:
-        """Return what was allocated since the tracing began and is alive, or raise `Conflict`."""
+        """Return the blocks allocated since the tracing began that are alive, or raise `Conflict`."""
         if not self.is_tracing:
             raise Conflict("memory is not being traced: start that first, with PUT")
         if self._counting:

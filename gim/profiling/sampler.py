@@ -1,6 +1,6 @@
-"""The CPU, sampled: the kernel sends SIGPROF after each 10 ms of CPU time, and the stack is noted.
+"""Profiles of the CPU: the kernel sends SIGPROF after each 10 ms of CPU time, and the stack is recorded.
 
-This costs some 15 us for each sample, and nothing at all while the process waits.
+A sample costs some 15 us; a process that waits takes none.
 """
 
 from __future__ import annotations
@@ -14,32 +14,32 @@ from types import CodeType, FrameType
 
 from gim.profiling.profile import Kind, Place, Profile, Stack
 
-PERIOD = 0.01  # seconds of CPU time between two samples; more often than 250/s the kernel can't
-DEEPEST = 256  # calls of a stack that are noted, the innermost ones
+SAMPLING_PERIOD = 0.01  # seconds of CPU time; the kernel's limit is 250 signals per second
+MAX_DEPTH = 256  # calls of a stack that are recorded, the innermost ones
 KINDS = (Kind("samples", "count"), Kind("cpu", "nanoseconds"))
 
 _Calls = tuple[int, ...]  # id of the code, index of the instruction, …, innermost first
 
 
 class Sampler:
-    """Samples from `start` to `stop`, in the main thread, where Python runs handlers of signals.
+    """Samples from `start` to `stop`, in the main thread, where Python runs signal handlers.
 
     Python runs a handler once the C function under way has returned, and only once for all signals that
-    came meanwhile. So a sample does not count for one period, but for the CPU time since the last one:
-    a C function's time is on the line that called it. Other threads' time counts as well, on whatever
-    the main thread does then; gim uses threads for looking up names only.
+    came meanwhile. So the weight of a sample is the CPU time since the previous one, not one period: the
+    time of a C function counts for the line that called it. The time of other threads counts for
+    what the main thread does then; gim uses threads only to resolve host names.
     """
 
     def __init__(self, cpu_time: Callable[[], int] = time.process_time_ns) -> None:
-        """*cpu_time* tells the nanoseconds of CPU that the process has used."""
+        """*cpu_time* returns the nanoseconds of CPU time that the process has used."""
         self._cpu_time = cpu_time
         self._counts: Counter[_Calls] = Counter()
         self._times: Counter[_Calls] = Counter()
-        self._codes: dict[int, CodeType] = {}  # by id: what is here is alive, so ids are unique
+        self._codes: dict[int, CodeType] = {}  # by id: this keeps them alive, so ids are unique
         self._began = self._began_at = self._last = 0
 
     def start(self) -> None:
-        """Begin anew. Raises `ValueError` in any other thread than the main one."""
+        """Start with an empty profile. Raises `ValueError` outside of the main thread."""
         self._counts.clear()
         self._times.clear()
         self._codes.clear()
@@ -49,18 +49,18 @@ class Sampler:
             self._cpu_time(),
         )
         signal.signal(signal.SIGPROF, self._sample)
-        # Python goes on with a system call that was interrupted; this lets C libraries do so too.
-        # Each signal also wakes the reactor, by its wakeup fd: a turn in which nothing is to be done.
+        # Python repeats a system call that was interrupted; this does so for C libraries.
+        # Each signal also wakes the reactor by its wakeup fd, for an empty turn.
         signal.siginterrupt(signal.SIGPROF, False)
-        signal.setitimer(signal.ITIMER_PROF, PERIOD, PERIOD)
+        signal.setitimer(signal.ITIMER_PROF, SAMPLING_PERIOD, SAMPLING_PERIOD)
 
     def stop(self) -> Profile:
-        """End, and return what was found."""
+        """Stop; return the profile."""
         signal.setitimer(signal.ITIMER_PROF, 0)
-        # a signal may still be on its way, and by default it would end the process
+        # a signal may still be pending, and by default it would end the process
         signal.signal(signal.SIGPROF, signal.SIG_IGN)
-        duration = time.monotonic_ns() - self._began_at
-        return Profile(KINDS, self._samples(), self._began, duration, int(PERIOD * 1e9))
+        duration_ns = time.monotonic_ns() - self._began_at
+        return Profile(KINDS, self._samples(), self._began, duration_ns, int(SAMPLING_PERIOD * 1e9))
 
     def _samples(self) -> dict[Stack, tuple[int, ...]]:
         place = lru_cache(None)(lambda code_id, index: _place(self._codes[code_id], index))
@@ -78,13 +78,13 @@ class Sampler:
             self._counts[calls] += 1
             self._times[calls] += now - self._last
             self._last = now
-        except Exception:  # it would come out of whatever line was interrupted
+        except Exception:  # it would be raised in the line that was interrupted
             pass
 
     def _calls(self, frame: FrameType | None) -> _Calls:
-        # lines are looked up in the end and code is not hashed: either takes ten times as long as this
+        # no line numbers and no hashes of code objects here: either takes ten times as long
         calls: list[int] = []
-        while frame is not None and len(calls) < 2 * DEEPEST:
+        while frame is not None and len(calls) < 2 * MAX_DEPTH:
             code = frame.f_code
             self._codes[id(code)] = code
             calls += (id(code), frame.f_lasti)
@@ -93,8 +93,8 @@ class Sampler:
 
 
 def _place(code: CodeType, index: int) -> Place:
-    """Return the place of an instruction, *index* being where it is in the bytecode."""
+    """Return the place of the instruction at *index* in the bytecode."""
     path = code.co_filename.removesuffix(".py").removesuffix("/__init__")
-    module = path.rpartition("/")[2].strip("<>")  # as in <frozen abc>, which pprof would not show
+    module = path.rpartition("/")[2].strip("<>")  # of <frozen abc>, which pprof does not show
     lines = (line for start, end, line in code.co_lines() if start <= index < end)
     return Place(f"{module}.{code.co_qualname}", code.co_filename, next(lines, None) or 0)

@@ -106,7 +106,7 @@ class CpuTests(ProfilingTestCase):
 class HeapTests(ProfilingTestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.patch(heap, "SLICE", 10**9)
+        self.patch(heap, "BLOCKS_PER_TURN", 10**9)
 
     def test_start_read_and_stop(self) -> None:
         self.assertEqual(self.ask_http("GET", "/debug/pprof/heap")["code"], 409)

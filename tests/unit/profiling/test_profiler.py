@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gim.errors import Conflict
 from gim.profiling.profile import Profile
 from gim.profiling.profiler import Profiler
-from gim.profiling.sampler import DEEPEST, Sampler
+from gim.profiling.sampler import MAX_DEPTH, Sampler
 
 
 def sampled() -> None:
@@ -53,9 +53,9 @@ class SamplerTests(SynchronousTestCase):
 
     def test_the_innermost_calls_of_a_deep_stack_are_kept(self) -> None:
         self.start()
-        deeply(DEEPEST + 50)
+        deeply(MAX_DEPTH + 50)
         (stack,) = self.sampler.stop().samples
-        self.assertEqual(len(stack), DEEPEST)
+        self.assertEqual(len(stack), MAX_DEPTH)
         self.assertEqual(stack[0].function, "test_profiler.sampled")
 
     def test_it_starts_anew(self) -> None:
@@ -71,7 +71,7 @@ class SamplerTests(SynchronousTestCase):
             pass
         profile = sampler.stop()
         self.assertEqual(profile.period, 10_000_000)
-        self.assertGreater(profile.duration, 0)
+        self.assertGreater(profile.duration_ns, 0)
 
     def test_a_signal_that_comes_late_does_no_harm(self) -> None:
         self.start()

@@ -28,8 +28,8 @@ SEND = Place("Chat.send", "chat.py", 40)
 PROFILE = Profile(
     (Kind("samples", "count"), Kind("cpu", "nanoseconds")),
     {(SEND, LOOP): (2, 300), (LOOP,): (1, 7), (SEND._replace(line=41), LOOP): (1, 1)},
-    began=5,
-    duration=6,
+    began_ns=5,
+    duration_ns=6,
     period=10,
 )
 
@@ -48,7 +48,7 @@ class PprofTests(SynchronousTestCase):
             found = read(pprof.encode(profile))
             self.assertEqual(found.samples, profile.samples)
             self.assertEqual(tuple(found.kinds), profile.kinds)
-            times = profile.began, profile.duration, profile.period
+            times = profile.began_ns, profile.duration_ns, profile.period
             self.assertEqual((found.began, found.duration, found.period), times)
 
         check()
