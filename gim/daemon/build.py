@@ -8,7 +8,8 @@ from typing import Any
 
 from twisted.application.service import Service
 
-from gim.api.routes.admin import AdminGuard
+from gim.api.routes.admin import AdminRoutes
+from gim.api.server.access import AccessControl
 from gim.api.server.site import ApiSite
 from gim.chat.administration import Administration
 from gim.chat.chat import Chat
@@ -18,7 +19,7 @@ from gim.config.options import Options
 from gim.config.types import speaks_proxy
 from gim.daemon.banner import StartupBanner
 from gim.daemon.build_api import route_names, route_sets
-from gim.daemon.build_auth import endpoint, make_admin_door, make_admission
+from gim.daemon.build_auth import endpoint, make_admission, read_admin_key
 from gim.daemon.build_storage import make_store, make_webhooks
 from gim.daemon.daemon import Daemon, Signals
 from gim.daemon.gc_tuning import GcTuner
@@ -191,9 +192,15 @@ class DaemonBuilder:
     # the HTTP API
 
     @cached_property
-    def _admin(self) -> AdminGuard | None:
+    def _admin_key(self) -> bytes | None:
+        return read_admin_key(self._options)
+
+    @cached_property
+    def _admin_routes(self) -> AdminRoutes | None:
+        if self._admin_key is None:
+            return None
         administration = Administration(self._chat, self._store, self._reactor)
-        return make_admin_door(self._options, administration, self._moderation)
+        return AdminRoutes(administration, self._moderation)
 
     @cached_property
     def _page(self) -> MetricsPage | None:
@@ -213,13 +220,13 @@ class DaemonBuilder:
     def _site(self) -> ApiSite:
         options, meters = self._options, self._meters
         return ApiSite(
-            route_sets(options, self._chat, self._profiler, self._page, self._admin),
+            route_sets(options, self._chat, self._profiler, self._page, self._admin_routes),
             self._reactor,
+            access=AccessControl(self._chat.user_of_token, self._admin_key),
             max_body=options["max-packet"],
             trace_header=options["trace-header"],
             requests=meters.http_requests if meters is not None else None,
             origins=options["allowed-origins"],
-            admin=self._admin,
             limits=self._limits,
             proxies=self._proxies,
         )

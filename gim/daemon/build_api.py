@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gim.api.openapi.describe import RouteSet
-from gim.api.routes.admin import AdminGuard, AdminRoutes
+from gim.api.routes.admin import AdminRoutes
 from gim.api.routes.chat import ChatRoutes
 from gim.api.routes.documents import Documents
 from gim.api.routes.metrics import MetricsRoutes
@@ -15,16 +15,17 @@ from gim.profiling.profiler import Profiler
 
 
 def route_sets(
-    options: Options, chat: Chat, profiler: Profiler, page: MetricsPage | None, admin: AdminGuard | None
+    options: Options, chat: Chat, profiler: Profiler, page: MetricsPage | None, admin: AdminRoutes | None
 ) -> list[RouteSet]:
-    """Return all that the HTTP API serves but what is behind *admin*, which is described with it."""
+    """Return all that the HTTP API serves; without *page* or *admin* it does not serve those."""
     served: list[RouteSet] = [ChatRoutes(chat)]
     if page is not None:
         served.append(MetricsRoutes(page))
     if options["enable-profiling"]:
-        served.append(ProfilingRoutes(profiler, admin.key if admin is not None else None))
-    behind = [admin.routes] if admin is not None else []
-    return [*served, Documents([*served, *behind], options["trace-header"])]
+        served.append(ProfilingRoutes(profiler))
+    if admin is not None:
+        served.append(admin)
+    return [*served, Documents(served, options["trace-header"])]
 
 
 def route_names() -> list[str]:

@@ -7,14 +7,10 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.interfaces import IStreamServerEndpoint
 
-from gim.api.routes.admin import AdminGuard, AdminRoutes
-from gim.api.server.admin_key import AdminKey
 from gim.auth import from_settings
 from gim.auth.api_tokens import AUDIENCE, OPEN_AUDIENCE, ApiTokens
 from gim.auth.authenticator import Authenticator
 from gim.auth.login_tokens import LoginTokens
-from gim.chat.administration import Administration
-from gim.chat.moderation import Moderation
 from gim.config.options import Options, refuse_start
 from gim.config.types import on_loopback
 from gim.daemon.reloading import SighupReloader
@@ -39,15 +35,12 @@ def make_admission(
     ), SighupReloader(reactor, keyring.reload)
 
 
-def make_admin_door(
-    options: Options, administration: Administration, moderation: Moderation
-) -> AdminGuard | None:
-    """Return the way in for the administrator if there is a key; or end the process."""
+def read_admin_key(options: Options) -> bytes | None:
+    """Return the administrator's key if there is one; or end the process."""
     try:
-        key = from_settings.admin_key(options)
+        return from_settings.admin_key(options)
     except ValueError as error:
         refuse_start(str(error))
-    return AdminGuard(AdminRoutes(administration, moderation), AdminKey(key)) if key else None
 
 
 def endpoint(

@@ -1,8 +1,12 @@
-"""What a route says of itself, declared beside it; `gim.api.openapi.document` writes it down."""
+"""The description of a route, declared beside it.
+
+`gim.api.server.app` enforces its `Access`, `gim.api.openapi.document` writes all of it down.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from enum import Enum
 from typing import Any, Final, Protocol, TypeVar
 
 from klein import Klein
@@ -39,33 +43,46 @@ PATH_PARAMETERS: Final[Mapping[str, tuple[Any, str]]] = {
 }
 
 
+class Access(Enum):
+    """Who may call a route."""
+
+    OPEN = "everyone"
+    USER = "a user, with the token of a login; the route gets the `User` after the request"
+    ADMIN = "the administrator, with the key"
+    LOCAL = "clients on the server's machine, and the administrator from anywhere"
+
+
+_REFUSALS: Final[Mapping[Access, frozenset[type[GimError]]]] = {
+    Access.OPEN: frozenset(),
+    Access.USER: frozenset({Unauthorized, Forbidden, Unavailable}),  # no token, banned, no storage
+    Access.ADMIN: frozenset({InvalidAdminKey, Unavailable}),  # all that it does asks the storage
+    Access.LOCAL: frozenset({Forbidden}),
+}
+
+
 class Description(Struct, frozen=True):
     """What a route takes and answers.
 
-    ``returns`` is the struct of a success, in its envelope; None for a body without one, of a type out
-    of ``media``. ``query`` and ``body`` are structs of requests; what the path fills is in neither.
+    ``returns`` is the struct of a success, in its envelope; None for a body without an envelope, of one
+    of the types in ``media``. ``query`` and ``body`` are structs of requests; fields that the path fills
+    come from neither.
     """
 
     summary: str
     group: str
+    access: Access
     returns: type[Struct] | None
     media: tuple[str, ...]
     query: type[Struct] | None
     body: type[Struct] | None
-    needs_token: bool
-    needs_key: bool  # the administrator's
     refuses: tuple[type[GimError], ...]
 
     def refusals(self, path: Collection[str]) -> list[type[GimError]]:
-        """Return all errors that it may answer with, in order of their codes.
+        """Return all errors that the route may answer with, in order of their codes.
 
-        *path* are the names of the parameters in its path.
+        *path* holds the names of the parameters in its path.
         """
-        found = {*self.refuses, PayloadTooLarge, InternalError}
-        if self.needs_token:  # it is checked with the key of the data set, which the storage has
-            found |= {Unauthorized, Forbidden, Unavailable}  # the second is for those who are banned
-        if self.needs_key:  # what is behind it asks the storage
-            found |= {InvalidAdminKey, Unavailable}
+        found = {*self.refuses, *_REFUSALS[self.access], PayloadTooLarge, InternalError}
         if path or self.query is not None or self.body is not None:
             found.add(BadRequest)
         if path:  # with %2F in it, it is another path
@@ -77,22 +94,19 @@ def describe(
     summary: str,
     group: str,
     *,
+    access: Access,
     returns: type[Struct] | None = None,
     media: tuple[str, ...] = (JSON,),
     query: type[Struct] | None = None,
     body: type[Struct] | None = None,
-    needs_token: bool = True,
-    needs_key: bool = False,
     refuses: tuple[type[GimError], ...] = (),
 ) -> Callable[[F], F]:
     """Describe a route, below its ``@app.route``; the arguments are those of `Description`.
 
-    Errors that every route may answer with, or every one that takes a token, a query or a body, need
-    not be named.
+    *refuses* leaves out the errors that follow from *access*, from a query, a body or a path with
+    parameters, and those of every route.
     """
-    description = Description(
-        summary, group, returns, media, query, body, needs_token, needs_key, refuses
-    )
+    description = Description(summary, group, access, returns, media, query, body, refuses)
 
     def mark(route: F) -> F:
         route.description = description  # type: ignore[attr-defined]
@@ -101,17 +115,16 @@ def describe(
     return mark
 
 
-def description_of(routes: Any, endpoint: str) -> Description:
-    """Return what the route of a Klein endpoint says of itself; `LookupError` if it says nothing."""
-    found = getattr(getattr(routes, endpoint, None), "description", None)
+def description_of(route: Any) -> Description:
+    """Return the description of a route; `LookupError` if it has none."""
+    found = getattr(route, "description", None)
     if not isinstance(found, Description):
-        raise LookupError(f"the route {endpoint!r} lacks @describe")
+        raise LookupError(f"the route {route.__name__!r} lacks @describe")
     return found
 
 
 class RouteSet(Protocol):
-    """Routes on a Klein app of their own. The first segments of their paths are those of no other, but
-    for the administrator's, which have a door of their own."""
+    """Routes on a Klein app of their own. Paths of two sets differ in their first two segments."""
 
     @property
     def app(self) -> Klein:

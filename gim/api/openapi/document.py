@@ -12,10 +12,21 @@ from werkzeug.routing import Rule
 from gim import __version__
 from gim.api.envelope import ENVELOPES, HEADERS, Refusal, Success
 from gim.api.openapi import schemas
-from gim.api.openapi.describe import JSON, PATH_PARAMETERS, Description, RouteSet, description_of
+from gim.api.openapi.describe import (
+    JSON,
+    PATH_PARAMETERS,
+    Access,
+    Description,
+    RouteSet,
+    description_of,
+)
 from gim.errors import GimError
 
 _REF = "#/components/{kind}/{name}"
+_SECURITY: dict[Access, list[dict[str, list[str]]]] = {
+    Access.USER: [{"bearer": []}, {"token": []}],
+    Access.ADMIN: [{"key": []}],
+}
 _ABOUT = cleandoc(
     """
     JSON in and out. An answer is an envelope: `code` 0 and `data`, or an error's `code`, which is the
@@ -45,7 +56,7 @@ def routes_of(route_sets: Iterable[RouteSet]) -> Iterator[Route]:
         for rule in routes.app.url_map.iter_rules():
             for method in sorted(set(rule.methods or ()) - {"HEAD"}):
                 path, parameters = _path(rule)
-                description = description_of(routes, rule.endpoint)
+                description = description_of(getattr(routes, rule.endpoint))
                 yield Route(method, path, rule.endpoint, parameters, description)
 
 
@@ -93,10 +104,8 @@ class _Writer:
         }
         if what.body is not None:
             written["requestBody"] = schemas.request_body(what.body, _filled(route))
-        if what.needs_token:
-            written["security"] = [{"bearer": []}, {"token": []}]
-        if what.needs_key:
-            written["security"] = [{"key": []}]
+        if what.access in _SECURITY:
+            written["security"] = _SECURITY[what.access]
         return written
 
     def _parameters(self, route: Route) -> Iterator[dict[str, Any]]:

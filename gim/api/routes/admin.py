@@ -1,19 +1,16 @@
-"""The routes of the administrator, docs/administration.md, and the door before them."""
+"""The routes of the administrator: docs/administration.md."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
-from klein.resource import KleinResource
 from twisted.web.iweb import IRequest
 
 from gim import model
 from gim.api.decoding import from_body
 from gim.api.envelope import answer
-from gim.api.openapi.describe import describe
+from gim.api.openapi.describe import Access, describe
 from gim.api.routes import admin_requests as requests
-from gim.api.server.admin_key import AdminKey
 from gim.api.server.app import App
 from gim.chat.administration import Administration
 from gim.chat.moderation import Moderation
@@ -26,11 +23,11 @@ _CHATROOM = "/v1/admin/chatrooms/<chatroom_id>"
 _MEMBER = f"{_CHATROOM}/members/<user_id>"
 _USER = "/v1/admin/users/<user_id>"
 
-_describe = partial(describe, group="administration", needs_token=False, needs_key=True)
+_describe = partial(describe, group="administration", access=Access.ADMIN)
 
 
 class AdminRoutes:
-    """Decodes, asks, answers. Whoever comes here has shown the key."""
+    """Decodes requests, calls `Administration` and `Moderation`, encodes answers."""
 
     app = App()
 
@@ -180,20 +177,3 @@ class AdminRoutes:
     @_describe("End a mute.", returns=model.Until)
     async def unmute(self, request: IRequest, chatroom_id: str, user_id: str) -> bytes:
         return answer(request, await self._moderation.mute(SYSTEM, chatroom_id, user_id, 0))
-
-
-class AdminGuard:
-    """The way to the routes below /v1/admin/, for those with the key."""
-
-    def __init__(self, routes: AdminRoutes, key: AdminKey) -> None:
-        self.routes = routes
-        self.key = key
-        self.klein: KleinResource = routes.app.resource()
-
-    def covers(self, segments: list[bytes]) -> bool:
-        """Say whether a path, percent-decoded, is below /v1/admin."""
-        return segments[:2] == [b"v1", b"admin"]
-
-    def denies(self, request: Any) -> bool:
-        """Say whether a request wants in and does not show the key."""
-        return self.covers(request.postpath) and not self.key.opens(request)

@@ -1,13 +1,13 @@
-"""The routes of the HTTP API, docs/protocol.md, section 8: each asks the same `Chat` as the gateway."""
+"""The routes of users: docs/protocol.md, section 8. They call the same `Chat` as the gateway."""
 
 from __future__ import annotations
 
 from twisted.web.iweb import IRequest
 
 from gim import model
-from gim.api.decoding import from_body, from_query, token_of
+from gim.api.decoding import from_body, from_query
 from gim.api.envelope import answer
-from gim.api.openapi.describe import describe
+from gim.api.openapi.describe import Access, describe
 from gim.api.routes.inputs import LoginBody
 from gim.api.server.app import App
 from gim.chat.chat import Chat
@@ -26,23 +26,20 @@ from gim.wire.fields import given
 
 
 class ChatRoutes:
-    """Decodes, asks, answers."""
+    """Decodes requests, calls the chat, encodes answers."""
 
     app = App()
 
     def __init__(self, chat: Chat) -> None:
         self._chat = chat
 
-    async def _user(self, request: IRequest) -> User:
-        return await self._chat.user_of_token(token_of(request))
-
     @app.route("/v1/login", methods=["POST"])
     @describe(
         "Log in, with a token where the server asks for one; what it returns is good for a day at most.",
         "users",
+        access=Access.OPEN,
         returns=model.Credentials,
         body=LoginBody,
-        needs_token=False,
         refuses=(Unauthorized, Forbidden, Unavailable),
     )
     async def login(self, request: IRequest) -> bytes:
@@ -51,21 +48,22 @@ class ChatRoutes:
         return answer(request, await self._chat.credentials(who))
 
     @app.route("/v1/users/<user_id>", methods=["GET"])
-    @describe("A user, and whether they are online.", "users", returns=model.UserState)
-    async def user(self, request: IRequest, user_id: str) -> bytes:
-        await self._user(request)
+    @describe(
+        "A user, and whether they are online.", "users", access=Access.USER, returns=model.UserState
+    )
+    async def user(self, request: IRequest, user: User, user_id: str) -> bytes:
         return answer(request, await self._chat.user(user_id))
 
     @app.route("/v1/messages", methods=["POST"])
     @describe(
         "Send a message.",
         "messages",
+        access=Access.USER,
         returns=model.Sent,
         body=requests.SendRequest,
         refuses=(NotFound, TooManyRequests),
     )
-    async def send(self, request: IRequest) -> bytes:
-        user = await self._user(request)
+    async def send(self, request: IRequest, user: User) -> bytes:
         body = from_body(request, requests.SendRequest)
         sent = await self._chat.send(
             user, body.type, body.target_id, body.content, body.category, body.request_id
@@ -76,11 +74,11 @@ class ChatRoutes:
     @describe(
         "Your sessions, the newest conversation first.",
         "sessions",
+        access=Access.USER,
         returns=model.SessionPage,
         query=requests.SessionsRequest,
     )
-    async def sessions(self, request: IRequest) -> bytes:
-        user = await self._user(request)
+    async def sessions(self, request: IRequest, user: User) -> bytes:
         query = from_query(request, requests.SessionsRequest)
         kind = given(query.session_type)
         page = await self._chat.sessions(user.id, query.count, query.cursor, kind)
@@ -90,11 +88,11 @@ class ChatRoutes:
     @describe(
         "The newest messages of a session, or those just before one.",
         "sessions",
+        access=Access.USER,
         returns=model.History,
         query=requests.HistoryRequest,
     )
-    async def history(self, request: IRequest, session_id: str) -> bytes:
-        user = await self._user(request)
+    async def history(self, request: IRequest, user: User, session_id: str) -> bytes:
         query = from_query(request, requests.HistoryRequest, session_id=session_id)
         before = given(query.message_id)
         page = await self._chat.history(user.id, query.session_id, query.count, before)
@@ -104,11 +102,11 @@ class ChatRoutes:
     @describe(
         "Mark a session as read up to a message.",
         "sessions",
+        access=Access.USER,
         returns=model.Unread,
         body=requests.MarkReadRequest,
     )
-    async def mark_read(self, request: IRequest, session_id: str) -> bytes:
-        user = await self._user(request)
+    async def mark_read(self, request: IRequest, user: User, session_id: str) -> bytes:
         body = from_body(request, requests.MarkReadRequest, session_id=session_id)
         unread = await self._chat.mark_read(user.id, body.session_id, body.message_id)
         return answer(request, unread)
@@ -117,19 +115,18 @@ class ChatRoutes:
     @describe(
         "Join a chatroom; it is made if there is none.",
         "chatrooms",
+        access=Access.USER,
         returns=model.Joined,
         body=requests.JoinRequest,
         refuses=(Conflict,),
     )
-    async def join(self, request: IRequest, chatroom_id: str) -> bytes:
-        user = await self._user(request)
+    async def join(self, request: IRequest, user: User, chatroom_id: str) -> bytes:
         body = from_body(request, requests.JoinRequest, id=chatroom_id)
         return answer(request, await self._chat.join(user, body.id, body.name))
 
     @app.route("/v1/chatrooms/<chatroom_id>/members/me", methods=["DELETE"])
-    @describe("Leave a chatroom.", "chatrooms", returns=model.Nothing)
-    async def leave(self, request: IRequest, chatroom_id: str) -> bytes:
-        user = await self._user(request)
+    @describe("Leave a chatroom.", "chatrooms", access=Access.USER, returns=model.Nothing)
+    async def leave(self, request: IRequest, user: User, chatroom_id: str) -> bytes:
         await self._chat.leave(user.id, chatroom_id)
         return answer(request, NOTHING)
 
@@ -137,17 +134,17 @@ class ChatRoutes:
     @describe(
         "The members of a chatroom, in order of id.",
         "chatrooms",
+        access=Access.USER,
         returns=model.MemberPage,
         query=requests.MembersRequest,
     )
-    async def members(self, request: IRequest, chatroom_id: str) -> bytes:
-        user = await self._user(request)
+    async def members(self, request: IRequest, user: User, chatroom_id: str) -> bytes:
         query = from_query(request, requests.MembersRequest, id=chatroom_id)
         page = await self._chat.members(user.id, query.id, query.count, query.cursor)
         return answer(request, page)
 
     @app.route("/healthz", methods=["GET"])
-    @describe("Whether the process is alive.", "health", returns=model.Nothing, needs_token=False)
+    @describe("Whether the process is alive.", "health", access=Access.OPEN, returns=model.Nothing)
     async def alive(self, request: IRequest) -> bytes:
         return answer(request, NOTHING)
 
@@ -155,8 +152,8 @@ class ChatRoutes:
     @describe(
         "Whether it can serve: it is not starting, stopping or overloaded, and the storage is reached.",
         "health",
+        access=Access.OPEN,
         returns=model.Nothing,
-        needs_token=False,
         refuses=(NotReady,),
     )
     async def ready(self, request: IRequest) -> bytes:

@@ -11,7 +11,7 @@ from twisted.web.iweb import IRequest
 
 from gim.api.envelope import plain
 from gim.api.openapi import document, html
-from gim.api.openapi.describe import HTML, JSON, RouteSet, describe
+from gim.api.openapi.describe import HTML, JSON, Access, RouteSet, describe
 from gim.api.server.app import App
 
 
@@ -33,11 +33,11 @@ class Documents:
         return html.reference(self._document)
 
     @app.route("/openapi.json", methods=["GET"])
-    @describe("This document.", "documents", media=(JSON,), needs_token=False)
+    @describe("This document.", "documents", access=Access.OPEN, media=(JSON,))
     async def openapi(self, request: IRequest) -> bytes:
         return plain(request, JSON, msgspec.json.encode(self._document))
 
     @app.route("/docs", methods=["GET"])
-    @describe("This document as a page for people.", "documents", media=(HTML,), needs_token=False)
+    @describe("This document as a page for people.", "documents", access=Access.OPEN, media=(HTML,))
     async def docs(self, request: IRequest) -> bytes:
         return plain(request, HTML, self._page)

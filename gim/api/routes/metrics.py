@@ -8,7 +8,7 @@ from twisted.web.iweb import IRequest
 
 from gim.api.decoding import header_of
 from gim.api.envelope import plain
-from gim.api.openapi.describe import describe
+from gim.api.openapi.describe import Access, describe
 from gim.api.server.app import App
 from gim.metrics.export.page import MetricsPage
 
@@ -27,8 +27,8 @@ class MetricsRoutes:
     @describe(
         "What is counted and measured, for Prometheus: as text or as OpenMetrics.",
         "health",
+        access=Access.OPEN,
         media=MEDIA,
-        needs_token=False,
     )
     async def metrics(self, request: IRequest) -> bytes:
         content_type, body = self._page.write(header_of(request, "accept"))

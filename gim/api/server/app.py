@@ -2,30 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from klein import Klein
+from twisted.internet.defer import maybeDeferred
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 
 from gim.api.envelope import refuse
 from gim.api.errors import refusal
+from gim.api.openapi.describe import Access, description_of
 
 
 class App(Klein):
-    """Tells the request which route it took, and answers in the envelope whatever a route raises; a path
-    with ``//`` is an unknown one, not a redirect."""
+    """Enforces the `Access` of its routes, and answers in the envelope if one raises an error.
+
+    A request learns the name of its route, for metrics. A path with ``//`` is unknown, not a redirect.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.url_map.merge_slashes = False
         self.handle_errors(Exception)(_refused)
 
+    def route(self, url: str, **options: Any) -> Callable[[Any], Any]:  # type: ignore[override]
+        """Add a route, as Klein does; `LookupError` for one without `describe`."""
+        add = super().route(url, **options)
+
+        def add_described(route: Any) -> Any:
+            description_of(route)
+            return add(route)
+
+        return add_described
+
     def execute_endpoint(self, endpoint: str, request: Any, *args: Any, **kwargs: Any) -> Any:
         request.op = endpoint
+        access = description_of(self.endpoints[endpoint]).access
+        if access is Access.USER:
+            return self._execute_as_user(endpoint, request, **kwargs)
+        request.site.access.check(access, request)
         return super().execute_endpoint(endpoint, request, *args, **kwargs)
+
+    async def _execute_as_user(self, endpoint: str, request: Any, **path: str) -> Any:
+        user = await request.site.access.user_of(request)
+        return await maybeDeferred(super().execute_endpoint, endpoint, request, user, **path)
 
 
 def _refused(self: Any, request: IRequest, failure: Failure) -> bytes:
-    """Answer for a set of routes, as a method of it would."""
+    """Handle errors; Klein calls it as a method of the set of routes."""
     return refuse(request, refusal(request, failure))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from time import perf_counter_ns
-from typing import Any
+from typing import Any, NamedTuple
 
-from klein import Klein
 from klein.resource import KleinResource
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
@@ -18,8 +18,9 @@ from twisted.web.resource import Resource
 from gim.api.decoding import trace_of
 from gim.api.envelope import refuse
 from gim.api.errors import fault, no_such_path, undecodable_path
-from gim.api.openapi.describe import RouteSet
-from gim.api.routes.admin import AdminGuard
+from gim.api.openapi.describe import Access, RouteSet
+from gim.api.openapi.document import Route, routes_of
+from gim.api.server.access import AccessControl
 from gim.api.server.channel import IDLE_TIMEOUT, BoundedChannel, BoundedRequest
 from gim.api.server.cors import Cors
 from gim.errors import Forbidden, InvalidAdminKey, PayloadTooLarge
@@ -101,24 +102,24 @@ class ApiSite(server.Site):
         route_sets: Sequence[RouteSet],
         clock: IReactorTime,
         *,
+        access: AccessControl,
         max_body: int,
         trace_header: str = "trace",
         requests: RequestMetrics[str] | None = None,
         origins: Origins = SAME_HOST,
-        admin: AdminGuard | None = None,
         limits: Limits | None = None,
         proxies: Proxies = NO_PROXIES,
     ) -> None:
         """*max_body* is in bytes; *requests* counts them, unless nothing is to be counted; *origins* are
-        the web pages that may ask; without *admin* there are no routes for the administrator; *limits*
-        counts bodies that are too long; *proxies* are believed."""
+        the web pages that may ask; *limits* counts bodies that are too long; *proxies* are believed."""
         super().__init__(
-            ApiRoot(route_sets, max_body, limits or Limits(), admin),
+            ApiRoot(route_sets, access, max_body, limits or Limits()),
             TracedRequest,
             timeout=IDLE_TIMEOUT,
             reactor=clock,
             parsePOSTFormSubmission=False,
         )
+        self.access = access
         self.clock = clock
         self.max_body = max_body
         self.trace_header = trace_header
@@ -153,54 +154,66 @@ class ApiSite(server.Site):
             requests.failed(request.op, request.code, request.began_ns)
 
 
+class _Branch(NamedTuple):
+    """All paths with one prefix."""
+
+    klein: KleinResource
+    is_for_admin: bool  # all of its routes are
+
+
 class ApiRoot(Resource):
-    """Refuses what Klein would answer in plain text, and hands it the rest."""
+    """Refuses what Klein would answer in plain text, and hands it the rest.
+
+    Below a prefix whose routes are all for the administrator, unknown paths are too: without the key, a
+    client doesn't learn which paths exist.
+    """
 
     isLeaf = True
 
     def __init__(
-        self,
-        route_sets: Sequence[RouteSet],
-        max_body: int,
-        limits: Limits,
-        admin: AdminGuard | None = None,
+        self, route_sets: Sequence[RouteSet], access: AccessControl, max_body: int, limits: Limits
     ) -> None:
         super().__init__()
-        apps = [routes.app for routes in route_sets]
-        self._kleins: dict[bytes, KleinResource] = {
-            segment: app.resource() for app in apps for segment in _first_segments(app)
+        self._branches = {
+            prefix: branch for routes in route_sets for prefix, branch in _branches_of(routes).items()
         }
+        self._access = access
         self._max_body = max_body
-        self._admin = admin
         self._limits = limits
 
     def render(self, request: Any) -> Any:
-        if self._admin is not None and self._admin.denies(request):
+        branch = self._branch_of(request.postpath)
+        if branch is not None and branch.is_for_admin and not self._access.is_admin(request):
             return refuse(request, InvalidAdminKey())
         if request.body_size > self._max_body:
             self._limits.hit(PACKET)
             return refuse(request, PayloadTooLarge(f"body: shorten it to {self._max_body} bytes"))
         if not _is_text(request):
             return refuse(request, undecodable_path())
-        if not _is_plain(request.postpath):
-            return refuse(request, no_such_path())
-        klein = self._klein_of(request.postpath)
-        if klein is None:
+        if branch is None or not _is_plain(request.postpath):
             return refuse(request, no_such_path())
         request.requestHeaders.setRawHeaders(b"host", [b"gim"])  # Klein would decode the real one
         try:
-            return klein.render(request)
+            return branch.klein.render(request)
         except Exception:
             return refuse(request, fault(request, Failure()))
 
-    def _klein_of(self, segments: list[bytes]) -> KleinResource | None:
-        if self._admin is not None and self._admin.covers(segments):
-            return self._admin.klein
-        return self._kleins.get(segments[0])
+    def _branch_of(self, segments: list[bytes]) -> _Branch | None:
+        return self._branches.get(tuple(segments[:2])) or self._branches.get(tuple(segments[:1]))
 
 
-def _first_segments(app: Klein) -> set[bytes]:
-    return {rule.rule.split("/")[1].encode() for rule in app.url_map.iter_rules()}
+def _branches_of(routes: RouteSet) -> dict[tuple[bytes, ...], _Branch]:
+    accesses = defaultdict(set)
+    for route in routes_of([routes]):
+        accesses[_prefix(route)].add(route.description.access)
+    klein = routes.app.resource()
+    return {prefix: _Branch(klein, found == {Access.ADMIN}) for prefix, found in accesses.items()}
+
+
+def _prefix(route: Route) -> tuple[bytes, ...]:
+    """Return the first two segments of a path, or only one before a parameter or the end."""
+    fixed = route.path.partition("{")[0].encode()
+    return tuple(filter(None, fixed.split(b"/")[1:3]))
 
 
 def _is_plain(segments: list[bytes]) -> bool:

@@ -13,7 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gim import errors
 from gim.api.openapi import document
-from gim.api.server.site import ApiSite
+from gim.api.openapi.describe import describe
+from gim.api.server.app import App
 from tests.unit.api.test_http import ApiTestCase
 
 KEY = "a-key-for-these-tests"
@@ -48,9 +49,8 @@ class DocumentTests(DocumentTestCase):
 
     def test_it_has_what_the_site_serves_and_nothing_else(self) -> None:
         served = set()
-        root = self.api.resource
-        for klein in [*root._kleins.values(), root._admin.klein]:
-            for rule in klein._app.url_map.iter_rules():
+        for branch in self.api.resource._branches.values():
+            for rule in branch.klein._app.url_map.iter_rules():
                 path = re.sub("<(.*?)>", r"{\1}", rule.rule)
                 served |= {(method, path) for method in rule.methods & METHODS}
         self.assertEqual(set(self.operations()), served)
@@ -155,4 +155,13 @@ class UndescribedTests(SynchronousTestCase):
 
         error = self.assertRaises(LookupError, document.document, [Bare()], "trace")
         self.assertIn("'bare'", str(error))
-        self.assertTrue(ApiSite([Bare()], None, max_body=1))
+
+    def test_an_app_takes_no_route_without_a_description_and_no_description_is_without_access(
+        self,
+    ) -> None:
+        def bare(request: object) -> bytes:
+            return b""
+
+        error = self.assertRaises(LookupError, App().route("/bare", methods=["GET"]), bare)
+        self.assertIn("'bare'", str(error))
+        self.assertRaises(TypeError, describe, "Nothing.", "none")

@@ -1,0 +1,70 @@
+"""Who may call a route: the checks behind `gim.api.openapi.describe.Access`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from hmac import compare_digest
+from ipaddress import ip_address
+from typing import Any
+
+from twisted.internet.address import UNIXAddress
+from twisted.web.iweb import IRequest
+
+from gim.api.decoding import header_of, token_of
+from gim.api.openapi.describe import Access
+from gim.errors import Forbidden, InvalidAdminKey
+from gim.model import User
+
+# Headers that proxies add: behind a proxy on this machine every client's requests come from here.
+_OF_PROXIES = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+_FOR = "this is for clients on the server's own"
+
+
+class AccessControl:
+    """Checks what routes declare."""
+
+    def __init__(
+        self, user_of_token: Callable[[str], Awaitable[User]], admin_key: bytes | None = None
+    ) -> None:
+        """*user_of_token* yields the user of a token, or raises `GimError`. Without *admin_key* no
+        request is the administrator's."""
+        self._user_of_token = user_of_token
+        self._admin_key = admin_key
+
+    def check(self, access: Access, request: IRequest) -> None:
+        """Raise a `GimError` if the client may not call a route for which no user must be known."""
+        if access is Access.ADMIN and not self.is_admin(request):
+            raise InvalidAdminKey()
+        if access is Access.LOCAL and not self.is_admin(request):
+            _check_local(request)
+
+    async def user_of(self, request: IRequest) -> User:
+        """Return the user of the request's token, or raise a `GimError`."""
+        return await self._user_of_token(token_of(request))
+
+    def is_admin(self, request: IRequest) -> bool:
+        """Say whether ``X-API-Key`` holds the key. All wrong keys of one length take equally long."""
+        if self._admin_key is None:
+            return False
+        return compare_digest(header_of(request, "x-api-key").encode("latin-1"), self._admin_key)
+
+
+def _check_local(request: IRequest) -> None:
+    """Raise `Forbidden` unless the request comes from this machine, and through no proxy."""
+    if not _is_loopback(request.getClientAddress()):
+        raise Forbidden(f"{_FOR} machine: ask for it at 127.0.0.1 there")
+    for name in _OF_PROXIES:
+        if request.requestHeaders.hasHeader(name):
+            raise Forbidden(f"{_FOR} machine: ask without a proxy (the header {name})")
+
+
+def _is_loopback(address: Any) -> bool:
+    """Say whether a peer is on this machine; False for an unknown kind of address."""
+    if isinstance(address, UNIXAddress):
+        return True
+    try:
+        ip = ip_address(getattr(address, "host", ""))
+    except ValueError:
+        return False
+    mapped = getattr(ip, "ipv4_mapped", None)  # ::ffff:127.0.0.1
+    return bool((mapped or ip).is_loopback)
