@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from gim.gateway import close_codes
+from gim.gateway.close_codes import CloseCode, going_away
 from gim.limits.limits import LOGIN, PACKET
 
 
 class Closure(NamedTuple):
     """The code and the reason of a close frame."""
 
-    code: int
+    code: CloseCode
     reason: str
 
 
-LOGIN_TIMEOUT = Closure(close_codes.LOGIN_TIMEOUT, "no login in time")
-TOKEN_EXPIRED = Closure(close_codes.TOKEN_EXPIRED, "token expired")
-HEARTBEAT_TIMEOUT = Closure(close_codes.HEARTBEAT_TIMEOUT, "nothing heard for the heartbeat interval")
-TOO_MANY_REQUESTS = Closure(close_codes.TOO_MANY_REQUESTS, "too many requests")
-BAD_TOKENS = Closure(close_codes.BAD_TOKENS, "bad tokens")
-TOO_MANY_CONNECTIONS = Closure(close_codes.TOO_MANY_CONNECTIONS, "too many connections of this user")
-READER_TOO_SLOW = Closure(close_codes.READER_TOO_SLOW, "reader too slow")
-DISCONNECTED = Closure(close_codes.DISCONNECTED, "disconnected by an administrator")
-DATA_SET_CHANGED = Closure(close_codes.DATA_SET_CHANGED, "data set changed: log in again")
+LOGIN_TIMEOUT = Closure(CloseCode.LOGIN_TIMEOUT, "no login in time")
+TOKEN_EXPIRED = Closure(CloseCode.TOKEN_EXPIRED, "token expired")
+HEARTBEAT_TIMEOUT = Closure(CloseCode.HEARTBEAT_TIMEOUT, "nothing heard for the heartbeat interval")
+TOO_MANY_REQUESTS = Closure(CloseCode.TOO_MANY_REQUESTS, "too many requests")
+BAD_TOKENS = Closure(CloseCode.BAD_TOKENS, "bad tokens")
+TOO_MANY_CONNECTIONS = Closure(CloseCode.TOO_MANY_CONNECTIONS, "too many connections of this user")
+READER_TOO_SLOW = Closure(CloseCode.READER_TOO_SLOW, "reader too slow")
+DISCONNECTED = Closure(CloseCode.DISCONNECTED, "disconnected by an administrator")
+DATA_SET_CHANGED = Closure(CloseCode.DATA_SET_CHANGED, "data set changed: log in again")
 
-LIMITS = {close_codes.LOGIN_TIMEOUT: LOGIN, 1009: PACKET}  # those that close connections, by code
+LIMITS = {CloseCode.LOGIN_TIMEOUT: LOGIN, 1009: PACKET}  # those that close connections, by code
 
 
 def shutting_down(delay: float) -> Closure:
     """Return the closure that asks a client to reconnect in *delay* seconds."""
-    return Closure(close_codes.SHUTTING_DOWN, close_codes.going_away(delay))
+    return Closure(CloseCode.SHUTTING_DOWN, going_away(delay))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gim.gateway import close_codes, closing
+from gim.gateway import closing
 from gim.gateway.bounded_protocol import BoundedProtocol
+from gim.gateway.close_codes import CloseCode
 from gim.limits.limits import HANDSHAKE
 from gim.push.presence import Login
 
@@ -99,9 +100,9 @@ class TimedProtocol(BoundedProtocol):
     def close_with(self, closure: Closure) -> None:
         """Send a close frame if the connection is open: every close that the server decides on."""
         if self.state == self.STATE_OPEN:
-            if closure.code == close_codes.READER_TOO_SLOW:
+            if closure.code == CloseCode.READER_TOO_SLOW:
                 self.factory.slow_readers += 1
-            self.sendClose(closure.code, closure.reason)
+            self.sendClose(closure.code.value, closure.reason)  # Autobahn takes a plain int only
 
     def drop(self, why: str) -> None:
         """End the connection without a close frame; *why* goes into the log."""

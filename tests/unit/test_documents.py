@@ -13,7 +13,8 @@ from gim import errors, model
 from gim.api.server import channel
 from gim.config.options import _DEFAULTS, _SPELLINGS
 from gim.daemon import banner
-from gim.gateway import bounded_protocol, close_codes, protocol, timed_protocol
+from gim.gateway import bounded_protocol, protocol, timed_protocol
+from gim.gateway.close_codes import CloseCode
 from gim.limits import limits
 from gim.log import logger, output
 from gim.net import listening
@@ -72,9 +73,8 @@ class ProtocolDocumentTests(SynchronousTestCase):
             self.assertRegex(self.text, rf"(?m)^\| {code} \|")
 
     def test_every_close_code_is_in_the_table(self) -> None:
-        codes = [value for name, value in vars(close_codes).items() if name.isupper()]
-        self.assertGreater(len(codes), 2)
-        for code in codes:
+        self.assertGreater(len(CloseCode), 2)
+        for code in CloseCode:
             self.assertRegex(self.text, rf"(?m)^\| {code} \|")
 
 
@@ -85,7 +85,7 @@ class OperationsDocumentTests(SynchronousTestCase):
             for name in ("operations.md", "protocol.md")
         ]
         self.assertEqual(*codes)
-        mine = {str(value) for name, value in vars(close_codes).items() if name.isupper()}
+        mine = {str(code.value) for code in CloseCode}
         self.assertLessEqual(mine, set(codes[0]))
 
     def test_what_it_says_of_the_log_and_of_limits_is_so(self) -> None:

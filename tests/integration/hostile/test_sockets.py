@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address
 
-from gim.gateway import close_codes
+from gim.gateway.close_codes import CloseCode
 from gim.wire import gim_pb2
 from tests.support.hostile import drawn, drawn_http
 from tests.support.hostile.properties import fuzzed
@@ -23,7 +23,7 @@ HANDSHAKE = (
 )
 REFUSED = {400, 403, 405, 426, 505}  # a handshake
 CODES = {0, 400, 401, 403, 404, 409, 413}  # of replies
-CLOSES = {1000, 1002, 1003, 1007, 1009, 1011, close_codes.BAD_TOKENS}
+CLOSES = {1000, 1002, 1003, 1007, 1009, 1011, CloseCode.BAD_TOKENS}
 ADDRESS = IPv4Address("TCP", "127.0.0.1", 5)
 
 json_frames = st.lists(drawn.frames(drawn.packets()), max_size=8).map(b"".join)
