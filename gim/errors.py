@@ -1,26 +1,27 @@
-"""What gim refuses, one class for each code of the protocol (docs/protocol.md, section 3)."""
+"""The errors that clients get, one class for each code of the protocol: docs/protocol.md, section 3."""
 
 from typing import Literal
 
 
 class GimError(Exception):
-    """A refusal made on purpose; whatever else is raised is a bug and becomes a 500.
+    """A refusal made on purpose; any other exception is a bug and becomes a 500.
 
-    ``code`` is what clients match on and is the HTTP status as well; ``str(error)`` is one sentence
-    for people that says what was wrong and what to do.
+    ``code`` is for programs, and is the HTTP status as well; ``str(error)`` is for people: one sentence
+    that says what was wrong and what to do.
     """
 
     code = 500
 
 
 class BadRequest(GimError):
-    """Not a packet, an unknown operation, or a field missing, of the wrong type or out of range."""
+    """Not a valid packet, an unknown operation, or a field that is missing, of the wrong type or out of
+    range."""
 
     code = 400
 
 
 class Unauthorized(GimError):
-    """Not logged in, or a token that is not valid (any more). ``scheme`` is how to come in on HTTP."""
+    """Not logged in, or a token that is invalid or has expired. ``scheme`` is the HTTP challenge."""
 
     code = 401
     scheme = "Bearer"
@@ -32,12 +33,12 @@ class InvalidAdminKey(Unauthorized):
     scheme = "X-API-Key"
 
     def __init__(self) -> None:
-        super().__init__("send X-API-Key with the key of this server's administrator")
+        super().__init__("the administrator's key is missing or wrong: send it in the header X-API-Key")
 
 
 class Forbidden(GimError):
-    """A chatroom or a private session that one is no member of, what one's role does not allow, somebody
-    who is muted or banned, or what only this machine may ask."""
+    """A chatroom or a private session of which the user is not a member, an action that the user's role
+    does not allow, a muted or banned user, or a request that only the server's machine may send."""
 
     code = 403
 
@@ -49,7 +50,7 @@ class NotFound(GimError):
 
 
 class MethodNotAllowed(GimError):
-    """HTTP only: the path exists, but not with this method; *allow* names those it has."""
+    """HTTP only: the path does not have this method; *allow* lists the methods it has."""
 
     code = 405
 
@@ -59,20 +60,20 @@ class MethodNotAllowed(GimError):
 
 
 class Conflict(GimError):
-    """The connection is logged in as somebody else, a chatroom to be created exists, what only one may do
-    is being done, or there are as many connections, chatrooms or members as there may be."""
+    """The connection is logged in as another user, the chatroom to create exists, another client is
+    profiling already, or the limit of connections, chatrooms or members is reached."""
 
     code = 409
 
 
 class PayloadTooLarge(GimError):
-    """The content, or the whole body, is longer than the limit."""
+    """The content or the body is longer than the limit."""
 
     code = 413
 
 
 class TooManyRequests(GimError):
-    """More packets or messages in a time than are allowed."""
+    """More packets or messages in a period than the limit allows."""
 
     code = 429
 
@@ -83,17 +84,17 @@ class InternalError(GimError):
     code = 500
 
     def __init__(self, trace: str) -> None:
-        super().__init__(f"a fault of the server; tell its operator the trace id {trace}")
+        super().__init__(f"a fault of the server: tell its operator the trace id {trace}")
 
 
 class Unavailable(GimError):
-    """The storage can't be reached, or the server is stopping."""
+    """The storage does not answer, or the server is stopping."""
 
     code = 503
 
 
 class NotReady(Unavailable):
-    """Requests can't be served for now; *reason* is ``starting``, ``draining``, ``storage`` or
+    """The server can't serve requests now; *reason* is ``starting``, ``draining``, ``storage`` or
     ``overloaded``."""
 
     def __init__(

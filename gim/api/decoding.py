@@ -1,4 +1,4 @@
-"""What an HTTP request says: fields of its path, query and body, as the structs of the wire."""
+"""From path, query, body and headers of an HTTP request to the structs of the wire."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def from_body(request: IRequest, into: type[T], **path: str) -> T:
-    """Read a JSON body, an empty one counting as ``{}``; fields of the path win. Raises `BadRequest`."""
+    """Read a JSON body; an empty one is ``{}``. Fields in *path* override it. Raises `BadRequest`."""
     try:
         fields = _decode_object(request.content.read() or b"{}")
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
@@ -27,7 +27,7 @@ def from_body(request: IRequest, into: type[T], **path: str) -> T:
 
 
 def _with_integers(fields: dict[str, Any]) -> dict[str, Any]:
-    """Take 1.0 for 1, as JSON Schema does, and as some write it who know no integers."""
+    """Take 1.0 for 1, as JSON Schema does: some languages have no integers."""
     for name, value in fields.items():
         if isinstance(value, float) and value.is_integer():
             fields[name] = int(value)
@@ -35,7 +35,7 @@ def _with_integers(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def from_query(request: IRequest, into: type[T], **path: str) -> T:
-    """Read the query parameters, the last of each name; fields of the path win. Raises `BadRequest`."""
+    """Read the query, the last value of each name. Fields in *path* override it. Raises `BadRequest`."""
     try:
         fields = {name.decode(): values[-1].decode() for name, values in request.args.items()}
     except UnicodeDecodeError as error:
@@ -51,20 +51,20 @@ def _convert(fields: dict[str, Any], into: type[T], strict: bool) -> T:
 
 
 def header_of(request: IRequest, name: str) -> str:
-    """Return the last value of a header, "" for none. Any byte is a character of it."""
+    """Return the last value of a header as Latin-1, "" if there is none."""
     values = request.requestHeaders.getRawHeaders(name.encode()) or [b""]
     return bytes(values[-1]).decode("latin-1")
 
 
 def trace_of(request: IRequest, trace_header: str) -> str:
-    """Return the trace id that a request brings, or one made up for it."""
+    """Return the trace id that a request carries, or a new one."""
     parents = request.requestHeaders.getRawHeaders(b"traceparent") or []
-    # more than one make a value that is none, as RFC 9110 joins them
+    # RFC 9110 joins several headers with commas, which is not a valid traceparent
     return accept_trace(header_of(request, trace_header), b", ".join(parents).decode("latin-1"))
 
 
 def token_of(request: IRequest) -> str:
-    """Return the bearer token of the header, else of the query, or raise `Unauthorized`."""
+    """Return the bearer token from the header, else from the query, or raise `Unauthorized`."""
     scheme, _, token = header_of(request, "authorization").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()

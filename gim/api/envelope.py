@@ -1,4 +1,4 @@
-"""Answers of the HTTP API: ``{"code","msg","data"}`` as JSON, the code as HTTP status as well."""
+"""The envelope of the HTTP API: ``{"code","msg","data"}``. An error's code is the HTTP status too."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class Success(Struct, Generic[T]):
-    """The envelope of an answer."""
+    """The envelope of a success."""
 
     code: Literal[0]
     msg: Literal[""]
@@ -40,7 +40,7 @@ class Refusal(Struct):
 
 
 class WhyNotReady(Struct, frozen=True):
-    """What a 503 of ``/readyz`` tells to a program."""
+    """Why ``/readyz`` answers 503, for programs."""
 
     reason: Literal["starting", "draining", "storage", "overloaded"]
 
@@ -54,7 +54,7 @@ class Unready(Struct):
 
 
 class Header(NamedTuple):
-    """A header that belongs to an error: what it holds, in words, and how to make it."""
+    """A header that goes with an error: its name, its description, how to make its value."""
 
     name: str
     description: str
@@ -79,19 +79,19 @@ HEADERS: Final[Mapping[type[GimError], Header]] = {
     InvalidAdminKey: _challenge(InvalidAdminKey),
 }
 
-# The envelopes of errors that tell more than code and sentence.
+# The envelopes of errors with more than a code and a sentence.
 ENVELOPES: Final[Mapping[type[GimError], type[Struct]]] = {NotReady: Unready}
 
 _encode = msgspec.json.Encoder().encode
 
 
 def answer(request: IRequest, data: Struct) -> bytes:
-    """Return the body of a success."""
+    """Set the status of a success and return its body."""
     return _body(request, 200, Success(0, "", data))
 
 
 def refuse(request: IRequest, error: GimError) -> bytes:
-    """Return the body of a refusal, with the header that belongs to its code."""
+    """Set the status and the header of an error and return its body."""
     header = HEADERS.get(type(error))
     if header is not None:
         request.setHeader(header.name.encode(), header.value(error).encode())
@@ -105,7 +105,7 @@ def _envelope(error: GimError) -> Struct:
 
 
 def plain(request: IRequest, media: str, body: bytes) -> bytes:
-    """Return a body that has no envelope, of the type *media*."""
+    """Set the headers of a body without envelope and return it; *media* is its type."""
     request.setHeader(b"Content-Type", media.encode())
     request.setHeader(b"Content-Length", b"%d" % len(body))
     return body

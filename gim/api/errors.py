@@ -1,4 +1,4 @@
-"""What a request that can't be served is told, whatever was raised."""
+"""From any exception to the `GimError` that the client gets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _log = Logger()
 
 
 def refusal(request: IRequest, failure: Failure) -> GimError:
-    """Return what to answer to a failed request; a fault of the server is logged."""
+    """Return the refusal of a request that failed; a fault of the server is logged."""
     match failure.value:
         case GimError() as error:
             return error
@@ -26,7 +26,7 @@ def refusal(request: IRequest, failure: Failure) -> GimError:
 
 def no_such_path() -> NotFound:
     """Return the refusal of a path that has no route."""
-    return NotFound("no such path: see docs/protocol.md, section 8, for those there are")
+    return NotFound("no such path: docs/protocol.md, section 8, lists all paths")
 
 
 def undecodable_path() -> BadRequest:
@@ -35,7 +35,7 @@ def undecodable_path() -> BadRequest:
 
 
 def fault(request: IRequest, failure: Failure) -> InternalError:
-    """Log a fault of the server and return what the client learns of it."""
+    """Log a fault of the server and return the error that the client gets."""
     trace = getattr(request, "trace", "") or new_trace()
     with traced(trace):
         _log.failure("serving {method} {path} failed", failure, method=request.method, path=request.path)

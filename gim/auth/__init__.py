@@ -1,1 +1,1 @@
-"""Who somebody is: login tokens, the keys that verify them, and the tool ``gim-token``."""
+"""Authentication: login tokens and their keys, tokens of the HTTP API, and the tool ``gim-token``."""

@@ -13,10 +13,10 @@ from gim.model import Ban, User
 from gim.storage.refusals import banned
 
 LIFETIME = 86400  # seconds
-AUDIENCE = "gim-http"  # no login token is for it
-OPEN_AUDIENCE = "gim-http-open"  # nobody had to prove who they are: void once they have to
+AUDIENCE = "gim-http"  # which login tokens can't have
+OPEN_AUDIENCE = "gim-http-open"  # of open mode: void once logins need proof
 _ALGORITHM = "HS256"
-_OPTIONS: Options = {  # PyJWT would ask the wall clock: the expiry is checked here, by the injected one
+_OPTIONS: Options = {  # `read` checks the expiry by the injected clock: PyJWT would use the wall clock
     "require": ["sub", "exp", "iat"],
     "verify_exp": False,
     "verify_iat": False,
@@ -24,7 +24,7 @@ _OPTIONS: Options = {  # PyJWT would ask the wall clock: the expiry is checked h
 
 
 class ApiTokens:
-    """Issues and reads tokens; some 20 us each."""
+    """Issues and reads tokens, in about 20 us each."""
 
     def __init__(
         self,
@@ -33,40 +33,43 @@ class ApiTokens:
         ban_of: Callable[[str], Awaitable[Ban]],
         audience: str = AUDIENCE,
     ) -> None:
-        """*key* yields the key of the data set; a new one makes all older tokens void. *ban_of* yields
-        what is known of a user's ban, which makes those from before it void."""
+        """*key* yields the key of the data set; a new data set makes older tokens void. *ban_of* yields
+        the ban of a user, which makes tokens issued before it void."""
         self._key = key
         self._clock = clock
         self._ban_of = ban_of
         self._audience = audience
 
     async def issue(self, user: User, until: float | None = None) -> str:
-        """Return a token for the user that is good for `LIFETIME` seconds, or *until* a Unix time."""
+        """Return a token for the user that expires after `LIFETIME` seconds, at *until* at the latest.
+
+        *until* is a Unix time in seconds.
+        """
         now = self._clock.seconds()
         expires = int(now) + LIFETIME
         if until is not None:
             expires = int(min(expires, until))
         claims: dict[str, object] = {"sub": user.id, "name": user.name, "aud": self._audience}
-        claims |= {"iat": round(now, 3), "exp": expires}  # a ban counts in milliseconds
+        claims |= {"iat": round(now, 3), "exp": expires}  # in ms, to compare it with a ban
         return jwt.encode(claims, await self._key(), _ALGORITHM)
 
     async def read(self, token: str) -> User:
-        """Return the user whom a token was issued for, or raise `Unauthorized`, or `Forbidden` while
-        they are banned. Asks the storage."""
+        """Return the user of a token. Raises `Unauthorized`, `Forbidden` for a banned user, `Unavailable`
+        if the storage does not answer."""
         try:
             key = await self._key()
             claims = jwt.decode(token, key, [_ALGORITHM], _OPTIONS, audience=self._audience)
         except (jwt.InvalidTokenError, RecursionError) as error:
-            raise Unauthorized("the token is not one of this server's: log in again") from error
+            raise Unauthorized("the token is not from this server: log in again") from error
         if claims["exp"] <= self._clock.seconds():
             raise Unauthorized("the token has expired: log in again")
         await self._check_ban(claims["sub"], round(1000 * claims["iat"]))
         return User(claims["sub"], claims["name"])
 
-    async def _check_ban(self, user_id: str, issued: int) -> None:
-        """Refuse a token of somebody who is banned, or was since it was *issued*, in Unix ms."""
+    async def _check_ban(self, user_id: str, issued_ms: int) -> None:
+        """Refuse the token of a user who is banned, or was banned after it was issued."""
         ban = await self._ban_of(user_id)
         if ban.until:
             raise banned(ban.until - int(1000 * self._clock.seconds()))
-        if issued <= ban.since:
-            raise Unauthorized("the token was ended by a ban: log in again")
+        if issued_ms <= ban.since:
+            raise Unauthorized("a ban made the token void: log in again")

@@ -1,4 +1,4 @@
-"""The way in: who somebody is, by a login or by a token of the HTTP API."""
+"""Identifies users, by a login or by a token of the HTTP API."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gim.model import User
 
 
 class Identity(Struct, frozen=True):
-    """Who logs in. A name of None is to stay as it is; ``expires`` is in Unix seconds, None for never."""
+    """Who logs in. A name of None keeps the old one; ``expires`` is in Unix seconds, None for never."""
 
     id: str
     name: str | None
@@ -20,17 +20,17 @@ class Identity(Struct, frozen=True):
 
 
 class Authenticator:
-    """The one way in: `identify` for logins, `user_of_token` for HTTP requests with a token."""
+    """Identifies users: `identify` for logins, `user_of_token` for HTTP requests."""
 
     def __init__(self, tokens: ApiTokens, logins: LoginTokens | None = None) -> None:
-        """Without *logins* everybody is believed: open mode."""
+        """Without *logins* a login needs no proof: open mode."""
         self._tokens = tokens
         self._logins = logins
 
     def identify(self, user_id: str, name: str | None, token: str | None) -> Identity:
-        """Return who logs in, or raise `BadRequest` for an id that is none, else `Unauthorized`.
+        """Return who logs in. Raises `BadRequest` for an invalid id, `Unauthorized` for an invalid token.
 
-        A name in the token counts more than *name*, which the user chose.
+        A name in the token takes precedence over *name*, which the user chose.
         """
         ids.check_id(user_id, "id")
         if self._logins is None:
@@ -43,9 +43,9 @@ class Authenticator:
         return Identity(user_id, name if claims.name is None else claims.name, claims.exp)
 
     async def issue(self, user: User, until: float | None) -> str:
-        """Return a token for the HTTP API, good no longer than *until* (Unix seconds)."""
+        """Return a token for the HTTP API that expires at *until* (Unix seconds) at the latest."""
         return await self._tokens.issue(user, until)
 
     async def user_of_token(self, token: str) -> User:
-        """Return the user whom a token of the HTTP API was issued for, or raise `Unauthorized`."""
+        """Return the user of a token of the HTTP API; raises what `ApiTokens.read` does."""
         return await self._tokens.read(token)

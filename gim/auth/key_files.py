@@ -1,4 +1,4 @@
-"""Files with keys."""
+"""Reads files with keys."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from twisted.logger import Logger
 
 
 def read_key_file(path: str, longest: int, not_for_others: int, risk: str, log: Logger) -> bytes:
-    """Return what a file holds, no more than *longest* + 1 bytes of it. Raises `OSError` or ValueError.
+    """Return the content of a file, at most *longest* + 1 bytes. Raises `OSError` or ValueError.
 
-    Tells the *log* what the *risk* is when the file's mode has one of the bits *not_for_others*.
+    Logs *risk* as a warning if the file's mode has one of the bits *not_for_others*.
     """
     with open(path, "rb") as file:
         mode = os.fstat(file.fileno()).st_mode

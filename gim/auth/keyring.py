@@ -1,4 +1,4 @@
-"""Where the keys of login tokens come from: a file, which can be read again, or the environment."""
+"""Loads the keys of login tokens from a file, which can be read again, or from the environment."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Keyring:
         self.keys = self._loaded()
 
     def reload(self) -> None:
-        """Read the keys again; those that are in use stay so if the new ones can't be."""
+        """Read the keys again; the keys in use stay if the new ones can't be used."""
         try:
             self.keys = self._loaded()
         except (BadKey, OSError) as error:
@@ -44,13 +44,13 @@ class Keyring:
 
 
 class KeyFile:
-    """A file with keys, and what is said of one that others may read or write."""
+    """A file with keys, with a warning if others may read or write it."""
 
     _log = Logger()
 
     def __init__(self, path: str, read: Callable[[bytes], Keys], not_for_others: int, risk: str) -> None:
-        """*not_for_others* are the bits of the file's mode that *risk* comes from."""
-        self._path = os.path.abspath(path)  # a daemon goes to another directory
+        """*not_for_others* are bits of the file's mode; *risk* says what they allow others to do."""
+        self._path = os.path.abspath(path)  # a daemon changes its directory
         self._read = read
         self._not_for_others = not_for_others
         self._risk = risk
@@ -64,20 +64,20 @@ class KeyFile:
 
 
 def secret_file(path: str) -> Keyring:
-    """Take the secret of HMAC from a file. Raises `BadKey` or `OSError`."""
+    """Load the HMAC secret from a file. Raises `BadKey` or `OSError`."""
     others = stat.S_IROTH | stat.S_IWOTH
     risk = "every user of this machine may read or write this key and make tokens with it"
     return Keyring("--auth-key-file", KeyFile(path, _only_secret, others, risk).load)
 
 
 def public_file(path: str) -> Keyring:
-    """Take public keys from a JSON Web Key Set. Raises `BadKey` or `OSError`."""
+    """Load public keys from a file with a JSON Web Key Set. Raises `BadKey` or `OSError`."""
     risk = "every user of this machine may write this file and add a key"
     return Keyring("--auth-jwks-file", KeyFile(path, public_keys, stat.S_IWOTH, risk).load)
 
 
 def secret_variable(text: str) -> Keyring:
-    """Take the secret of HMAC from the environment. Raises `BadKey`."""
+    """Load the HMAC secret from the text of a variable. Raises `BadKey`."""
     return Keyring("GIM_AUTH_KEY", lambda: _only_secret(os.fsencode(text)))
 
 

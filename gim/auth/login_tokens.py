@@ -1,4 +1,4 @@
-"""Login tokens: JWTs (RFC 7519) that somebody else issues and gim verifies, with an injected clock."""
+"""Login tokens: JWTs (RFC 7519) that another program issues and gim verifies, with an injected clock."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from gim.errors import Unauthorized
 from gim.wire.fields import Name
 from gim.wire.packets import explain
 
-LEEWAY = 30  # seconds that an issuer's clock may be ahead: of nbf and iat, not of exp
-MAX_TOKEN = 8192  # characters; what is longer is refused before it costs anything
+LEEWAY = 30  # seconds that an issuer's clock may be ahead; for nbf and iat, not for exp
+MAX_TOKEN = 8192  # characters; a longer token is refused before it costs anything
 
 
 class _Header(Struct):
@@ -25,7 +25,7 @@ class _Header(Struct):
 
 
 class Claims(Struct, frozen=True):
-    """What gim reads of a token; times are Unix seconds."""
+    """The claims of a token that gim reads; times are Unix seconds."""
 
     sub: str
     exp: float
@@ -36,8 +36,8 @@ class Claims(Struct, frozen=True):
     iss: str | None = None
 
 
-class HoldsKeys(Protocol):
-    """Something with keys, which may become others."""
+class KeySource(Protocol):
+    """Holds the keys in use, which may change."""
 
     keys: Keys
 
@@ -48,17 +48,17 @@ _verify = jwt.PyJWS().decode
 
 
 class LoginTokens:
-    """Reads tokens: 40 us with HMAC, 110 with RS256, 120 with ES256, 170 with EdDSA."""
+    """Verifies tokens, in 40 us with HMAC, 110 with RS256, 120 with ES256, 170 with EdDSA."""
 
     def __init__(
         self,
-        keyring: HoldsKeys,
+        keyring: KeySource,
         now: Callable[[], float],
         audience: str | None = None,
         issuer: str | None = None,
     ) -> None:
-        """*now* returns Unix seconds. *audience* and *issuer* are what ``aud`` and ``iss`` must say;
-        without an audience a token may have none (RFC 7519, section 4.1.3)."""
+        """*now* returns Unix seconds. *audience* and *issuer* are the required ``aud`` and ``iss``;
+        without *audience* a token must not have an ``aud`` (RFC 7519, section 4.1.3)."""
         self._keyring = keyring
         self._now = now
         self._audience = audience
@@ -75,16 +75,18 @@ class LoginTokens:
         return claims
 
     def _payload(self, token: str) -> bytes:
-        """Return what was signed, once the signature has been found right."""
+        """Verify the signature and return what was signed."""
         if len(token) > MAX_TOKEN or not token.isascii():
             raise _refused(f"want a JWT of {MAX_TOKEN} characters at most")
         key = self._keyring.keys.choose(_key_id(token))
         if key is None:
-            raise _refused("its kid names none of the keys that are in use here")
+            raise _refused("its kid is not that of a key in use here")
         try:
             payload: bytes = _verify(token, key.material, key.algorithms)
         except (jwt.PyJWTError, RecursionError) as error:
-            raise _refused("it is not signed with a key, and an algorithm of it, in use here") from error
+            raise _refused(
+                "it is not signed with a key in use here and an algorithm of that key"
+            ) from error
         return payload
 
     def _check_times(self, claims: Claims) -> None:
@@ -94,7 +96,7 @@ class LoginTokens:
         if claims.exp <= now:
             raise _refused("it has expired: get a new one")
         if max(claims.nbf, claims.iat) > now + LEEWAY:
-            raise _refused("it is not valid yet: look at nbf, iat and the issuer's clock")
+            raise _refused("it is not valid yet: check nbf, iat and the issuer's clock")
 
     def _check_parties(self, claims: Claims) -> None:
         audiences = [claims.aud] if isinstance(claims.aud, str) else claims.aud
@@ -103,11 +105,11 @@ class LoginTokens:
         if self._audience is not None and self._audience not in (audiences or ()):
             raise _refused("aud: it is not for the audience of this server")
         if self._issuer is not None and claims.iss != self._issuer:
-            raise _refused("iss: it is not of the issuer that this server trusts")
+            raise _refused("iss: it is not from the issuer that this server trusts")
 
 
 def _key_id(token: str) -> str | None:
-    """Return the name of the key in a token's header; whether the rest is right shows later."""
+    """Return the key id in a token's header, without checking the rest of the token."""
     header = token.partition(".")[0]
     try:
         return _decode_header(urlsafe_b64decode(header + "=" * (-len(header) % 4))).kid

@@ -1,4 +1,4 @@
-"""What each operation does: from a decoded packet to the chat and back."""
+"""The handlers of operations: from a decoded packet to the chat and back."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from gim.model import (
 )
 from gim.push.presence import Connection, Login, TooManyConnections
 from gim.wire import requests
-from gim.wire.fields import given
+from gim.wire.fields import none_if_unset
 from gim.wire.packets import Packet
 from gim.wire.requests import OPERATIONS, Op
 
@@ -38,7 +38,7 @@ class Client(Protocol):
 
     @property
     def outbound(self) -> Connection:
-        """Its way out, as the chat knows it."""
+        """The connection as pushes go to it."""
 
     login: Login | None  # None before login and after logout
     user: User | None  # as of the last login
@@ -50,41 +50,44 @@ class Client(Protocol):
         """Say whether a reply can still be written."""
 
     def logged_out(self) -> None:
-        """Begin to wait for a login again."""
+        """Start the timeout of a login again."""
 
     def logged_in_until(self, expires: float | None) -> None:
-        """End at a Unix time unless there is another login until then; None for no such time."""
+        """Close the connection at this Unix time unless it logs in again first; None for no deadline."""
 
     def token_refused(self) -> None:
-        """Take note of a bad token."""
+        """Count a login with an invalid token."""
 
     def too_many_connections(self) -> None:
-        """End after the reply: the user has as many connections as they may."""
+        """Close the connection after the reply: its user has reached the limit of connections."""
 
 
 _Handler = Callable[[Client, Any], Awaitable[Struct]]
 
 
 class Operations:
-    """The table of operations. Each takes the client and a decoded body and returns the reply's data."""
+    """Handles each operation of `gim.wire.requests` in the method ``on_`` plus its name.
+
+    A handler takes the client and the decoded body, and returns the reply's data.
+    """
 
     _log = Logger()
 
     def __init__(self, chat: Chat, moderation: Moderation) -> None:
         self._chat = chat
         self._moderation = moderation
-        # of one connection, these may be begun before the ones in front have ended
+        # these may start before earlier requests of the same connection have been answered
         self.overlapping = frozenset({Op.SEND.value} if chat.keeps_order else ())
         self._handlers: dict[int, _Handler] = {
             op: getattr(self, f"on_{operation.name}") for op, operation in OPERATIONS.items()
         }
 
     def perform(self, client: Client, packet: Packet) -> Awaitable[Struct]:
-        """Serve a request; it, or what it returns, raises a `GimError` for a refusal."""
+        """Handle a request. The call or the awaitable raises a `GimError` if it is refused."""
         return self._handlers[packet.op](client, packet.body)
 
     def disconnected(self, client: Client) -> None:
-        """Log out a client whose connection is gone."""
+        """Log out a client whose connection has ended."""
         if client.login is not None:
             self._chat.logout(client.login)
             client.login = None
@@ -95,7 +98,7 @@ class Operations:
             answer = await self._chat.renew(client.login, who, point)
         else:
             login, answer = await self._login_first(client, who, point)
-            if not client.can_write():  # it went while the storage was asked
+            if not client.can_write():  # the connection ended meanwhile
                 self._chat.logout(login)
                 return answer
             client.login = login
@@ -116,7 +119,7 @@ class Operations:
 
     def _identify(self, client: Client, body: requests.LoginRequest) -> Identity:
         try:
-            return self._chat.identify(body.id, given(body.name), given(body.token))
+            return self._chat.identify(body.id, none_if_unset(body.name), none_if_unset(body.token))
         except Unauthorized:
             client.token_refused()
             raise
@@ -143,11 +146,11 @@ class Operations:
         )
 
     async def on_history(self, client: Client, body: requests.HistoryRequest) -> History:
-        user_id, before = _user(client).id, given(body.message_id)
+        user_id, before = _user(client).id, none_if_unset(body.message_id)
         return await self._chat.history(user_id, body.session_id, body.count, before)
 
     async def on_sessions(self, client: Client, body: requests.SessionsRequest) -> SessionPage:
-        user_id, kind = _user(client).id, given(body.session_type)
+        user_id, kind = _user(client).id, none_if_unset(body.session_type)
         return await self._chat.sessions(user_id, body.count, body.cursor, kind)
 
     async def on_mark_read(self, client: Client, body: requests.MarkReadRequest) -> Unread:
@@ -194,7 +197,7 @@ def _user(client: Client) -> User:
 
 
 def _point(body: requests.LoginRequest) -> Point | None:
-    since, epoch = given(body.since), given(body.epoch)
+    since, epoch = none_if_unset(body.since), none_if_unset(body.epoch)
     if since is None and epoch is None:
         return None
     if since is None:

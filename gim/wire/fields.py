@@ -43,6 +43,6 @@ Seconds = Annotated[int, Meta(ge=0, le=31_536_000)]  # up to a year
 Role = Literal["owner", "admin", "member"]
 
 
-def given(value: T | UnsetType) -> T | None:
+def none_if_unset(value: T | UnsetType) -> T | None:
     """Return the value of an optional field, None if it was left out."""
     return None if value is UNSET else value

@@ -1,4 +1,4 @@
-"""The JSON codec. A packet's body is a string that holds JSON, as the original has it, or the object."""
+"""The JSON codec. A packet's body is a JSON object, or a string that holds one; replies have a string."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gim.wire.requests import OPERATIONS, Op
 
 NAME = "gim.json"
 
-# what msgspec raises for bytes that are not what was asked for; ValueError: invalid UTF-8
+# what msgspec raises for invalid input; ValueError: invalid UTF-8
 _ERRORS = (msgspec.MsgspecError, RecursionError, ValueError)
 
 
@@ -45,7 +45,7 @@ _decode_body = {op: msgspec.json.Decoder(each.request).decode for op, each in OP
 
 
 class JsonCodec:
-    """Implements `gim.wire.packets.Codec`. Between 1 and 2 us to read a packet or to write one."""
+    """Implements `gim.wire.packets.Codec`. Reading or writing a packet takes 1 to 2 us."""
 
     name = NAME
     is_binary = False
@@ -77,12 +77,12 @@ class JsonCodec:
 
 
 def _escape(encoded: bytes) -> bytes:
-    """Return JSON as it stands within a JSON string: control characters in it are escaped already."""
+    """Escape JSON for a JSON string: its control characters are escaped already."""
     return encoded.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
 
 
 def _body_of(raw: Raw) -> bytes | str:
-    """Return the JSON text of a body, which for its part may come in a JSON string."""
+    """Return the JSON text of a body, which may be inside a JSON string."""
     body = bytes(raw)
     if body[:1] == b'"':
         return _decode_string(body) or b"{}"
@@ -98,7 +98,7 @@ def _seq_of(payload: bytes) -> int:
 
 def _explain_packet(error: Exception) -> str:
     text = explain(error) if isinstance(error, msgspec.ValidationError) else ""
-    if ":" in text:  # it names a field
+    if ":" in text:  # begins with the name of a field
         return text
     return 'not a packet: want a JSON object such as {"op":105}'
 

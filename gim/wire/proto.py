@@ -37,10 +37,9 @@ class _Envelope(Struct):
 
 
 def _reader(message: type[ProtoMessage], struct: type[Struct]) -> Callable[[bytes], Struct]:
-    """Return what reads a body into its struct, which checks the values as it does for JSON.
+    """Return a function that reads a body into *struct*, with the same checks of values as in JSON.
 
-    What is required and has no value is missing: Protobuf does not write it, unless it is ``optional``
-    there.
+    Protobuf does not write a field without presence that is 0 or empty: such a required field is missing.
     """
     parse = message.FromString
     known = message.DESCRIPTOR.fields_by_name
@@ -65,8 +64,8 @@ def _reader(message: type[ProtoMessage], struct: type[Struct]) -> Callable[[byte
 _parse_packet = pb.Packet.FromString
 _READERS = {op: _reader(_MESSAGES[op], operation.request) for op, operation in OPERATIONS.items()}
 
-# A field of bytes is its key, its length as a varint, and the bytes. Packet and Reply are put together
-# from such fields: objects of them would cost as much again as what they hold.
+# A field of bytes is its key, its length as a varint, and the bytes. Packet and Reply are joined from
+# such fields: building message objects takes twice the time.
 _BODY, _SEQ, _DATA = b"\x12", b"\x18", b"\x1a"  # the keys of Packet.body, Packet.seq and Reply.data
 _WRITTEN_OPS = [op for op, _ in _PUSHES.values()] + [reply_op(op) for op in OPERATIONS]
 _HEADS = {op: pb.Packet(op=op).SerializeToString() + _BODY for op in _WRITTEN_OPS}
@@ -75,8 +74,10 @@ _SHORT = [varint(number) for number in range(2048)]
 
 
 class ProtoCodec:
-    """Implements `gim.wire.packets.Codec`. Some 2 us to read a packet or to write a reply, 3 us to write
-    the push of one message."""
+    """Implements `gim.wire.packets.Codec`.
+
+    Reading a packet or writing a reply takes about 2 us, writing a push of one message 3 us.
+    """
 
     name = NAME
     is_binary = True
@@ -130,7 +131,7 @@ def _seq_of(payload: bytes) -> int:
 
 
 def _refusal(op: int, seq: int) -> BadPacket:
-    """Return what to say of a packet whose op or seq can't be."""
+    """Return the refusal of a packet with an invalid op or seq, or an unknown op."""
     fields: dict[str, Any] = {"op": op, "seq": seq} if op else {"seq": seq}
     try:
         msgspec.convert(fields, _Envelope)

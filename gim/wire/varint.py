@@ -1,11 +1,13 @@
-"""Numbers as Protocol Buffers write them."""
+"""Variable-length integers of Protocol Buffers."""
 
 from __future__ import annotations
 
 
 def varint(number: int) -> bytes:
-    """Write a number, 0 or more, in groups of seven bits: the lowest first, all but the last with the
-    eighth set."""
+    """Encode a number, 0 or more: seven bits in each byte, the lowest first; all but the last set bit 7.
+
+    https://protobuf.dev/programming-guides/encoding/#varints
+    """
     groups = bytearray()
     while number > 127:
         groups.append(number & 127 | 128)

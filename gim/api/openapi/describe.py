@@ -33,7 +33,7 @@ TEXT: Final = "text/plain; charset=utf-8"
 HTML: Final = "text/html; charset=utf-8"
 BINARY: Final = "application/octet-stream"
 
-# The parameters of paths: what each is, and the field of a request's struct that it fills.
+# The parameters of paths: the type of each, and the field of a request's struct that it fills.
 PATH_PARAMETERS: Final[Mapping[str, tuple[Any, str]]] = {
     "user_id": (Id, "id"),
     "chatroom_id": (Id, "id"),
@@ -55,13 +55,13 @@ class Access(Enum):
 _REFUSALS: Final[Mapping[Access, frozenset[type[GimError]]]] = {
     Access.OPEN: frozenset(),
     Access.USER: frozenset({Unauthorized, Forbidden, Unavailable}),  # no token, banned, no storage
-    Access.ADMIN: frozenset({InvalidAdminKey, Unavailable}),  # all that it does asks the storage
+    Access.ADMIN: frozenset({InvalidAdminKey, Unavailable}),  # every such route needs the storage
     Access.LOCAL: frozenset({Forbidden}),
 }
 
 
 class Description(Struct, frozen=True):
-    """What a route takes and answers.
+    """What a route takes and returns, and who may call it.
 
     ``returns`` is the struct of a success, in its envelope; None for a body without an envelope, of one
     of the types in ``media``. ``query`` and ``body`` are structs of requests; fields that the path fills
@@ -101,7 +101,7 @@ def describe(
     body: type[Struct] | None = None,
     refuses: tuple[type[GimError], ...] = (),
 ) -> Callable[[F], F]:
-    """Describe a route, below its ``@app.route``; the arguments are those of `Description`.
+    """Describe a route, below its ``@app.route``; `Description` explains the arguments.
 
     *refuses* leaves out the errors that follow from *access*, from a query, a body or a path with
     parameters, and those of every route.

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made of the routes there are and of the structs that they read and write."""
+"""The OpenAPI 3.1 document, derived from the routes and the structs that they read and write."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ _ABOUT = cleandoc(
     JSON in and out. An answer is an envelope: `code` 0 and `data`, or an error's `code`, which is the
     HTTP status as well, and in `msg` one sentence that says what was wrong and what to do. An unknown
     path is a 404; a method that a path does not have is a 405 with the header Allow; a request that is
-    no HTTP or has a path that is not UTF-8 is a 400; all with the envelope.
+    not valid HTTP or has a path that is not UTF-8 is a 400; all with the envelope.
     """
 )
 
 
 class Route(Struct, frozen=True):
-    """A method of a path, and what its route says of it."""
+    """A method of a path, with the description of its route."""
 
     method: str
     path: str  # as OpenAPI writes it: /v1/users/{user_id}
@@ -48,9 +48,9 @@ class Route(Struct, frozen=True):
 
 
 def routes_of(route_sets: Iterable[RouteSet]) -> Iterator[Route]:
-    """Yield all routes that are served; `LookupError` for one that is not described.
+    """Yield all routes that are served; `LookupError` for one without a description.
 
-    HEAD goes with every GET and is none of its own.
+    HEAD belongs to GET and is not listed.
     """
     for routes in route_sets:
         for rule in routes.app.url_map.iter_rules():
@@ -66,7 +66,7 @@ def _path(rule: Rule) -> tuple[str, tuple[str, ...]]:
 
 
 def document(route_sets: Iterable[RouteSet], trace_header: str) -> dict[str, Any]:
-    """Return the document of all routes, as JSON would have it."""
+    """Return the document as values that JSON can hold."""
     writer = _Writer(trace_header)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes_of(route_sets):
@@ -86,7 +86,7 @@ def document(route_sets: Iterable[RouteSet], trace_header: str) -> dict[str, Any
 
 
 class _Writer:
-    """Writes operations, and remembers what they refer to."""
+    """Writes operations and collects the components that they refer to."""
 
     def __init__(self, trace_header: str) -> None:
         self._trace_header = trace_header
@@ -94,18 +94,18 @@ class _Writer:
         self._errors: dict[str, type[GimError]] = {}
 
     def operation(self, route: Route) -> dict[str, Any]:
-        what = route.description
+        description = route.description
         written: dict[str, Any] = {
             "operationId": route.name,
-            "summary": what.summary,
-            "tags": [what.group],
+            "summary": description.summary,
+            "tags": [description.group],
             "parameters": list(self._parameters(route)),
-            "responses": {"200": self._answer(what)} | dict(self._refusals(route)),
+            "responses": {"200": self._answer(description)} | dict(self._refusals(route)),
         }
-        if what.body is not None:
-            written["requestBody"] = schemas.request_body(what.body, _filled(route))
-        if what.access in _SECURITY:
-            written["security"] = _SECURITY[what.access]
+        if description.body is not None:
+            written["requestBody"] = schemas.request_body(description.body, _filled(route))
+        if description.access in _SECURITY:
+            written["security"] = _SECURITY[description.access]
         return written
 
     def _parameters(self, route: Route) -> Iterator[dict[str, Any]]:
@@ -118,12 +118,12 @@ class _Writer:
                 yield _parameter(name, "query", field, name in schema["required"])
         yield _reference("parameters", "trace")
 
-    def _answer(self, what: Description) -> dict[str, Any]:
-        if what.returns is None:
-            content: Mapping[str, Any] = {media: schemas.raw(media) for media in what.media}
+    def _answer(self, description: Description) -> dict[str, Any]:
+        if description.returns is None:
+            content: Mapping[str, Any] = {media: schemas.raw(media) for media in description.media}
         else:
-            envelope: type[Struct] = Success[what.returns]  # type: ignore[name-defined]
-            self._answers[what.returns.__name__] = envelope
+            envelope: type[Struct] = Success[description.returns]  # type: ignore[name-defined]
+            self._answers[description.returns.__name__] = envelope
             content = {JSON: {"schema": schemas.reference(envelope)}}
         headers = {self._trace_header: _reference("headers", "trace")}
         return {"description": "Success", "headers": headers, "content": content}
@@ -134,7 +134,7 @@ class _Writer:
             yield str(error.code), _reference("responses", error.__name__)
 
     def components(self) -> dict[str, Any]:
-        """Return all that operations refer to."""
+        """Return the components that operations refer to."""
         trace = {
             "description": "The trace id: it stands in every log line that the request caused.",
             "schema": {"type": "string"},

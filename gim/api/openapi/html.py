@@ -1,4 +1,4 @@
-"""Pages for people, complete in themselves: no script, and nothing from elsewhere."""
+"""HTML pages, self-contained: no scripts, nothing loaded from elsewhere."""
 
 from __future__ import annotations
 
@@ -20,13 +20,11 @@ td:last-child { overflow-wrap: anywhere }
 .method { display: inline-block; width: 4.5rem; font-weight: bold }
 """
 
-_TOKEN = (
-    "A token is that of a login, in the header `Authorization: Bearer TOKEN` or the query, `token=TOKEN`."
-)
+_TOKEN = "A login returns a token: send `Authorization: Bearer TOKEN`, or `token=TOKEN` in the query."
 
 
 def profiles(port: int, is_tracing: bool) -> bytes:
-    """Return the index of what can be profiled on the HTTP address with this port."""
+    """Return the index page of profiling; *port* is that of the HTTP API."""
     base = f"http://127.0.0.1:{port}/debug/pprof"
     state = "is being traced" if is_tracing else "is not being traced"
     return _page(
@@ -37,7 +35,8 @@ def profiles(port: int, is_tracing: bool) -> bytes:
         tags.pre(f"go tool pprof -http=: '{base}/profile?seconds=30'"),
         tags.h2("Memory"),
         tags.p(
-            f"Memory {state}. While it is, all is ten times slower, and what is allocated can be read."
+            f"Memory {state}. Tracing makes everything ten times slower; only what is allocated during it"
+            " is listed."
         ),
         tags.p("For go tool pprof: ", _link("heap")),
         tags.p("As folded stacks: ", _link("heap?format=folded")),
@@ -54,7 +53,7 @@ def _link(path: str) -> Tag:
 
 
 def reference(document: Mapping[str, Any]) -> bytes:
-    """Return an OpenAPI document as a page."""
+    """Return an OpenAPI document as a page for people."""
     info = document["info"]
     groups: dict[str, list[Tag]] = {}
     for path, methods in document["paths"].items():
@@ -129,7 +128,7 @@ def _header(header: Mapping[str, Any]) -> Tag:
 
 
 def _text(markdown: str) -> list[Tag | str]:
-    """Return a text with its `code` marked up."""
+    """Return a text with its `code` as HTML."""
     return [tags.code(part) if i % 2 else part for i, part in enumerate(markdown.split("`"))]
 
 
@@ -149,5 +148,5 @@ def _page(title: str, *parts: Any) -> bytes:
     head = tags.head(tags.meta(charset="utf-8"), tags.title(title), tags.style(_STYLE))
     page = tags.html(head, tags.body(tags.h1(title), *parts), lang="en")
     written: list[bytes] = []
-    flattenString(None, page).addCallback(written.append)  # at once: nothing in a page is waited for
+    flattenString(None, page).addCallback(written.append)  # fires at once: a page holds no Deferreds
     return b"<!DOCTYPE html>" + written[0]

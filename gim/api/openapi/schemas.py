@@ -1,4 +1,4 @@
-"""JSON Schema of the structs that the API reads and writes, as OpenAPI wants it."""
+"""JSON Schema of the structs that the API reads and writes, in the form of OpenAPI."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ _PLACE = "#/components/schemas/{name}"
 
 
 def components(structs: Iterable[type[Struct]]) -> dict[str, Any]:
-    """Return the schemas of structs, and of all that they hold, by name."""
+    """Return the schemas of structs and of the structs in them, by name."""
     _, found = msgspec.json.schema_components(structs, ref_template=_PLACE)
-    return dict(_tidy(found))
+    return dict(_neutral(found))
 
 
 def reference(struct: type[Struct]) -> dict[str, Any]:
-    """Return what refers to the schema of a struct among the `components`."""
+    """Return the reference to a struct among the `components`."""
     (found,), _ = msgspec.json.schema_components([struct], ref_template=_PLACE)
     return found
 
 
 def plain(kind: Any) -> dict[str, Any]:
-    """Return the schema of a type that is no struct."""
-    return dict(_tidy(msgspec.json.schema(kind)))
+    """Return the schema of a type other than a struct."""
+    return dict(_neutral(msgspec.json.schema(kind)))
 
 
 def fields(struct: type[Struct], filled: Collection[str]) -> dict[str, Any]:
-    """Return the schema of a struct without the fields in *filled*, complete in itself."""
-    schema = _tidy(msgspec.json.schema(struct)["$defs"][struct.__name__])
+    """Return the schema of a struct without the fields in *filled*; it refers to no other schema."""
+    schema = _neutral(msgspec.json.schema(struct)["$defs"][struct.__name__])
     properties = {name: field for name, field in schema["properties"].items() if name not in filled}
     required = [name for name in schema.get("required", ()) if name not in filled]
     return {"type": "object", "properties": properties, "required": required}
 
 
 def request_body(struct: type[Struct], filled: Collection[str]) -> dict[str, Any]:
-    """Return the description of a JSON body with the fields of a struct that are not in *filled*."""
+    """Return the description of a JSON body: the fields of a struct except those in *filled*."""
     schema = fields(struct, filled)
     return {"required": bool(schema["required"]), "content": {JSON: {"schema": schema}}}
 
 
 def raw(media: str) -> dict[str, Any]:
-    """Return the description of a body that has no envelope."""
+    """Return the description of a body without envelope."""
     if media == JSON:
         return {"schema": {"type": "object"}}
     return {"schema": {"type": "string"}} if media.startswith("text/") else {}
@@ -57,13 +57,13 @@ def markdown(docstring: str) -> str:
     return docstring.replace("``", "`")
 
 
-def _tidy(schema: Any) -> Any:
-    """Write for everybody what is written for Python, and leave out a default that is no value."""
+def _neutral(schema: Any) -> Any:
+    """Make schemas language-neutral: drop Python-only regex syntax and defaults that break minLength."""
     if isinstance(schema, list):
-        return [_tidy(each) for each in schema]
+        return [_neutral(each) for each in schema]
     if isinstance(schema, str):
         return re.sub(r"\\Z$", "$", markdown(schema))  # the end of a pattern: JavaScript knows no \Z
     if not isinstance(schema, dict):
         return schema
-    no_value = schema.get("default") == "" and "minLength" in schema
-    return {key: _tidy(each) for key, each in schema.items() if not (key == "default" and no_value)}
+    is_broken = schema.get("default") == "" and "minLength" in schema
+    return {key: _neutral(each) for key, each in schema.items() if not (key == "default" and is_broken)}

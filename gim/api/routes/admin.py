@@ -17,7 +17,7 @@ from gim.chat.moderation import Moderation
 from gim.errors import Conflict, NotFound
 from gim.ids import CHATROOM, SYSTEM
 from gim.model import NOTHING
-from gim.wire.fields import given
+from gim.wire.fields import none_if_unset
 
 _CHATROOM = "/v1/admin/chatrooms/<chatroom_id>"
 _MEMBER = f"{_CHATROOM}/members/<user_id>"
@@ -36,7 +36,7 @@ class AdminRoutes:
         self._moderation = moderation
 
     @app.route("/v1/admin/statistics", methods=["GET"])
-    @_describe("What there is at each node, and the sums.", returns=model.Statistics)
+    @_describe("Counts of each node, and their sums.", returns=model.Statistics)
     async def statistics(self, request: IRequest) -> bytes:
         return answer(request, await self._administration.statistics())
 
@@ -58,7 +58,7 @@ class AdminRoutes:
 
     @app.route("/v1/admin/broadcasts", methods=["POST"])
     @_describe(
-        "Push an event to everybody who is connected.",
+        "Push an event to all connected users.",
         returns=model.Nothing,
         body=requests.BroadcastRequest,
     )
@@ -126,7 +126,7 @@ class AdminRoutes:
 
     @app.route(_CHATROOM, methods=["PUT"])
     @_describe(
-        "Make a chatroom that stays until it is dismissed.",
+        "Create a chatroom that stays until it is dismissed.",
         returns=model.Nothing,
         body=requests.CreateRequest,
         refuses=(Conflict,),
@@ -157,7 +157,7 @@ class AdminRoutes:
     )
     async def add_member(self, request: IRequest, chatroom_id: str, user_id: str) -> bytes:
         body = from_body(request, requests.MemberRequest)
-        joined = await self._administration.add_member(chatroom_id, user_id, given(body.role))
+        joined = await self._administration.add_member(chatroom_id, user_id, none_if_unset(body.role))
         return answer(request, joined)
 
     @app.route(_MEMBER, methods=["DELETE"])

@@ -1,4 +1,4 @@
-"""What the administrator asks: one struct for each body, as in docs/administration.md."""
+"""Requests of the administrator: one struct for each body in docs/administration.md."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MuteSeconds = Annotated[int, Meta(ge=1, le=31_536_000)]
 
 
 class SendRequest(Struct, frozen=True):
-    """A message of a user, or of the system when ``sender_id`` is not given."""
+    """A message from a user, or from the system if ``sender_id`` is not given."""
 
     type: SessionType
     target_id: Id
@@ -24,14 +24,14 @@ class SendRequest(Struct, frozen=True):
 
 
 class BroadcastRequest(Struct, frozen=True):
-    """Something for everybody."""
+    """An event for all connected users."""
 
     content: Content
     category: Category = "text"
 
 
 class ChatroomBroadcastRequest(Struct, frozen=True):
-    """A message of the system to a chatroom."""
+    """A message from the system to a chatroom."""
 
     content: Content
     category: Category = "text"
@@ -39,31 +39,31 @@ class ChatroomBroadcastRequest(Struct, frozen=True):
 
 
 class BanRequest(Struct, frozen=True):
-    """How long a ban lasts from now."""
+    """For how long to ban, from now."""
 
     seconds: BanSeconds
 
 
 class CreateRequest(Struct, frozen=True):
-    """A chatroom to be. The name is ``chatroom:<id>`` when empty, and nobody owns it without owner."""
+    """A new chatroom. An empty name becomes ``chatroom:<id>``; without ``owner_id`` it has no owner."""
 
     name: Name = ""
     owner_id: Id = ""
 
 
 class RenameRequest(Struct, frozen=True):
-    """Another name of a chatroom."""
+    """The new name of a chatroom."""
 
     name: NewName
 
 
 class MemberRequest(Struct, frozen=True):
-    """A role to give to a member."""
+    """The role of a member."""
 
     role: Role | UnsetType = UNSET
 
 
 class MuteRequest(Struct, frozen=True):
-    """How long a mute lasts from now."""
+    """For how long to mute, from now."""
 
     seconds: MuteSeconds

@@ -22,7 +22,7 @@ from gim.errors import (
 )
 from gim.model import NOTHING, User
 from gim.wire import requests
-from gim.wire.fields import given
+from gim.wire.fields import none_if_unset
 
 
 class ChatRoutes:
@@ -35,7 +35,7 @@ class ChatRoutes:
 
     @app.route("/v1/login", methods=["POST"])
     @describe(
-        "Log in, with a token where the server asks for one; what it returns is good for a day at most.",
+        "Log in, with a login token if the server requires one; returns a token for up to a day.",
         "users",
         access=Access.OPEN,
         returns=model.Credentials,
@@ -44,7 +44,7 @@ class ChatRoutes:
     )
     async def login(self, request: IRequest) -> bytes:
         body = from_body(request, LoginBody)
-        who = self._chat.identify(body.id, given(body.name), given(body.token))
+        who = self._chat.identify(body.id, none_if_unset(body.name), none_if_unset(body.token))
         return answer(request, await self._chat.credentials(who))
 
     @app.route("/v1/users/<user_id>", methods=["GET"])
@@ -80,7 +80,7 @@ class ChatRoutes:
     )
     async def sessions(self, request: IRequest, user: User) -> bytes:
         query = from_query(request, requests.SessionsRequest)
-        kind = given(query.session_type)
+        kind = none_if_unset(query.session_type)
         page = await self._chat.sessions(user.id, query.count, query.cursor, kind)
         return answer(request, page)
 
@@ -94,7 +94,7 @@ class ChatRoutes:
     )
     async def history(self, request: IRequest, user: User, session_id: str) -> bytes:
         query = from_query(request, requests.HistoryRequest, session_id=session_id)
-        before = given(query.message_id)
+        before = none_if_unset(query.message_id)
         page = await self._chat.history(user.id, query.session_id, query.count, before)
         return answer(request, page)
 
@@ -113,7 +113,7 @@ class ChatRoutes:
 
     @app.route("/v1/chatrooms/<chatroom_id>/members/me", methods=["PUT"])
     @describe(
-        "Join a chatroom; it is made if there is none.",
+        "Join a chatroom; it is created if it does not exist.",
         "chatrooms",
         access=Access.USER,
         returns=model.Joined,
@@ -150,7 +150,7 @@ class ChatRoutes:
 
     @app.route("/readyz", methods=["GET"])
     @describe(
-        "Whether it can serve: it is not starting, stopping or overloaded, and the storage is reached.",
+        "Whether it can serve: not starting, stopping or overloaded, and the storage answers.",
         "health",
         access=Access.OPEN,
         returns=model.Nothing,

@@ -16,7 +16,7 @@ from gim.api.server.app import App
 
 
 class Documents:
-    """Describes sets of routes, these here as well."""
+    """Describes sets of routes, itself included."""
 
     app = App()
 

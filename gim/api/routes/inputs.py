@@ -1,4 +1,4 @@
-"""What only HTTP requests ask, beside the requests of `gim.wire.requests`."""
+"""Structs of HTTP requests that have no counterpart in `gim.wire.requests`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gim.wire.fields import Id, Name
 
 
 class LoginBody(Struct, frozen=True):
-    """Who logs in. The name is the id where there is none yet; the token is one that proves the id."""
+    """Who logs in. Without a name a new user's name is the id; the token proves the id."""
 
     id: Id
     name: Name | UnsetType = UNSET
@@ -26,20 +26,20 @@ Format = Annotated[
 
 
 class CpuQuery(Struct, frozen=True):
-    """How long to sample, and how to write it."""
+    """How long to sample, and the format of the profile."""
 
     seconds: Annotated[float, Meta(ge=0.01, le=300)] = 30
     format: Format = "pprof"
 
 
 class HeapQuery(Struct, frozen=True):
-    """How to write what was traced."""
+    """The format of the profile."""
 
     format: Format = "pprof"
 
 
 class TracingQuery(Struct, frozen=True):
-    """How long to trace memory at most, and how many lines of each stack to keep."""
+    """For how long to trace memory at most, and how many frames of each stack to keep."""
 
     seconds: Annotated[float, Meta(ge=1, le=3600)] = 600
     frames: Annotated[int, Meta(ge=1, le=64)] = 16

@@ -1,4 +1,4 @@
-"""The route of the metrics; it is there unless ``--metrics=false``."""
+"""The route of the metrics. It exists unless ``--metrics=false``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MEDIA = CONTENT_TYPE_PLAIN_0_0_4, CONTENT_TYPE_PLAIN_1_0_0, CONTENT_TYPE_LATEST
 
 
 class MetricsRoutes:
-    """Hands out the page that Prometheus reads."""
+    """Serves the page that Prometheus reads."""
 
     app = App()
 
@@ -25,7 +25,7 @@ class MetricsRoutes:
 
     @app.route("/metrics", methods=["GET"])
     @describe(
-        "What is counted and measured, for Prometheus: as text or as OpenMetrics.",
+        "Metrics for Prometheus, as text or as OpenMetrics.",
         "health",
         access=Access.OPEN,
         media=MEDIA,

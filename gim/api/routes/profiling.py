@@ -28,7 +28,7 @@ class ProfilingRoutes:
 
     @app.route("/debug/pprof/", methods=["GET"])
     @describe(
-        "What can be profiled, and how.",
+        "A page that lists the profiles.",
         "profiling",
         access=Access.LOCAL,
         media=(HTML,),
@@ -39,7 +39,7 @@ class ProfilingRoutes:
 
     @app.route("/debug/pprof/profile", methods=["GET"])
     @describe(
-        "Where the CPU time goes: a sample for each 10 ms of it, for some seconds from now.",
+        "A CPU profile of the next seconds, with a sample for each 10 ms of CPU time.",
         "profiling",
         access=Access.LOCAL,
         media=(BINARY, TEXT),
@@ -52,7 +52,7 @@ class ProfilingRoutes:
 
     @app.route("/debug/pprof/heap", methods=["GET"])
     @describe(
-        "What was allocated since the tracing of memory began, and is alive.",
+        "A profile of the memory that was allocated since tracing started and is still in use.",
         "profiling",
         access=Access.LOCAL,
         media=(BINARY, TEXT),
@@ -65,7 +65,7 @@ class ProfilingRoutes:
 
     @app.route("/debug/pprof/heap", methods=["PUT"])
     @describe(
-        "Begin to trace memory. All is ten times slower meanwhile.",
+        "Start tracing memory, which makes everything ten times slower.",
         "profiling",
         access=Access.LOCAL,
         returns=Nothing,
@@ -79,7 +79,7 @@ class ProfilingRoutes:
 
     @app.route("/debug/pprof/heap", methods=["DELETE"])
     @describe(
-        "Trace memory no more, and forget what was traced.",
+        "Stop tracing memory and drop what was traced.",
         "profiling",
         access=Access.LOCAL,
         returns=Nothing,

@@ -1,4 +1,4 @@
-"""An HTTP connection whose peer can't keep it busy, or open, for as long as it likes."""
+"""An HTTP connection with limits on time and memory that its peer can't exceed."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from twisted.web import http, server
 
 IDLE_TIMEOUT = 60  # seconds without a request until a connection is closed
 REQUEST_TIMEOUT = 30  # seconds from the first byte of a request to its last
-LINGER = 15  # seconds that a peer has to read the rest when all is said
-_MAX_DIGITS = 18  # of a Content-Length: more are no length of anything
+LINGER = 15  # seconds that a peer has to read the last response before the connection is aborted
+_MAX_LENGTH_DIGITS = 18  # of a Content-Length: no body is that long
 
 
 class BoundedChannel(http.HTTPChannel):
-    """Twisted's connection, within bounds."""
+    """Twisted's HTTP connection with limits."""
 
     callLater: Any
     timeOut: Any  # seconds; None while a request is answered
-    _buffer: bytes  # requests that have come and not been looked at
+    _buffer: bytes  # received and not parsed yet
     _is_receiving = False
 
     def connectionMade(self) -> None:
@@ -26,18 +26,18 @@ class BoundedChannel(http.HTTPChannel):
         self.abortTimeout = LINGER
 
     def resetTimeout(self) -> None:
-        """Hear that something has come. Twisted would begin anew with each byte."""
+        """Start the timeout of a request at its first byte. Twisted restarts it at every byte."""
         if not self._is_receiving and not self._handlingRequest:
             self._is_receiving = True
             self.setTimeout(REQUEST_TIMEOUT)
 
     def allContentReceived(self) -> None:
         self._is_receiving = False
-        self.timeOut = IDLE_TIMEOUT  # it begins with the answer
+        self.timeOut = IDLE_TIMEOUT  # starts when the response is complete
         super().allContentReceived()
 
     def pauseProducing(self) -> None:
-        """Answer no more until what was answered is read: Twisted would answer all that it has read."""
+        """Serve no more requests until the peer reads: Twisted would serve all that it has received."""
         self.paused = True
         super().pauseProducing()
 
@@ -49,20 +49,20 @@ class BoundedChannel(http.HTTPChannel):
 
     def headerReceived(self, line: bytes) -> bool:
         name, _, value = line.partition(b":")
-        if name.lower() == b"content-length" and len(value.strip()) > _MAX_DIGITS:
+        if name.lower() == b"content-length" and len(value.strip()) > _MAX_LENGTH_DIGITS:
             self._respondToBadRequestAndDisconnect()
             return False
         return bool(super().headerReceived(line))
 
     def loseConnection(self) -> None:
-        """Close the connection when the peer has read all, or some time later if it has not."""
+        """Close the connection once the peer has read all, after `LINGER` seconds in any case."""
         if self._abortingCall is None:
             self._abortingCall = self.callLater(LINGER, self.forceAbortClient)
         super().loseConnection()
 
 
 class BoundedRequest(server.Request):
-    """A request that holds its body in memory; the site sees to it that it is short."""
+    """A request with its body in memory; the site limits its size."""
 
     def gotLength(self, length: int | None) -> None:
-        self.content = BytesIO()  # Twisted takes a file where the length is not known, or great
+        self.content = BytesIO()  # Twisted uses a file if the length is unknown or large

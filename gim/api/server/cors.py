@@ -1,7 +1,7 @@
 """Cross-origin requests of browsers (https://fetch.spec.whatwg.org/#http-cors-protocol).
 
-A request of a foreign page is refused, not only hidden from the page. There are no cookies, so no
-request is made with credentials, in the sense of that standard.
+A request from a page of another origin is refused; the standard would only hide the response from the
+page. There are no cookies, so no request has credentials in the sense of the standard.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _EXPOSED = "Retry-After"
 
 
 class Cors:
-    """Sets the headers of a response."""
+    """Checks origins and sets the headers of responses."""
 
     def __init__(self, origins: Origins, trace_header: str) -> None:
         self._origins = origins
@@ -26,9 +26,9 @@ class Cors:
         self._exposed = f"{trace_header}, {_EXPOSED}".encode()
 
     def check(self, request: Any) -> None:
-        """Let the response say who may read it, or raise `Forbidden` for a page that may not ask.
+        """Set the headers that let a page read the response, or raise `Forbidden` for its origin.
 
-        It varies by origin also where there is none, as a cache may give it to somebody else.
+        ``Vary`` is set for requests without an origin too, as a cache may serve the response to a page.
         """
         request.responseHeaders.addRawHeader(b"Vary", b"Origin")
         origins = request.requestHeaders.getRawHeaders(b"origin")
@@ -41,8 +41,8 @@ class Cors:
         request.setHeader(b"Access-Control-Allow-Origin", origin.strip())
         request.setHeader(b"Access-Control-Expose-Headers", self._exposed)
 
-    def answers(self, request: Any) -> bool:
-        """Say whether a request is a preflight, whose response is complete then."""
+    def answer_preflight(self, request: Any) -> bool:
+        """Complete the response if the request is a preflight; return whether it is."""
         headers = request.requestHeaders
         if request.method != b"OPTIONS" or not (
             headers.hasHeader(b"origin") and headers.hasHeader(b"access-control-request-method")

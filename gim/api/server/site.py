@@ -40,7 +40,7 @@ class TracedRequest(BoundedRequest):
     channel: Any  # an HTTPChannel, to which the site adds itself
     trace = ""
     began = 0.0
-    began_ns = 0  # of the clock that measures
+    began_ns = 0  # by perf_counter_ns
     op = ""  # the name of its route, once that is found
     body_size = 0
 
@@ -61,10 +61,10 @@ class TracedRequest(BoundedRequest):
             self.write(refuse(self, refusal))
             self.finish()
             return
-        if site.cors.answers(self):
+        if site.cors.answer_preflight(self):
             self.finish()
             return
-        with traced(self.trace):  # what a route starts here bears the trace to its end
+        with traced(self.trace):  # a coroutine keeps the trace of where it starts
             super().process()
 
     def _handleStar(self) -> None:
@@ -73,12 +73,12 @@ class TracedRequest(BoundedRequest):
 
 
 class ApiChannel(BoundedChannel):
-    """Answers with the envelope what is no HTTP request at all, and hangs up."""
+    """Answers bytes that are not an HTTP request with the envelope, and closes the connection."""
 
     transport: Any
 
     def _respondToBadRequestAndDisconnect(self) -> None:
-        body = b'{"code":400,"msg":"not an HTTP request: want one as in RFC 9112","data":null}'
+        body = b'{"code":400,"msg":"not a valid HTTP request: want one as in RFC 9112","data":null}'
         self.transport.write(
             b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/json\r\n"
             b"Content-Length: %d\r\n\r\n" % len(body) + body
@@ -90,7 +90,7 @@ class ApiChannel(BoundedChannel):
 
 
 class ApiSite(server.Site):
-    """Serves the routes and logs each request in a line, without its query: that may hold a token."""
+    """Serves the routes and logs a line for each request, without its query, which may hold a token."""
 
     protocol = ApiChannel  # type: ignore[assignment]  # plain HTTP/1.1, without the choice of h2
     displayTracebacks = False
@@ -110,8 +110,9 @@ class ApiSite(server.Site):
         limits: Limits | None = None,
         proxies: Proxies = NO_PROXIES,
     ) -> None:
-        """*max_body* is in bytes; *requests* counts them, unless nothing is to be counted; *origins* are
-        the web pages that may ask; *limits* counts bodies that are too long; *proxies* are believed."""
+        """*max_body* is in bytes; *requests* counts requests, None counts nothing; *origins* are those of
+        web pages that may send requests; *limits* counts bodies that are too long; *proxies* are
+        trusted to name their clients."""
         super().__init__(
             ApiRoot(route_sets, access, max_body, limits or Limits()),
             TracedRequest,
@@ -128,7 +129,7 @@ class ApiSite(server.Site):
         self._proxies = proxies
 
     def log(self, request: Any) -> None:
-        """Take note of a request that has been answered."""
+        """Count and log a request that has been answered."""
         if self._requests is not None:
             self._count(self._requests, request)
         with traced(request.trace):
@@ -142,7 +143,7 @@ class ApiSite(server.Site):
             )
 
     def _client(self, request: Any) -> str:
-        """Return the address that a request is from, "" for none, as on a UNIX socket."""
+        """Return the client's address, "" if there is none, as on a UNIX socket."""
         fields = request.requestHeaders.getRawHeaders(b"x-forwarded-for") or []
         host = host_of(request.getClientAddress())
         return self._proxies.client(host, b",".join(fields).decode("latin-1"))
@@ -192,7 +193,7 @@ class ApiRoot(Resource):
             return refuse(request, undecodable_path())
         if branch is None or not _is_plain(request.postpath):
             return refuse(request, no_such_path())
-        request.requestHeaders.setRawHeaders(b"host", [b"gim"])  # Klein would decode the real one
+        request.requestHeaders.setRawHeaders(b"host", [b"gim"])  # Klein decodes it, and fails for some
         try:
             return branch.klein.render(request)
         except Exception:
@@ -217,7 +218,7 @@ def _prefix(route: Route) -> tuple[bytes, ...]:
 
 
 def _is_plain(segments: list[bytes]) -> bool:
-    """Say that no segment holds a slash and the first is not empty: Klein would take //a for /a."""
+    """Say whether no segment holds a slash and the first is not empty: Klein takes //a for /a."""
     return segments[0] != b"" and not any(b"/" in segment for segment in segments)
 
 

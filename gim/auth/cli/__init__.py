@@ -1,1 +1,1 @@
-"""The command gim-token."""
+"""The command ``gim-token``."""

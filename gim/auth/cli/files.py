@@ -1,4 +1,4 @@
-"""Files that `gim.auth.cli.main` writes: secrets that only their owner may read, sets of public keys."""
+"""Writes key files: secrets that only their owner may read, and sets of public keys."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from gim.auth.keys import public_keys
 
 
 def write_secret(path: str, text: str) -> None:
-    """Write a line into a file that only its owner may read, and that was not there before."""
+    """Write a line into a new file that only its owner may read. Raises `FileExistsError`."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(descriptor, "w") as file:
         file.write(f"{text}\n")
 
 
 def with_key(path: str, public: dict[str, Any]) -> str:
-    """Return the set in a file, or an empty one if there is none, with one more key. Raises `BadKey`."""
+    """Return the set in a file, or an empty set if there is no file, plus a key. Raises `BadKey`."""
     keys = []
     if os.path.exists(path):
         with open(path, "rb") as file:
@@ -32,7 +32,7 @@ def with_key(path: str, public: dict[str, Any]) -> str:
 
 
 def replace_file(path: str, text: str) -> None:
-    """Write a file that everybody may read; whoever reads it meanwhile gets the old or the new one."""
+    """Write a file that all users may read. A concurrent reader gets the old content or the new."""
     directory = os.path.dirname(os.path.abspath(path))
     descriptor, temporary = tempfile.mkstemp(dir=directory, text=True)
     try:

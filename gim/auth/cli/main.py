@@ -1,8 +1,8 @@
-"""``gim-token``: makes login tokens and their keys, and checks tokens, by hand.
+"""``gim-token``: makes login tokens and their keys, and checks tokens.
 
-Exit status 0 when all is well, 1 when a token is not valid or a file can't be used, 2 for words that
-make no sense. A token is read from standard input unless it is among the words, where the history of
-the shell and the list of processes show it.
+The exit status is 0 for success, 1 for an invalid token or an unusable file, 2 for invalid arguments.
+``check`` reads the token from standard input unless it is an argument, which the history of the shell
+and the list of processes show.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from gim.auth.cli.signing import NEW_KEYS, new_pair, new_secret, signing_key
 from gim.auth.from_settings import VARIABLE
 from gim.auth.keyring import public_file, secret_file, secret_variable
 from gim.auth.keys import BadKey
-from gim.auth.login_tokens import HoldsKeys, LoginTokens
+from gim.auth.login_tokens import KeySource, LoginTokens
 from gim.config import types
 from gim.errors import BadRequest, Unauthorized
 
@@ -33,19 +33,19 @@ T = TypeVar("T")
 MAX_NAME = 64  # characters, as in gim.wire.fields
 
 
-def main(words: Sequence[str] | None = None, now: Callable[[], float] = time.time) -> int:
+def main(argv: Sequence[str] | None = None, now: Callable[[], float] = time.time) -> int:
     """Run the tool; return its exit status."""
-    given = _parser().parse_args(words)
+    arguments = _parser().parse_args(argv)
     try:
-        print(given.run(given, now))
-    except (BadRequest, Unauthorized, _Refused) as error:
+        print(arguments.run(arguments, now))
+    except (BadRequest, Unauthorized, _UsageError) as error:
         return _failed(str(error))
     except OSError as error:
         return _failed(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     return 0
 
 
-class _Refused(Exception):
+class _UsageError(Exception):
     pass
 
 
@@ -116,30 +116,30 @@ def _user_name(text: str) -> str:
     return text
 
 
-def _make(given: Any, now: Callable[[], float]) -> str:
-    source, data = _key_data(given.key_file)
-    key = _named(source, lambda: signing_key(data, given.kid))
-    algorithm = given.algorithm or key.algorithms[0]
+def _make(arguments: Any, now: Callable[[], float]) -> str:
+    source, data = _key_data(arguments.key_file)
+    key = _named(source, lambda: signing_key(data, arguments.kid))
+    algorithm = arguments.algorithm or key.algorithms[0]
     if algorithm not in key.algorithms:
-        raise _Refused(f"--algorithm: this key is for {', '.join(key.algorithms)}")
+        raise _UsageError(f"--algorithm: this key is for {', '.join(key.algorithms)}")
     begins = int(now())
     claims = {
-        "sub": given.sub,
-        "name": given.name,
+        "sub": arguments.sub,
+        "name": arguments.name,
         "iat": begins,
-        "exp": begins + max(1, int(given.ttl)),
-        "aud": given.audience,
-        "iss": given.issuer,
+        "exp": begins + max(1, int(arguments.ttl)),
+        "aud": arguments.audience,
+        "iss": arguments.issuer,
     }
     said = {name: value for name, value in claims.items() if value is not None}
     return jwt.encode(said, key.material, algorithm, {"kid": key.id} if key.id else None)
 
 
 def _key_data(path: str | None) -> tuple[str, bytes]:
-    """Return where a key comes from, as error messages name it, and what stands there."""
+    """Return the source of a key, as error messages name it, and its content."""
     if path is None:
         if VARIABLE not in os.environ:
-            raise _Refused(f"--key-file: missing, and there is no {VARIABLE} in the environment")
+            raise _UsageError(f"--key-file: missing, and there is no {VARIABLE} in the environment")
         return VARIABLE, os.fsencode(os.environ[VARIABLE])
     with open(path, "rb") as file:
         return path, file.read()
@@ -149,12 +149,12 @@ def _named(source: str, read: Callable[[], T]) -> T:
     try:
         return read()
     except BadKey as error:
-        raise _Refused(f"{source}: {error}") from error
+        raise _UsageError(f"{source}: {error}") from error
 
 
-def _check(given: Any, now: Callable[[], float]) -> str:
-    token = sys.stdin.read() if given.token == "-" else given.token
-    tokens = LoginTokens(_keys(given), now, given.audience, given.issuer)
+def _check(arguments: Any, now: Callable[[], float]) -> str:
+    token = sys.stdin.read() if arguments.token == "-" else arguments.token
+    tokens = LoginTokens(_keys(arguments), now, arguments.audience, arguments.issuer)
     claims = tokens.read(token.strip())
     ids.check_id(claims.sub, "sub")
     said = {name: value for name, value in msgspec.structs.asdict(claims).items() if value}
@@ -162,28 +162,28 @@ def _check(given: Any, now: Callable[[], float]) -> str:
     return json.dumps(said | whole, ensure_ascii=False, indent=2)
 
 
-def _keys(given: Any) -> HoldsKeys:
-    if given.jwks_file is not None:
-        return _named(given.jwks_file, lambda: public_file(given.jwks_file))
-    if given.key_file is not None:
-        return _named(given.key_file, lambda: secret_file(given.key_file))
+def _keys(arguments: Any) -> KeySource:
+    if arguments.jwks_file is not None:
+        return _named(arguments.jwks_file, lambda: public_file(arguments.jwks_file))
+    if arguments.key_file is not None:
+        return _named(arguments.key_file, lambda: secret_file(arguments.key_file))
     source, data = _key_data(None)
     return _named(source, lambda: secret_variable(os.fsdecode(data)))
 
 
-def _key(given: Any, now: Callable[[], float]) -> str:
-    if given.type == "HS":
-        if given.jwks_file is not None or given.kid is not None:
-            raise _Refused("--type: the secret of HMAC has no --kid and stands in no --jwks-file")
-        write_secret(given.key_file, new_secret())
-        return f"made {given.key_file}: for gim --auth-key-file, and for those who make tokens"
-    if given.jwks_file is None:
-        raise _Refused("--jwks-file: missing, the file for the public key")
-    private, public = new_pair(given.type, given.kid)
-    public_set = _named(given.jwks_file, lambda: with_key(given.jwks_file, public))
-    write_secret(given.key_file, json.dumps(private))
-    replace_file(given.jwks_file, public_set)
+def _key(arguments: Any, now: Callable[[], float]) -> str:
+    if arguments.type == "HS":
+        if arguments.jwks_file is not None or arguments.kid is not None:
+            raise _UsageError("--type: the secret of HMAC has no --kid and stands in no --jwks-file")
+        write_secret(arguments.key_file, new_secret())
+        return f"made {arguments.key_file}: for gim --auth-key-file, and for those who make tokens"
+    if arguments.jwks_file is None:
+        raise _UsageError("--jwks-file: missing, the file for the public key")
+    private, public = new_pair(arguments.type, arguments.kid)
+    public_set = _named(arguments.jwks_file, lambda: with_key(arguments.jwks_file, public))
+    write_secret(arguments.key_file, json.dumps(private))
+    replace_file(arguments.jwks_file, public_set)
     return (
-        f"made {given.key_file}, kid {public['kid']}: for those who make tokens;"
-        f" {given.jwks_file} is for gim --auth-jwks-file"
+        f"made {arguments.key_file}, kid {public['kid']}: for those who make tokens;"
+        f" {arguments.jwks_file} is for gim --auth-jwks-file"
     )

@@ -178,5 +178,6 @@ class KeyTests(ToolTestCase):
         new = "key", "--key-file", self.path("new")
         for words in ["--jwks-file", "x"], ["--kid", "x"], ["--type", "ES256"]:
             self.refusal(*new, *words)
-        self.assertIn("no JSON", self.refusal(*new, "--type", "ES256", "--jwks-file", self.secret))
+        refusal = self.refusal(*new, "--type", "ES256", "--jwks-file", self.secret)
+        self.assertIn("not a valid JSON", refusal)
         self.assertFalse(os.path.exists(self.path("new")))

@@ -59,7 +59,7 @@ class PublicTests(SynchronousTestCase):
             b"\xff",
             public_pem("RS256"),
         ):
-            self.assertIn("no JSON Web Key Set", self.refusal(data), data[:20])
+            self.assertIn("not a valid JSON Web Key Set", self.refusal(data), data[:20])
         self.assertIn("no public key", self.refusal(b'{"keys":[]}'))
 
     def test_a_private_key_or_a_secret_in_it_is_refused(self) -> None:

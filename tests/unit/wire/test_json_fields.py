@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.wire.fields import given as given_or_none
+from gim.wire.fields import none_if_unset
 from gim.wire.json import JsonCodec
 from gim.wire.packets import BadPacket, Packet
 from gim.wire.requests import OPERATIONS
@@ -123,5 +123,5 @@ class FieldTests(SynchronousTestCase):
     def test_an_optional_field_that_was_left_out_is_given_as_none(self) -> None:
         bare = self.decode(b'{"op":203,"body":{"session_id":"1:r"}}').body
         whole = self.decode(b'{"op":203,"body":{"session_id":"1:r","message_id":""}}').body
-        self.assertIsNone(given_or_none(bare.message_id))
-        self.assertEqual(given_or_none(whole.message_id), "")
+        self.assertIsNone(none_if_unset(bare.message_id))
+        self.assertEqual(none_if_unset(whole.message_id), "")
