@@ -110,7 +110,7 @@ class GatewayProtocol(TimedProtocol):
             and not self.inside_message
             and self._perMessageCompress is None
         ):
-            messages, used = cut(data, self.maxMessagePayloadSize)
+            messages, used = cut(data, self.factory.maxMessagePayloadSize)
             for payload, is_binary in messages:
                 self.onMessage(payload, is_binary)
             if used == len(data):
@@ -250,7 +250,7 @@ class GatewayProtocol(TimedProtocol):
             self._requests.stop()
             self._requests = None  # it refers to this connection, which is to be freed at once
         if self.closedByMe:  # otherwise the server's close frame only answered the client's
-            code, reason = self.localCloseCode, self.localCloseReason
+            code, reason = self.localCloseCode, (self.localCloseReason or b"").decode(errors="replace")
             if code is not None and code in closing.LIMITS:
                 self.factory.limits.hit(closing.LIMITS[code])
         with logger.traced(self.trace):

@@ -7,7 +7,8 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import Protocol
 
 from gim.errors import Unavailable
-from gim.gateway.protocol import MAX_HANDSHAKE
+from gim.gateway import closing
+from gim.gateway.protocol import MAX_HANDSHAKE, GatewayProtocol
 from gim.gateway.request_queue import MAX_WAITING
 from tests.support.pipe import GatewayTestCase
 
@@ -238,3 +239,14 @@ class ClosingTests(GatewayTestCase):
         self.clock.pump([0.5] * 8)
         self.successResultOf(stopped)
         self.daemon.stopService = lambda: succeed(None)
+
+    def test_the_log_has_the_reason_as_text(self) -> None:
+        ends: list[tuple[int | None, str]] = []
+        self.patch(GatewayProtocol, "_log_end", lambda _self, *end: ends.append(end))
+        ann, bob = self.user("ann"), self.user("bob")
+        ann.sendClose(4000, "enough")
+        self.pump()
+        self.gateway.close_all(closing.DATA_SET_CHANGED)
+        self.pump()
+        self.assertEqual(bob.closed, closing.DATA_SET_CHANGED)
+        self.assertEqual(ends, [(4000, "enough"), closing.DATA_SET_CHANGED])
