@@ -25,7 +25,7 @@ READER_TOO_SLOW = Closure(CloseCode.READER_TOO_SLOW, "reader too slow")
 DISCONNECTED = Closure(CloseCode.DISCONNECTED, "disconnected by an administrator")
 DATA_SET_CHANGED = Closure(CloseCode.DATA_SET_CHANGED, "data set changed: log in again")
 
-LIMITS = {CloseCode.LOGIN_TIMEOUT: LOGIN, 1009: PACKET}  # those that close connections, by code
+LIMITS = {CloseCode.LOGIN_TIMEOUT: LOGIN, 1009: PACKET}  # limits that close connections, by close code
 
 
 def shutting_down(delay: float) -> Closure:

@@ -43,7 +43,7 @@ class BucketTests(SynchronousTestCase):
         bucket.refill(START + 1)
         self.assertEqual(bucket.available, sys.maxsize)
 
-    def test_so_many_in_a_row_are_abused(self) -> None:
+    def test_so_many_in_a_row_are_abuse(self) -> None:
         for _ in range(MAX_REJECTED_IN_A_ROW - 1):
             self.assertTrue(self.bucket.reject(START))
         self.assertFalse(self.bucket.is_abused())
@@ -57,7 +57,7 @@ class BucketTests(SynchronousTestCase):
             self.bucket.refill(START + n + 0.5)
         self.assertFalse(self.bucket.is_abused())
 
-    def test_to_go_on_for_so_long_is_abused(self) -> None:
+    def test_to_go_on_for_so_long_is_abuse(self) -> None:
         seconds = 0.0
         while not self.bucket.is_abused():
             self.assertLessEqual(seconds, MAX_OVERLOAD)
