@@ -19,8 +19,12 @@ from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import TestCase
 
+from tests.support.forked_process import fork_server
+
 PATIENCE = 20.0  # seconds until a test gives up waiting for what should come at once
 SCRIPTS = FilePath(sys.executable).parent()
+PYTHON_SCRIPTS = ("twistd", "twist", "gim-token")
+ENVIRONMENT = {"PYTHONWARNINGS": "error::SyntaxWarning"}
 
 AnyClient = TypeVar("AnyClient", bound="Client")
 
@@ -112,20 +116,19 @@ class DaemonTestCase(TestCase):
     """Starts processes and clients, and sees to it that all of them end."""
 
     timeout = 60
+    starts_afresh = False  # whether Python starts anew for each script, as it does for a user
 
     def spawn(self, *words: str, **environment: str) -> Process:
         """Start a script of this environment; it is killed at the end of the test if need be."""
         process = Process()
         self.directory = FilePath(self.mktemp())
         self.directory.makedirs()
-        path = SCRIPTS.child(words[0]).path
-        reactor.spawnProcess(
-            process,
-            path,
-            [path, *words[1:]],
-            env=os.environ | {"PYTHONWARNINGS": "error::SyntaxWarning"} | environment,
-            path=self.directory.path,
-        )
+        words = (SCRIPTS.child(words[0]).path, *words[1:])
+        variables = os.environ | ENVIRONMENT | environment
+        if self.starts_afresh or os.path.basename(words[0]) not in PYTHON_SCRIPTS:
+            reactor.spawnProcess(process, words[0], words, variables, self.directory.path)
+        else:
+            fork_server().spawn(process, words, variables, self.directory.path)
         self.addCleanup(self._reap, process)
         return process
 

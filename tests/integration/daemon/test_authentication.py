@@ -11,10 +11,9 @@ import treq
 from autobahn.twisted.websocket import WebSocketClientFactory
 from twisted.internet import reactor
 from twisted.internet.endpoints import HostnameEndpoint
-from twisted.internet.utils import getProcessOutputAndValue
 from twisted.python.filepath import FilePath
 
-from tests.support.daemon_process import PATIENCE, SCRIPTS, Client, DaemonTestCase, Process
+from tests.support.daemon_process import PATIENCE, Client, DaemonTestCase, Process
 
 FREE = "tcp:0:interface=127.0.0.1"
 
@@ -28,9 +27,10 @@ class AuthenticationTestCase(DaemonTestCase):
 
     async def tool(self, *words: str) -> str:
         """Run gim-token; return what it says."""
-        out, err, status = await getProcessOutputAndValue(SCRIPTS.child("gim-token").path, words)
-        self.assertEqual((err, status), (b"", 0))
-        return str(out.decode().strip())
+        process = self.spawn("gim-token", *words)
+        status = await process.exited
+        self.assertEqual((process.output[2], status), ("", 0))
+        return process.output[1].strip()
 
     async def login(self, client: Client, user_id: str, token: str) -> Any:
         """Try to log in; return the reply's body."""

@@ -36,6 +36,8 @@ class ContentTests(SynchronousTestCase):
 
 
 class CommandTests(DaemonTestCase):
+    starts_afresh = True
+
     async def test_it_starts_is_healthy_and_stops(self) -> None:
         environment = dict(re.findall(r"(GIM_\w+)=(\S+)", DOCKERFILE)) | {
             "GIM_WS": FREE,

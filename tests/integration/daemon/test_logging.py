@@ -61,9 +61,9 @@ class FormatTests(DaemonTestCase):
             *("-n", "--pidfile=", "gim", *AT_FREE, "--log-level=warn"),
         )
         lines = (await process.says(r"\A.*\n.*\n"))[0]
-        self.assertIn("gim.daemon.banner.Announcement#warn] open mode: ", lines)
+        self.assertIn("gim.daemon.banner.StartupBanner#warn] open mode: ", lines)
         self.assertIn(
-            "gim.daemon.banner.Announcement#warn] 256 open files are enough for some 156", lines
+            "gim.daemon.banner.StartupBanner#warn] 256 open files are enough for some 156", lines
         )
         process.signal(signal.SIGTERM)
         self.assertIn(await process.exited, (0, None))  # the reactor may not run yet

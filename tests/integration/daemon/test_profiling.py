@@ -41,6 +41,7 @@ class ProfilingTests(DaemonTestCase):
                 return media, body
 
     async def test_a_busy_daemon_shows_where_its_cpu_goes(self) -> None:
+        self.starts_afresh = True
         process = await self.daemon("--profiling", "--limits", "dry-run")
         heartbeats = await self.keep_busy()
         media, body = await self.profile("/debug/pprof/profile?seconds=0.3")

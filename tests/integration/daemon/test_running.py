@@ -61,6 +61,8 @@ class StoppingTests(DaemonTestCase):
 
 
 class WaysToRunTests(DaemonTestCase):
+    starts_afresh = True
+
     async def chat(self) -> None:
         """See that it works: a message posted over HTTP reaches a WebSocket client."""
         bob = await self.client()
