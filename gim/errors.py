@@ -1,4 +1,4 @@
-"""The errors that clients get, one class for each code of the protocol: docs/protocol.md, section 3."""
+"""The errors that clients get, one class for each code of the protocol: docs/errors.md."""
 
 from typing import Literal
 

@@ -26,7 +26,7 @@ def refusal(request: IRequest, failure: Failure) -> GimError:
 
 def no_such_path() -> NotFound:
     """Return the refusal of a path that has no route."""
-    return NotFound("no such path: docs/protocol.md, section 8, lists all paths")
+    return NotFound("no such path: docs/http.md lists all paths")
 
 
 def undecodable_path() -> BadRequest:

@@ -1,4 +1,4 @@
-"""Close codes of the server: docs/protocol.md, section 3.
+"""Close codes of the server: docs/errors.md.
 
 After a code below 3500 a client may reconnect as it is; after any other it has to change something first.
 """
@@ -33,5 +33,5 @@ def is_known(code: int) -> bool:
 
 
 def going_away(pause: float) -> str:
-    """Return the reason of a close with ``SHUTTING_DOWN``: docs/protocol.md, section 3, has its form."""
+    """Return the reason of a close with ``SHUTTING_DOWN``: docs/errors.md has its form."""
     return f"going away: reconnect in {pause:.2f} s"

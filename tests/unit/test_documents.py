@@ -1,17 +1,23 @@
-"""docs/protocol.md in step with the code: its examples through the codec, its tables and the structs."""
+"""The documents in step with the code and with each other: examples, tables, numbers, links."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+from collections import Counter
+from collections.abc import Iterator
 
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim import errors, model
+from gim.api.openapi.document import routes_of
+from gim.api.routes.admin import AdminRoutes
+from gim.api.routes.chat import ChatRoutes
+from gim.api.routes.documents import Documents
+from gim.api.routes.metrics import MetricsRoutes
 from gim.api.server import channel
-from gim.config.options import _DEFAULTS, _SPELLINGS
 from gim.daemon import banner
 from gim.gateway import bounded_protocol, protocol, timed_protocol
 from gim.gateway.close_codes import CloseCode
@@ -22,14 +28,19 @@ from gim.wire.json import JsonCodec
 from gim.wire.requests import OPERATIONS, Op
 from tests.support.paths import ROOT
 
-DOCUMENT = ROOT.child("docs").child("protocol.md")
+DOCUMENTS = ROOT.child("docs")
 
 PUSHES = {Op.PUSH: model.Push, Op.EVENT: model.Event}
 
 
+def document(name: str) -> str:
+    """Return the text of a page of docs/."""
+    return DOCUMENTS.child(name).getContent().decode()
+
+
 class ProtocolDocumentTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.text = DOCUMENT.getContent().decode()
+        self.text = document("protocol.md")
         self.codec = JsonCodec()
 
     def lines(self, mark: str) -> list[bytes]:
@@ -67,53 +78,80 @@ class ProtocolDocumentTests(SynchronousTestCase):
             expected = [(field.name, "" if field.required else "?") for field in struct]
             self.assertEqual(sorted(fields), sorted(expected), op)
 
-    def test_every_error_code_is_in_the_table(self) -> None:
-        codes = {error.code for error in errors.GimError.__subclasses__()}
-        for code in codes:
-            self.assertRegex(self.text, rf"(?m)^\| {code} \|")
 
-    def test_every_close_code_is_in_the_table(self) -> None:
-        self.assertGreater(len(CloseCode), 2)
-        for code in CloseCode:
-            self.assertRegex(self.text, rf"(?m)^\| {code} \|")
+class CodesDocumentTests(SynchronousTestCase):
+    """docs/errors.md, for clients, and docs/troubleshooting.md, for operators."""
 
+    def codes(self, name: str, pattern: str) -> list[str]:
+        """Return what the first column of a page's tables has of a pattern."""
+        return re.findall(rf"(?m)^\| ({pattern}) \|", document(name))
 
-class OperationsDocumentTests(SynchronousTestCase):
-    def test_every_close_code_is_explained_as_in_the_protocol_and_no_other(self) -> None:
-        codes = [
-            re.findall(r"(?m)^\| ([13]\d{3}) \|", ROOT.child("docs").child(name).getContent().decode())
-            for name in ("operations.md", "protocol.md")
-        ]
-        self.assertEqual(*codes)
+    def test_every_error_code_is_in_both_tables_and_no_other(self) -> None:
+        for name in "errors.md", "troubleshooting.md":
+            codes = [int(code) for code in self.codes(name, r"[45]\d\d")]
+            self.assertEqual(
+                codes, sorted({error.code for error in errors.GimError.__subclasses__()}), name
+            )
+
+    def test_every_close_code_is_in_both_tables_and_no_other(self) -> None:
+        codes = self.codes("errors.md", r"[13]\d{3}")
+        self.assertEqual(codes, self.codes("troubleshooting.md", r"[13]\d{3}"))
         mine = {str(code.value) for code in CloseCode}
-        self.assertLessEqual(mine, set(codes[0]))
+        self.assertGreater(len(mine), 2)
+        self.assertEqual(mine, {code for code in codes if code.startswith("3")})
 
-    def test_what_it_says_of_the_log_and_of_limits_is_so(self) -> None:
-        text = ROOT.child("docs").child("operations.md").getContent().decode()
+    def test_the_numbers_of_fragments_are_those_of_the_code(self) -> None:
+        self.assertIn(
+            f"more than {bounded_protocol.MAX_FRAGMENTS:,} fragments and one for each"
+            f" {bounded_protocol.BYTES_PER_EXTRA_FRAGMENT} bytes",
+            document("errors.md"),
+        )
+
+
+class OperatorDocumentTests(SynchronousTestCase):
+    def test_what_is_said_of_the_log_is_so(self) -> None:
+        text = document("deployment.md")
         self.assertIn(f"when it has {output.SIZE // 10**6} MB", text)
         self.assertIn(f"{output.KEPT} old ones are kept", text)
+
+    def test_what_is_said_of_open_files_is_so(self) -> None:
+        text = document("limits.md")
         self.assertIn(f"reckon with {banner.RESERVED} more", text)
-        self.assertIn(f"fewer than {banner.ENOUGH:,}\nconnections", text)
+        self.assertIn(f"fewer than {banner.ENOUGH:,} connections", text)
         self.assertIn(f"raise it to {listening.BACKLOG} where", text)
 
-    def test_it_lists_every_limit_that_is_counted(self) -> None:
-        text = ROOT.child("docs").child("operations.md").getContent().decode()
-        section = text.partition("\n## Limits\n")[2].partition("\n## ")[0]
+    def test_every_limit_that_is_counted_is_listed(self) -> None:
+        section = document("limits.md").partition("\n## Limits\n")[2].partition("\n## ")[0]
         listed = re.findall(r"`--([\w-]+)`", "".join(re.findall(r"(?m)^\| (.*?) \|", section)))
         self.assertEqual(set(listed), {*limits.ALL, limits.PACKET_BURST})
 
 
+class HttpDocumentTests(SynchronousTestCase):
+    def test_every_route_is_listed_and_no_other(self) -> None:
+        served = {
+            f"{route.method} {re.sub('{.*?}', 'ID', route.path)}"
+            for route in routes_of([ChatRoutes, MetricsRoutes, Documents])
+        }
+        listed = re.findall(r"(?m)^\| ((?:GET|POST|PUT|DELETE) /\S+) \|", document("http.md"))
+        self.assertEqual({re.sub(r"\b[A-Z_]*ID\b", "ID", row) for row in listed}, served)
+
+    def test_every_route_of_the_administrator_is_listed_and_no_other(self) -> None:
+        served = {
+            f"{route.method} {re.sub('{.*?}', 'ID', route.path)}" for route in routes_of([AdminRoutes])
+        }
+        listed = re.findall(
+            r"(?m)^\| ((?:GET|POST|PUT|PATCH|DELETE) /v1/admin/\S+) \|", document("administration.md")
+        )
+        self.assertEqual({re.sub(r"/(?:[A-Z_]*ID|USER|KEY)\b", "/ID", row) for row in listed}, served)
+
+
 class SecurityDocumentTests(SynchronousTestCase):
     def test_every_test_and_file_that_it_names_is_there(self) -> None:
-        text = ROOT.child("docs").child("security.md").getContent().decode()
-        named = re.findall(r"`((?:tests|contrib|gim)/[\w./-]+)`|\]\(([\w./]+)\)", text)
+        named = re.findall(r"`((?:tests|contrib|gim)/[\w./-]+)`", document("security.md"))
         self.assertGreater(len(named), 30)
-        for path, link in named:
-            found = ROOT.preauthChild(path or os.path.normpath(f"docs/{link}"))
-            self.assertTrue(found.exists(), path or link)
 
     def test_its_numbers_are_those_of_the_code(self) -> None:
-        text = ROOT.child("docs").child("security.md").getContent().decode()
+        text = document("security.md")
         for said in (
             f"a request has {channel.REQUEST_TIMEOUT} s from its first byte to its last",
             f"a connection {channel.IDLE_TIMEOUT} s between requests",
@@ -127,11 +165,75 @@ class SecurityDocumentTests(SynchronousTestCase):
             self.assertIn(said, text)
 
 
+# what GitHub leaves out of a heading when it makes an anchor of it
+_NOT_IN_ANCHORS = re.compile(r"[^\w\- ]")
+
+
+def pages() -> Iterator[tuple[str, str]]:
+    """Yield path and text of all pages in Markdown."""
+    for directory in "", "docs", "examples", "bench", "newsfragments":
+        for file in sorted(ROOT.preauthChild(directory).globChildren("*.md")):
+            yield os.path.relpath(file.path, ROOT.path), file.getContent().decode()
+
+
+def without_code(text: str) -> str:
+    """Return a page without its blocks of code."""
+    return re.sub(r"(?ms)^```.*?^```$", "", text)
+
+
+def anchors(text: str) -> set[str]:
+    """Return the anchors of a page: one for each heading, numbered where a heading comes again."""
+    seen: Counter[str] = Counter()
+    found = set()
+    for heading in re.findall(r"(?m)^#+ (.*?)\s*$", without_code(text)):
+        anchor = _NOT_IN_ANCHORS.sub("", re.sub(r"\]\(.*?\)", "", heading).lower()).replace(" ", "-")
+        found.add(f"{anchor}-{seen[anchor]}" if seen[anchor] else anchor)
+        seen[anchor] += 1
+    return found
+
+
+class LinkTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.pages = dict(pages())
+
+    def test_every_link_leads_to_a_file_and_a_heading(self) -> None:
+        followed = 0
+        for path, text in self.pages.items():
+            for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", without_code(text)):
+                self.follow(path, link)
+                followed += 1
+        self.assertGreater(followed, 100)
+
+    def follow(self, path: str, link: str) -> None:
+        target, _, anchor = link.partition("#")
+        aim = os.path.normpath(os.path.join(os.path.dirname(path), target)) if target else path
+        self.assertTrue(ROOT.preauthChild(aim).exists(), f"{path}: {link}")
+        if anchor:
+            self.assertIn(anchor, anchors(self.pages[aim]), f"{path}: {link}")
+
+    def test_every_path_named_in_the_documents_exists(self) -> None:
+        for path, text in self.pages.items():
+            for named in re.findall(r"`((?:tests|contrib|gim|docs|examples)/[\w./-]+)`", text):
+                self.assertTrue(ROOT.preauthChild(named).exists(), f"{path}: {named}")
+
+    def test_every_document_is_in_the_index(self) -> None:
+        index = self.pages["docs/README.md"]
+        for path in self.pages:
+            if path.startswith("docs/") and path != "docs/README.md":
+                self.assertIn(f"]({os.path.basename(path)})", index)
+
+
 class ReadmeTests(SynchronousTestCase):
-    def test_the_table_of_options_is_complete_and_has_the_defaults(self) -> None:
+    def test_it_is_short_and_its_code_fits_a_screen(self) -> None:
         for name in "README.md", "README.zh-CN.md":
             text = ROOT.child(name).getContent().decode()
-            rows = re.findall(r"(?m)^\| (`--.*?) \| (?:`(.*?)`)? ?\|", text)
-            shown = {word: default for words, default in rows for word in re.findall(r"`--(.*?)`", words)}
-            expected = {spelling: _DEFAULTS[name] or "" for spelling, name in _SPELLINGS.items()}
-            self.assertEqual(shown, expected | {"config": "", "check": "", "version": ""}, name)
+            self.assertLessEqual(len(text.splitlines()), 130, name)
+            for block in re.findall(r"(?ms)^```\n(.*?)^```$", text):
+                for line in block.splitlines():
+                    self.assertLessEqual(len(line), 100, line)
+
+    def test_every_command_of_make_is_a_target(self) -> None:
+        makefile = ROOT.child("Makefile").getContent().decode()
+        for path, text in pages():
+            for target in re.findall(r"`make ([\w-]+)", text):
+                self.assertRegex(makefile, rf"(?m)^{target}:", path)

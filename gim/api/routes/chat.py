@@ -1,4 +1,4 @@
-"""The routes of users: docs/protocol.md, section 8. They call the same `Chat` as the gateway."""
+"""The routes of users: docs/http.md. They call the same `Chat` as the gateway."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
-"""Webhooks of a real daemon: what a backend gets, and the receiver that docs/webhooks.md shows."""
+"""Webhooks of a real daemon: what a backend gets, and the receiver in examples/."""
 
 from __future__ import annotations
 
 import re
 import signal
-from typing import Any
 
 import treq
 from twisted.internet import reactor
@@ -146,20 +145,14 @@ class StartTests(DaemonTestCase):
 
 
 class DocumentTests(DaemonTestCase):
-    """docs/webhooks.md."""
-
-    def receiver(self) -> Any:
-        text = ROOT.child("docs").child("webhooks.md").getContent().decode()
-        (code,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-        script = FilePath(self.mktemp())
-        script.setContent(code.encode())
-        return script.path
+    """docs/webhooks.md, and the receiver in examples/."""
 
     async def test_the_receiver_takes_what_gim_sends_once(self) -> None:
         key = FilePath(self.mktemp())
         made = self.spawn("gim-token", "key", "--key-file", key.path)
         self.assertEqual(await made.exited, 0)
-        receiver = self.spawn("python", self.receiver(), "0", key.path)
+        script = ROOT.descendant(["examples", "webhook_receiver.py"])
+        receiver = self.spawn("python", script.path, "0", key.path)
         port = int((await receiver.says(r"listens on port (\d+)"))[1])
         url = f"http://127.0.0.1:{port}/"
         await self.daemon("--webhook-url", url, "--webhook-secret-file", key.path)
