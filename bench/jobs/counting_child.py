@@ -22,12 +22,12 @@ class Switch:
     def __init__(self, daemon: Any) -> None:
         self._gateway, self._chat, self._pushes = daemon._gateway, daemon._chat, daemon._chat._pushes
         self._ticks = daemon.getServiceNamed("ticks")
-        self._requests, self._measured = self._gateway.requests, self._chat._storage
-        self._store = self._measured._append.__self__
+        self._requests, self._measured = self._gateway.requests, self._chat._messages
+        self._plain = self._measured._plain_append.__self__
 
     def turn(self, on: bool) -> None:
         self._gateway.requests = self._requests if on else None
-        self._chat._storage = self._pushes._storage = self._measured if on else self._store
+        self._chat._messages = self._pushes._messages = self._measured if on else self._plain
         if on != bool(self._ticks.running):
             (self._ticks.startService if on else self._ticks.stopService)()
 

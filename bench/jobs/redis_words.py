@@ -14,12 +14,12 @@ from gim.config.options import Options
 from gim.ids import private_session
 from gim.model import User
 from gim.storage.interface import Draft
-from gim.storage.redis.client.interface import Retention
 from gim.storage.redis.client.protocol import Word
 from gim.storage.redis.client.script import Script
 from gim.storage.redis.store import scripts
 from gim.storage.redis.store.atomic_writes import AtomicWrites
 from gim.storage.redis.store.keys import Keys
+from gim.storage.redis.store.retention import Retention
 
 SCRIPT = scripts.SEND_PRIVATE
 _CONTENT = f"no=0000000001 {'.' * 50}"  # as the generator's
@@ -58,11 +58,11 @@ def send_private(prefix: str = _PREFIX, sender: str = "u0", receiver: str = "u1"
     people for each of them; they share the clock, as those of a node do.
     """
     recorder: Any = _Recorder()
-    pulse: Any = SimpleNamespace(born=lambda: "0", node="0123abcd0123abcd")
+    heartbeat: Any = SimpleNamespace(retention_start=lambda: "0", node="0123abcd0123abcd")
     keys = Keys(prefix)
     keys.data = Keys("benchmark").data
     session, user = private_session(sender, receiver), User(sender, sender)
     draft = Draft(session, user, _CONTENT, origin="0123abcd-100", is_alone=True)
-    AtomicWrites(recorder, keys, pulse, _limits()).append(draft)
+    AtomicWrites(recorder, keys, heartbeat, _limits()).append(draft)
     words: tuple[Word, ...] = recorder.words
     return words

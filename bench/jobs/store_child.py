@@ -49,7 +49,7 @@ class Filled:
         for number in range(size):
             clock.advance(0.001)
             draft = self._random.choice(self._pairs)
-            sent = finish(self._store.append(draft))
+            sent = finish(self._store.messages.append(draft))
             if number < size // 2 or draft.session.id not in self._middle:
                 self._middle[draft.session.id] = sent.id
 
@@ -64,7 +64,7 @@ class Filled:
     def _measure(self, pairs: list[Draft]) -> dict[str, float]:
         drafts = self._random.choices(pairs, k=OPERATIONS)
         points = [(draft, self._middle[draft.session.id]) for draft in drafts if self._knows(draft)]
-        append, history = self._store.append, self._store.history
+        append, history = self._store.messages.append, self._store.messages.history
         return {
             "append_us": cost(append, drafts),
             "newest_us": cost(lambda d: history(d.session, d.sender.id, None, COUNT), drafts),

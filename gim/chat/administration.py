@@ -24,7 +24,8 @@ from gim.model import (
     Until,
     User,
 )
-from gim.storage.interface import CLOSE, LIST, ConnectionCommand, Storage
+from gim.storage.announcements import ConnectionAction, ConnectionCommand
+from gim.storage.interface import Storage
 
 SYSTEM_USER = User(SYSTEM, "system")
 
@@ -34,7 +35,9 @@ class Administration:
 
     def __init__(self, chat: Chat, storage: Storage, clock: IReactorTime) -> None:
         self._chat = chat
-        self._storage = storage
+        self._chatrooms = storage.chatrooms
+        self._moderation = storage.moderation
+        self._nodes = storage.nodes
         self._clock = clock
 
     # messages
@@ -53,36 +56,36 @@ class Administration:
         self._chat.check_content(content)
         now = now_ms(self._clock)
         event = Event(BROADCAST, SYSTEM, category=category, content=content, created_at=now)
-        await self._storage.broadcast(event)
+        await self._nodes.broadcast(event)
 
     # users
 
     async def connections(self, user_id: str) -> ConnectionList:
         """Return a user's connections, at any node."""
-        return ConnectionList(await self._order(user_id, LIST, ""))
+        return ConnectionList(await self._command(user_id, ConnectionAction.LIST, ""))
 
     async def disconnect(self, user_id: str, key: str) -> ConnectionList:
         """Close the connections of a user, or the one with this key unless it is ""; return them."""
-        return ConnectionList(await self._order(user_id, CLOSE, key))
+        return ConnectionList(await self._command(user_id, ConnectionAction.CLOSE, key))
 
-    async def _order(self, user_id: str, action: str, key: str) -> list[ConnectionState]:
+    async def _command(self, user_id: str, action: ConnectionAction, key: str) -> list[ConnectionState]:
         ids.check_id(user_id, "id")
-        return await self._storage.order(ConnectionCommand(user_id, action, key))
+        return await self._nodes.command_connections(ConnectionCommand(user_id, action, key))
 
     async def ban(self, user_id: str, seconds: int) -> Until:
         """Refuse logins of a user for *seconds*, close the connections, make the tokens void."""
         ids.check_id(user_id, "id")
-        until = await self._storage.ban(user_id, 1000 * seconds, 1000 * LIFETIME)
-        await self._order(user_id, CLOSE, "")
+        until = await self._moderation.ban(user_id, 1000 * seconds, 1000 * LIFETIME)
+        await self._command(user_id, ConnectionAction.CLOSE, "")
         return Until(until)
 
     async def unban(self, user_id: str) -> None:
         """End a ban now. Tokens from before it stay void."""
-        await self._storage.unban(ids.check_id(user_id, "id"))
+        await self._moderation.unban(ids.check_id(user_id, "id"))
 
     async def ban_of(self, user_id: str) -> Ban:
         """Return when a user was banned last, and until when."""
-        return await self._storage.ban_of(ids.check_id(user_id, "id"))
+        return await self._moderation.ban_of(ids.check_id(user_id, "id"))
 
     # chatrooms
 
@@ -90,22 +93,22 @@ class Administration:
         """Make a chatroom that stays until it is dismissed, owned by nobody for ""."""
         ids.check_id(chatroom_id, "id")
         owner = User(ids.check_id(owner_id, "owner_id"), owner_id) if owner_id else None
-        await self._storage.create(chatroom_id, name, owner)
+        await self._chatrooms.create(chatroom_id, name, owner)
 
     async def add_member(self, chatroom_id: str, user_id: str, role: str | None) -> Joined:
         """Make a user a member of a chatroom that exists, in a role unless it is None."""
         ids.check_id(chatroom_id, "id")
         user = User(ids.check_id(user_id, "user_id"), user_id)
-        total = await self._storage.join(chatroom_id, user, "", create_missing=False)
+        total = await self._chatrooms.join(chatroom_id, user, "", create_missing=False)
         if role is not None:
-            await self._storage.appoint(chatroom_id, SYSTEM, user_id, role)
+            await self._moderation.appoint(chatroom_id, SYSTEM, user_id, role)
         return Joined(chatroom_session(chatroom_id).id, total)
 
     # nodes
 
     async def statistics(self) -> Statistics:
         """Return what there is at each node, and the sums."""
-        nodes = await self._storage.statistics()
+        nodes = await self._nodes.statistics()
         total = Counts(
             connections=sum(node.connections for node in nodes),
             users=sum(node.users for node in nodes),

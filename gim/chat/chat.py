@@ -62,6 +62,9 @@ class Chat:
     ) -> None:
         """*max_content* is in bytes of UTF-8; *limits* and *send_rate* are none unless given."""
         self._storage = storage
+        self._users = storage.users
+        self._messages = storage.messages
+        self._chatrooms = storage.chatrooms
         self._pushes = pushes
         self._admission = admission
         self._clock = clock
@@ -119,7 +122,7 @@ class Chat:
         *point* asks for everything after it; None for what no connection of the user has got yet.
         """
         _check_point(point)
-        user = await self._storage.put_user(who.id, who.name)
+        user = await self._users.put(who.id, who.name)
         catch_up = CatchUp()
         login = await self._pushes.enter(who.id, connection, catch_up)
         try:
@@ -132,7 +135,7 @@ class Chat:
     async def _missed(
         self, user: User, until: float | None, catch_up: CatchUp, point: Point | None
     ) -> LoggedIn:
-        missed = await self._storage.missed(user.id, point.since if point else None, LIMIT)
+        missed = await self._messages.missed(user.id, point.since if point else None, LIMIT)
         catch_up.begin(missed.messages, missed.titles)
         recovered = missed.complete and (point is None or await self._is_of_this_data(point))
         return await self._logged_in(user, until, len(missed.messages), recovered)
@@ -162,10 +165,10 @@ class Chat:
         _check_point(point)
         if login.user.id != who.id:
             raise Conflict("this connection is logged in as somebody else: log out first")
-        user = await self._storage.put_user(who.id, who.name)
+        user = await self._users.put(who.id, who.name)
         if point is None:
             return await self._logged_in(user, who.expires, 0, True)
-        missed = await self._storage.missed(who.id, point.since, 1)
+        missed = await self._messages.missed(who.id, point.since, 1)
         recovered = missed.complete and not missed.messages and await self._is_of_this_data(point)
         return await self._logged_in(user, who.expires, 0, recovered)
 
@@ -175,7 +178,7 @@ class Chat:
 
     async def credentials(self, who: Identity) -> Credentials:
         """Log somebody in without a connection."""
-        user = await self._storage.put_user(who.id, who.name, hold=True)
+        user = await self._users.put(who.id, who.name, hold=True)
         return Credentials(user, await self._admission.issue(user, who.expires))
 
     async def user_of_token(self, token: str) -> User:
@@ -188,7 +191,7 @@ class Chat:
 
     async def user(self, user_id: str) -> UserState:
         """Return a user, or raise `NotFound`."""
-        return await self._storage.user(ids.check_id(user_id, "id"))
+        return await self._users.get(ids.check_id(user_id, "id"))
 
     # messages
 
@@ -216,7 +219,7 @@ class Chat:
         self.check_content(content)
         is_alone = self._pushes.is_alone(sender.id, origin)
         draft = Draft(session, sender, content, category, request_id, origin, is_alone, as_admin)
-        return self._storage.append(draft)
+        return self._messages.append(draft)
 
     def check_content(self, content: str) -> None:
         """Raise `PayloadTooLarge` for content above the limit."""
@@ -229,19 +232,19 @@ class Chat:
         session = self._session_of(user_id, session_id)
         if before is not None:
             ids.check_message_id(before, "message_id")
-        return History(*await self._storage.history(session, user_id, before, count))
+        return History(*await self._messages.history(session, user_id, before, count))
 
     async def sessions(self, user_id: str, count: int, cursor: str, kind: int | None) -> SessionPage:
         """Return a page of the user's sessions, newest conversation first."""
         after = read_position("s", cursor)
-        items, following = await self._storage.sessions(user_id, kind, after, count)
+        items, following = await self._messages.sessions(user_id, kind, after, count)
         return SessionPage(items, write_cursor("s", following))
 
     async def mark_read(self, user_id: str, session_id: str, message_id: str) -> Unread:
         """Move the user's read position in a session up to a message."""
         session = self._session_of(user_id, session_id)
         ids.check_message_id(message_id, "message_id")
-        return Unread(await self._storage.mark_read(session, user_id, message_id))
+        return Unread(await self._messages.mark_read(session, user_id, message_id))
 
     def _session_of(self, user_id: str, session_id: str) -> Session:
         session = ids.session(session_id)
@@ -254,14 +257,14 @@ class Chat:
     async def join(self, user: User, chatroom_id: str, name: str) -> Joined:
         """Make the user a member, and the chatroom if there is none."""
         ids.check_id(chatroom_id, "id")
-        total = await self._storage.join(chatroom_id, user, name)
+        total = await self._chatrooms.join(chatroom_id, user, name)
         await self._pushes.join(user.id, chatroom_id)
         return Joined(ids.chatroom_session(chatroom_id).id, total)
 
     async def leave(self, user_id: str, chatroom_id: str) -> None:
         """End a membership; from now on no push of the chatroom reaches the user."""
         ids.check_id(chatroom_id, "id")
-        await self._storage.leave(chatroom_id, user_id)
+        await self._chatrooms.leave(chatroom_id, user_id)
         self._pushes.leave_room(user_id, chatroom_id)
 
     async def members(self, user_id: str, chatroom_id: str, count: int, cursor: str) -> MemberPage:
@@ -269,7 +272,7 @@ class Chat:
         ids.check_id(chatroom_id, "id")
         place = read_cursor("m", cursor, 1)
         after = place[0] if place is not None else ""
-        items, total, more = await self._storage.members(chatroom_id, user_id, after, count)
+        items, total, more = await self._chatrooms.members(chatroom_id, user_id, after, count)
         return MemberPage(items, total, write_cursor("m", (items[-1].id,) if more else None))
 
 

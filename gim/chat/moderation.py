@@ -17,30 +17,30 @@ class Moderation:
     """
 
     def __init__(self, storage: Storage) -> None:
-        self._storage = storage
+        self._moderation = storage.moderation
 
     async def rename(self, by: str, chatroom_id: str, name: str) -> None:
         """Rename a chatroom."""
-        await self._storage.rename(ids.check_id(chatroom_id, "id"), by, name)
+        await self._moderation.rename(ids.check_id(chatroom_id, "id"), by, name)
 
     async def dismiss(self, by: str, chatroom_id: str) -> None:
         """End a chatroom, with its memberships and messages."""
-        await self._storage.dismiss(ids.check_id(chatroom_id, "id"), by)
+        await self._moderation.dismiss(ids.check_id(chatroom_id, "id"), by)
 
     async def remove(self, by: str, chatroom_id: str, user_id: str) -> None:
         """End a membership."""
         _check_ids(chatroom_id, user_id)
-        await self._storage.remove(chatroom_id, by, user_id)
+        await self._moderation.remove(chatroom_id, by, user_id)
 
     async def mute(self, by: str, chatroom_id: str, user_id: str, seconds: int) -> Until:
         """Take messages of a member no more for *seconds*, 0 to end that."""
         _check_ids(chatroom_id, user_id)
-        return Until(await self._storage.mute(chatroom_id, by, user_id, 1000 * seconds))
+        return Until(await self._moderation.mute(chatroom_id, by, user_id, 1000 * seconds))
 
     async def appoint(self, by: str, chatroom_id: str, user_id: str, role: str) -> None:
         """Give a member a role."""
         _check_ids(chatroom_id, user_id)
-        await self._storage.appoint(chatroom_id, by, user_id, role)
+        await self._moderation.appoint(chatroom_id, by, user_id, role)
 
     async def recall(self, by: str, session_id: str, message_id: str) -> None:
         """Leave a stub of a message."""
@@ -48,7 +48,7 @@ class Moderation:
         if session.type == PRIVATE and by != SYSTEM and by not in session.parts:
             raise Forbidden("this private session is between two other users")
         ids.check_message_id(message_id, "message_id")
-        await self._storage.recall(session, by, message_id)
+        await self._moderation.recall(session, by, message_id)
 
 
 def _check_ids(chatroom_id: str, user_id: str) -> None:

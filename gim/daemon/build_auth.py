@@ -28,10 +28,12 @@ def make_admission(
     except ValueError as error:
         refuse_start(str(error))
     if keyring is None:
-        return (Authenticator(ApiTokens(store.token_key, reactor, store.ban_of, OPEN_AUDIENCE)),)
+        return (
+            Authenticator(ApiTokens(store.token_key, reactor, store.moderation.ban_of, OPEN_AUDIENCE)),
+        )
     logins = LoginTokens(keyring, reactor.seconds, options["auth-audience"], options["auth-issuer"])
     return Authenticator(
-        ApiTokens(store.token_key, reactor, store.ban_of, AUDIENCE), logins
+        ApiTokens(store.token_key, reactor, store.moderation.ban_of, AUDIENCE), logins
     ), SighupReloader(reactor, keyring.reload)
 
 

@@ -18,7 +18,7 @@ from gim.push.counts import PushCounts
 from gim.push.event_fanout import EventFanout
 from gim.push.presence import Connection
 from gim.push.writer import CHUNK, PushWriter
-from gim.storage.interface import MessageStored
+from gim.storage.announcements import MessageStored
 
 MOST_EVENTS = 100  # that wait while one is being written to all
 

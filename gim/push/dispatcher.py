@@ -22,10 +22,10 @@ from gim.push.counts import PushCounts
 from gim.push.event_fanout import EventFanout
 from gim.push.presence import Connection, Login, OnlineUser, Presence
 from gim.push.writer import PushWriter
-from gim.storage.interface import (
-    CLOSE,
+from gim.storage.announcements import (
     Announcement,
     Broadcast,
+    ConnectionAction,
     ConnectionCommand,
     DataSetReplaced,
     MemberJoined,
@@ -33,8 +33,8 @@ from gim.storage.interface import (
     Memberships,
     MessageStored,
     SessionEvent,
-    Storage,
 )
+from gim.storage.interface import Storage
 
 ENTER_AGAIN_AFTER = 1.0  # seconds
 
@@ -61,7 +61,11 @@ class PushDispatcher:
     ) -> None:
         """*concurrency* and *before_slice* are for `PushWriter`; *replaced* is called when the storage
         serves another data set, and is to close all connections; *limits* are none unless given."""
-        self._storage = storage
+        self._node = storage.node
+        self._users = storage.users
+        self._messages = storage.messages
+        self._chatrooms = storage.chatrooms
+        self._nodes = storage.nodes
         self._clock = clock
         self._interval = interval
         self._writer = PushWriter(clock, concurrency, before_slice)
@@ -104,7 +108,7 @@ class PushDispatcher:
         elif isinstance(news, Broadcast):
             self._tell_all(news.event)
         elif isinstance(news, ConnectionCommand):
-            self._storage.answer(news, self._carry_out(news))
+            self._nodes.reply_to_command(news, self._carry_out(news))
         elif (user := self._presence.get(news.user_id)) is not None:
             self._change_rooms(user, news)
 
@@ -160,23 +164,23 @@ class PushDispatcher:
 
         self._writer.submit(EventFanout(event, tuple(told), is_still_here, self.pushed))
 
-    def _carry_out(self, order: ConnectionCommand) -> list[ConnectionState]:
-        """Do what an order says; return the connections that it concerned."""
-        user = self._presence.get(order.user_id)
+    def _carry_out(self, command: ConnectionCommand) -> list[ConnectionState]:
+        """Carry out a command; return the connections that it concerned."""
+        user = self._presence.get(command.user_id)
         logins = [
             login
             for login in (user.logins if user is not None else ())
-            if order.key in ("", login.connection.key)
+            if command.key in ("", login.connection.key)
         ]
         states = [self._state(login) for login in logins]
-        if order.action == CLOSE:
+        if command.action is ConnectionAction.CLOSE:
             for login in logins:
                 login.connection.expel()
         return states
 
     def _state(self, login: Login) -> ConnectionState:
         connection = login.connection
-        return ConnectionState(connection.key, self._storage.node, connection.peer, login.since)
+        return ConnectionState(connection.key, self._node, connection.peer, login.since)
 
     # messages
 
@@ -198,7 +202,7 @@ class PushDispatcher:
                 written += 1
         if written:
             self.pushed.private += written
-            self._storage.delivered(user.id, news.message.id)
+            self._messages.delivered(user.id, news.message.id)
 
     async def enter(self, user_id: str, connection: Connection, catch_up: CatchUp) -> Login:
         """Let a connection take part: private pushes are held back for it, and `catch_up` must follow."""
@@ -206,8 +210,8 @@ class PushDispatcher:
         login = self._presence.enter(user_id, connection, catch_up, now)
         self._untold.add(login)
         try:
-            await self._storage.subscribe_user(user_id)
-            chatroom_ids = await self._storage.chatrooms(user_id)
+            await self._users.subscribe(user_id)
+            chatroom_ids = await self._chatrooms.of_user(user_id)
             await gather(self.enter_room(login.user, chatroom_id) for chatroom_id in chatroom_ids)
         except BaseException:
             self.leave(login)
@@ -229,7 +233,7 @@ class PushDispatcher:
             login.connection.deliver(push)
             self.pushed.caught_up += 1
             self.pushed.caught_up_messages += len(push.items)
-            self._storage.delivered(login.user.id, push.items[-1].id)
+            self._messages.delivered(login.user.id, push.items[-1].id)
         if not pushes:
             login.caught_up()
         return bool(pushes)
@@ -244,7 +248,7 @@ class PushDispatcher:
         if self._presence.leave(login):
             for chatroom_id in tuple(login.user.chatrooms):
                 self._exit(login.user, chatroom_id)
-            self._storage.unsubscribe_user(login.user.id)
+            self._users.unsubscribe(login.user.id)
 
     async def enter_room(self, user: OnlineUser, chatroom_id: str) -> None:
         """Let a user's connections get the pushes of a chatroom."""
@@ -252,7 +256,7 @@ class PushDispatcher:
         user.chatrooms.add(chatroom_id)
         self._entering[chatroom_id] += 1
         try:
-            await self._storage.subscribe_chatroom(chatroom_id)
+            await self._chatrooms.subscribe(chatroom_id)
         except BaseException:
             if not was_in:
                 user.chatrooms.discard(chatroom_id)
@@ -311,7 +315,7 @@ class PushDispatcher:
             return
         if any(chatroom_id in login.user.chatrooms for login in self._untold):
             return
-        self._storage.unsubscribe_chatroom(chatroom_id)
+        self._chatrooms.unsubscribe(chatroom_id)
         if room is not None:
             self._drop_unused(room)
 
@@ -344,7 +348,7 @@ class PushDispatcher:
 
     async def _enter_still(self, user: OnlineUser, chatroom_id: str) -> None:
         """Enter it if the user did not leave meanwhile."""
-        if chatroom_id in await self._storage.chatrooms(user.id):
+        if chatroom_id in await self._chatrooms.of_user(user.id):
             await self.enter_room(user, chatroom_id)
 
     def _enter_again(self, failure: Failure, user: OnlineUser, chatroom_id: str) -> None:

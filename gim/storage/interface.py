@@ -1,8 +1,15 @@
-"""The Storage seam: what `Chat` asks of whatever keeps the data.
+"""The interface between the chat and its data: what every storage offers, in groups.
 
-Nothing outside this package may assume that the data is near or that a call is instant: every
-question is a coroutine, and whatever changes for a user or a chatroom that somebody here watches
-comes back as an announcement. Records that are handed out are immutable.
+Nothing outside this package may assume that the data is near or that a call is instant: every question is
+a coroutine, and what changes for a user or chatroom that this node subscribes to comes back as an
+announcement (`gim.storage.announcements`). Records that are handed out are immutable.
+
+The rules of chatrooms (who may send, remove, mute, recall; see `gim.storage.rules`) are checked inside
+the storage, in the same atomic step as the change. A check in front of the storage would race with other
+nodes: a member could be removed, or an owner replaced, between the check and the change.
+
+Every coroutine may raise `gim.errors.Unavailable`; whether a change took place is unknown then. Arguments
+are checked before: ids follow `gim.ids`, message ids are well-formed.
 """
 
 from __future__ import annotations
@@ -25,17 +32,18 @@ from gim.model import (
     User,
     UserState,
 )
+from gim.storage.announcements import Announcement, ConnectionCommand
 
-Position = tuple[str, str]  # rank id and session id of the last line of a page of sessions
+Position = tuple[str, str]  # rank and session id of the last line of a page of sessions
 
 
 class Draft(Struct, frozen=True):
     """A message to store.
 
-    ``request_id`` is "" where the sender gave none. ``origin`` names the connection it came from,
-    "" for none, and comes back in the announcement. ``is_alone`` says that the sender has no other
-    connection here, so that here nobody waits for an announcement to the sender. ``as_admin`` says
-    that an administrator sends it: a chatroom takes it from anybody, muted or no member at all.
+    ``request_id`` is "" if the sender gave none. ``origin`` names the connection that sends it, "" for
+    none, and comes back in the announcement. ``is_alone`` says that the sender has no other connection at
+    this node, so that this node needs no announcement to the sender. ``as_admin`` says that an
+    administrator sends it: a chatroom accepts it even from users who are muted or not members.
     """
 
     session: Session
@@ -48,109 +56,11 @@ class Draft(Struct, frozen=True):
     as_admin: bool = False
 
 
-class MessageStored(Struct, frozen=True, gc=False):
-    """A message was stored.
-
-    A private message is announced for each of the two people who is watched: ``reader`` is which, and
-    ``title`` is how they see the session. For a chatroom message ``reader`` is "".
-    """
-
-    message: Message
-    session: Session
-    title: str
-    origin: str
-    reader: str
-
-
-class MemberJoined(Struct, frozen=True, gc=False):
-    """A user became a member of a chatroom."""
-
-    user_id: str
-    chatroom_id: str
-
-
-class MemberLeft(Struct, frozen=True, gc=False):
-    """A user is no member of a chatroom any more: ``why`` is "" for one who left, else the type of event
-    that ended it, and ``by`` who did it."""
-
-    user_id: str
-    chatroom_id: str
-    why: str = ""
-    by: str = ""
-
-
-class SessionEvent(Struct, frozen=True):
-    """An event in a session. For a private one it is announced as in `MessageStored`."""
-
-    session: Session
-    event: Event
-    reader: str
-
-
-class Broadcast(Struct, frozen=True):
-    """An event for everybody who is connected."""
-
-    event: Event
-
-
-class ConnectionCommand(Struct, frozen=True):
-    """An order about the connections of a watched user, or about the one named ``key`` unless it is "".
-
-    ``action`` is `LIST` or `CLOSE`. What it concerned is told by `Storage.answer`.
-    """
-
-    user_id: str
-    action: str
-    key: str = ""
-    ask: str = ""
-
-
-class Memberships(Struct, frozen=True, gc=False):
-    """All chatrooms of a watched user, after announcements may have been missed."""
-
-    user_id: str
-    chatroom_ids: frozenset[str]
-
-
-class DataSetReplaced(Struct, frozen=True, gc=False):
-    """The data was lost: another data set is served from now on. Whatever was watched must be watched
-    again."""
-
-    epoch: str
-
-
-Announcement = (
-    MessageStored
-    | MemberJoined
-    | MemberLeft
-    | Memberships
-    | DataSetReplaced
-    | SessionEvent
-    | Broadcast
-    | ConnectionCommand
-)
-
-LIST = "list"  # actions of `ConnectionCommand`
-CLOSE = "close"
-
-RECALL_WITHIN = 120_000  # ms in which senders may recall their own messages
-
-
-class Listener(Protocol):
-    """Whom a storage tells what happened."""
-
-    def on_announcement(self, news: Announcement) -> None:
-        """Take *news* about a watched user or chatroom. Never raises, never waits."""
-
-    def counts(self) -> Counts:
-        """Return what is here now, without the messages. Never raises, and costs little."""
-
-
 class Missed(Struct, frozen=True):
-    """Private messages after a point, ascending, and the title of each of their sessions.
+    """Private messages after a point, ascending, and the titles of their sessions by session id.
 
-    ``complete`` is false when the limit cut them, or when any of them had been trimmed or had
-    expired (looked at only for a point that the reader named).
+    ``complete`` is false if the limit left some out. For a point that the reader named it is also false
+    if some have been trimmed or have expired.
     """
 
     messages: list[Message]
@@ -158,204 +68,277 @@ class Missed(Struct, frozen=True):
     complete: bool
 
 
-class Storage(Protocol):
-    """Users, chatrooms, sessions and messages.
+class Listener(Protocol):
+    """The receiver of a storage's announcements."""
 
-    Every coroutine may raise `Unavailable`: then it is not known whether a change took place.
-    Arguments have been checked against the rules of `gim.ids`; message ids are well formed.
+    def on_announcement(self, news: Announcement) -> None:
+        """Take an announcement. Never raises, never waits."""
+
+    def counts(self) -> Counts:
+        """Return the counts of this node, without the messages. Never raises, and costs little."""
+
+
+class MembershipObserver(Protocol):
+    """The receiver of memberships that begin or end."""
+
+    def on_announcement(self, news: Announcement) -> None:
+        """Take a `MemberJoined` or `MemberLeft`. Never raises, never waits."""
+
+
+class Users(Protocol):
+    """Users and their presence.
+
+    Users without connection, membership or message are forgotten.
     """
 
-    node: str  # the name of this node, another one with each start
+    async def put(self, user_id: str, name: str | None, hold: bool = False) -> User:
+        """Create the user, or rename them unless *name* is None; a name of "" stands for the id.
 
-    @property
-    def keeps_order(self) -> bool:
-        """Say whether appends that are begun one after the other are stored in that order."""
-
-    @property
-    def outlives_process(self) -> bool:
-        """Say whether what is stored is there for other processes, now or later."""
-
-    async def start(self, listener: Listener) -> None:
-        """Make ready to serve, and tell *listener* from now on what happens."""
-
-    async def stop(self) -> None:
-        """Give back what `start` took."""
-
-    async def ping(self) -> None:
-        """Return when the data can be reached."""
-
-    async def epoch(self) -> str:
-        """Return the name of the data set: another one when the data was lost."""
-
-    async def token_key(self) -> bytes:
-        """Return the key of the data set that signs tokens, 32 random bytes."""
-
-    async def put_user(self, user_id: str, name: str | None, hold: bool = False) -> User:
-        """Make the user, or rename them unless *name* is None; "" stands for the id.
-
-        A user whom nothing refers to is forgotten; *hold* puts that off for some minutes, for a
-        login that no connection stands behind. Raises `Forbidden` for one who is banned.
+        *hold* keeps the user for some minutes, for HTTP logins, which have no connection. Raises
+        `Forbidden` if the user is banned.
         """
 
-    async def user(self, user_id: str) -> UserState:
-        """Return a user who has logged in and is not forgotten, or raise `NotFound`."""
+    async def get(self, user_id: str) -> UserState:
+        """Return a user who has logged in, or raise `NotFound`, also for a user who is forgotten."""
 
-    async def append(self, draft: Draft) -> Sent:
-        """Store a message in one atomic step: id, sequence, position, trim; then announce it.
+    async def subscribe(self, user_id: str) -> None:
+        """Mark the user online at this node, and announce from now on what happens to them.
 
-        A draft whose ``request_id`` this sender has used in this session within the window is not
-        stored again: the first answer is returned, to a former member as well. A chatroom raises
-        `NotFound` when there is none, `Forbidden` when the sender is no member or is muted.
+        May be repeated. Raises `Forbidden` if the user is banned.
+        """
+
+    def unsubscribe(self, user_id: str) -> None:
+        """Mark the user offline at this node, and stop the announcements."""
+
+
+class Messages(Protocol):
+    """Messages, and the sessions that they make up."""
+
+    async def append(self, draft: Draft, /) -> Sent:
+        """Store a message in one atomic step: id, sequence, position, trim. Then announce it.
+
+        If this sender has used the ``request_id`` in this session within the last
+        `gim.storage.rules.REQUEST_ID_WINDOW` seconds, nothing is stored: the first answer is returned,
+        even to a former member. For a chatroom, raises `NotFound` if it does not exist, `Forbidden` if
+        the sender is muted or not a member.
         """
 
     async def history(
         self, session: Session, reader: str, before: str | None, count: int
     ) -> tuple[list[Message], bool]:
-        """Return up to *count* messages, ascending, the newest or those before *before*; and whether
-        there are older ones. A chatroom raises as in `append`."""
+        """Return up to *count* messages, ascending, and whether there are older ones.
+
+        They are the newest, or the newest before the message *before*. For a chatroom, raises `NotFound`
+        if it does not exist, `Forbidden` if the reader is not a member.
+        """
 
     async def sessions(
         self, user_id: str, kind: int | None, after: Position | None, count: int
     ) -> tuple[list[SessionItem], Position | None]:
-        """Return a page of a user's sessions, newest first, and where the next one begins."""
+        """Return a page of a user's sessions, newest first, and where the next page begins."""
 
     async def mark_read(self, session: Session, reader: str, message_id: str) -> int:
-        """Move the read position, never backwards and never past the newest message.
+        """Move the read position forwards, at most to the newest message.
 
-        Returns the number of messages after it. A chatroom raises as in `append`.
+        Returns the number of messages after it. For a chatroom, raises as `history` does.
+        """
+
+    async def missed(self, user_id: str, since: str | None, limit: int) -> Missed:
+        """Return the newest *limit* private messages after a point, ascending.
+
+        With *since*, a message id: all newer ones, including those that the user sent. Where
+        announcements do not keep the order of ids, some older ones come again. Without: the messages
+        received after the delivery mark.
+        """
+
+    def delivered(self, user_id: str, message_id: str) -> None:
+        """Move the user's delivery mark forwards to a private message that one of their connections got.
+
+        The storage may record it a little later.
+        """
+
+
+class Chatrooms(Protocol):
+    """Chatrooms and their members."""
+
+    async def create(self, chatroom_id: str, name: str, owner: User | None) -> None:
+        """Create a chatroom that stays until it is dismissed, with *owner* as its first member.
+
+        With None it has no owner. Raises `Conflict` if the chatroom exists.
         """
 
     async def join(self, chatroom_id: str, user: User, name: str, create_missing: bool = True) -> int:
-        """Make *user* a member, and the chatroom if there is none; return the number of members.
+        """Make *user* a member; return the number of members.
 
-        Whoever joins a chatroom without members owns it, but for one that `create` made. Unless it
-        *makes* one, raises `NotFound` for no such chatroom. Raises `Conflict` if the chatroom has, or
-        the user is in, as many as `gim.storage.membership_limits` allows.
+        A missing chatroom is created with *name*, or raises `NotFound` if *create_missing* is false. The
+        first member of a chatroom owns it, unless `create` made it. Raises `Conflict` if the chatroom has
+        as many members, or the user is in as many chatrooms, as `gim.storage.membership_limits` allows.
         """
 
     async def leave(self, chatroom_id: str, user_id: str) -> None:
-        """End a membership; not to be a member is fine. Raises `NotFound` for no such chatroom.
+        """End a membership, if there is one. Raises `NotFound` if the chatroom does not exist.
 
-        When its owner leaves, a chatroom passes to the administrator who has been one the longest,
-        without one to the member who comes first in order of id.
+        When its owner leaves, a chatroom passes to the administrator appointed first, or without any to
+        the member with the smallest id.
         """
 
     async def members(
         self, chatroom_id: str, reader: str, after: str, count: int
     ) -> tuple[list[Member], int, bool]:
-        """Return members with ids above *after* in order of id, how many there are in all, and
-        whether more follow. Raises as in `append`."""
+        """Return a page of members, the total number of members, and whether more follow.
 
-    async def chatrooms(self, user_id: str) -> list[str]:
+        The page holds up to *count* members with ids above *after*, in order of id. Raises `NotFound` if
+        the chatroom does not exist, `Forbidden` if the reader is not a member.
+        """
+
+    async def of_user(self, user_id: str) -> list[str]:
         """Return the ids of the chatrooms that the user is a member of."""
 
-    async def missed(self, user_id: str, since: str | None, limit: int) -> Missed:
-        """Return the newest *limit* private messages after a point, ascending.
+    async def subscribe(self, chatroom_id: str) -> None:
+        """Announce from now on what happens in the chatroom. May be repeated."""
 
-        With *since*: all that are newer, one's own sending included, and where announcements do not
-        keep the order of ids some that are older, once more. Without: those received after the
-        catching-up mark.
+    def unsubscribe(self, chatroom_id: str) -> None:
+        """Stop the announcements: no member is connected to this node any more."""
+
+    def observe(self, observer: MembershipObserver) -> None:
+        """Report to *observer* every membership that a call made here begins or ends.
+
+        This does not depend on subscriptions.
         """
 
-    def delivered(self, user_id: str, message_id: str) -> None:
-        """Move the user's catching-up mark up to a private message that was written to a connection
-        of theirs. May be recorded a little later."""
 
-    async def subscribe_user(self, user_id: str) -> None:
-        """Count the user as online, and announce from now on what happens to them. May be repeated.
+class Moderation(Protocol):
+    """What roles allow in a chatroom, recalls, and bans from the server.
 
-        Raises `Forbidden` for one who is banned.
+    *by* is the user who asks, or `gim.ids.SYSTEM` for the administrator of the server, who may do
+    everything. Methods with *by* and a chatroom announce what happened. They raise `NotFound` if the
+    chatroom does not exist or *user_id* is not a member, and `Forbidden` if *by* is not a member or their
+    role does not allow it.
+    """
+
+    async def rename(self, chatroom_id: str, by: str, name: str) -> None:
+        """Rename a chatroom, as its owner or an administrator."""
+
+    async def dismiss(self, chatroom_id: str, by: str) -> None:
+        """End a chatroom, its memberships and messages, as its owner or an administrator.
+
+        After `Unavailable` it may be half done: dismissing the chatroom again does the rest.
         """
 
-    def unsubscribe_user(self, user_id: str) -> None:
-        """End that: no connection of the user is left here."""
+    async def remove(self, chatroom_id: str, by: str, user_id: str) -> None:
+        """End another user's membership, as the owner, or as an administrator that of a plain member."""
 
-    def observe(self, observer: Listener) -> None:
-        """Tell *observer* as well of every membership that a call made here begins or ends, whether the
-        user is watched or not: `MemberJoined` or `MemberLeft`."""
+    async def mute(self, chatroom_id: str, by: str, user_id: str, duration_ms: int) -> int:
+        """Refuse messages of a member for *duration_ms*, 0 to end a mute.
+
+        Returns the end in Unix ms, 0 for none. The roles that may mute are those of `remove`. Leaving and
+        joining again does not end a mute.
+        """
+
+    async def appoint(self, chatroom_id: str, by: str, user_id: str, role: str) -> None:
+        """Give a member a role, as the owner. An owner who appoints another becomes an administrator."""
+
+    async def recall(self, session: Session, by: str, message_id: str) -> None:
+        """Empty a message; a stub keeps its sequence, with the status `RECALLED`. May be repeated.
+
+        The sender may recall within `gim.storage.rules.RECALL_WITHIN_MS`. In a chatroom its owner may at
+        any time, its administrators unless the sender's rank is as high as theirs. Raises `NotFound` if
+        the message does not exist.
+        """
+
+    async def ban(self, user_id: str, duration_ms: int, remember_ms: int) -> int:
+        """Refuse logins of a user for *duration_ms* from now; return the end in Unix ms.
+
+        The begin of the ban is remembered for at least *remember_ms*. Connections stay open.
+        """
+
+    async def unban(self, user_id: str) -> None:
+        """End a ban now. Its begin stays remembered."""
+
+    async def ban_of(self, user_id: str) -> Ban:
+        """Return the last ban of a user."""
+
+
+class Nodes(Protocol):
+    """What reaches all nodes that share the data."""
+
+    async def command_connections(self, command: ConnectionCommand) -> list[ConnectionState]:
+        """Announce a command where its user is subscribed to; return the answers of one second."""
+
+    def reply_to_command(self, command: ConnectionCommand, connections: list[ConnectionState]) -> None:
+        """Answer a command that was announced here with the connections that it concerned."""
+
+    async def broadcast(self, event: Event) -> None:
+        """Announce an event at every node, once. Raises `Unavailable` if too many are under way."""
+
+    async def statistics(self) -> list[NodeCounts]:
+        """Return the counts of every node, up to two seconds old, in order of their names."""
+
+
+class WebhookLog(Protocol):
+    """The numbers of users' webhook events, and which users were reported online."""
 
     async def next_event_number(
         self, user_id: str, online: bool | None = None, key: str = ""
     ) -> int | None:
-        """Count an event of the user; return its number, greater than those of the user's events before.
+        """Count an event of the user; return its number.
 
-        It is greater by one while anything is known of the user, else it begins with the time in
-        microseconds. With *online* the event is that the user came or went, which is recorded: None,
-        and nothing counted, if it was recorded already under another *key*, and for one who went but is
-        online, here or elsewhere. A key names one event, so that it can be asked again after
-        `Unavailable`.
+        Numbers rise by one while the user is remembered, else restart at the time in microseconds. With
+        *online* the event is a presence change: None, and nothing is counted, if it was already recorded
+        under another *key*, or if the user went but is still connected, here or elsewhere. *key* makes a
+        retry after `Unavailable` safe.
         """
 
     async def users_to_reannounce(self, limit: int) -> list[str]:
-        """Return up to *limit* users whose presence this node must announce again, by
-        `next_event_number`.
+        """Return up to *limit* users whose presence this node must report again.
 
-        Those are users of dead nodes (each given to one node), and this node's own if others took it for
+        They are users of dead nodes, each given to one node, and this node's own if others took it for
         dead. Poll every second.
         """
 
-    async def subscribe_chatroom(self, chatroom_id: str) -> None:
-        """Announce from now on the messages of the chatroom. May be repeated."""
 
-    def unsubscribe_chatroom(self, chatroom_id: str) -> None:
-        """End that: no member is connected here any more."""
+class Storage(Protocol):
+    """A storage: its life-cycle, and its groups."""
 
-    # Roles. *by* is who asks, `gim.ids.SYSTEM` for the administrator of the server, who may do all of
-    # it. No such chatroom raises `NotFound`; to be no member or not to have the role `Forbidden`; a
-    # *user_id* who is no member `NotFound`. What happens is announced to whoever watches the chatroom.
+    node: str  # the name of this node, a new one with each start
 
-    async def create(self, chatroom_id: str, name: str, owner: User | None) -> None:
-        """Make a chatroom that stays until it is dismissed, and *owner* its first member. Without one
-        nobody owns it. Raises `Conflict` if there is one already."""
+    @property
+    def users(self) -> Users: ...
 
-    async def rename(self, chatroom_id: str, by: str, name: str) -> None:
-        """Give a chatroom a name, as its owner or administrator."""
+    @property
+    def messages(self) -> Messages: ...
 
-    async def dismiss(self, chatroom_id: str, by: str) -> None:
-        """End a chatroom, its memberships and messages, as its owner or administrator.
+    @property
+    def chatrooms(self) -> Chatrooms: ...
 
-        Raises `Unavailable` when it ended half-way: do it again.
-        """
+    @property
+    def moderation(self) -> Moderation: ...
 
-    async def remove(self, chatroom_id: str, by: str, user_id: str) -> None:
-        """End somebody's membership, as the owner, or as an administrator that of a plain member."""
+    @property
+    def nodes(self) -> Nodes: ...
 
-    async def mute(self, chatroom_id: str, by: str, user_id: str, duration: int) -> int:
-        """Take messages of a member no more for *duration* ms, 0 to end that; return the end in Unix ms,
-        0 for none. Who may is as in `remove`. Leaving and joining again does not end it."""
+    @property
+    def webhook_log(self) -> WebhookLog: ...
 
-    async def appoint(self, chatroom_id: str, by: str, user_id: str, role: str) -> None:
-        """Give a member a role, as the owner; who gives `OWNER` becomes an administrator."""
+    @property
+    def keeps_order(self) -> bool:
+        """Say whether appends are stored in the order in which they were begun."""
 
-    async def recall(self, session: Session, by: str, message_id: str) -> None:
-        """Empty a message: a stub stays with its sequence and the status `RECALLED`. May be repeated.
+    @property
+    def outlives_process(self) -> bool:
+        """Say whether the data is there for other processes, now or later."""
 
-        In a chatroom its owner may, and its administrators if the sender is not of their rank; anywhere
-        the sender within `RECALL_WITHIN`. Raises `NotFound` for no such message.
-        """
+    async def start(self, listener: Listener) -> None:
+        """Get ready to serve, and send announcements to *listener* from now on."""
 
-    # Users and nodes, for the administrator of the server
+    async def stop(self) -> None:
+        """Release what `start` took."""
 
-    async def ban(self, user_id: str, duration: int, remember: int) -> int:
-        """Refuse logins of a user for *duration* ms from now; return the end in Unix ms.
+    async def ping(self) -> None:
+        """Return when the data can be reached."""
 
-        When it began is remembered for *remember* ms at least. Connections are not closed by it.
-        """
+    async def epoch(self) -> str:
+        """Return the name of the data set; it changes when the data was lost."""
 
-    async def unban(self, user_id: str) -> None:
-        """End a ban now; that there was one stays remembered."""
-
-    async def ban_of(self, user_id: str) -> Ban:
-        """Return what is known of a ban."""
-
-    async def order(self, order: ConnectionCommand) -> list[ConnectionState]:
-        """Announce an order where its user is watched, and return what was answered within a second."""
-
-    def answer(self, order: ConnectionCommand, connections: list[ConnectionState]) -> None:
-        """Answer an order that was announced here."""
-
-    async def broadcast(self, event: Event) -> None:
-        """Announce an event at every node, once. Raises `Unavailable` when too many are under way."""
-
-    async def statistics(self) -> list[NodeCounts]:
-        """Return the counts of every node, up to two seconds old, in order of their names."""
+    async def token_key(self) -> bytes:
+        """Return the data set's key for signing tokens, 32 random bytes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 
 from gim.errors import Conflict, Forbidden, NotFound
-from gim.storage.interface import RECALL_WITHIN
+from gim.storage.rules import RECALL_WITHIN_MS
 
 
 def no_chatroom(chatroom_id: str) -> NotFound:
@@ -46,7 +46,7 @@ def no_message() -> NotFound:
 
 
 def too_late_to_recall() -> Forbidden:
-    limit = RECALL_WITHIN // 1000
+    limit = RECALL_WITHIN_MS // 1000
     return Forbidden(f"this message can't be recalled: one's own can for {limit} s, and none of others")
 
 

@@ -1,20 +1,21 @@
-"""A storage that is listened to: what happens in it becomes events."""
+"""A storage whose changes become webhook events."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from gim.model import Sent
-from gim.storage.interface import Announcement, Draft, MemberJoined, MemberLeft, Storage
+from gim.storage.announcements import Announcement, MemberJoined, MemberLeft
+from gim.storage.interface import Draft, Messages, Storage, Users
+from gim.storage.wrapping import WrappedStorage
 from gim.webhooks import events
 from gim.webhooks.event_types import JOINED, LEFT, SENT
 from gim.webhooks.events import WebhookEvent
 from gim.webhooks.presence_grace import PresenceGrace
 
 
-class EventEmittingStorage:
-    """Has all that a storage has. What is not listened to goes straight to it."""
+class EventEmittingStorage(WrappedStorage):
+    """Offers what *store* does, and puts an event for what is wanted. The rest goes straight to it."""
 
     def __init__(
         self,
@@ -24,39 +25,56 @@ class EventEmittingStorage:
         presence: PresenceGrace | None,
         now: Callable[[], float],
     ) -> None:
-        """*put* takes events of the types *wanted*; without *presence* nobody asks who is online."""
-        self._store = store
+        """*put* takes events of the types *wanted*. *presence* is None if none of them needs it."""
+        super().__init__(store)
         self._wanted = wanted
         self._put = put
         self._now = now
         if SENT in wanted:
-            self.append = self._append
+            self.messages = _EmittingMessages(store.messages, put, now)
         if presence is not None:
-            self._presence = presence
-            self.subscribe_user = self._watch_user
-            self.unsubscribe_user = self._unwatch_user
+            self.users = _EmittingUsers(store.users, presence)
         if wanted & {JOINED, LEFT}:
-            store.observe(self)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    async def _append(self, draft: Draft) -> Sent:
-        sent = await self._store.append(draft)
-        self._put(events.sent(draft, sent, self._now()))
-        return sent
-
-    async def _watch_user(self, user_id: str) -> None:
-        await self._store.subscribe_user(user_id)
-        self._presence.came(user_id)
-
-    def _unwatch_user(self, user_id: str) -> None:
-        self._store.unsubscribe_user(user_id)
-        self._presence.left(user_id)
+            store.chatrooms.observe(self)
 
     def on_announcement(self, news: Announcement) -> None:
-        """See `gim.storage.interface.Storage.observe`."""
+        """See `gim.storage.interface.MembershipObserver`."""
         if isinstance(news, MemberJoined | MemberLeft):
             event = events.membership(news, self._now())
             if event.type in self._wanted:
                 self._put(event)
+
+
+class _EmittingMessages:
+    def __init__(
+        self, messages: Messages, put: Callable[[WebhookEvent], None], now: Callable[[], float]
+    ) -> None:
+        self._messages = messages
+        self._put = put
+        self._now = now
+        self.history = messages.history
+        self.sessions = messages.sessions
+        self.mark_read = messages.mark_read
+        self.missed = messages.missed
+        self.delivered = messages.delivered
+
+    async def append(self, draft: Draft, /) -> Sent:
+        sent = await self._messages.append(draft)
+        self._put(events.sent(draft, sent, self._now()))
+        return sent
+
+
+class _EmittingUsers:
+    def __init__(self, users: Users, presence: PresenceGrace) -> None:
+        self._users = users
+        self._presence = presence
+        self.put = users.put
+        self.get = users.get
+
+    async def subscribe(self, user_id: str) -> None:
+        await self._users.subscribe(user_id)
+        self._presence.came(user_id)
+
+    def unsubscribe(self, user_id: str) -> None:
+        self._users.unsubscribe(user_id)
+        self._presence.left(user_id)

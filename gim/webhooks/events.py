@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from gim import ids as gim_names
 from gim.model import Message, Sent
-from gim.storage.interface import Draft, MemberJoined, MemberLeft
+from gim.storage.announcements import MemberJoined, MemberLeft
+from gim.storage.interface import Draft
 from gim.webhooks import event_types
 
 

@@ -87,7 +87,7 @@ class PresenceGrace(Periodic):
 
     async def _reannounce(self) -> None:
         try:
-            for user_id in await self._storage.users_to_reannounce(MAX_REANNOUNCED):
+            for user_id in await self._storage.webhook_log.users_to_reannounce(MAX_REANNOUNCED):
                 self._settle(user_id)
         except Unavailable:  # the storage logs that itself
             pass

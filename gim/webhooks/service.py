@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import cast
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, TimeoutError, maybeDeferred, succeed
@@ -43,6 +42,7 @@ class Webhooks(MultiService):
         super().__init__()
         self._wanted = wanted
         self._storage = storage
+        self._webhook_log = storage.webhook_log
         self._clock = clock
         self._close = close
         self.counts = WebhookCounts(clock)
@@ -59,9 +59,7 @@ class Webhooks(MultiService):
     def observed(self) -> Storage:
         """Return a storage that puts its events here; all others use it in place of the plain one."""
         now = self._clock.seconds
-        return cast(
-            Storage, EventEmittingStorage(self._storage, self._wanted, self.put, self._presence, now)
-        )
+        return EventEmittingStorage(self._storage, self._wanted, self.put, self._presence, now)
 
     def data_lost(self) -> None:
         """Called when the storage serves another data set."""
@@ -119,8 +117,8 @@ class Webhooks(MultiService):
 
     def _ask_for_number(self, event: WebhookEvent) -> Awaitable[int | None]:
         if isinstance(event, PresenceChange):
-            return self._storage.next_event_number(event.user_id, event.online, event.id)
-        return self._storage.next_event_number(event.user_id)
+            return self._webhook_log.next_event_number(event.user_id, event.online, event.id)
+        return self._webhook_log.next_event_number(event.user_id)
 
     def _drop(self, event: WebhookEvent | NumberedEvent, reason: str = FAULT) -> None:
         if not _is_silent(event):

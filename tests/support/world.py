@@ -114,7 +114,7 @@ class ChatTestCase(SynchronousTestCase):
         self.clock.advance(START)
         self.store = MemoryStore(self.clock)
         self.pushes = PushDispatcher(self.store, self.clock, self.interval, self.concurrency)
-        tokens = ApiTokens(self.store.token_key, self.clock, self.store.ban_of)
+        tokens = ApiTokens(self.store.token_key, self.clock, self.store.moderation.ban_of)
         self.chat = Chat(self.store, self.pushes, Authenticator(tokens), self.clock)
         result_of(self.chat.start())
 

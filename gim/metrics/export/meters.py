@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any, cast
+from typing import Any
 
 from twisted.application.service import Service
 
@@ -42,10 +42,10 @@ class Meters:
     def measured(self, store: Storage, all_appends: bool) -> Storage:
         """Return *store* with its operations timed; its appends only in samples, unless *all_appends*."""
         if all_appends:
-            return cast(Storage, TimedStorage(store, self.storage))
+            return TimedStorage(store, self.storage)
         sampled = SampledAppends(store, self.storage)
         self.sampling.others = sampled.sample
-        return cast(Storage, sampled)
+        return sampled
 
     @property
     def services(self) -> tuple[Service, ...]:

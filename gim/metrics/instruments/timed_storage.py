@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from time import perf_counter_ns
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from gim.errors import GimError, Unavailable
 from gim.metrics.instruments.durations import Row, add, new_row
-from gim.storage.interface import Draft, Storage
+from gim.model import Sent
+from gim.storage.interface import (
+    Chatrooms,
+    Draft,
+    Messages,
+    Moderation,
+    Nodes,
+    Storage,
+    Users,
+    WebhookLog,
+)
+from gim.storage.wrapping import WrappedStorage
 
-# All that may wait for the data; what is not here is answered from what the node knows, or
-# nobody waits for it.
+# The labels of the operations, a public name each: all that may wait for the data. Not measured are calls
+# that are answered from what the node knows, or that no request waits for.
 OPERATIONS = (
     "append",
     "appoint",
@@ -22,7 +33,7 @@ OPERATIONS = (
     "chatrooms",
     "create",
     "dismiss",
-    "next_event_number",
+    "event_number",
     "history",
     "join",
     "leave",
@@ -39,33 +50,36 @@ OPERATIONS = (
     "sessions",
     "statistics",
     "unban",
-    "users_to_reannounce",
+    "unsettled",
     "user",
-    "subscribe_chatroom",
-    "subscribe_user",
+    "watch_chatroom",
+    "watch_user",
 )
 
-_Call = Callable[..., Awaitable[Any]]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class StorageTimes:
-    """How long each operation took, and how often it failed: refusals such as a 404 are no failures."""
+    """How long each operation took, and how often it failed. Refusals such as a 404 are not failures."""
 
     def __init__(self) -> None:
         self.rows: dict[str, Row] = {name: new_row() for name in OPERATIONS}
         self.errors: Counter[str] = Counter()
 
-    def timed(self, name: str, call: _Call) -> _Call:
-        """Return *call* with each of its calls measured."""
-        row, errors = self.rows[name], self.errors
+    def timed(
+        self, operation: str, call: Callable[P, Awaitable[R]]
+    ) -> Callable[P, Coroutine[Any, Any, R]]:
+        """Return *call* with each of its calls measured as *operation*."""
+        row, errors = self.rows[operation], self.errors
 
-        async def timed(*args: Any, **kwargs: Any) -> Any:
+        async def timed(*args: P.args, **kwargs: P.kwargs) -> R:
             began = perf_counter_ns()
             try:
                 return await call(*args, **kwargs)
             except Exception as error:
                 if isinstance(error, Unavailable) or not isinstance(error, GimError):
-                    errors[name] += 1
+                    errors[operation] += 1
                 raise
             finally:
                 add(row, began)
@@ -73,31 +87,100 @@ class StorageTimes:
         return timed
 
 
-class TimedStorage:
-    """Has all that a storage has, with the times taken."""
+class _TimedUsers:
+    def __init__(self, users: Users, times: StorageTimes) -> None:
+        self.put = times.timed("put_user", users.put)
+        self.get = times.timed("user", users.get)
+        self.subscribe = times.timed("watch_user", users.subscribe)
+        self.unsubscribe = users.unsubscribe
 
-    append: _Call  # and all the others
+
+class _TimedMessages:
+    def __init__(self, messages: Messages, times: StorageTimes) -> None:
+        self.append = times.timed("append", messages.append)
+        self.history = times.timed("history", messages.history)
+        self.sessions = times.timed("sessions", messages.sessions)
+        self.mark_read = times.timed("mark_read", messages.mark_read)
+        self.missed = times.timed("missed", messages.missed)
+        self.delivered = messages.delivered
+
+
+class _TimedChatrooms:
+    def __init__(self, chatrooms: Chatrooms, times: StorageTimes) -> None:
+        self.create = times.timed("create", chatrooms.create)
+        self.join = times.timed("join", chatrooms.join)
+        self.leave = times.timed("leave", chatrooms.leave)
+        self.members = times.timed("members", chatrooms.members)
+        self.of_user = times.timed("chatrooms", chatrooms.of_user)
+        self.subscribe = times.timed("watch_chatroom", chatrooms.subscribe)
+        self.unsubscribe = chatrooms.unsubscribe
+        self.observe = chatrooms.observe
+
+
+class _TimedModeration:
+    def __init__(self, moderation: Moderation, times: StorageTimes) -> None:
+        self.rename = times.timed("rename", moderation.rename)
+        self.dismiss = times.timed("dismiss", moderation.dismiss)
+        self.remove = times.timed("remove", moderation.remove)
+        self.mute = times.timed("mute", moderation.mute)
+        self.appoint = times.timed("appoint", moderation.appoint)
+        self.recall = times.timed("recall", moderation.recall)
+        self.ban = times.timed("ban", moderation.ban)
+        self.unban = times.timed("unban", moderation.unban)
+        self.ban_of = times.timed("ban_of", moderation.ban_of)
+
+
+class _TimedNodes:
+    def __init__(self, nodes: Nodes, times: StorageTimes) -> None:
+        self.command_connections = times.timed("order", nodes.command_connections)
+        self.reply_to_command = nodes.reply_to_command
+        self.broadcast = times.timed("broadcast", nodes.broadcast)
+        self.statistics = times.timed("statistics", nodes.statistics)
+
+
+class _TimedWebhookLog:
+    def __init__(self, webhook_log: WebhookLog, times: StorageTimes) -> None:
+        self.next_event_number = times.timed("event_number", webhook_log.next_event_number)
+        self.users_to_reannounce = times.timed("unsettled", webhook_log.users_to_reannounce)
+
+
+class TimedStorage(WrappedStorage):
+    """Offers what *store* does, and measures it."""
 
     def __init__(self, store: Storage, times: StorageTimes) -> None:
-        for name in dir(store):
-            if not name.startswith("_"):
-                setattr(self, name, getattr(store, name))
-        for name in OPERATIONS:
-            setattr(self, name, times.timed(name, getattr(store, name)))
+        super().__init__(store)
+        self.users = _TimedUsers(store.users, times)
+        self.messages = _TimedMessages(store.messages, times)
+        self.chatrooms = _TimedChatrooms(store.chatrooms, times)
+        self.moderation = _TimedModeration(store.moderation, times)
+        self.nodes = _TimedNodes(store.nodes, times)
+        self.webhook_log = _TimedWebhookLog(store.webhook_log, times)
+        self.ping = times.timed("ping", store.ping)
+
+
+class _SampledMessages(_TimedMessages):
+    """Puts a call that measures in the place of ``append`` for one message."""
+
+    def __init__(self, messages: Messages, times: StorageTimes) -> None:
+        super().__init__(messages, times)
+        self._plain_append, self._timed_append = messages.append, self.append
+
+    def sample(self) -> None:
+        self.append = self._measure_one
+
+    def _measure_one(self, draft: Draft, /) -> Coroutine[Any, Any, Sent]:
+        self.append = self._plain_append
+        return self._timed_append(draft)
 
 
 class SampledAppends(TimedStorage):
-    """Takes the time of an append only when `sample` was called since the last one: to store a message in
-    memory takes little more than to measure it. The other appends go straight to the store."""
+    """Measures an append only if `sample` was called since the last one.
+
+    Storing a message in memory takes little more than measuring it. The other appends go straight to the
+    store.
+    """
 
     def __init__(self, store: Storage, times: StorageTimes) -> None:
         super().__init__(store, times)
-        self._append, self._timed = store.append, self.append
-
-    def sample(self) -> None:
-        """Measure the next append."""
-        self.append = self._measure_one
-
-    def _measure_one(self, draft: Draft) -> Awaitable[Any]:
-        self.append = self._append
-        return self._timed(draft)
+        self.messages = sampled = _SampledMessages(store.messages, times)
+        self.sample = sampled.sample  # measures the next append

@@ -12,7 +12,7 @@ from gim.ids import PRIVATE, Session, chatroom_session
 from gim.model import NORMAL, RECALLED, Message
 from gim.storage import refusals
 from gim.storage.interface import Draft
-from gim.storage.memory.messages import Messages
+from gim.storage.memory.message_index import MessageIndex
 from gim.storage.memory.people import People
 from gim.storage.memory.records import Chatroom, Conversation, Membership, Person
 from gim.storage.message_ids import LAST, TimeIds, first_id_of
@@ -46,7 +46,7 @@ class Archive:
         self._ids = TimeIds(clock)
         self._conversations: dict[str, Conversation] = {}  # by session id, the chatrooms among them
         self._emptied: OrderedDict[str, int] = OrderedDict()  # private session id to its sequence
-        self.messages = Messages()
+        self.messages = MessageIndex()
         self.stored = 0  # messages since the start
 
     def __getitem__(self, session_id: str) -> Conversation:
@@ -57,6 +57,10 @@ class Archive:
 
     def get(self, session_id: str) -> Conversation | None:
         return self._conversations.get(session_id)
+
+    def now_ms(self) -> int:
+        """Return the Unix time in ms."""
+        return now_ms(self._clock)
 
     def floor(self) -> str:
         """Return the id below which messages have expired."""
@@ -188,8 +192,8 @@ class Archive:
         if conversation.session.type == PRIVATE:
             for user_id in conversation.session.parts:
                 person = self._people[user_id]
-                if message.id > person.lost:
-                    person.lost = message.id
+                if message.id > person.newest_dropped:
+                    person.newest_dropped = message.id
                 if not conversation.count:
                     del person.private[message.session_id]
                 self._release(person)

@@ -7,15 +7,13 @@ from collections import OrderedDict
 from twisted.internet.interfaces import IReactorTime
 
 from gim.model import Sent
-
-WINDOW = 300  # seconds that an answer is remembered
-PER_SENDER = 1000  # the newest answers remembered of one sender
+from gim.storage.rules import REQUEST_ID_WINDOW, REQUEST_IDS_PER_SENDER
 
 _Answers = OrderedDict[tuple[str, str], tuple[float, Sent]]
 
 
 class IdempotencyCache:
-    """Remembers answers by sender, session and ``request_id`` for `WINDOW` seconds.
+    """Remembers answers by sender, session and ``request_id`` for `REQUEST_ID_WINDOW` seconds.
 
     Costs about 400 bytes an answer. `sweep` forgets senders who have been silent for the window;
     the others are trimmed whenever they send.
@@ -32,7 +30,7 @@ class IdempotencyCache:
         """Return the answer to this request, if it is still remembered."""
         answers = self._senders.get(sender)
         found = answers.get((session_id, request_id)) if answers is not None else None
-        if found is None or found[0] <= self._clock.seconds() - WINDOW:
+        if found is None or found[0] <= self._clock.seconds() - REQUEST_ID_WINDOW:
             return None
         return found[1]
 
@@ -43,13 +41,13 @@ class IdempotencyCache:
         self._senders.move_to_end(sender)
         answers.pop((session_id, request_id), None)  # one that has expired would keep its old place
         answers[session_id, request_id] = now, sent
-        if len(answers) > PER_SENDER:
+        if len(answers) > REQUEST_IDS_PER_SENDER:
             answers.popitem(last=False)
-        _drop_older(answers, now - WINDOW)
+        _drop_older(answers, now - REQUEST_ID_WINDOW)
 
     def sweep(self, limit: int) -> bool:
         """Forget up to *limit* senders who have been silent for the window; say if more may wait."""
-        horizon = self._clock.seconds() - WINDOW
+        horizon = self._clock.seconds() - REQUEST_ID_WINDOW
         for _ in range(limit):
             if not self._senders:
                 return False

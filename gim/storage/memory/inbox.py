@@ -65,11 +65,12 @@ class Inbox:
 
     def missed(self, person: Person, since: str | None, limit: int) -> Missed:
         """See `Storage.missed`."""
-        after = person.mark if since is None else since
+        after = person.delivered_up_to if since is None else since
         newest = self._newest_private(person, after, limit + 1, own=since is not None)
         complete = len(newest) <= limit and (since is None or not self._lost_after(person, since))
-        if not newest and since is None:  # what one sent oneself need not be walked over again
-            person.mark = max(person.mark, next(self._private_ranks(person), (FIRST,))[0])
+        if not newest and since is None:  # the next call need not pass over the own messages again
+            newest_id, _ = next(self._private_ranks(person), (FIRST, ""))
+            person.delivered_up_to = max(person.delivered_up_to, newest_id)
         messages = newest[-limit:]
         return Missed(messages, self._titles(person, messages), complete)
 
@@ -104,6 +105,6 @@ class Inbox:
     def _lost_after(self, person: Person, since: str) -> bool:
         """Say whether a private message after *since* is not kept any more, or has expired."""
         floor = self._archive.floor()
-        return person.lost > since or any(
+        return person.newest_dropped > since or any(
             self._archive.messages.has_between(session_id, since, floor) for session_id in person.private
         )

@@ -1,134 +1,129 @@
-"""The messages of all sessions in one SortedDict, by session and by time of sending.
-
-One shared SortedDict keyed by session id and message id costs some 270 bytes and 3 us an entry, where a
-SortedDict for each session costs 2,255 bytes for a session of a single message. Ids sort by time, so
-a session's history is one `irange`. The two ids are written into one string, with a character between
-them that sorts before all others: comparing two of them touches less memory than comparing two pairs.
-"""
+"""Messages in memory: storing and announcing them, reading them, read positions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from heapq import heapify, heappop, heappush, heapreplace
-from itertools import islice
-
-from sortedcontainers import SortedDict
-
-from gim.model import Message
+from gim.ids import CHATROOM, Session
+from gim.model import Message, Sent, SessionItem
+from gim.storage import refusals
+from gim.storage.announcements import MessageStored
+from gim.storage.interface import Draft, Missed, Position
+from gim.storage.memory.announcer import Announcer
+from gim.storage.memory.archive import Archive
+from gim.storage.memory.idempotency import IdempotencyCache
+from gim.storage.memory.inbox import Inbox
+from gim.storage.memory.people import People
+from gim.storage.memory.records import Chatroom
 from gim.storage.message_ids import FIRST, LAST
 
-_GAP = "\0"  # no id holds it
 
+class MemoryMessages:
+    """Implements `gim.storage.interface.Messages`."""
 
-class Messages:
-    """All stored messages; *n* below is how many there are.
+    def __init__(
+        self, archive: Archive, people: People, answers: IdempotencyCache, announcer: Announcer
+    ) -> None:
+        self._archive = archive
+        self._people = people
+        self._inbox = Inbox(archive, people)
+        self._answers = answers
+        self._announce = announcer.announce
 
-    Which message is the oldest of all is answered by a heap with one entry a session: the id of a
-    message that was its first when the entry was made. First ids only grow, so a stale entry is too
-    small and is put right when it comes up.
-    """
+    async def append(self, draft: Draft, /) -> Sent:
+        if draft.request_id:
+            return self._append_once(draft)
+        return self._append(draft)
 
-    def __init__(self) -> None:
-        self._by_key: SortedDict[str, Message] = SortedDict()
-        self._heads: list[tuple[str, str]] = []  # (first message id or smaller, session id)
-        self._useless = 0  # entries of sessions that were dropped as a whole, about
+    def _append_once(self, draft: Draft) -> Sent:
+        key = draft.sender.id, draft.session.id, draft.request_id
+        sent = self._answers.find(*key)
+        if sent is None:
+            sent = self._append(draft)
+            self._answers.remember(*key, sent)
+        return sent
 
-    def __len__(self) -> int:
-        return len(self._by_key)
+    def _append(self, draft: Draft) -> Sent:
+        if draft.session.type == CHATROOM:
+            message = self._append_to_chatroom(draft)
+        else:
+            message = self._append_private(draft)
+        return Sent(message.id, message.session_id, message.sequence, message.created_at)
 
-    def add(self, message: Message, first: bool) -> None:
-        """Store a message that is newer than all of its session; *first* when it is the only one."""
-        self._by_key[message.session_id + _GAP + message.id] = message
-        if first:
-            heappush(self._heads, (message.id, message.session_id))
-
-    def newest_first(self, session_id: str, after: str, before: str = LAST) -> Iterator[Message]:
-        """Walk a session backwards, from *before* to *after*, both exclusive. O(log n) to start."""
-        return map(self._by_key.__getitem__, self._keys(session_id, after, before, reverse=True))
-
-    def page(self, session_id: str, after: str, before: str, count: int) -> tuple[list[Message], bool]:
-        """Return the newest *count* messages between two ids, ascending, and if there are older."""
-        found = list(islice(self.newest_first(session_id, after, before), count + 1))
-        has_more = len(found) > count
-        return found[count - 1 :: -1] if has_more else found[::-1], has_more
-
-    def count_after(self, session_id: str, after: str) -> int:
-        """Return how many messages of the session are newer than *after*. O(log n)."""
-        end = self._by_key.bisect_right(session_id + _GAP + LAST)
-        return int(end - self._by_key.bisect_right(session_id + _GAP + after))
-
-    def has_between(self, session_id: str, after: str, before: str) -> bool:
-        """Say whether any message of the session lies between two ids, both exclusive."""
-        return next(self._keys(session_id, after, before), None) is not None
-
-    def drop_first(self, session_id: str) -> Message:
-        """Remove the oldest message of a session that has several."""
-        message: Message = self._by_key.pop(self._first(session_id))
+    def _append_to_chatroom(self, draft: Draft) -> Message:
+        chatroom_id = draft.session.parts[0]
+        chatroom = self._archive.chatroom(chatroom_id)
+        if not draft.as_admin:
+            self._archive.membership(chatroom_id, draft.sender.id)
+            if chatroom.mutes is not None:
+                self._check_mute(chatroom, draft.sender.id)
+        sender = self._people.known(draft.sender)
+        message = self._archive.store(chatroom, sender, draft)
+        if (membership := sender.rooms.get(chatroom_id)) is not None:
+            membership.read = message.id
+        if chatroom.watched:
+            self._announce(MessageStored(message, draft.session, chatroom.name, draft.origin, ""))
+        self._archive.trim(chatroom)
         return message
 
-    def drop_oldest(self, before: str = LAST) -> Message | None:
-        """Remove the oldest message of all if its id is below *before*; return it."""
-        while self._heads and self._heads[0][0] < before:
-            head, session_id = self._heads[0]
-            if session_id + _GAP + head in self._by_key:
-                return self._drop_head(session_id, head)
-            self._put_right(session_id)
-        return None
+    def _check_mute(self, chatroom: Chatroom, user_id: str) -> None:
+        """Raise `Forbidden` for a user who is muted in a chatroom that has mutes."""
+        left_ms = (chatroom.mutes or {}).get(user_id, 0) - self._archive.now_ms()
+        if left_ms > 0:
+            raise refusals.muted(chatroom.session.parts[0], left_ms)
 
-    def _put_right(self, session_id: str) -> None:
-        """Replace the stale entry at the top of the heap by the first message of its session."""
-        following = next(self._keys(session_id, FIRST, LAST), None)
-        if following is None:
-            heappop(self._heads)
-            self._useless -= 1
-        else:
-            heapreplace(self._heads, (_message_id(following), session_id))
-
-    def get(self, session_id: str, message_id: str) -> Message | None:
-        """Return a message of a session."""
-        return self._by_key.get(session_id + _GAP + message_id)
-
-    def replace(self, message: Message) -> None:
-        """Store a message in the place of one that is there."""
-        self._by_key[message.session_id + _GAP + message.id] = message
-
-    def drop_all(self, session_id: str) -> list[Message]:
-        """Remove all messages of a session that has any. O(log n) each."""
-        messages = [self._by_key.pop(key) for key in list(self._keys(session_id, FIRST, LAST))]
-        self._useless += 1
-        if 2 * self._useless > len(self._heads):
-            self._rebuild()
-        return messages
-
-    def _rebuild(self) -> None:
-        """Make the heap anew: rare enough to cost O(log n) for each session that was dropped."""
-        sessions = {session_id for _, session_id in self._heads}
-        firsts = ((next(self._keys(one, FIRST, LAST), None), one) for one in sessions)
-        self._heads = [(_message_id(first), one) for first, one in firsts if first is not None]
-        heapify(self._heads)
-        self._useless = 0
-
-    def _drop_head(self, session_id: str, head: str) -> Message:
-        message: Message = self._by_key.pop(session_id + _GAP + head)
-        following = next(self._keys(session_id, FIRST, LAST), None)
-        if following is None:
-            heappop(self._heads)
-        else:
-            heapreplace(self._heads, (_message_id(following), session_id))
+    def _append_private(self, draft: Draft) -> Message:
+        session = draft.session
+        sender = self._people.known(draft.sender)
+        receiver = self._people.make(session.peer_of(sender.id))
+        conversation = self._archive.private(session)
+        message = self._archive.store(conversation, sender, draft)
+        receiver.stored += 1
+        # out and in again: at the end of the order, which is where the newest is
+        receiver.private[session.id] = receiver.private.pop(session.id, FIRST)
+        sender.private.pop(session.id, None)
+        sender.private[session.id] = message.id
+        if receiver.watched:
+            self._announce(MessageStored(message, session, sender.title, draft.origin, receiver.id))
+        if sender.watched and not draft.is_alone:
+            self._announce(MessageStored(message, session, receiver.title, draft.origin, sender.id))
+        self._archive.trim(conversation)
         return message
 
-    def _first(self, session_id: str) -> str:
-        """Return the key of the oldest message of a session that has any."""
-        return next(self._by_key.irange(session_id + _GAP))
+    async def history(
+        self, session: Session, reader: str, before: str | None, count: int
+    ) -> tuple[list[Message], bool]:
+        if session.type == CHATROOM:
+            self._archive.membership(session.parts[0], reader)
+        floor = self._archive.floor()
+        return self._archive.messages.page(session.id, floor, before or LAST, count)
 
-    def _keys(self, session_id: str, after: str, before: str, reverse: bool = False) -> Iterator[str]:
-        return self._by_key.irange(
-            session_id + _GAP + after,
-            session_id + _GAP + before,
-            inclusive=(False, False),
-            reverse=reverse,
-        )
+    async def sessions(
+        self, user_id: str, kind: int | None, after: Position | None, count: int
+    ) -> tuple[list[SessionItem], Position | None]:
+        person = self._people.get(user_id)
+        return self._inbox.sessions(person, kind, after, count) if person else ([], None)
 
+    async def mark_read(self, session: Session, reader: str, message_id: str) -> int:
+        conversation = self._archive.get(session.id)
+        last = conversation.last if conversation is not None else None
+        upto = min(message_id, last.id) if last is not None else FIRST
+        if session.type == CHATROOM:
+            membership = self._archive.membership(session.parts[0], reader)
+            read = membership.read = max(membership.read, upto)
+        else:
+            person = self._people.get(reader)
+            if person is None or session.id not in person.private:
+                return 0
+            read = max(person.private[session.id], upto)
+            person.private[session.id] = read  # a key that is there keeps its place in the order
+        return self._archive.unread(session.id, read)
 
-def _message_id(key: str) -> str:
-    return key.rpartition(_GAP)[2]
+    async def missed(self, user_id: str, since: str | None, limit: int) -> Missed:
+        person = self._people.get(user_id)
+        if person is None:
+            return Missed([], {}, since is None or self._people.forgotten_dropped <= since)
+        return self._inbox.missed(person, since, limit)
+
+    def delivered(self, user_id: str, message_id: str) -> None:
+        person = self._people.get(user_id)
+        if person is not None:
+            person.delivered_up_to = max(person.delivered_up_to, message_id)

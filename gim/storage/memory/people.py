@@ -11,22 +11,21 @@ from gim.model import User, UserState
 from gim.storage.memory.event_numbers import EventNumbers
 from gim.storage.memory.records import Person
 from gim.storage.message_ids import FIRST
-
-HOLD = 300  # seconds that a login without a connection keeps its user
+from gim.storage.rules import HOLD
 
 
 class People:
-    """Persons by id; one that nothing refers to is forgotten as soon as `let_go` is told of them.
+    """Persons by id. `let_go` forgets a person to whom nothing refers.
 
-    ``forgotten_lost`` is the largest `Person.lost` of those forgotten. Whoever comes back under such
-    an id begins with it, so that a hole in their private messages is never taken for none.
+    ``forgotten_dropped`` is the largest `Person.newest_dropped` of all who were forgotten. A person who
+    comes back begins with it, so that a gap in their private messages is never overlooked.
     """
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self._by_id: dict[str, Person] = {}
         self._held: OrderedDict[str, float] = OrderedDict()  # user id to when the hold ends
-        self.forgotten_lost = FIRST
+        self.forgotten_dropped = FIRST
         self._events = EventNumbers(clock)
 
     def __len__(self) -> int:
@@ -43,7 +42,7 @@ class People:
         person = self._by_id.get(user_id)
         if person is None:
             person = self._by_id[user_id] = Person(user_id)
-            person.lost = self.forgotten_lost
+            person.newest_dropped = self.forgotten_dropped
         return person
 
     def known(self, user: User) -> Person:
@@ -77,7 +76,7 @@ class People:
         if person.is_needed() or person.id in self._held or self._events.is_online(person.id):
             return
         del self._by_id[person.id]
-        self.forgotten_lost = max(self.forgotten_lost, person.lost)
+        self.forgotten_dropped = max(self.forgotten_dropped, person.newest_dropped)
         self._events.forget(person.id)
 
     def count_event(self, user_id: str, online: bool | None) -> int | None:

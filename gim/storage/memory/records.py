@@ -15,7 +15,17 @@ class Person:
     session there and message ids rise.
     """
 
-    __slots__ = ("has_logged_in", "id", "lost", "mark", "private", "rooms", "stored", "user", "watched")
+    __slots__ = (
+        "delivered_up_to",
+        "has_logged_in",
+        "id",
+        "newest_dropped",
+        "private",
+        "rooms",
+        "stored",
+        "user",
+        "watched",
+    )
 
     def __init__(self, user_id: str) -> None:
         self.id = user_id
@@ -24,8 +34,8 @@ class Person:
         self.private: dict[str, str] = {}
         self.rooms: dict[str, Membership] = {}
         self.stored = 0  # messages kept that they sent, or received in private
-        self.mark = FIRST  # the newest private message written to a connection of theirs
-        self.lost = FIRST  # the newest private message of theirs that is not kept any more
+        self.delivered_up_to = FIRST  # the newest private message written to a connection of theirs
+        self.newest_dropped = FIRST  # the newest private message of theirs that is not kept any more
         self.watched = False  # a connection of theirs is logged in
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gim.storage.redis.store.heartbeat import MOST_SAID
+from gim.storage.redis.store.heartbeat import MAX_BROADCASTS
 from tests.support.nodes.client import Client
 from tests.support.nodes.cluster_case import CHATROOM, PRIVATE, Node, NodesTestCase, eventually
 from tests.support.nodes.fault_case import QUICK
@@ -159,13 +159,14 @@ class TwoNodesTests(OneServerCases, AdministrationCase):
         return [one["total"] for one in found] == [total] * 2
 
     async def test_too_many_broadcasts_are_refused_and_none_is_lost(self) -> None:
-        for number in range(MOST_SAID):
+        for number in range(MAX_BROADCASTS):
             await self.admin(self.a, "POST", "/broadcasts", content=str(number))
         path = "/v1/admin/broadcasts"
         status, _ = await self.b.request("POST", path, json={"content": "more"}, key=KEY)
         self.assertEqual(status, 503)
-        await eventually(lambda: len(self.bob.events) == MOST_SAID, "all broadcasts")
-        self.assertEqual([event["content"] for event in self.bob.events], [*map(str, range(MOST_SAID))])
+        await eventually(lambda: len(self.bob.events) == MAX_BROADCASTS, "all broadcasts")
+        contents = [event["content"] for event in self.bob.events]
+        self.assertEqual(contents, [*map(str, range(MAX_BROADCASTS))])
 
     async def test_a_node_that_starts_hears_no_broadcast_of_before(self) -> None:
         await self.admin(self.a, "POST", "/broadcasts", content="old")

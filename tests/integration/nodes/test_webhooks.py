@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
-from gim.storage.redis.store.heartbeat import LEASE
+from gim.storage.redis.store.heartbeat import LEASE_MS
 from tests.support.nodes.cluster_case import PRIVATE, SLACK, Node, NodesTestCase
 from tests.support.webhooks.receiver import SECRET, Hook, start_hook, verify
 
@@ -62,7 +62,7 @@ class WebhookNodesTests(NodesTestCase):
         killed = reactor.seconds()
         await self.client(self.a, "cid")  # at another node, while the lease of the old one runs
         await self.check_stop(c)
-        patience = killed + LEASE / 1000 + GRACE + 2 + 2 * SLACK - reactor.seconds()
+        patience = killed + LEASE_MS / 1000 + GRACE + 2 + 2 * SLACK - reactor.seconds()
         await self.hook.tells("user.offline", "bob", patience=patience)
         await deferLater(reactor, 1 + 2 * GRACE)  # for who should not
         gone = [user_id for event, user_id in self.hook.told() if event == "user.offline"]

@@ -22,6 +22,7 @@ from gim.storage.redis.client.url import Address, read
 from gim.storage.redis.store.store import RedisStore
 from tests.support.redis.machine import until
 from tests.support.redis.server import SKEW_MISSING, RedisTestCase
+from tests.support.redis.settling import settled
 from tests.support.redis.shared import shared_cluster
 from tests.support.storage_behaviour.base import RecordingListener, private, send
 
@@ -52,7 +53,7 @@ class ManyChannelsTests(ClusterStoreCase):
         users = [f"u{number}" for number in range(300)]
         store = await self.store()
         for start in range(0, len(users), 100):
-            await gather(map(store.subscribe_user, users[start : start + 100]))
+            await gather(map(store.users.subscribe, users[start : start + 100]))
         self.patch(protocol, "MAX_WAITING", 250)
         self.patch(cluster, "MAX_SUBSCRIBING", 100)
         (link,) = store._redis._links.values()
@@ -64,12 +65,12 @@ class ManyChannelsTests(ClusterStoreCase):
         await until(hears_all, "all channels", PATIENCE)
         await until(lambda: _is_caught_up(store), "the end of the resync", PATIENCE)
         await send(store, private("ann", users[-1]))
-        await store.settled()
+        await settled(store)
         self.assertEqual([news.reader for news in self.listener.news[-1:]], users[-1:])
 
 
 async def _is_caught_up(store: RedisStore) -> bool:
-    return all(watch.held is None for watch in store._watches)
+    return all(watch.held is None for watch in store._subscriptions)
 
 
 class UnreachableTests(ClusterStoreCase):

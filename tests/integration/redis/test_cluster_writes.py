@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from gim.errors import Conflict, NotFound, Unavailable
 from gim.limits.limits import USER_CHATROOMS, Limits
 from gim.model import Sent
-from gim.storage.interface import MessageStored
+from gim.storage.announcements import MessageStored
 from gim.storage.membership_limits import MembershipLimits
 from gim.storage.redis.client.connect import connect
 from gim.storage.redis.client.url import read
@@ -20,6 +20,7 @@ from gim.storage.redis.store.dedup import GENERATION
 from gim.storage.redis.store.store import RedisStore
 from tests.support.redis.machine import until
 from tests.support.redis.server import SKEW_MISSING, RedisTestCase
+from tests.support.redis.settling import settled
 from tests.support.redis.shared import shared_cluster
 from tests.support.storage_behaviour.base import (
     AB,
@@ -101,7 +102,7 @@ class Node:
         await self.store.start(self.listener)
         await self.store.ping()
         for user_id in watched:
-            await self.store.subscribe_user(user_id)
+            await self.store.users.subscribe(user_id)
 
     def lose(self, *user_ids: str) -> None:
         """Let the server of these users be away."""
@@ -141,16 +142,16 @@ class HalfwayCase(RedisTestCase):
             await self.send(node, content, **more)
 
     async def send(self, node: Node, content: str, **more: str) -> Sent:
-        return await node.store.append(private("ann", "bob", content, **more))
+        return await node.store.messages.append(private("ann", "bob", content, **more))
 
     async def repair(self) -> None:
         """Let the time pass until the next repair, and see that nothing is left to be repaired."""
-        self.sending.clock.advance(retries.EVERY)
+        self.sending.clock.advance(retries.RETRY_INTERVAL)
         await until(self.is_repaired, "the repair")
-        await self.hearing.store.settled()
+        await settled(self.hearing.store)
 
     async def is_repaired(self) -> bool:
-        return not self.sending.store._repairs
+        return not self.sending.store._retries
 
     def on_announcement(self, *contents: str) -> None:
         """See that both people heard these once."""
@@ -177,8 +178,8 @@ class RepairTests(HalfwayCase):
         self.sending.lose("bob")
         await self.is_refused(self.sending, "hi")
         for _ in range(5):
-            self.sending.clock.advance(retries.EVERY)
-            await self.sending.store.settled()
+            self.sending.clock.advance(retries.RETRY_INTERVAL)
+            await settled(self.sending.store)
         self.assertEqual([reader for _, reader in self.hearing.heard], [])
         self.assertEqual(await listed(self.hearing.store, "bob"), [])
         self.sending.reach_all()
@@ -188,9 +189,9 @@ class RepairTests(HalfwayCase):
     async def test_the_half_that_succeeded_is_not_repeated(self) -> None:
         self.sending.lose_after_storing("ann")
         await self.is_refused(self.sending, "hi")
-        await self.hearing.store.settled()
+        await settled(self.hearing.store)
         self.assertEqual(self.hearing.heard, [("hi", "bob")])
-        self.assertEqual(len(self.sending.store._repairs), 1)
+        self.assertEqual(len(self.sending.store._retries), 1)
         self.sending.reach_all()
         await self.repair()
         self.on_announcement("hi")
@@ -199,13 +200,13 @@ class RepairTests(HalfwayCase):
         self.sending.lose("bob")
         for _ in range(3):
             await self.is_refused(self.sending, "hi", request_id="r")
-        self.assertLessEqual(len(self.sending.store._repairs), 2)
+        self.assertLessEqual(len(self.sending.store._retries), 2)
         self.sending.reach_all()
         sent = await self.send(self.sending, "hi", request_id="r")
         await self.repair()
         self.on_announcement("hi")
         self.assertEqual(await self.send(self.sending, "hi", request_id="r"), sent)
-        await self.hearing.store.settled()
+        await settled(self.hearing.store)
         self.on_announcement("hi")
 
     async def test_another_node_finishes_what_a_dead_one_left_when_the_request_is_repeated(
@@ -217,7 +218,7 @@ class RepairTests(HalfwayCase):
         shared_cluster().advance(60)
         self.addCleanup(shared_cluster().advance, -60)
         await self.send(self.hearing, "hi", request_id="r")
-        await self.hearing.store.settled()
+        await settled(self.hearing.store)
         self.on_announcement("hi")
 
     async def test_a_message_is_found_whose_reply_got_lost(self) -> None:
@@ -241,9 +242,9 @@ class RepairTests(HalfwayCase):
     ) -> None:
         self.sending.lose("bob")
         await self.is_refused(self.sending, "hi")
-        self.sending.clock.pump([retries.EVERY] * 3)
-        self.assertTrue(self.sending.store._repairs)
-        self.sending.clock.advance(retries.PATIENCE)
+        self.sending.clock.pump([retries.RETRY_INTERVAL] * 3)
+        self.assertTrue(self.sending.store._retries)
+        self.sending.clock.advance(retries.GIVE_UP_AFTER)
         await until(self.is_repaired, "the end of the repair")
 
 
@@ -264,7 +265,7 @@ class SlowTests(HalfwayCase):
 
     async def test_nothing_is_stored_after_a_slow_first_step(self) -> None:
         sending = await self.begin(scripts.REFER, 1)
-        self.sending.clock.advance(cluster_writes.SLOW + 0.1)
+        self.sending.clock.advance(cluster_writes.FIRST_STEP_WITHIN + 0.1)
         self.sending.redis.go_on()
         with self.assertRaisesRegex(Unavailable, "nothing was stored"):
             await sending
@@ -272,13 +273,13 @@ class SlowTests(HalfwayCase):
 
     async def test_who_waits_for_the_last_step_is_answered_and_it_is_done_all_the_same(self) -> None:
         sending = await self.begin(scripts.INDEX, 2)
-        self.sending.clock.advance(cluster_writes.ALL_STEPS - 0.1)
+        self.sending.clock.advance(cluster_writes.ALL_STEPS_WITHIN - 0.1)
         self.assertNoResult(sending)
         self.sending.clock.advance(0.1)
         self.failureResultOf(sending, Unavailable)
         self.sending.redis.go_on()
         await self.sending.store.ping()
-        await self.hearing.store.settled()
+        await settled(self.hearing.store)
         self.on_announcement("hi")
 
 
@@ -290,13 +291,13 @@ class JoiningTests(HalfwayCase):
         await join(store, "one", "ann")
         self.sending.redis.fails = scripts.DISMISS
         with self.assertRaises(Conflict):
-            await store.join("two", user("ann"), "")
-        self.assertEqual((await store.members("two", "ann", "", 9))[1], 1)
+            await store.chatrooms.join("two", user("ann"), "")
+        self.assertEqual((await store.chatrooms.members("two", "ann", "", 9))[1], 1)
         self.sending.redis.fails = None
         await self.repair()
         with self.assertRaises(NotFound):
-            await store.members("two", "ann", "", 9)
-        self.assertEqual(await store.chatrooms("ann"), ["one"])
+            await store.chatrooms.members("two", "ann", "", 9)
+        self.assertEqual(await store.chatrooms.of_user("ann"), ["one"])
 
 
 class MissedTests(HalfwayCase):
@@ -309,7 +310,7 @@ class MissedTests(HalfwayCase):
     async def test_what_is_announced_while_more_is_missed_is_announced_once(self) -> None:
         store = self.hearing.store
         await self.send(self.sending, "before")
-        await store.settled()
+        await settled(store)
         store.lost([self.base])
         await self.send(self.sending, "held")
         await store.ping()  # its announcement is here
@@ -317,7 +318,7 @@ class MissedTests(HalfwayCase):
         await self.send(self.sending, "held again")
         await store.ping()
         store.connected()
-        await store.settled()
+        await settled(store)
         self.on_announcement("before", "held", "held again")
 
     async def test_what_is_missed_while_it_is_looked_up_is_looked_up_anew(self) -> None:
@@ -325,24 +326,24 @@ class MissedTests(HalfwayCase):
         store.lost([self.base])
         store.connected()
         store.lost([self.base])  # the replies to the first look are still to come
-        await store.settled()
+        await settled(store)
         await self.send(self.sending, "held")
         await store.ping()
         self.assertEqual(self.hearing.heard, [("held", "ann")])
         store.connected()
-        await store.settled()
+        await settled(store)
         self.on_announcement("held")
 
     async def test_nothing_is_announced_again_after_a_long_fault(self) -> None:
         store = self.hearing.store
         for content in ("one", "two"):
             await self.send(self.sending, content)
-            await store.settled()
+            await settled(store)
             self.hearing.clock.advance(GENERATION / 4)
         store.lost([self.base])
         self.hearing.clock.advance(GENERATION * 10)
         store.connected()
-        await store.settled()
+        await settled(store)
         self.on_announcement("one", "two")
 
     async def test_what_can_not_be_looked_up_is_looked_up_again(self) -> None:
@@ -352,9 +353,9 @@ class MissedTests(HalfwayCase):
         await store.ping()
         self.hearing.redis.away = {store._keys.session(AB.id)}
         store.connected()
-        await store.settled()
+        await settled(store)
         self.assertEqual(self.hearing.heard, [("hi", "ann")])
         self.hearing.redis.away = set()
         self.hearing.clock.advance(1)
-        await store.settled()
+        await settled(store)
         self.on_announcement("hi")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
-from gim.storage.interface import MessageStored
+from gim.storage.announcements import MessageStored
 from gim.storage.redis.client.connect import connect
 from gim.storage.redis.client.url import read
 from gim.storage.redis.store.store import RedisStore
 from tests.support.redis.machine import HOST, PATIENCE
 from tests.support.redis.server import RedisTestCase
+from tests.support.redis.settling import settled
 from tests.support.storage_behaviour.base import AB, RecordingListener, private, send
 
 SECRET = "p/a:s@s?"
@@ -25,10 +26,10 @@ class WayTests(RedisTestCase):
         started: Deferred[None] = Deferred.fromCoroutine(store.start(listener))
         self.addCleanup(lambda: Deferred.fromCoroutine(store.stop()))
         await started.addTimeout(PATIENCE, reactor)
-        await store.subscribe_user("bob")
+        await store.users.subscribe("bob")
         await send(store, private("ann", "bob", "hello"))
-        page, _ = await store.history(AB, "ann", None, 10)
-        await store.settled()
+        page, _ = await store.messages.history(AB, "ann", None, 10)
+        await settled(store)
         stored = [news for news in listener.news if isinstance(news, MessageStored)]
         self.assertEqual([message.content for message in page], ["hello"])
         self.assertEqual([news.message for news in stored], page)

@@ -9,10 +9,11 @@ from twisted.internet.defer import Deferred
 from gim.concurrency.gather import gather
 from gim.errors import Unavailable
 from gim.storage.redis.store import scripts
-from gim.storage.redis.store.heartbeat import LEASE
+from gim.storage.redis.store.heartbeat import LEASE_MS
 from gim.storage.redis.store.store import RedisStore
 from tests.integration.redis.test_store import RedisStoreCase
 from tests.support.redis.server import SKEW_MISSING, RedisTestCase
+from tests.support.redis.settling import settled
 from tests.support.redis.shared import shared_cluster
 
 
@@ -28,30 +29,30 @@ class TwoStores(RedisStoreCase):
 
     async def node(self) -> RedisStore:
         store = await self.make_store(f"{self.id()}{id(self)}")
-        store.pulse.stopService()
-        await store.users_to_reannounce(0)
+        store.heartbeat.stopService()
+        await store.webhook_log.users_to_reannounce(0)
         return store
 
     async def both_beat(self) -> None:
         for _ in range(2):
             for store in self.a, self.b:
-                await store.pulse.beat()
+                await store.heartbeat.beat()
 
     async def come(self, store: RedisStore, *user_ids: str) -> None:
         """Let users connect and be announced."""
         for user_id in user_ids:
-            await store.subscribe_user(user_id)
-            await store.next_event_number(user_id, True, f"{user_id} came")
+            await store.users.subscribe(user_id)
+            await store.webhook_log.next_event_number(user_id, True, f"{user_id} came")
 
     async def lapse(self, *others: RedisStore) -> None:
         """Let the lease of all but *others* run out."""
         for _ in range(2):  # or they would take it for an outage of the server
-            self.server.advance(LEASE / 2000 + 1)
+            self.server.advance(LEASE_MS / 2000 + 1)
             for store in others:
-                await store.pulse.beat()
+                await store.heartbeat.beat()
 
     async def users_to_reannounce(self, store: RedisStore, limit: int = 100) -> list[str]:
-        return sorted(await store.users_to_reannounce(limit))
+        return sorted(await store.webhook_log.users_to_reannounce(limit))
 
     async def key(self, store: RedisStore, *words: str, name: str) -> list[str]:
         base = store.data_base
@@ -70,32 +71,35 @@ class EventsOfTwoNodes(TwoStores):
     """One node tells, whatever happens."""
 
     async def test_who_is_connected_to_both_came_once_and_goes_with_the_last(self) -> None:
-        await self.a.subscribe_user("ann")
-        await self.b.subscribe_user("ann")
+        await self.a.users.subscribe("ann")
+        await self.b.users.subscribe("ann")
         came = await gather(
-            store.next_event_number("ann", True, f"came {n}") for n, store in enumerate((self.a, self.b))
+            store.webhook_log.next_event_number("ann", True, f"came {n}")
+            for n, store in enumerate((self.a, self.b))
         )
         self.assertEqual([number is None for number in came].count(True), 1)
         for n, (store, is_last) in enumerate(((self.a, False), (self.b, True))):
-            store.unsubscribe_user("ann")
-            number = await store.next_event_number("ann", False, f"went {n}")
+            store.users.unsubscribe("ann")
+            number = await store.webhook_log.next_event_number("ann", False, f"went {n}")
             self.assertEqual(number is not None, is_last)
         self.assertEqual(await self.keys_left(), [])
 
     async def test_numbers_are_those_of_both_nodes(self) -> None:
-        numbers = [await store.next_event_number("ann") for store in (self.a, self.b, self.b, self.a)]
+        numbers = [
+            await store.webhook_log.next_event_number("ann") for store in (self.a, self.b, self.b, self.a)
+        ]
         assert numbers[0] is not None
         self.assertEqual(numbers, [numbers[0] + more for more in range(4)])
 
     async def test_a_call_that_may_have_been_done_can_be_repeated(self) -> None:
-        await self.a.subscribe_user("ann")
+        await self.a.users.subscribe("ann")
         for online in (True, False):
-            first = await self.a.next_event_number("ann", online, "one event")
-            again = await self.a.next_event_number("ann", online, "one event")
+            first = await self.a.webhook_log.next_event_number("ann", online, "one event")
+            again = await self.a.webhook_log.next_event_number("ann", online, "one event")
             assert first is not None and again is not None
             self.assertGreater(again, first)
-            self.assertIsNone(await self.a.next_event_number("ann", online, "another"))
-            self.a.unsubscribe_user("ann")
+            self.assertIsNone(await self.a.webhook_log.next_event_number("ann", online, "another"))
+            self.a.users.unsubscribe("ann")
 
     async def test_users_of_a_dead_node_are_taken_over_once_in_portions(self) -> None:
         users = [f"user{number}" for number in range(10)]
@@ -108,7 +112,9 @@ class EventsOfTwoNodes(TwoStores):
         self.assertEqual(sorted(chain(*found)), sorted(users))
         for store, some in zip((self.b, c, self.b, c), found, strict=True):
             for user_id in some:
-                self.assertIsNotNone(await store.next_event_number(user_id, False, f"{user_id} went"))
+                self.assertIsNotNone(
+                    await store.webhook_log.next_event_number(user_id, False, f"{user_id} went")
+                )
         self.assertEqual(await self.keys_left(), [])
 
     async def test_who_takes_over_and_dies_is_taken_over_itself(self) -> None:
@@ -124,16 +130,18 @@ class EventsOfTwoNodes(TwoStores):
         await self.come(self.b, "bob")
         await self.a.stop()
         self.assertEqual(await self.users_to_reannounce(self.b), ["ann", "bob"])
-        self.assertIsNone(await self.b.next_event_number("bob", False, "went"))
-        self.assertIsNotNone(await self.b.next_event_number("ann", False, "went"))
-        self.assertEqual(await self.key(self.b, "SMEMBERS", name=f"present:{self.b.pulse.node}"), ["bob"])
+        self.assertIsNone(await self.b.webhook_log.next_event_number("bob", False, "went"))
+        self.assertIsNotNone(await self.b.webhook_log.next_event_number("ann", False, "went"))
+        self.assertEqual(
+            await self.key(self.b, "SMEMBERS", name=f"present:{self.b.heartbeat.node}"), ["bob"]
+        )
 
     async def test_when_all_nodes_were_gone_the_next_one_takes_over(self) -> None:
         await self.come(self.a, "ann")
         await self.come(self.b, "bob")
         await self.lapse()
         c = await self.node()
-        await c.pulse.beat()
+        await c.heartbeat.beat()
         self.assertEqual(await self.users_to_reannounce(c), ["ann", "bob"])
 
     async def test_a_node_that_was_taken_for_gone_tells_of_its_own_in_portions(self) -> None:
@@ -141,27 +149,30 @@ class EventsOfTwoNodes(TwoStores):
         await self.come(self.a, *users)
         await self.lapse(self.b)
         for user_id in await self.users_to_reannounce(self.b):
-            await self.b.next_event_number(user_id, False, f"{user_id} went")
-        await self.a.pulse.beat()
+            await self.b.webhook_log.next_event_number(user_id, False, f"{user_id} went")
+        await self.a.heartbeat.beat()
         portions = [await self.users_to_reannounce(self.a, 2) for _ in range(4)]
         self.assertEqual([len(portion) for portion in portions], [2, 2, 1, 0])
         self.assertEqual(sorted(chain(*portions)), users)
-        numbers = [await self.a.next_event_number(user_id, True, f"{user_id} again") for user_id in users]
+        numbers = [
+            await self.a.webhook_log.next_event_number(user_id, True, f"{user_id} again")
+            for user_id in users
+        ]
         self.assertNotIn(None, numbers)
 
     async def test_after_an_outage_nobody_is_taken_for_gone_before_they_could_beat(self) -> None:
         await self.come(self.a, "ann", "bob")
         await self.come(self.b, "bob")
-        self.server.advance(LEASE / 1000 + 1)
-        await self.b.pulse.beat()
+        self.server.advance(LEASE_MS / 1000 + 1)
+        await self.b.heartbeat.beat()
         self.assertEqual(await self.users_to_reannounce(self.b), [])
-        self.b.unsubscribe_user("bob")
-        asking = Deferred.fromCoroutine(self.b.next_event_number("bob", False, "went"))
+        self.b.users.unsubscribe("bob")
+        asking = Deferred.fromCoroutine(self.b.webhook_log.next_event_number("bob", False, "went"))
         await self.assertFailure(asking, Unavailable)
         for _ in range(2):
-            self.server.advance(LEASE / 2000 + 1)
+            self.server.advance(LEASE_MS / 2000 + 1)
             await self.both_beat()
-        self.assertIsNone(await self.b.next_event_number("bob", False, "went"))
+        self.assertIsNone(await self.b.webhook_log.next_event_number("bob", False, "went"))
         self.assertEqual(await self.users_to_reannounce(self.b), [])
         self.assertEqual(await self.users_to_reannounce(self.a), [])
 
@@ -169,7 +180,7 @@ class EventsOfTwoNodes(TwoStores):
         await self.come(self.a, "ann", "bob")
         await self.lapse(self.b)
         first = await self.users_to_reannounce(self.b, 1)
-        await self.a.pulse.beat()
+        await self.a.heartbeat.beat()
         await self.users_to_reannounce(self.a)
         await self.come(self.a, "cat")
         await self.lapse(self.b)
@@ -178,24 +189,26 @@ class EventsOfTwoNodes(TwoStores):
 
     async def test_who_connects_while_another_node_asks_is_not_told_to_be_gone(self) -> None:
         await self.come(self.a, "ann")
-        self.a.unsubscribe_user("ann")
+        self.a.users.unsubscribe("ann")
         went, _ = await gather(
-            [self.a.next_event_number("ann", False, "went"), self.b.subscribe_user("ann")]
+            [self.a.webhook_log.next_event_number("ann", False, "went"), self.b.users.subscribe("ann")]
         )
-        came = await self.b.next_event_number("ann", True, "came")
+        came = await self.b.webhook_log.next_event_number("ann", True, "came")
         self.assertEqual(went is None, came is None, "both, in this order, or none")
         if went is not None and came is not None:
             self.assertGreater(came, went)
 
     async def test_who_connects_here_again_while_it_asks_is_not_told_to_be_gone(self) -> None:
         await self.come(self.a, "ann")
-        self.a.unsubscribe_user("ann")
+        self.a.users.unsubscribe("ann")
         went, _ = await gather(
-            [self.a.next_event_number("ann", False, "went"), self.a.subscribe_user("ann")]
+            [self.a.webhook_log.next_event_number("ann", False, "went"), self.a.users.subscribe("ann")]
         )
         self.assertIsNone(went)
-        self.assertIsNone(await self.a.next_event_number("ann", True, "came"))
-        self.assertEqual(await self.key(self.a, "SMEMBERS", name=f"present:{self.a.pulse.node}"), ["ann"])
+        self.assertIsNone(await self.a.webhook_log.next_event_number("ann", True, "came"))
+        self.assertEqual(
+            await self.key(self.a, "SMEMBERS", name=f"present:{self.a.heartbeat.node}"), ["ann"]
+        )
 
     async def test_a_node_that_dies_before_it_ever_looked_is_taken_over_too(self) -> None:
         c = await self.make_store(f"{self.id()}{id(self)}")
@@ -206,17 +219,17 @@ class EventsOfTwoNodes(TwoStores):
     async def test_without_redis_it_is_unavailable(self) -> None:
         await self.a.stop()
         for work in (
-            self.a.next_event_number("ann"),
-            self.a.next_event_number("ann", True, "x"),
-            self.a.users_to_reannounce(1),
+            self.a.webhook_log.next_event_number("ann"),
+            self.a.webhook_log.next_event_number("ann", True, "x"),
+            self.a.webhook_log.users_to_reannounce(1),
         ):
             await self.assertFailure(Deferred.fromCoroutine(work), Unavailable)
 
     async def test_nothing_is_kept_for_nobody(self) -> None:
         await self.come(self.a, "ann")
-        self.a.unsubscribe_user("ann")
-        await self.a.next_event_number("ann", False, "went")
-        await self.a.settled()
+        self.a.users.unsubscribe("ann")
+        await self.a.webhook_log.next_event_number("ann", False, "went")
+        await settled(self.a)
         self.assertEqual(await self.keys_left(), [])
         ttl = await self.a._redis.call(
             self.a._keys.user("ann"), "PTTL", f"{self.a._keys.user('ann')}:user"
@@ -225,7 +238,7 @@ class EventsOfTwoNodes(TwoStores):
 
     async def test_a_server_that_forgot_its_scripts_is_told_them(self) -> None:
         await self.a._redis.call(self.a.data_base, "SCRIPT", "FLUSH")
-        self.assertIsNotNone(await self.a.next_event_number("ann"))
+        self.assertIsNotNone(await self.a.webhook_log.next_event_number("ann"))
         self.assertIn(scripts.EVENT, scripts.ALL)
 
 

@@ -11,7 +11,7 @@ from twisted.logger import formatEvent, globalLogPublisher
 from gim.concurrency.gather import gather
 from gim.errors import Unavailable
 from gim.model import Sent
-from gim.storage.interface import MessageStored
+from gim.storage.announcements import MessageStored
 from gim.storage.redis.client import protocol
 from gim.storage.redis.client.connect import connect
 from gim.storage.redis.client.url import read
@@ -20,6 +20,7 @@ from gim.storage.redis.store.store import RedisStore
 from tests.integration.redis.test_store import RedisStoreCase
 from tests.support.redis.machine import until
 from tests.support.redis.server import RedisTestCase
+from tests.support.redis.settling import settled
 from tests.support.storage_behaviour.base import AB, RecordingListener, contents_of, private, send
 
 PATIENCE = 5.0  # seconds
@@ -38,7 +39,7 @@ class FaultCase(RedisStoreCase):
     async def listen(self, *user_ids: str) -> RedisStore:
         """Return a store that listens to these users."""
         listening = await self.make_store("gim")
-        await gather(map(listening.subscribe_user, user_ids))
+        await gather(map(listening.users.subscribe, user_ids))
         return listening
 
     async def tell(self, *contents: str, to: str = "bob") -> list[Sent]:
@@ -54,7 +55,7 @@ class FaultCase(RedisStoreCase):
         return bool(self.store._redis._link.is_up)
 
     async def is_caught_up(self) -> bool:
-        return all(watch.held is None for watch in self.store._watches)
+        return all(watch.held is None for watch in self.store._subscriptions)
 
     def heard(self) -> list[tuple[str, str]]:
         """Return what was announced: content and reader."""
@@ -88,7 +89,7 @@ class ReconnectTests(FaultCase):
         await until(self.is_caught_up, "the end of the resync", PATIENCE)
         for user_id in (users[0], users[-1]):
             await self.tell("hi", to=user_id)
-        await listening.settled()
+        await settled(listening)
         self.assertEqual(self.heard(), [("hi", users[0]), ("hi", users[-1])])
 
     async def test_a_server_that_refuses_changes_is_read_from_and_caught_up_with_afterwards(
@@ -119,7 +120,7 @@ class ReconnectTests(FaultCase):
         listening._inbox.news = fail_for_some
         await self.cut()
         await listening._resync.idle()
-        held = [watch.user_id for watch in listening._watches if watch.held is not None]
+        held = [watch.user_id for watch in listening._subscriptions if watch.held is not None]
         self.assertEqual(held, ["bob", "cid"])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         listening._inbox.news = news
@@ -130,9 +131,9 @@ class ReconnectTests(FaultCase):
     async def test_who_leaves_while_others_are_looked_up_is_offline(self) -> None:
         users = [f"u{number}" for number in range(200)]
         listening = await self.listen(*users)
-        self.with_the_next_resync(lambda: [listening.unsubscribe_user(user_id) for user_id in users])
+        self.with_the_next_resync(lambda: [listening.users.unsubscribe(user_id) for user_id in users])
         await self.cut()
-        await listening.settled()
+        await settled(listening)
         self.assertEqual(await self.online(), [])
 
     async def test_more_may_have_left_meanwhile_than_can_be_told_at_once(self) -> None:
@@ -142,7 +143,7 @@ class ReconnectTests(FaultCase):
         self.patch(resync, "LEAVING_AT_A_TIME", 20)
         listening._redis._link.drop()
         for user_id in users:
-            listening.unsubscribe_user(user_id)
+            listening.users.unsubscribe(user_id)
         await until(self.is_up, "another connection")
         await listening._resync.idle()
         self.assertEqual(await self.online(), [b"gim:{u:bob}:nodes"])
@@ -150,29 +151,29 @@ class ReconnectTests(FaultCase):
 
     async def test_what_a_login_caught_up_on_is_not_announced(self) -> None:
         await self.listen("bob")
-        self.store.unsubscribe_user("bob")
+        self.store.users.unsubscribe("bob")
         await self.tell("1", "2", "3")
-        await self.store.subscribe_user("bob")
-        missed = await self.store.missed("bob", None, 1000)
+        await self.store.users.subscribe("bob")
+        missed = await self.store.messages.missed("bob", None, 1000)
         self.assertEqual(len(missed.messages), 3)
         await self.cut()
-        await self.store.settled()
+        await settled(self.store)
         self.assertEqual(self.heard(), [])
 
     async def test_what_is_older_than_the_node_is_not_announced(self) -> None:
         await self.tell("old")
         listening = await self.listen("bob")
         await self.cut()
-        await listening.settled()
+        await settled(listening)
         self.assertEqual(self.heard(), [])
 
     async def test_an_announcement_that_was_lost_behind_its_reply_is_made_up_for(self) -> None:
         """Redis 7.2 and newer announce to the sending connection after the reply."""
         listening = await self.listen("bob")
         self.patch(listening._redis._link.connection, "_subscriber", None)
-        await listening.append(private("ann", "bob", "hi"))
+        await listening.messages.append(private("ann", "bob", "hi"))
         await self.cut()
-        await listening.settled()
+        await settled(listening)
         self.assertEqual(self.heard(), [("hi", "bob")])
 
 
@@ -193,7 +194,7 @@ class StoppingTests(FaultCase):
         return await self.answer
 
     async def test_it_does_not_wait_for_long(self) -> None:
-        self.patch(store, "PARTING", 0.1)
+        self.patch(store, "STOP_TIMEOUT", 0.1)
         await Deferred.fromCoroutine(self.listening.stop()).addTimeout(PATIENCE, reactor)
         self.assertEqual(self.asked, ["bob"])
 

@@ -26,29 +26,29 @@ class LongLifeTests(RedisStoreCase):
         """Let so many days go by, and a round of naming all who are connected."""
         self.server.advance(days * DAY)
         for _ in range(2):  # the first one takes note of the time
-            await self.store.pulse._run()
+            await self.store.heartbeat._beat()
         await self.store.ping()
 
     async def test_who_is_connected_for_days_stays_online_and_known(self) -> None:
         self.patch(presence_refresh, "ROUND", 1)
         listening = await self.make_store(ttl=60)
-        await listening.put_user("bob", "Bob")
-        await listening.subscribe_user("bob")
+        await listening.users.put("bob", "Bob")
+        await listening.users.subscribe("bob")
         for _ in range(5):
             await self.beat(0.6)
-            state = await listening.user("bob")
+            state = await listening.users.get("bob")
             self.assertEqual((state.name, state.online), ("Bob", True))
 
     async def test_nodes_that_died_are_forgotten_and_others_are_not(self) -> None:
         self.patch(presence_refresh, "ROUND", 1)
         listening = await self.make_store("gim")
-        await listening.subscribe_user("bob")
+        await listening.users.subscribe("bob")
         await self.beat(1.0)
-        new = f"{int(listening.pulse.now / 1000):08x}00000000"
+        new = f"{int(listening.heartbeat.now_ms / 1000):08x}00000000"
         await self.server.do("SADD", "gim:{u:bob}:nodes", "0" * 16, new)
         await self.beat(0.0)
         nodes = await self.server.do("SMEMBERS", "gim:{u:bob}:nodes")
-        self.assertEqual({node.decode() for node in nodes}, {listening.pulse.node, new})
+        self.assertEqual({node.decode() for node in nodes}, {listening.heartbeat.node, new})
 
     async def test_sessions_whose_messages_expired_go_however_much_one_posts(self) -> None:
         listening = await self.make_store("gim", ttl=3600)
@@ -64,10 +64,10 @@ class LongLifeTests(RedisStoreCase):
         await join(listening, "room", "ann")
         await send(listening, posted("room", "ann"), private("bob", "ann"))
         await self.live_as_long(-1)
-        await listening.leave("room", "ann")
+        await listening.chatrooms.leave("room", "ann")
         await self.live_as_long(60_000 + DAY * 1000)
         await self.advance(3600)
-        await listening.put_user("ann", None)
+        await listening.users.put("ann", None)
         await self.live_as_long(60_000 + DAY * 1000)
 
     async def test_a_message_is_stored_just_after_the_clock_of_the_server_was_set(self) -> None:
@@ -106,7 +106,7 @@ class Here:
     def __iter__(self) -> Any:
         return iter([Watch(user_id) for user_id in self.user_ids])
 
-    async def renew(self, user_id: str) -> None:
+    async def refresh(self, user_id: str) -> None:
         self.named.append(user_id)
         self.naming.append(Deferred())
         await self.naming[-1]
@@ -124,7 +124,7 @@ class RenewalTests(SynchronousTestCase):
         """Return who is named."""
         self.here.named.clear()
         for _ in range(times):
-            self.renewal.some()
+            self.renewal.refresh_some()
         return list(self.here.named)
 
     def test_everybody_is_named_once_in_a_round_a_few_with_each_beat(self) -> None:

@@ -9,8 +9,10 @@ from twisted.internet import reactor
 from gim.storage.interface import Storage
 from gim.storage.redis.client.connect import connect
 from gim.storage.redis.client.url import read
+from gim.storage.redis.store.heartbeat import CLUSTER_LAG_MS
 from gim.storage.redis.store.store import RedisStore
 from tests.support.redis.server import SKEW_MISSING, RedisServer, RedisTestCase
+from tests.support.redis.settling import settled
 from tests.support.redis.shared import SharedCluster, shared_cluster
 from tests.support.storage_behaviour.base import RecordingListener, contents, private, send
 from tests.support.storage_behaviour.suite import StorageBehaviour
@@ -58,7 +60,7 @@ class RedisStoreCase(RedisTestCase):
         return store
 
     async def settle(self) -> None:
-        await self.store.settled()
+        await settled(self.store)
 
 
 class RedisBehaviourTests(RedisStoreCase, StorageBehaviour):
@@ -80,15 +82,13 @@ class ClusterBehaviourTests(RedisStoreCase, StorageBehaviour):
         return f"redis+cluster://127.0.0.1:{self.server.port}"
 
     async def make_store(self, prefix: str | None = None, **limits: Any) -> RedisStore:
-        store = await super().make_store(prefix, **limits)
-        self.overlap, store.overlap = store.overlap, 0  # the same messages as elsewhere, and no others
-        return store
+        limits.setdefault("overlap_ms", 0)  # the same messages as elsewhere, and no others
+        return await super().make_store(prefix, **limits)
 
     async def test_what_was_stored_shortly_before_a_point_comes_again(self) -> None:
-        store = await self.make_store()
-        store.overlap = self.overlap
+        store = await self.make_store(overlap_ms=CLUSTER_LAG_MS)
         await send(store, private("bob", "ann", "long ago"))
-        await self.advance(self.overlap / 1000 + 1)
+        await self.advance(CLUSTER_LAG_MS / 1000 + 1)
         *_, last = await send(store, *(private(peer, "ann", peer) for peer in ("bob", "cat", "dan")))
-        missed = await store.missed("ann", last.id, 1000)
+        missed = await store.messages.missed("ann", last.id, 1000)
         self.assertEqual((contents(missed.messages), missed.complete), (["bob", "cat", "dan"], True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gim.errors import Forbidden
-from gim.storage.interface import Announcement, MemberJoined, MemberLeft, MessageStored
+from gim.storage.announcements import Announcement, MemberJoined, MemberLeft, MessageStored
 from tests.support.storage_behaviour.base import (
     AB,
     ROOM,
@@ -31,28 +31,28 @@ class NewsBehaviour(StorageCase):
         store = await self.make_store()
         await join(store, "room", "ann")
         await send(store, private("ann", "bob"), posted("room", "ann"))
-        await store.leave("room", "ann")
+        await store.chatrooms.leave("room", "ann")
         self.assertEqual(await self.heard(), [])
 
     async def test_a_private_message_is_announced_if_either_person_is_watched(self) -> None:
         for watched in ("ann", "bob"):
             store = await self.make_store()
-            await store.subscribe_user(watched)
+            await store.users.subscribe(watched)
             await send(store, private("ann", "bob", watched))
             self.assertEqual([news.message.content for news in await self.heard()], [watched])
 
     async def test_a_private_message_is_announced_once_to_each_of_the_two_people(self) -> None:
         store = await self.make_store()
         for user_id in ("ann", "bob", "bob", "cat"):
-            await store.subscribe_user(user_id)
+            await store.users.subscribe(user_id)
         await send(store, private("ann", "bob"))
         self.assertEqual(sorted(news.reader for news in await self.heard()), ["ann", "bob"])
 
     async def test_the_announcement_of_a_private_message_bears_the_name_of_the_other(self) -> None:
         store = await self.make_store()
-        await store.put_user("bob", "Bob")
+        await store.users.put("bob", "Bob")
         for user_id in ("ann", "bob"):
-            await store.subscribe_user(user_id)
+            await store.users.subscribe(user_id)
         await send(store, private("ann", "bob", origin="c1"))
         (message,) = await messages_of(store, AB)
         expected = [
@@ -63,8 +63,8 @@ class NewsBehaviour(StorageCase):
 
     async def test_the_announcement_of_a_chatroom_message_bears_the_name_of_the_chatroom(self) -> None:
         store = await self.make_store()
-        await store.join("room", user("ann"), "The Room")
-        await store.subscribe_chatroom("room")
+        await store.chatrooms.join("room", user("ann"), "The Room")
+        await store.chatrooms.subscribe("room")
         await send(store, posted("room", "ann"))
         (message,) = await messages_of(store, ROOM)
         self.assertEqual(await self.heard(), [MessageStored(message, ROOM, "The Room", "", "")])
@@ -74,8 +74,8 @@ class NewsBehaviour(StorageCase):
         await join(store, "room", "ann", "bob")
         await join(store, "other", "ann")
         for user_id in ("ann", "bob"):
-            await store.subscribe_user(user_id)
-        await store.subscribe_chatroom("other")
+            await store.users.subscribe(user_id)
+        await store.chatrooms.subscribe("other")
         await send(store, posted("room", "ann"))
         self.assertEqual(await self.heard(), [])
 
@@ -83,58 +83,58 @@ class NewsBehaviour(StorageCase):
         store = await self.make_store()
         await join(store, "room", "ann")
         for _ in range(2):
-            await store.subscribe_user("ann")
-            await store.subscribe_chatroom("room")
+            await store.users.subscribe("ann")
+            await store.chatrooms.subscribe("room")
         await send(store, private("ann", "bob"), posted("room", "ann"))
         self.assertEqual(len(await self.heard()), 2)
 
     async def test_announcements_come_in_the_order_of_storing(self) -> None:
         store = await self.make_store()
         await join(store, "room", "ann")
-        await store.subscribe_user("ann")
-        await store.subscribe_chatroom("room")
+        await store.users.subscribe("ann")
+        await store.chatrooms.subscribe("room")
         await send(store, *[private("ann", "bob"), posted("room", "ann"), private("cat", "ann")] * 3)
         ids = [news.message.id for news in await self.heard()]
         self.assertEqual((len(ids), ids), (9, sorted(ids)))
 
     async def test_coming_and_going_of_a_watched_user_is_announced(self) -> None:
         store = await self.make_store()
-        await store.subscribe_user("ann")
+        await store.users.subscribe("ann")
         for _ in range(2):  # only what changes something is news
             await join(store, "room", "ann", "bob")
         self.assertEqual(await self.heard(), [MemberJoined("ann", "room")])
         for _ in range(2):
-            await store.leave("room", "ann")
-        await store.leave("room", "bob")
+            await store.chatrooms.leave("room", "ann")
+        await store.chatrooms.leave("room", "bob")
         self.assertEqual(await self.heard(), [MemberLeft("ann", "room")])
 
     async def test_coming_and_going_of_others_is_not_announced_to_a_watched_chatroom(self) -> None:
         store = await self.make_store()
         await join(store, "room", "ann")
-        await store.subscribe_chatroom("room")
+        await store.chatrooms.subscribe("room")
         await join(store, "room", "bob")
-        await store.leave("room", "bob")
+        await store.chatrooms.leave("room", "bob")
         self.assertEqual(await self.heard(), [])
 
     async def test_after_the_watch_nothing_is_announced(self) -> None:
         store = await self.make_store()
         await join(store, "room", "ann", "bob")
-        await store.subscribe_user("ann")
-        await store.subscribe_chatroom("room")
-        store.unsubscribe_user("ann")
-        store.unsubscribe_chatroom("room")
+        await store.users.subscribe("ann")
+        await store.chatrooms.subscribe("room")
+        store.users.unsubscribe("ann")
+        store.chatrooms.unsubscribe("room")
         await self.settle()
         await send(store, private("ann", "bob"), posted("room", "ann"))
-        await store.leave("room", "ann")
+        await store.chatrooms.leave("room", "ann")
         self.assertEqual(await self.heard(), [])
 
     async def test_a_watch_begins_again(self) -> None:
         store = await self.make_store()
         await join(store, "room", "ann")
         for _ in range(2):
-            await store.subscribe_chatroom("room")
-            store.unsubscribe_chatroom("room")
-        await store.subscribe_chatroom("room")
+            await store.chatrooms.subscribe("room")
+            store.chatrooms.unsubscribe("room")
+        await store.chatrooms.subscribe("room")
         await self.settle()
         await send(store, posted("room", "ann"))
         self.assertEqual(len(await self.heard()), 1)
@@ -142,7 +142,7 @@ class NewsBehaviour(StorageCase):
     async def test_what_was_refused_is_not_announced(self) -> None:
         store = await self.make_store()
         await join(store, "room", "ann")
-        await store.subscribe_user("bob")
-        await store.subscribe_chatroom("room")
-        await self.refusal(Forbidden, store.append(posted("room", "bob")))
+        await store.users.subscribe("bob")
+        await store.chatrooms.subscribe("room")
+        await self.refusal(Forbidden, store.messages.append(posted("room", "bob")))
         self.assertEqual(await self.heard(), [])

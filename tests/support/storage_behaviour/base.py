@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from gim.errors import GimError
 from gim.ids import Session, chatroom_session, private_session
 from gim.model import ConnectionState, Counts, Message, Sent, SessionItem, User
-from gim.storage.interface import Announcement, ConnectionCommand, Draft, Position, Storage
+from gim.storage.announcements import Announcement, ConnectionCommand
+from gim.storage.interface import Draft, Position, Storage
 from gim.storage.message_ids import FIRST, LAST
 
 ANCIENT, FUTURE = FIRST, LAST  # well-formed message ids before and after every one that is made
@@ -29,7 +30,7 @@ class RecordingListener:
     def on_announcement(self, news: Announcement) -> None:
         self.news.append(news)
         if isinstance(news, ConnectionCommand) and self.store is not None:
-            self.store.answer(news, self.connections)
+            self.store.nodes.reply_to_command(news, self.connections)
 
     def counts(self) -> Counts:
         return Counts(connections=3, users=2, chatrooms=1)
@@ -86,18 +87,18 @@ def posted(chatroom_id: str, sender: str, content: str = "hi", **more: str) -> D
 
 
 async def send(store: Storage, *drafts: Draft) -> list[Sent]:
-    return [await store.append(draft) for draft in drafts]
+    return [await store.messages.append(draft) for draft in drafts]
 
 
 async def join(store: Storage, chatroom_id: str, *user_ids: str) -> None:
     for user_id in user_ids:
-        await store.join(chatroom_id, user(user_id), "")
+        await store.chatrooms.join(chatroom_id, user(user_id), "")
 
 
 async def messages_of(
     store: Storage, session: Session, reader: str = "ann", before: str | None = None, count: int = 100
 ) -> list[Message]:
-    messages, _has_more = await store.history(session, reader, before, count)
+    messages, _has_more = await store.messages.history(session, reader, before, count)
     return messages
 
 
@@ -112,7 +113,7 @@ def contents(messages: Iterable[Message]) -> list[str]:
 async def sessions_of(
     store: Storage, user_id: str, kind: int | None = None, after: Position | None = None
 ) -> list[SessionItem]:
-    items, _following = await store.sessions(user_id, kind, after, 200)
+    items, _following = await store.messages.sessions(user_id, kind, after, 200)
     return items
 
 

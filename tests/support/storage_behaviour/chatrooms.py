@@ -21,10 +21,10 @@ from tests.support.storage_behaviour.base import (
 )
 
 MEMBERS_ONLY: dict[str, Callable[[Storage, str], Awaitable[Any]]] = {
-    "append": lambda store, asker: store.append(posted("room", asker)),
-    "history": lambda store, asker: store.history(ROOM, asker, None, 20),
-    "mark_read": lambda store, asker: store.mark_read(ROOM, asker, FUTURE),
-    "members": lambda store, asker: store.members("room", asker, "", 100),
+    "append": lambda store, asker: store.messages.append(posted("room", asker)),
+    "history": lambda store, asker: store.messages.history(ROOM, asker, None, 20),
+    "mark_read": lambda store, asker: store.messages.mark_read(ROOM, asker, FUTURE),
+    "members": lambda store, asker: store.chatrooms.members("room", asker, "", 100),
 }
 
 
@@ -33,20 +33,20 @@ class ChatroomBehaviour(StorageCase):
 
     async def test_joining_makes_the_chatroom_and_counts_its_members(self) -> None:
         store = await self.make_store()
-        self.assertEqual(await store.join("room", user("ann"), ""), 1)
-        self.assertEqual(await store.join("room", user("bob"), ""), 2)
+        self.assertEqual(await store.chatrooms.join("room", user("ann"), ""), 1)
+        self.assertEqual(await store.chatrooms.join("room", user("bob"), ""), 2)
 
     async def test_joining_twice_is_fine_and_counts_once(self) -> None:
         store = await self.make_store()
         await join(store, "room", "ann")
-        self.assertEqual(await store.join("room", user("ann"), ""), 1)
-        _, total, _ = await store.members("room", "ann", "", 100)
+        self.assertEqual(await store.chatrooms.join("room", user("ann"), ""), 1)
+        _, total, _ = await store.chatrooms.members("room", "ann", "", 100)
         self.assertEqual(total, 1)
 
     async def test_a_chatroom_keeps_the_name_that_it_was_made_with(self) -> None:
         store = await self.make_store()
-        await store.join("room", user("ann"), "First")
-        await store.join("room", user("bob"), "Second")
+        await store.chatrooms.join("room", user("ann"), "First")
+        await store.chatrooms.join("room", user("bob"), "Second")
         self.assertEqual((await line_of(store, "bob", ROOM)).title, "First")
 
     async def test_without_a_chatroom_whatever_needs_one_is_not_found(self) -> None:
@@ -54,12 +54,12 @@ class ChatroomBehaviour(StorageCase):
         await join(store, "other", "ann")
         for ask in MEMBERS_ONLY.values():
             await self.refusal(NotFound, ask(store, "ann"))
-        await self.refusal(NotFound, store.leave("room", "ann"))
+        await self.refusal(NotFound, store.chatrooms.leave("room", "ann"))
 
     async def test_a_refused_message_makes_no_chatroom(self) -> None:
         store = await self.make_store()
-        await self.refusal(NotFound, store.append(posted("room", "ann")))
-        await self.refusal(NotFound, store.history(ROOM, "ann", None, 20))
+        await self.refusal(NotFound, store.messages.append(posted("room", "ann")))
+        await self.refusal(NotFound, store.messages.history(ROOM, "ann", None, 20))
 
     async def test_who_is_no_member_is_forbidden_what_is_for_members(self) -> None:
         store = await self.make_store()
@@ -73,7 +73,7 @@ class ChatroomBehaviour(StorageCase):
     async def test_who_left_is_forbidden_what_is_for_members(self) -> None:
         store = await self.make_store()
         await join(store, "room", "ann", "bob")
-        await store.leave("room", "bob")
+        await store.chatrooms.leave("room", "bob")
         for ask in MEMBERS_ONLY.values():
             await self.refusal(Forbidden, ask(store, "bob"))
 
@@ -81,38 +81,38 @@ class ChatroomBehaviour(StorageCase):
         store = await self.make_store()
         await join(store, "room", "ann", "bob")
         for _ in range(2):
-            await store.leave("room", "bob")
-        await store.leave("room", "nobody")
-        _, total, _ = await store.members("room", "ann", "", 100)
+            await store.chatrooms.leave("room", "bob")
+        await store.chatrooms.leave("room", "nobody")
+        _, total, _ = await store.chatrooms.members("room", "ann", "", 100)
         self.assertEqual(total, 1)
 
     async def test_a_chatroom_without_members_and_messages_is_forgotten(self) -> None:
         store = await self.make_store()
-        await store.join("room", user("ann"), "Old")
-        await store.leave("room", "ann")
-        await self.refusal(NotFound, store.leave("room", "ann"))
-        await store.join("room", user("bob"), "New")
+        await store.chatrooms.join("room", user("ann"), "Old")
+        await store.chatrooms.leave("room", "ann")
+        await self.refusal(NotFound, store.chatrooms.leave("room", "ann"))
+        await store.chatrooms.join("room", user("bob"), "New")
         self.assertEqual((await line_of(store, "bob", ROOM)).title, "New")
 
     async def test_a_chatroom_without_members_keeps_its_name_and_messages(self) -> None:
         store = await self.make_store(sequences=True)
-        await store.join("room", user("ann"), "Old")
+        await store.chatrooms.join("room", user("ann"), "Old")
         await send(store, posted("room", "ann", "said"))
-        await store.leave("room", "ann")
-        await self.refusal(Forbidden, store.history(ROOM, "ann", None, 20))
-        await store.join("room", user("bob"), "New")
+        await store.chatrooms.leave("room", "ann")
+        await self.refusal(Forbidden, store.messages.history(ROOM, "ann", None, 20))
+        await store.chatrooms.join("room", user("bob"), "New")
         self.assertEqual(await contents_of(store, ROOM, "bob"), ["said"])
         self.assertEqual((await line_of(store, "bob", ROOM)).title, "Old")
         self.assertEqual((await send(store, posted("room", "bob")))[0].sequence, 2)
 
     async def test_chatrooms_are_those_that_one_is_a_member_of(self) -> None:
         store = await self.make_store()
-        self.assertEqual(await store.chatrooms("ann"), [])
+        self.assertEqual(await store.chatrooms.of_user("ann"), [])
         for chatroom_id in ("1", "2", "3"):
             await join(store, chatroom_id, "ann")
         await join(store, "4", "bob")
-        await store.leave("2", "ann")
-        self.assertEqual(sorted(await store.chatrooms("ann")), ["1", "3"])
+        await store.chatrooms.leave("2", "ann")
+        self.assertEqual(sorted(await store.chatrooms.of_user("ann")), ["1", "3"])
 
 
 class MemberBehaviour(StorageCase):
@@ -122,7 +122,7 @@ class MemberBehaviour(StorageCase):
         store = await self.make_store()
         ids = ["10", "9", "B", "a", "aa", "b", "é", "\uff5e", "😀"]  # UTF-16 has the last two reversed
         await join(store, "room", *reversed(ids))
-        items, total, more = await store.members("room", "a", "", 100)
+        items, total, more = await store.chatrooms.members("room", "a", "", 100)
         self.assertEqual([item.id for item in items], ids)
         self.assertEqual((total, more), (len(ids), False))
 
@@ -131,7 +131,7 @@ class MemberBehaviour(StorageCase):
         await join(store, "room", *"edcba")
         found, after = [], ""
         for _ in range(3):
-            items, total, more = await store.members("room", "a", after, 2)
+            items, total, more = await store.chatrooms.members("room", "a", after, 2)
             found.append(("".join(item.id for item in items), total, more))
             after = items[-1].id
         self.assertEqual(found, [("ab", 5, True), ("cd", 5, True), ("e", 5, False)])
@@ -139,29 +139,29 @@ class MemberBehaviour(StorageCase):
     async def test_a_page_of_members_that_is_just_full_is_the_last(self) -> None:
         store = await self.make_store()
         await join(store, "room", "a", "b")
-        items, _, more = await store.members("room", "a", "", 2)
+        items, _, more = await store.chatrooms.members("room", "a", "", 2)
         self.assertEqual((len(items), more), (2, False))
 
     async def test_a_page_of_members_begins_after_any_id_member_or_not(self) -> None:
         store = await self.make_store()
         await join(store, "room", "a", "b", "d")
-        items, _, _ = await store.members("room", "a", "c", 10)
+        items, _, _ = await store.chatrooms.members("room", "a", "c", 10)
         self.assertEqual([item.id for item in items], ["d"])
-        self.assertEqual(await store.members("room", "a", "d", 10), ([], 3, False))
+        self.assertEqual(await store.chatrooms.members("room", "a", "d", 10), ([], 3, False))
 
     async def test_members_of_chatrooms_whose_ids_begin_alike_do_not_mix(self) -> None:
         store = await self.make_store()
         for chatroom_id, member in (("1", "x"), ("10", "a"), ("1-", "z"), ("0", "y")):
             await join(store, chatroom_id, member)
-        items, total, more = await store.members("1", "x", "", 10)
+        items, total, more = await store.chatrooms.members("1", "x", "", 10)
         self.assertEqual(([item.id for item in items], total, more), (["x"], 1, False))
 
     async def test_a_member_has_name_and_online(self) -> None:
         store = await self.make_store()
         for user_id, name in (("ann", "Ann"), ("bob", None)):
-            await store.put_user(user_id, name)
-        await store.subscribe_user("ann")
+            await store.users.put(user_id, name)
+        await store.users.subscribe("ann")
         await join(store, "room", "ann", "bob")
-        items, _, _ = await store.members("room", "ann", "", 10)
+        items, _, _ = await store.chatrooms.members("room", "ann", "", 10)
         expected = [Member("ann", "Ann", True, OWNER), Member("bob", "bob", False, MEMBER)]
         self.assertEqual(items, expected)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from gim.errors import NotFound
-from gim.storage.interface import MemberJoined, MemberLeft, Storage
+from gim.storage.announcements import MemberJoined, MemberLeft
+from gim.storage.interface import Storage
 from tests.support.storage_behaviour.base import RecordingListener, StorageCase, join, posted, send, user
 
 
@@ -13,7 +14,7 @@ class EventBehaviour(StorageCase):
     async def number(self, store: Storage, user_id: str, online: bool | None = None) -> int | None:
         """Ask for the number of an event that nobody else names."""
         self.asked = getattr(self, "asked", 0) + 1
-        return await store.next_event_number(user_id, online, f"key{self.asked}")
+        return await store.webhook_log.next_event_number(user_id, online, f"key{self.asked}")
 
     async def some_number(self, store: Storage, user_id: str, online: bool | None = None) -> int:
         number = await self.number(store, user_id, online)
@@ -22,8 +23,8 @@ class EventBehaviour(StorageCase):
 
     async def test_events_of_a_user_are_numbered_one_by_one(self) -> None:
         store = await self.make_store()
-        await store.put_user("ann", None)
-        await store.subscribe_user("ann")
+        await store.users.put("ann", None)
+        await store.users.subscribe("ann")
         first = await self.some_number(store, "ann", True)
         numbers = [await self.number(store, "ann") for _ in range(3)]
         self.assertEqual(numbers, [first + 1, first + 2, first + 3])
@@ -47,7 +48,7 @@ class EventBehaviour(StorageCase):
     async def test_an_event_makes_no_user(self) -> None:
         store = await self.make_store()
         await self.number(store, "ann")
-        await self.refusal(NotFound, store.user("ann"))
+        await self.refusal(NotFound, store.users.get("ann"))
 
     async def test_coming_and_going_count_once_until_the_other(self) -> None:
         store = await self.make_store()
@@ -60,7 +61,7 @@ class EventBehaviour(StorageCase):
 
     async def test_what_is_no_event_takes_no_number(self) -> None:
         store = await self.make_store()
-        await store.subscribe_user("ann")
+        await store.users.subscribe("ann")
         first = await self.some_number(store, "ann", True)
         await self.number(store, "ann", True)
         await self.number(store, "ann", False)
@@ -68,30 +69,30 @@ class EventBehaviour(StorageCase):
 
     async def test_who_is_watched_did_not_go(self) -> None:
         store = await self.make_store()
-        await store.subscribe_user("ann")
+        await store.users.subscribe("ann")
         await self.some_number(store, "ann", True)
         self.assertIsNone(await self.number(store, "ann", False))
-        store.unsubscribe_user("ann")
+        store.users.unsubscribe("ann")
         await self.some_number(store, "ann", False)  # even before anything else may know of it
 
     async def test_somebody_announced_online_is_not_forgotten_before_they_go(self) -> None:
         store = await self.make_store()
-        await store.put_user("ann", "Ann")
-        await store.subscribe_user("ann")
+        await store.users.put("ann", "Ann")
+        await store.users.subscribe("ann")
         await self.some_number(store, "ann", True)
-        store.unsubscribe_user("ann")
+        store.users.unsubscribe("ann")
         await self.settle()
-        self.assertEqual((await store.user("ann")).online, False)
+        self.assertEqual((await store.users.get("ann")).online, False)
         await self.some_number(store, "ann", False)
         await self.let_be_forgotten()
-        await self.refusal(NotFound, store.user("ann"))
+        await self.refusal(NotFound, store.users.get("ann"))
 
     async def test_without_nodes_that_are_gone_nobody_is_unsettled(self) -> None:
         store = await self.make_store()
-        await store.users_to_reannounce(10)  # a node that is new may ask for its own users
-        await store.subscribe_user("ann")
+        await store.webhook_log.users_to_reannounce(10)  # a node that is new may ask for its own users
+        await store.users.subscribe("ann")
         await self.number(store, "ann", True)
-        self.assertEqual(await store.users_to_reannounce(10), [])
+        self.assertEqual(await store.webhook_log.users_to_reannounce(10), [])
 
 
 class ObserverBehaviour(StorageCase):
@@ -100,17 +101,17 @@ class ObserverBehaviour(StorageCase):
     async def test_memberships_are_told_when_they_change_and_only_then(self) -> None:
         store = await self.make_store()
         observer = RecordingListener()
-        store.observe(observer)
-        await store.subscribe_user("bob")
+        store.chatrooms.observe(observer)
+        await store.users.subscribe("bob")
         for user_id in ("ann", "bob"):
             await join(store, "room", user_id, user_id)
             await send(store, posted("room", user_id))
-            await store.leave("room", user_id)
+            await store.chatrooms.leave("room", user_id)
             await join(store, "other", user_id)
-            await store.leave("other", user_id)
+            await store.chatrooms.leave("other", user_id)
         await join(store, "room", "cat")
-        await store.leave("room", "ann")
-        await self.refusal(NotFound, store.leave("nowhere", "ann"))
+        await store.chatrooms.leave("room", "ann")
+        await self.refusal(NotFound, store.chatrooms.leave("nowhere", "ann"))
         expected = [
             kind(user_id, chatroom_id)
             for user_id in ("ann", "bob")
@@ -123,6 +124,8 @@ class ObserverBehaviour(StorageCase):
 
     async def test_the_number_of_members_is_returned_as_ever(self) -> None:
         store = await self.make_store()
-        store.observe(RecordingListener())
-        totals = [await store.join("room", user(user_id), "") for user_id in ("ann", "bob", "ann")]
+        store.chatrooms.observe(RecordingListener())
+        totals = [
+            await store.chatrooms.join("room", user(user_id), "") for user_id in ("ann", "bob", "ann")
+        ]
         self.assertEqual(totals, [1, 2, 2])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from gim.concurrency.gather import gather
 from gim.errors import Conflict, Forbidden, NotFound
 from gim.limits.limits import CHATROOM_MEMBERS, USER_CHATROOMS, Limits
-from gim.storage.interface import MemberJoined, Storage
+from gim.storage.announcements import MemberJoined
+from gim.storage.interface import Storage
 from gim.storage.membership_limits import MembershipLimits
 from tests.support.storage_behaviour.base import (
     StorageCase,
@@ -31,12 +32,12 @@ class RoomLimitBehaviour(StorageCase):
         store = await self.make_limited(members=2)
         await join(store, "room", "ann", "bob")
         for _ in range(2):
-            refusal = await self.refusal(Conflict, store.join("room", user("cat"), ""))
+            refusal = await self.refusal(Conflict, store.chatrooms.join("room", user("cat"), ""))
         self.assertIn("has 2 members", str(refusal))
         self.assertEqual(self.limits.hits, {CHATROOM_MEMBERS: 2})
-        self.assertEqual((await store.members("room", "ann", "", 9))[1], 2)
-        await self.refusal(Forbidden, store.append(posted("room", "cat")))
-        self.assertEqual((await store.chatrooms("cat"), await listed(store, "cat")), ([], []))
+        self.assertEqual((await store.chatrooms.members("room", "ann", "", 9))[1], 2)
+        await self.refusal(Forbidden, store.messages.append(posted("room", "cat")))
+        self.assertEqual((await store.chatrooms.of_user("cat"), await listed(store, "cat")), ([], []))
         await join(store, "other", "cat", "ann")
 
     async def test_a_user_is_in_so_many_chatrooms(self) -> None:
@@ -45,19 +46,19 @@ class RoomLimitBehaviour(StorageCase):
         await join(store, "b", "ann")
         await join(store, "c", "bob")
         for chatroom_id in "c", "new":
-            refusal = await self.refusal(Conflict, store.join(chatroom_id, user("ann"), ""))
+            refusal = await self.refusal(Conflict, store.chatrooms.join(chatroom_id, user("ann"), ""))
             self.assertIn("in 2 chatrooms", str(refusal))
         self.assertEqual(self.limits.hits, {USER_CHATROOMS: 2})
-        self.assertEqual(sorted(await store.chatrooms("ann")), ["a", "b"])
-        await self.refusal(Forbidden, store.append(posted("c", "ann")))
-        self.assertEqual((await store.members("c", "bob", "", 9))[1], 1)
+        self.assertEqual(sorted(await store.chatrooms.of_user("ann")), ["a", "b"])
+        await self.refusal(Forbidden, store.messages.append(posted("c", "ann")))
+        self.assertEqual((await store.chatrooms.members("c", "bob", "", 9))[1], 1)
         await join(store, "c", "cat")
 
     async def test_who_is_refused_makes_no_chatroom(self) -> None:
         store = await self.make_limited(chatrooms=1)
         await join(store, "a", "ann")
-        await self.refusal(Conflict, store.join("new", user("ann"), "Mine"))
-        await self.refusal(NotFound, store.append(posted("new", "ann")))
+        await self.refusal(Conflict, store.chatrooms.join("new", user("ann"), "Mine"))
+        await self.refusal(NotFound, store.messages.append(posted("new", "ann")))
         await join(store, "new", "bob")
         await send(store, posted("new", "bob"))
         self.assertEqual(await contents_of(store, posted("new", "bob").session, "bob"), ["hi"])
@@ -65,25 +66,25 @@ class RoomLimitBehaviour(StorageCase):
     async def test_joining_again_is_no_more_than_before(self) -> None:
         store = await self.make_limited(members=1, chatrooms=1)
         for _ in range(3):
-            self.assertEqual(await store.join("room", user("ann"), ""), 1)
+            self.assertEqual(await store.chatrooms.join("room", user("ann"), ""), 1)
         self.assertEqual(self.limits.hits, {})
 
     async def test_leaving_makes_room(self) -> None:
         store = await self.make_limited(members=1, chatrooms=1)
         await join(store, "room", "ann")
-        await self.refusal(Conflict, store.join("room", user("bob"), ""))
-        await self.refusal(Conflict, store.join("other", user("ann"), ""))
-        await store.leave("room", "ann")
+        await self.refusal(Conflict, store.chatrooms.join("room", user("bob"), ""))
+        await self.refusal(Conflict, store.chatrooms.join("other", user("ann"), ""))
+        await store.chatrooms.leave("room", "ann")
         await join(store, "room", "bob")
         await join(store, "other", "ann")
 
     async def test_nothing_is_announced_of_who_is_refused(self) -> None:
         store = await self.make_limited(members=1, chatrooms=1)
-        await store.subscribe_user("ann")
+        await store.users.subscribe("ann")
         await join(store, "full", "bob")
-        await self.refusal(Conflict, store.join("full", user("ann"), ""))
+        await self.refusal(Conflict, store.chatrooms.join("full", user("ann"), ""))
         await join(store, "room", "ann")
-        await self.refusal(Conflict, store.join("other", user("ann"), ""))
+        await self.refusal(Conflict, store.chatrooms.join("other", user("ann"), ""))
         await self.settle()
         self.assertEqual(self.news, [MemberJoined("ann", "room")])
 
@@ -92,20 +93,20 @@ class RoomLimitBehaviour(StorageCase):
 
         async def try_to_join(chatroom_id: str, user_id: str) -> int:
             try:
-                await store.join(chatroom_id, user(user_id), "")
+                await store.chatrooms.join(chatroom_id, user(user_id), "")
             except Conflict:
                 return 0
             return 1
 
         self.assertEqual(sum(await gather(try_to_join("room", f"u{n}") for n in range(9))), 3)
         self.assertEqual(sum(await gather(try_to_join(f"r{n}", "ann") for n in range(9))), 4)
-        self.assertEqual(len(await store.chatrooms("ann")), 4)
+        self.assertEqual(len(await store.chatrooms.of_user("ann")), 4)
 
     async def test_a_dry_run_refuses_nobody_and_counts(self) -> None:
         store = await self.make_limited(members=2, chatrooms=1, enforced=False)
         await join(store, "a", "ann", "bob")
-        self.assertEqual(await store.join("a", user("cat"), ""), 3)
-        self.assertEqual(await store.join("b", user("ann"), ""), 1)
-        self.assertEqual(await store.join("a", user("ann"), ""), 3)
+        self.assertEqual(await store.chatrooms.join("a", user("cat"), ""), 3)
+        self.assertEqual(await store.chatrooms.join("b", user("ann"), ""), 1)
+        self.assertEqual(await store.chatrooms.join("a", user("ann"), ""), 3)
         self.assertEqual(self.limits.hits, {CHATROOM_MEMBERS: 1, USER_CHATROOMS: 1})
-        self.assertEqual(sorted(await store.chatrooms("ann")), ["a", "b"])
+        self.assertEqual(sorted(await store.chatrooms.of_user("ann")), ["a", "b"])

@@ -115,7 +115,7 @@ class IdBehaviour(StorageCase):
         store = await self.make_store(sequences=True)
         await join(store, "room", "ann")
         await send(store, *[posted("room", "ann", request_id="once")] * 2)
-        await self.refusal(Forbidden, store.append(posted("room", "bob")))
+        await self.refusal(Forbidden, store.messages.append(posted("room", "bob")))
         (sent,) = await send(store, posted("room", "ann"))
         self.assertEqual(sent.sequence, 2)
 
@@ -125,7 +125,7 @@ class HistoryBehaviour(StorageCase):
 
     async def test_a_message_is_handed_out_as_it_was_sent(self) -> None:
         store = await self.make_store(sequences=True)
-        await store.put_user("ann", "Ann")
+        await store.users.put("ann", "Ann")
         draft = Draft(AB, User("ann", "Ann"), "a.png", "picture")
         (sent,) = await send(store, draft)
         (message,) = await messages_of(store, AB)
@@ -156,42 +156,42 @@ class HistoryBehaviour(StorageCase):
 
     async def test_a_private_session_without_messages_is_an_empty_list(self) -> None:
         store = await self.make_store()
-        self.assertEqual(await store.history(AB, "ann", None, 20), ([], False))
+        self.assertEqual(await store.messages.history(AB, "ann", None, 20), ([], False))
 
     async def test_a_chatroom_without_messages_is_an_empty_list(self) -> None:
         store = await self.make_store()
         await join(store, "room", "ann")
-        self.assertEqual(await store.history(ROOM, "ann", None, 20), ([], False))
+        self.assertEqual(await store.messages.history(ROOM, "ann", None, 20), ([], False))
 
     async def test_history_is_the_newest_messages_in_ascending_order(self) -> None:
         store = await self.make_store()
         await send(store, *(private("ann", "bob", str(n)) for n in range(5)))
-        messages, has_more = await store.history(AB, "ann", None, 3)
+        messages, has_more = await store.messages.history(AB, "ann", None, 3)
         self.assertEqual((contents(messages), has_more), (["2", "3", "4"], True))
 
     async def test_has_more_is_false_when_the_page_reaches_the_oldest_message(self) -> None:
         store = await self.make_store()
         await send(store, *(private("ann", "bob", str(n)) for n in range(3)))
-        messages, has_more = await store.history(AB, "ann", None, 3)
+        messages, has_more = await store.messages.history(AB, "ann", None, 3)
         self.assertEqual((contents(messages), has_more), (["0", "1", "2"], False))
 
     async def test_before_is_exclusive(self) -> None:
         store = await self.make_store()
         sent = await send(store, *(private("ann", "bob", str(n)) for n in range(5)))
-        messages, has_more = await store.history(AB, "ann", sent[3].id, 2)
+        messages, has_more = await store.messages.history(AB, "ann", sent[3].id, 2)
         self.assertEqual((contents(messages), has_more), (["1", "2"], True))
 
     async def test_before_may_be_any_well_formed_id(self) -> None:
         store = await self.make_store()
         await send(store, *(private("ann", "bob", str(n)) for n in range(2)))
-        self.assertEqual(await store.history(AB, "ann", ANCIENT, 5), ([], False))
+        self.assertEqual(await store.messages.history(AB, "ann", ANCIENT, 5), ([], False))
         self.assertEqual(contents(await messages_of(store, AB, before=FUTURE)), ["0", "1"])
 
     async def test_before_may_be_the_id_of_a_message_that_is_gone(self) -> None:
         store = await self.make_store(max_session_messages=2)
         sent = await send(store, *(private("ann", "bob", str(n)) for n in range(4)))
-        self.assertEqual(await store.history(AB, "ann", sent[1].id, 5), ([], False))
-        self.assertEqual(await store.history(AB, "ann", sent[2].id, 5), ([], False))
+        self.assertEqual(await store.messages.history(AB, "ann", sent[1].id, 5), ([], False))
+        self.assertEqual(await store.messages.history(AB, "ann", sent[2].id, 5), ([], False))
 
     async def test_walking_back_page_by_page_finds_every_message_once(self) -> None:
         store = await self.make_store()
@@ -199,7 +199,7 @@ class HistoryBehaviour(StorageCase):
         await send(store, *(posted("room", "ann", str(n)) for n in range(10)))
         found, before, more = [], None, []
         for _ in range(4):
-            page, has_more = await store.history(ROOM, "ann", before, 3)
+            page, has_more = await store.messages.history(ROOM, "ann", before, 3)
             found, before, more = page + found, page[0].id, [*more, has_more]
         self.assertEqual(contents(found), [str(n) for n in range(10)])
         self.assertEqual(more, [True, True, True, False])

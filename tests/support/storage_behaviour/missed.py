@@ -28,20 +28,20 @@ class CatchUpBehaviour(StorageCase):
     """Without a point: what was received after the catching-up mark."""
 
     async def missed(self, store: Storage, limit: int = 1000) -> list[str]:
-        return contents((await store.missed("ann", None, limit)).messages)
+        return contents((await store.messages.missed("ann", None, limit)).messages)
 
     async def test_who_got_nothing_missed_nothing(self) -> None:
         store = await self.make_store()
-        self.assertEqual(await store.missed("ann", None, 1000), NOTHING)
-        await store.put_user("ann", None)
-        await store.subscribe_user("ann")
-        self.assertEqual(await store.missed("ann", None, 1000), NOTHING)
+        self.assertEqual(await store.messages.missed("ann", None, 1000), NOTHING)
+        await store.users.put("ann", None)
+        await store.users.subscribe("ann")
+        self.assertEqual(await store.messages.missed("ann", None, 1000), NOTHING)
 
     async def test_messages_to_an_id_that_never_logged_in_wait_for_it(self) -> None:
         store = await self.make_store()
         await numbered(store, 3)
-        await store.put_user("ann", None)
-        await store.subscribe_user("ann")
+        await store.users.put("ann", None)
+        await store.users.subscribe("ann")
         self.assertEqual(await self.missed(store), ["0", "1", "2"])
 
     async def test_missed_messages_of_all_private_sessions_come_in_ascending_order(self) -> None:
@@ -51,9 +51,9 @@ class CatchUpBehaviour(StorageCase):
 
     async def test_missed_messages_come_with_the_titles_of_their_sessions(self) -> None:
         store = await self.make_store()
-        await store.put_user("b", "Bob")
+        await store.users.put("b", "Bob")
         await numbered(store, 3)
-        missed = await store.missed("ann", None, 1000)
+        missed = await store.messages.missed("ann", None, 1000)
         titles = {private_session("ann", "b").id: "Bob", private_session("ann", "c").id: "c"}
         self.assertEqual(missed.titles, titles)
         self.assertEqual({message.session_id for message in missed.messages}, set(titles))
@@ -62,7 +62,7 @@ class CatchUpBehaviour(StorageCase):
         store = await self.make_store()
         await join(store, "room", "ann", "bob")
         await send(store, private("ann", "bob"), posted("room", "bob"))
-        self.assertEqual(await store.missed("ann", None, 1000), NOTHING)
+        self.assertEqual(await store.messages.missed("ann", None, 1000), NOTHING)
 
     async def test_asking_again_gives_the_same_until_it_was_delivered(self) -> None:
         store = await self.make_store()
@@ -73,18 +73,18 @@ class CatchUpBehaviour(StorageCase):
     async def test_what_was_delivered_is_not_missed(self) -> None:
         store = await self.make_store()
         ids = await numbered(store, 4)
-        store.delivered("ann", ids[1])
+        store.messages.delivered("ann", ids[1])
         await self.settle()
         self.assertEqual(await self.missed(store), ["2", "3"])
-        store.delivered("ann", ids[3])
+        store.messages.delivered("ann", ids[3])
         await self.settle()
-        self.assertEqual(await store.missed("ann", None, 1000), NOTHING)
+        self.assertEqual(await store.messages.missed("ann", None, 1000), NOTHING)
 
     async def test_the_mark_never_goes_back(self) -> None:
         store = await self.make_store()
         ids = await numbered(store, 3)
         for message_id in (ids[1], ids[0], ANCIENT):
-            store.delivered("ann", message_id)
+            store.messages.delivered("ann", message_id)
         await self.settle()
         self.assertEqual(await self.missed(store), ["2"])
 
@@ -92,46 +92,46 @@ class CatchUpBehaviour(StorageCase):
         store = await self.make_store()
         (sent,) = await send(store, private("ann", "bob", "to bob"))
         await numbered(store, 1)
-        store.delivered("ann", sent.id)
+        store.messages.delivered("ann", sent.id)
         await self.settle()
-        self.assertEqual(contents((await store.missed("bob", None, 10)).messages), ["to bob"])
+        self.assertEqual(contents((await store.messages.missed("bob", None, 10)).messages), ["to bob"])
 
     async def test_sending_or_reading_does_not_move_the_mark(self) -> None:
         store = await self.make_store()
         ids = await numbered(store, 1)
         await send(store, private("ann", "b"))
-        await store.mark_read(private_session("ann", "b"), "ann", ids[0])
+        await store.messages.mark_read(private_session("ann", "b"), "ann", ids[0])
         self.assertEqual(await self.missed(store), ["0"])
 
     async def test_what_comes_after_a_login_that_missed_nothing_is_missed(self) -> None:
         store = await self.make_store()
         await send(store, private("ann", "b", "own"))
-        self.assertEqual(await store.missed("ann", None, 1000), NOTHING)
+        self.assertEqual(await store.messages.missed("ann", None, 1000), NOTHING)
         await numbered(store, 2)
         self.assertEqual(await self.missed(store), ["0", "1"])
 
     async def test_above_the_limit_the_newest_are_kept_and_the_rest_is_said_to_be_cut(self) -> None:
         store = await self.make_store()
         await numbered(store, 5)
-        missed = await store.missed("ann", None, 3)
+        missed = await store.messages.missed("ann", None, 3)
         self.assertEqual((contents(missed.messages), missed.complete), (["2", "3", "4"], False))
-        missed = await store.missed("ann", None, 5)
+        missed = await store.messages.missed("ann", None, 5)
         self.assertEqual((len(missed.messages), missed.complete), (5, True))
 
     async def test_own_messages_do_not_count_for_the_limit(self) -> None:
         store = await self.make_store()
         await numbered(store, 2)
         await send(store, *[private("ann", "b")] * 5)
-        missed = await store.missed("ann", None, 2)
+        missed = await store.messages.missed("ann", None, 2)
         self.assertEqual((contents(missed.messages), missed.complete), (["0", "1"], True))
 
     async def test_without_a_point_what_was_trimmed_or_expired_leaves_no_hole(self) -> None:
         store = await self.make_store(max_session_messages=1, ttl=60)
         await send(store, *(private("b", "ann", str(n)) for n in range(3)))
-        missed = await store.missed("ann", None, 10)
+        missed = await store.messages.missed("ann", None, 10)
         self.assertEqual((contents(missed.messages), missed.complete), (["2"], True))
         await self.advance(61)
-        self.assertEqual(await store.missed("ann", None, 10), NOTHING)
+        self.assertEqual(await store.messages.missed("ann", None, 10), NOTHING)
 
 
 class MissedCase(StorageCase):
@@ -140,7 +140,7 @@ class MissedCase(StorageCase):
     async def assertMissed(
         self, store: Storage, since: str, expected: list[str], complete: bool, limit: int = 1000
     ) -> None:
-        missed = await store.missed("ann", since, limit)
+        missed = await store.messages.missed("ann", since, limit)
         self.assertEqual((contents(missed.messages), missed.complete), (expected, complete))
 
 
@@ -150,7 +150,7 @@ class SinceBehaviour(MissedCase):
     async def test_everything_newer_comes_whatever_was_delivered(self) -> None:
         store = await self.make_store()
         ids = await numbered(store, 4)
-        store.delivered("ann", ids[3])
+        store.messages.delivered("ann", ids[3])
         await self.settle()
         await self.assertMissed(store, ids[1], ["2", "3"], True)
         await self.assertMissed(store, ANCIENT, ["0", "1", "2", "3"], True)
@@ -158,22 +158,22 @@ class SinceBehaviour(MissedCase):
     async def test_nothing_is_newer_than_the_newest(self) -> None:
         store = await self.make_store()
         ids = await numbered(store, 2)
-        self.assertEqual(await store.missed("ann", ids[-1], 1000), NOTHING)
-        self.assertEqual(await store.missed("ann", FUTURE, 1000), NOTHING)
+        self.assertEqual(await store.messages.missed("ann", ids[-1], 1000), NOTHING)
+        self.assertEqual(await store.messages.missed("ann", FUTURE, 1000), NOTHING)
 
     async def test_own_messages_are_included(self) -> None:
         store = await self.make_store()
         ids = await numbered(store, 2)
         await send(store, private("ann", "dan", "own"), private("b", "ann", "last"))
         await self.assertMissed(store, ids[0], ["1", "own", "last"], True)
-        missed = await store.missed("ann", ids[1], 1000)
+        missed = await store.messages.missed("ann", ids[1], 1000)
         self.assertEqual(missed.titles, {"2:ann:b": "b", "2:ann:dan": "dan"})
 
     async def test_chatroom_messages_are_not_included(self) -> None:
         store = await self.make_store(max_session_messages=1)
         await join(store, "room", "ann", "bob")
         await send(store, *[posted("room", "bob")] * 3)
-        self.assertEqual(await store.missed("ann", ANCIENT, 1000), NOTHING)
+        self.assertEqual(await store.messages.missed("ann", ANCIENT, 1000), NOTHING)
 
     async def test_it_is_not_complete_when_the_limit_cut_it(self) -> None:
         store = await self.make_store()
@@ -228,8 +228,8 @@ class SinceBehaviour(MissedCase):
         (since, _) = await numbered(store, 2)
         for _ in range(3):  # Redis keeps a user for a day longer than a message
             await self.advance(50_000)
-            await store.put_user("ann", None)
-            await store.subscribe_user("ann")
+            await store.users.put("ann", None)
+            await store.users.subscribe("ann")
         await self.assertMissed(store, since, [], False)
 
     async def test_what_others_lost_leaves_no_hole(self) -> None:
@@ -241,5 +241,5 @@ class SinceBehaviour(MissedCase):
     async def test_a_point_is_taken_for_itself_and_moves_no_mark(self) -> None:
         store = await self.make_store()
         ids = await numbered(store, 2)
-        await store.missed("ann", ids[1], 1000)
-        self.assertEqual(contents((await store.missed("ann", None, 10)).messages), ["0", "1"])
+        await store.messages.missed("ann", ids[1], 1000)
+        self.assertEqual(contents((await store.messages.missed("ann", None, 10)).messages), ["0", "1"])

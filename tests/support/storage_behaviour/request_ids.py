@@ -34,7 +34,7 @@ class RequestBehaviour(StorageCase):
 
     async def test_a_repeated_request_announces_nothing(self) -> None:
         store = await self.make_store()
-        await store.subscribe_user("bob")
+        await store.users.subscribe("bob")
         await send(store, *[request("r")] * 3)
         await self.settle()
         self.assertEqual(len(self.news), 1)
@@ -42,7 +42,7 @@ class RequestBehaviour(StorageCase):
     async def test_a_repeated_request_to_a_chatroom_stores_and_announces_nothing(self) -> None:
         store = await self.make_store()
         await join(store, "room", "ann")
-        await store.subscribe_chatroom("room")
+        await store.chatrooms.subscribe("room")
         first, again = await send(store, *[posted("room", "ann", request_id="r")] * 2)
         await self.settle()
         self.assertEqual(again, first)
@@ -51,7 +51,7 @@ class RequestBehaviour(StorageCase):
     async def test_a_repeated_request_moves_no_session(self) -> None:
         store = await self.make_store()
         await send(store, request("r"), private("ann", "cat"), request("r"))
-        items, _ = await store.sessions("ann", None, None, 10)
+        items, _ = await store.messages.sessions("ann", None, None, 10)
         self.assertEqual([item.id for item in items], ["2:ann:cat", AB.id])
 
     async def test_requests_without_a_request_id_are_all_stored(self) -> None:
@@ -148,15 +148,15 @@ class RequestBehaviour(StorageCase):
         store = await self.make_store()
         await join(store, "room", "ann", "bob")
         (first,) = await send(store, posted("room", "ann", request_id="r"))
-        await store.leave("room", "ann")
+        await store.chatrooms.leave("room", "ann")
         self.assertEqual(await send(store, posted("room", "ann", request_id="r")), [first])
-        await self.refusal(Forbidden, store.append(posted("room", "ann", request_id="other")))
+        await self.refusal(Forbidden, store.messages.append(posted("room", "ann", request_id="other")))
         self.assertEqual(await contents_of(store, ROOM, "bob"), ["hi"])
 
     async def test_a_request_that_was_refused_may_be_sent_again(self) -> None:
         store = await self.make_store()
         await join(store, "room", "bob")
-        await self.refusal(Forbidden, store.append(posted("room", "ann", request_id="r")))
+        await self.refusal(Forbidden, store.messages.append(posted("room", "ann", request_id="r")))
         await join(store, "room", "ann")
         await send(store, posted("room", "ann", "now", request_id="r"))
         self.assertEqual(await contents_of(store, ROOM), ["now"])

@@ -31,7 +31,7 @@ class NumberBehaviour(StorageCase):
         store = await self.make_store(max_session_messages=3)
         await send(store, *(private("ann", "bob", str(n)) for n in range(5)))
         self.assertEqual(await contents_of(store, AB), ["2", "3", "4"])
-        self.assertEqual((await store.history(AB, "ann", None, 3))[1], False)
+        self.assertEqual((await store.messages.history(AB, "ann", None, 3))[1], False)
 
     async def test_the_limit_of_a_session_is_for_each_session(self) -> None:
         store = await self.make_store(max_session_messages=2)
@@ -70,11 +70,11 @@ class AgeBehaviour(StorageCase):
         await self.advance(20 * DAY)
         await join(store, "room", "cat")
         await send(store, posted("room", "cat"))
-        await store.leave("room", "cat")
+        await store.chatrooms.leave("room", "cat")
         await send(store, private("dan", "cat", "two"))
         await self.advance(20 * DAY)
         self.assertEqual(await listed(store, "cat"), ["2:cat:dan"])
-        missed = await store.missed("cat", None, 10)
+        missed = await store.messages.missed("cat", None, 10)
         self.assertEqual([message.content for message in missed.messages], ["two"])
 
     async def test_any_time_to_live_will_do(self) -> None:
@@ -91,8 +91,8 @@ class AgeBehaviour(StorageCase):
         await send(store, private("ann", "bob", "kept"))
         await self.advance(TTL / 2 + 1)
         self.assertEqual(await contents_of(store, AB), ["kept"])
-        self.assertEqual((await store.history(AB, "ann", None, 1))[1], False)
-        self.assertEqual(await store.history(AB, "ann", gone.id, 1), ([], False))
+        self.assertEqual((await store.messages.history(AB, "ann", None, 1))[1], False)
+        self.assertEqual(await store.messages.history(AB, "ann", gone.id, 1), ([], False))
 
     async def test_expired_messages_are_not_unread(self) -> None:
         store = await self.make_store(ttl=TTL)
@@ -101,8 +101,8 @@ class AgeBehaviour(StorageCase):
         (newest,) = await send(store, private("ann", "bob"))
         await self.advance(TTL / 2 + 1)
         self.assertEqual(await unread_of(store, "bob", AB), 1)
-        self.assertEqual(await store.mark_read(AB, "bob", ANCIENT), 1)
-        self.assertEqual(await store.mark_read(AB, "bob", newest.id), 0)
+        self.assertEqual(await store.messages.mark_read(AB, "bob", ANCIENT), 1)
+        self.assertEqual(await store.messages.mark_read(AB, "bob", newest.id), 0)
 
     async def test_a_private_session_leaves_the_list_when_its_newest_message_expires(self) -> None:
         store = await self.make_store(ttl=TTL)
@@ -112,7 +112,7 @@ class AgeBehaviour(StorageCase):
         await self.advance(TTL - 1)
         self.assertEqual(await listed(store, "ann"), [AC.id])
         self.assertEqual(await listed(store, "bob"), [])
-        self.assertEqual(await store.mark_read(AB, "bob", FUTURE), 0)
+        self.assertEqual(await store.messages.mark_read(AB, "bob", FUTURE), 0)
 
     async def test_a_chatroom_whose_messages_expired_is_listed_from_the_joining(self) -> None:
         store = await self.make_store(ttl=TTL)
@@ -132,7 +132,7 @@ class AgeBehaviour(StorageCase):
         await send(store, private("cat", "bob", "kept"))
         await self.advance(TTL / 2 + 1)
         for since in (None, ANCIENT):
-            missed = await store.missed("bob", since, 10)
+            missed = await store.messages.missed("bob", since, 10)
             self.assertEqual([m.content for m in missed.messages], ["kept"], since)
             self.assertEqual(list(missed.titles), [private_session("bob", "cat").id], since)
 

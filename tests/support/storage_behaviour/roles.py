@@ -8,7 +8,9 @@ from typing import Any
 from gim.errors import Conflict, Forbidden, NotFound
 from gim.ids import SYSTEM
 from gim.model import ADMIN, MEMBER, OWNER, Event
-from gim.storage.interface import RECALL_WITHIN, MemberLeft, SessionEvent, Storage
+from gim.storage.announcements import MemberLeft, SessionEvent
+from gim.storage.interface import Storage
+from gim.storage.rules import RECALL_WITHIN_MS
 from tests.support.storage_behaviour.base import (
     AB,
     FUTURE,
@@ -26,11 +28,11 @@ from tests.support.storage_behaviour.base import (
 )
 
 ACTIONS: dict[str, Callable[[Storage, str], Awaitable[Any]]] = {
-    "rename": lambda store, by: store.rename("room", by, "New"),
-    "dismiss": lambda store, by: store.dismiss("room", by),
-    "remove": lambda store, by: store.remove("room", by, "cat"),
-    "mute": lambda store, by: store.mute("room", by, "cat", 1000),
-    "appoint": lambda store, by: store.appoint("room", by, "cat", ADMIN),
+    "rename": lambda store, by: store.moderation.rename("room", by, "New"),
+    "dismiss": lambda store, by: store.moderation.dismiss("room", by),
+    "remove": lambda store, by: store.moderation.remove("room", by, "cat"),
+    "mute": lambda store, by: store.moderation.mute("room", by, "cat", 1000),
+    "appoint": lambda store, by: store.moderation.appoint("room", by, "cat", ADMIN),
 }
 
 
@@ -39,11 +41,11 @@ class RolesCase(StorageCase):
         """Return a store with a chatroom of ann, the owner, bob, an administrator, cat and dan."""
         store = await self.make_store(**limits)
         await join(store, "room", "ann", "bob", "cat", "dan")
-        await store.appoint("room", "ann", "bob", ADMIN)
+        await store.moderation.appoint("room", "ann", "bob", ADMIN)
         return store
 
     async def roles(self, store: Storage, reader: str = "cat") -> dict[str, str]:
-        items, _, _ = await store.members("room", reader, "", 100)
+        items, _, _ = await store.chatrooms.members("room", reader, "", 100)
         return {item.id: item.role for item in items if item.role != MEMBER}
 
     async def events(self, *watched: str) -> list[Event]:
@@ -73,42 +75,42 @@ class RoleBehaviour(RolesCase):
     async def test_an_administrator_acts_on_plain_members_only_and_appoints_nobody(self) -> None:
         store = await self.room()
         for user_id in ("ann", "bob"):
-            await self.refusal(Forbidden, store.remove("room", "bob", user_id))
-            await self.refusal(Forbidden, store.mute("room", "bob", user_id, 1000))
-        await self.refusal(Forbidden, store.appoint("room", "bob", "cat", ADMIN))
-        await store.remove("room", "bob", "cat")
-        await self.refusal(Forbidden, store.append(posted("room", "cat")))
-        self.assertEqual(await store.chatrooms("cat"), [])
+            await self.refusal(Forbidden, store.moderation.remove("room", "bob", user_id))
+            await self.refusal(Forbidden, store.moderation.mute("room", "bob", user_id, 1000))
+        await self.refusal(Forbidden, store.moderation.appoint("room", "bob", "cat", ADMIN))
+        await store.moderation.remove("room", "bob", "cat")
+        await self.refusal(Forbidden, store.messages.append(posted("room", "cat")))
+        self.assertEqual(await store.chatrooms.of_user("cat"), [])
 
     async def test_somebody_who_is_no_member_can_not_be_acted_on(self) -> None:
         store = await self.room()
         for by in ("ann", SYSTEM):
-            await self.refusal(NotFound, store.remove("room", by, "eve"))
-            await self.refusal(NotFound, store.mute("room", by, "eve", 1000))
-            await self.refusal(NotFound, store.appoint("room", by, "eve", ADMIN))
+            await self.refusal(NotFound, store.moderation.remove("room", by, "eve"))
+            await self.refusal(NotFound, store.moderation.mute("room", by, "eve", 1000))
+            await self.refusal(NotFound, store.moderation.appoint("room", by, "eve", ADMIN))
 
     async def test_the_owner_appoints_and_dismisses_administrators(self) -> None:
         store = await self.room()
-        await store.appoint("room", "ann", "cat", ADMIN)
-        await store.appoint("room", "ann", "bob", MEMBER)
+        await store.moderation.appoint("room", "ann", "cat", ADMIN)
+        await store.moderation.appoint("room", "ann", "bob", MEMBER)
         self.assertEqual(await self.roles(store), {"ann": OWNER, "cat": ADMIN})
-        await self.refusal(Forbidden, store.appoint("room", "ann", "ann", MEMBER))
+        await self.refusal(Forbidden, store.moderation.appoint("room", "ann", "ann", MEMBER))
 
     async def test_who_hands_a_chatroom_over_becomes_an_administrator(self) -> None:
         store = await self.room()
-        await store.appoint("room", "ann", "bob", OWNER)
+        await store.moderation.appoint("room", "ann", "bob", OWNER)
         self.assertEqual(await self.roles(store), {"ann": ADMIN, "bob": OWNER})
 
     async def test_a_chatroom_passes_to_the_oldest_administrator_then_to_the_first_member(self) -> None:
         store = await self.room()
         await self.advance(1)
-        await store.appoint("room", "ann", "cat", ADMIN)
+        await store.moderation.appoint("room", "ann", "cat", ADMIN)
         await self.advance(1)
-        await store.subscribe_chatroom("room")
-        await store.leave("room", "ann")
+        await store.chatrooms.subscribe("room")
+        await store.chatrooms.leave("room", "ann")
         self.assertEqual(await self.roles(store), {"bob": OWNER, "cat": ADMIN})
-        await store.appoint("room", "bob", "cat", MEMBER)
-        await store.remove("room", SYSTEM, "bob")
+        await store.moderation.appoint("room", "bob", "cat", MEMBER)
+        await store.moderation.remove("room", SYSTEM, "bob")
         self.assertEqual(await self.roles(store), {"cat": OWNER})
         heirs = [(e.user_id, e.role) for e in await self.events() if e.type == "appointed"]
         self.assertEqual(heirs, [("bob", OWNER), ("cat", MEMBER), ("cat", OWNER)])
@@ -117,41 +119,41 @@ class RoleBehaviour(RolesCase):
         store = await self.make_store()
         await join(store, "room", "ann")
         await send(store, posted("room", "ann"))
-        await store.leave("room", "ann")
+        await store.chatrooms.leave("room", "ann")
         await join(store, "room", "cat", "ann")
         self.assertEqual(await self.roles(store), {"cat": OWNER})
 
     async def test_a_role_ends_with_the_membership(self) -> None:
         store = await self.room()
-        await store.leave("room", "bob")
+        await store.chatrooms.leave("room", "bob")
         await join(store, "room", "bob")
         self.assertEqual(await self.roles(store), {"ann": OWNER})
 
     async def test_renaming_changes_the_title_and_is_announced(self) -> None:
         store = await self.room()
-        await store.subscribe_chatroom("room")
-        await store.rename("room", "bob", "New")
+        await store.chatrooms.subscribe("room")
+        await store.moderation.rename("room", "bob", "New")
         self.assertEqual((await line_of(store, "cat", ROOM)).title, "New")
         self.assertEqual(await self.events(), [Event("renamed", "bob", "1:room", name="New")])
 
     async def test_a_removal_is_announced_to_the_chatroom_and_to_who_was_removed(self) -> None:
         store = await self.room()
-        await store.subscribe_user("cat")
-        await store.subscribe_chatroom("room")
-        await store.remove("room", "bob", "cat")
+        await store.users.subscribe("cat")
+        await store.chatrooms.subscribe("room")
+        await store.moderation.remove("room", "bob", "cat")
         self.assertEqual(await self.events(), [Event("removed", "bob", "1:room", "cat")])
         self.assertIn(MemberLeft("cat", "room", "removed", "bob"), self.news)
 
     async def test_the_administrator_of_the_server_may_do_all(self) -> None:
         store = await self.room()
-        await store.appoint("room", SYSTEM, "ann", MEMBER)
+        await store.moderation.appoint("room", SYSTEM, "ann", MEMBER)
         self.assertEqual(await self.roles(store), {"bob": ADMIN})
-        await store.appoint("room", SYSTEM, "cat", OWNER)
+        await store.moderation.appoint("room", SYSTEM, "cat", OWNER)
         self.assertEqual(await self.roles(store), {"bob": ADMIN, "cat": OWNER})
-        await store.remove("room", SYSTEM, "cat")
-        await store.rename("room", SYSTEM, "New")
-        await store.dismiss("room", SYSTEM)
-        await self.refusal(NotFound, store.append(posted("room", "bob")))
+        await store.moderation.remove("room", SYSTEM, "cat")
+        await store.moderation.rename("room", SYSTEM, "New")
+        await store.moderation.dismiss("room", SYSTEM)
+        await self.refusal(NotFound, store.messages.append(posted("room", "bob")))
 
 
 class MadeRoomBehaviour(RolesCase):
@@ -159,45 +161,45 @@ class MadeRoomBehaviour(RolesCase):
 
     async def test_a_chatroom_that_was_created_stays_and_its_first_member_does_not_own_it(self) -> None:
         store = await self.make_store()
-        await store.create("room", "The Room", None)
+        await store.chatrooms.create("room", "The Room", None)
         for _ in range(2):
             await join(store, "room", "cat")
             self.assertEqual(await self.roles(store), {})
             self.assertEqual((await line_of(store, "cat", ROOM)).title, "The Room")
-            await store.leave("room", "cat")
+            await store.chatrooms.leave("room", "cat")
 
     async def test_an_owner_may_be_given(self) -> None:
         store = await self.make_store()
-        await store.create("room", "", user("cat"))
+        await store.chatrooms.create("room", "", user("cat"))
         self.assertEqual(await self.roles(store), {"cat": OWNER})
-        self.assertEqual(await store.chatrooms("cat"), ["room"])
+        self.assertEqual(await store.chatrooms.of_user("cat"), ["room"])
         self.assertEqual((await line_of(store, "cat", ROOM)).title, "chatroom:room")
 
     async def test_what_exists_can_not_be_created(self) -> None:
         store = await self.room()
-        await self.refusal(Conflict, store.create("room", "", None))
-        await store.create("other", "", None)
-        await self.refusal(Conflict, store.create("other", "", None))
+        await self.refusal(Conflict, store.chatrooms.create("room", "", None))
+        await store.chatrooms.create("other", "", None)
+        await self.refusal(Conflict, store.chatrooms.create("other", "", None))
 
     async def test_joining_need_not_make_a_chatroom(self) -> None:
         store = await self.make_store()
-        await self.refusal(NotFound, store.join("room", user("ann"), "", create_missing=False))
-        await self.refusal(NotFound, store.leave("room", "ann"))
-        await store.create("room", "", None)
-        self.assertEqual(await store.join("room", user("ann"), "", create_missing=False), 1)
+        await self.refusal(NotFound, store.chatrooms.join("room", user("ann"), "", create_missing=False))
+        await self.refusal(NotFound, store.chatrooms.leave("room", "ann"))
+        await store.chatrooms.create("room", "", None)
+        self.assertEqual(await store.chatrooms.join("room", user("ann"), "", create_missing=False), 1)
 
     async def test_nothing_is_left_of_a_chatroom_that_was_dismissed(self) -> None:
         store = await self.room(sequences=True)
         await send(store, *[posted("room", "cat")] * 3)
-        await store.mute("room", "ann", "dan", 1_000_000)
-        await store.subscribe_user("cat")
-        await store.dismiss("room", "bob")
+        await store.moderation.mute("room", "ann", "dan", 1_000_000)
+        await store.users.subscribe("cat")
+        await store.moderation.dismiss("room", "bob")
         await self.settle()
         self.assertEqual(self.news, [MemberLeft("cat", "room", "dismissed", "bob")])
         for user_id in ("ann", "bob", "cat", "dan"):
-            self.assertEqual(await store.chatrooms(user_id), [])
+            self.assertEqual(await store.chatrooms.of_user(user_id), [])
             self.assertEqual(await listed(store, user_id), [])
-        await self.refusal(NotFound, store.leave("room", "ann"))
+        await self.refusal(NotFound, store.chatrooms.leave("room", "ann"))
         await join(store, "room", "dan", "ann")
         self.assertEqual(await self.roles(store, "dan"), {"dan": OWNER})
         self.assertEqual(await contents_of(store, ROOM), [])
@@ -205,16 +207,16 @@ class MadeRoomBehaviour(RolesCase):
 
     async def test_a_chatroom_that_was_created_goes_when_it_is_dismissed(self) -> None:
         store = await self.make_store()
-        await store.create("room", "", None)
-        await store.dismiss("room", SYSTEM)
-        await self.refusal(NotFound, store.leave("room", "ann"))
+        await store.chatrooms.create("room", "", None)
+        await store.moderation.dismiss("room", SYSTEM)
+        await self.refusal(NotFound, store.chatrooms.leave("room", "ann"))
 
     async def test_a_large_chatroom_is_dismissed_whole(self) -> None:
         store = await self.make_store()
         ids = [f"u{n}" for n in range(450)]
         await join(store, "room", *ids)
-        await store.dismiss("room", "u0")
-        self.assertEqual([await store.chatrooms(one) for one in ids], [[]] * 450)
+        await store.moderation.dismiss("room", "u0")
+        self.assertEqual([await store.chatrooms.of_user(one) for one in ids], [[]] * 450)
 
 
 class MuteBehaviour(RolesCase):
@@ -223,10 +225,10 @@ class MuteBehaviour(RolesCase):
     async def test_who_is_muted_is_forbidden_to_send_there_until_the_time_is_over(self) -> None:
         store = await self.room()
         await join(store, "other", "cat")
-        until = await store.mute("room", "bob", "cat", 60_000)
+        until = await store.moderation.mute("room", "bob", "cat", 60_000)
         (sent,) = await send(store, posted("other", "cat"))
         self.assertLess(abs(until - sent.created_at - 60_000), 5000)
-        refusal = await self.refusal(Forbidden, store.append(posted("room", "cat")))
+        refusal = await self.refusal(Forbidden, store.messages.append(posted("room", "cat")))
         self.assertRegex(str(refusal), r"for (60|5\d) s")
         await send(store, posted("room", "dan"), posted("room", "ann"))
         await self.advance(61)
@@ -236,37 +238,37 @@ class MuteBehaviour(RolesCase):
     async def test_a_mute_can_be_ended_and_does_not_end_others(self) -> None:
         store = await self.room()
         for user_id in ("cat", "dan"):
-            await store.mute("room", "ann", user_id, 60_000)
-        self.assertEqual(await store.mute("room", "ann", "cat", 0), 0)
+            await store.moderation.mute("room", "ann", user_id, 60_000)
+        self.assertEqual(await store.moderation.mute("room", "ann", "cat", 0), 0)
         await send(store, posted("room", "cat"))
-        await self.refusal(Forbidden, store.append(posted("room", "dan")))
+        await self.refusal(Forbidden, store.messages.append(posted("room", "dan")))
 
     async def test_a_longer_mute_outlives_a_shorter_one(self) -> None:
         store = await self.room()
-        await store.mute("room", "ann", "cat", 600_000)
-        await store.mute("room", "ann", "dan", 60_000)
+        await store.moderation.mute("room", "ann", "cat", 600_000)
+        await store.moderation.mute("room", "ann", "dan", 60_000)
         await self.advance(61)
         await send(store, posted("room", "dan"))
-        await self.refusal(Forbidden, store.append(posted("room", "cat")))
+        await self.refusal(Forbidden, store.messages.append(posted("room", "cat")))
 
     async def test_leaving_and_joining_again_does_not_end_it(self) -> None:
         store = await self.room()
-        await store.mute("room", "ann", "cat", 60_000)
-        await store.leave("room", "cat")
+        await store.moderation.mute("room", "ann", "cat", 60_000)
+        await store.chatrooms.leave("room", "cat")
         await join(store, "room", "cat")
-        await self.refusal(Forbidden, store.append(posted("room", "cat")))
+        await self.refusal(Forbidden, store.messages.append(posted("room", "cat")))
 
     async def test_the_answer_to_a_request_is_repeated_to_who_is_muted_by_now(self) -> None:
         store = await self.room()
         (sent,) = await send(store, posted("room", "cat", request_id="r"))
-        await store.mute("room", "ann", "cat", 60_000)
-        self.assertEqual(await store.append(posted("room", "cat", request_id="r")), sent)
+        await store.moderation.mute("room", "ann", "cat", 60_000)
+        self.assertEqual(await store.messages.append(posted("room", "cat", request_id="r")), sent)
 
     async def test_a_mute_is_announced_with_its_end(self) -> None:
         store = await self.room()
-        await store.subscribe_chatroom("room")
-        until = await store.mute("room", "ann", "cat", 60_000)
-        await store.mute("room", "ann", "cat", 0)
+        await store.chatrooms.subscribe("room")
+        until = await store.moderation.mute("room", "ann", "cat", 60_000)
+        await store.moderation.mute("room", "ann", "cat", 0)
         expected = [Event("muted", "ann", "1:room", "cat", until=end) for end in (until, 0)]
         self.assertEqual(await self.events(), expected)
 
@@ -279,21 +281,21 @@ class RecallBehaviour(RolesCase):
         first, second = await send(store, private("ann", "bob", "a"), private("ann", "bob", "b"))
         before = await messages_of(store, AB)
         for _ in range(2):
-            await store.recall(AB, "ann", second.id)
+            await store.moderation.recall(AB, "ann", second.id)
         found = await messages_of(store, AB)
         self.assertEqual([(m.content, m.status, m.sequence) for m in found], [("a", 1, 1), ("", 2, 2)])
         self.assertEqual((found[1].sender, found[1].id), (before[1].sender, second.id))
         self.assertEqual((await line_of(store, "bob", AB)).last, found[1])
         self.assertEqual((await line_of(store, "bob", AB)).unread, 2)
-        self.assertEqual((await store.missed("bob", None, 10)).messages, found)
-        self.assertEqual((await store.missed("bob", first.id, 10)).messages, found[1:])
+        self.assertEqual((await store.messages.missed("bob", None, 10)).messages, found)
+        self.assertEqual((await store.messages.missed("bob", first.id, 10)).messages, found[1:])
 
     async def test_it_is_announced_to_both_people_of_a_private_session(self) -> None:
         store = await self.make_store()
         (sent,) = await send(store, private("ann", "bob"))
         for user_id in ("ann", "bob"):
-            await store.subscribe_user(user_id)
-        await store.recall(AB, "ann", sent.id)
+            await store.users.subscribe(user_id)
+        await store.moderation.recall(AB, "ann", sent.id)
         await self.settle()
         event = Event("recalled", "ann", "2:ann:bob", message_id=sent.id)
         happened = [news for news in self.news if isinstance(news, SessionEvent)]
@@ -303,28 +305,28 @@ class RecallBehaviour(RolesCase):
     async def test_it_is_announced_in_a_chatroom(self) -> None:
         store = await self.room()
         (sent,) = await send(store, posted("room", "cat"))
-        await store.subscribe_chatroom("room")
-        await store.recall(ROOM, "bob", sent.id)
+        await store.chatrooms.subscribe("room")
+        await store.moderation.recall(ROOM, "bob", sent.id)
         self.assertEqual(await self.events(), [Event("recalled", "bob", "1:room", message_id=sent.id)])
 
     async def test_senders_recall_their_own_for_a_while(self) -> None:
         store = await self.room()
         drafts = private("ann", "bob"), posted("room", "cat")
         old = await send(store, *drafts)
-        await self.advance(RECALL_WITHIN / 1000 + 1)
+        await self.advance(RECALL_WITHIN_MS / 1000 + 1)
         new = await send(store, *drafts)
         for session, by, at in ((AB, "ann", 0), (ROOM, "cat", 1)):
-            await self.refusal(Forbidden, store.recall(session, by, old[at].id))
-            await store.recall(session, by, new[at].id)
-        await store.recall(AB, SYSTEM, old[0].id)
-        await store.recall(ROOM, SYSTEM, old[1].id)
+            await self.refusal(Forbidden, store.moderation.recall(session, by, old[at].id))
+            await store.moderation.recall(session, by, new[at].id)
+        await store.moderation.recall(AB, SYSTEM, old[0].id)
+        await store.moderation.recall(ROOM, SYSTEM, old[1].id)
 
     async def test_others_do_not_recall_them(self) -> None:
         store = await self.room()
         to_bob, in_room = await send(store, private("ann", "bob"), posted("room", "cat"))
-        await self.refusal(Forbidden, store.recall(AB, "bob", to_bob.id))
+        await self.refusal(Forbidden, store.moderation.recall(AB, "bob", to_bob.id))
         for by in ("dan", "eve"):
-            await self.refusal(Forbidden, store.recall(ROOM, by, in_room.id))
+            await self.refusal(Forbidden, store.moderation.recall(ROOM, by, in_room.id))
         self.assertEqual(await contents_of(store, ROOM), ["hi"])
 
     async def test_owner_and_administrators_recall_what_is_not_of_their_rank(self) -> None:
@@ -336,19 +338,19 @@ class RecallBehaviour(RolesCase):
             ("cat", "bob", True),
         ):
             (sent,) = await send(store, posted("room", sender))
-            await self.advance(RECALL_WITHIN / 1000 + 1)
+            await self.advance(RECALL_WITHIN_MS / 1000 + 1)
             if is_allowed:
-                await store.recall(ROOM, by, sent.id)
+                await store.moderation.recall(ROOM, by, sent.id)
             else:
-                await self.refusal(Forbidden, store.recall(ROOM, by, sent.id))
+                await self.refusal(Forbidden, store.moderation.recall(ROOM, by, sent.id))
         (sent,) = await send(store, posted("room", "dan"))
-        await store.leave("room", "dan")
-        await store.recall(ROOM, "bob", sent.id)
+        await store.chatrooms.leave("room", "dan")
+        await store.moderation.recall(ROOM, "bob", sent.id)
 
     async def test_what_is_not_there_can_not_be_recalled(self) -> None:
         store = await self.room(ttl=60)
-        await self.refusal(NotFound, store.recall(AB, "ann", FUTURE))
-        await self.refusal(NotFound, store.recall(ROOM, "ann", FUTURE))
+        await self.refusal(NotFound, store.moderation.recall(AB, "ann", FUTURE))
+        await self.refusal(NotFound, store.moderation.recall(ROOM, "ann", FUTURE))
         (sent,) = await send(store, posted("room", "ann"))
         await self.advance(61)
-        await self.refusal(NotFound, store.recall(ROOM, "ann", sent.id))
+        await self.refusal(NotFound, store.moderation.recall(ROOM, "ann", sent.id))

@@ -27,7 +27,7 @@ async def pages(store: Storage, user_id: str, count: int, kind: int | None = Non
     """Return the session ids of each page of the user's list."""
     found, after = [], None
     for _ in range(100):  # more than any list has
-        items, after = await store.sessions(user_id, kind, after, count)
+        items, after = await store.messages.sessions(user_id, kind, after, count)
         found.append([item.id for item in items])
         if after is None:
             return found
@@ -43,10 +43,10 @@ class SessionListBehaviour(StorageCase):
 
     async def test_somebody_without_sessions_has_an_empty_list(self) -> None:
         store = await self.make_store()
-        self.assertEqual(await store.sessions("ann", None, None, 50), ([], None))
-        await store.put_user("ann", None)
-        await store.subscribe_user("ann")
-        self.assertEqual(await store.sessions("ann", None, None, 50), ([], None))
+        self.assertEqual(await store.messages.sessions("ann", None, None, 50), ([], None))
+        await store.users.put("ann", None)
+        await store.users.subscribe("ann")
+        self.assertEqual(await store.messages.sessions("ann", None, None, 50), ([], None))
 
     async def test_the_session_with_the_newest_message_comes_first_for_both_people(self) -> None:
         store = await self.make_store()
@@ -85,14 +85,14 @@ class SessionListBehaviour(StorageCase):
         store = await self.make_store()
         await join(store, "room", "ann", "bob")
         await send(store, posted("room", "ann"))
-        await store.leave("room", "ann")
+        await store.chatrooms.leave("room", "ann")
         self.assertEqual(await listed(store, "ann"), [])
         self.assertEqual(await listed(store, "bob"), [ROOM.id])
 
     async def test_reading_moves_no_session(self) -> None:
         store = await self.make_store()
         sent, _ = await send(store, private("bob", "ann"), private("cat", "ann"))
-        await store.mark_read(AB, "ann", sent.id)
+        await store.messages.mark_read(AB, "ann", sent.id)
         self.assertEqual(await listed(store, "ann"), ["2:ann:cat", AB.id])
 
     async def test_the_list_can_be_of_one_kind(self) -> None:
@@ -118,12 +118,12 @@ class SessionListBehaviour(StorageCase):
 
     async def test_the_title_of_a_private_session_is_the_name_of_the_peer(self) -> None:
         store = await self.make_store()
-        await store.put_user("ann", "Ann")
-        await store.put_user("bob", "Bob")
+        await store.users.put("ann", "Ann")
+        await store.users.put("bob", "Bob")
         await send(store, private("ann", "bob"))
         self.assertEqual((await line_of(store, "ann", AB)).title, "Bob")
         self.assertEqual((await line_of(store, "bob", AB)).title, "Ann")
-        await store.put_user("bob", "Robert")
+        await store.users.put("bob", "Robert")
         self.assertEqual((await line_of(store, "ann", AB)).title, "Robert")
 
     async def test_the_title_of_a_peer_who_never_logged_in_is_the_id(self) -> None:
@@ -133,7 +133,7 @@ class SessionListBehaviour(StorageCase):
 
     async def test_the_title_of_a_chatroom_is_its_name(self) -> None:
         store = await self.make_store()
-        await store.join("room", (await store.put_user("ann", None)), "The Room")
+        await store.chatrooms.join("room", (await store.users.put("ann", None)), "The Room")
         await join(store, "other", "ann")
         titles = {line.id: line.title for line in await sessions_of(store, "ann")}
         self.assertEqual(titles, {"1:room": "The Room", "1:other": "chatroom:other"})
@@ -153,7 +153,7 @@ class SessionPageBehaviour(StorageCase):
     async def test_a_page_that_is_just_full_is_the_last(self) -> None:
         store = await self.make_store()
         await send(store, *(private("ann", peer) for peer in "bcd"))
-        items, following = await store.sessions("ann", None, None, 3)
+        items, following = await store.messages.sessions("ann", None, None, 3)
         self.assertEqual((len(items), following), (3, None))
 
     async def test_pages_of_one_line_find_every_session(self) -> None:
@@ -173,10 +173,10 @@ class SessionPageBehaviour(StorageCase):
     async def test_what_moves_up_between_two_pages_hides_nothing_and_repeats_nothing(self) -> None:
         store = await self.make_store()
         await send(store, *(private("ann", peer) for peer in "bcdef"))
-        first, after = await store.sessions("ann", None, None, 2)
+        first, after = await store.messages.sessions("ann", None, None, 2)
         await send(store, private("ann", first[0].title), private("ann", "new"))
         await join(store, "room", "ann")
-        rest = [item.id for item in (await store.sessions("ann", None, after, 10))[0]]
+        rest = [item.id for item in (await store.messages.sessions("ann", None, after, 10))[0]]
         self.assertEqual([item.id for item in first], ["2:ann:f", "2:ann:e"])
         self.assertEqual(rest, ["2:ann:d", "2:ann:c", "2:ann:b"])
 
@@ -185,10 +185,10 @@ class SessionPageBehaviour(StorageCase):
         await send(store, *(private("ann", peer) for peer in "bc"))
         await join(store, "room", "ann")
         await send(store, private("ann", "d"))
-        _, after = await store.sessions("ann", None, None, 2)  # it ends with the chatroom
-        await store.leave("room", "ann")
+        _, after = await store.messages.sessions("ann", None, None, 2)  # it ends with the chatroom
+        await store.chatrooms.leave("room", "ann")
         await send(store, private("ann", "c"))
-        items, following = await store.sessions("ann", None, after, 10)
+        items, following = await store.messages.sessions("ann", None, after, 10)
         self.assertEqual(
             ([item.id for item in items], following), ([private_session("ann", "b").id], None)
         )
@@ -199,9 +199,11 @@ class SessionPageBehaviour(StorageCase):
         await join(store, "room", "ann")
         everything = await listed(store, "ann")
         for rank in (LAST, LAST[:16], "f" * 32, "f" * 16):
-            self.assertEqual(flat_page(await store.sessions("ann", None, (rank, ""), 10)), everything)
+            self.assertEqual(
+                flat_page(await store.messages.sessions("ann", None, (rank, ""), 10)), everything
+            )
         for rank in (ANCIENT, ANCIENT[:16], sent.id[:16]):
-            self.assertEqual(flat_page(await store.sessions("ann", None, (rank, ""), 10)), [])
+            self.assertEqual(flat_page(await store.messages.sessions("ann", None, (rank, ""), 10)), [])
 
 
 def flat_page(page: Any) -> list[str]:

@@ -79,7 +79,7 @@ class TotalBehaviour(MissedCase):
 
     async def test_a_message_that_its_limit_lets_go_at_once_was_announced_all_the_same(self) -> None:
         store = await self.make_store(max_messages=1)
-        await store.subscribe_user("bob")
+        await store.users.subscribe("bob")
         await send(store, *(private("ann", "bob", str(n)) for n in range(3)))
         heard = [news.message for news in self.news]
         self.assertEqual([message.content for message in heard], ["0", "1", "2"])
@@ -97,19 +97,19 @@ class TotalBehaviour(MissedCase):
         ids = await numbered(store, 1)
         await send(store, private("x", "y"))
         await self.assertMissed(store, ANCIENT, [], False)
-        await store.put_user("ann", None)
-        await store.subscribe_user("ann")
+        await store.users.put("ann", None)
+        await store.users.subscribe("ann")
         await self.assertMissed(store, ANCIENT, [], False)
         await self.assertMissed(store, ids[0], [], True)
 
     async def test_who_sent_or_got_a_message_is_not_forgotten_while_it_is_kept(self) -> None:
         store = await self.make_store(max_messages=1)
         for user_id in ("ann", "bob"):
-            await store.put_user(user_id, None)
+            await store.users.put(user_id, None)
         await send(store, private("ann", "bob"))
         for user_id in ("ann", "bob"):
-            store.unsubscribe_user(user_id)
-        self.assertEqual([(await store.user(who)).id for who in ("ann", "bob")], ["ann", "bob"])
+            store.users.unsubscribe(user_id)
+        self.assertEqual([(await store.users.get(who)).id for who in ("ann", "bob")], ["ann", "bob"])
         await send(store, private("cat", "dan"))
         for user_id in ("ann", "bob"):
-            await self.refusal(NotFound, store.user(user_id))
+            await self.refusal(NotFound, store.users.get(user_id))

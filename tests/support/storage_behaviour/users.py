@@ -22,61 +22,61 @@ class UserBehaviour(StorageCase):
 
     async def test_a_user_is_made_with_a_name(self) -> None:
         store = await self.make_store()
-        self.assertEqual(await store.put_user("ann", "Ann"), User("ann", "Ann"))
-        self.assertEqual(await store.user("ann"), UserState("ann", "Ann", False))
+        self.assertEqual(await store.users.put("ann", "Ann"), User("ann", "Ann"))
+        self.assertEqual(await store.users.get("ann"), UserState("ann", "Ann", False))
 
     async def test_the_name_is_the_id_when_none_is_given(self) -> None:
         store = await self.make_store()
         for user_id, name in (("ann", None), ("bob", "")):
-            self.assertEqual(await store.put_user(user_id, name), User(user_id, user_id))
+            self.assertEqual(await store.users.put(user_id, name), User(user_id, user_id))
 
     async def test_a_later_login_may_change_the_name(self) -> None:
         store = await self.make_store()
-        await store.put_user("ann", "Ann")
-        self.assertEqual(await store.put_user("ann", None), User("ann", "Ann"))
-        self.assertEqual(await store.put_user("ann", "Anna"), User("ann", "Anna"))
-        self.assertEqual(await store.put_user("ann", ""), User("ann", "ann"))
-        self.assertEqual((await store.user("ann")).name, "ann")
+        await store.users.put("ann", "Ann")
+        self.assertEqual(await store.users.put("ann", None), User("ann", "Ann"))
+        self.assertEqual(await store.users.put("ann", "Anna"), User("ann", "Anna"))
+        self.assertEqual(await store.users.put("ann", ""), User("ann", "ann"))
+        self.assertEqual((await store.users.get("ann")).name, "ann")
 
     async def test_an_id_that_never_logged_in_is_no_user(self) -> None:
         store = await self.make_store()
-        await self.refusal(NotFound, store.user("bob"))
+        await self.refusal(NotFound, store.users.get("bob"))
         await send(store, private("ann", "bob"))
-        await self.refusal(NotFound, store.user("bob"))
+        await self.refusal(NotFound, store.users.get("bob"))
 
     async def test_a_user_is_online_while_watched(self) -> None:
         store = await self.make_store()
-        await store.put_user("ann", None)
+        await store.users.put("ann", None)
         await join(store, "room", "ann")
-        await store.subscribe_user("ann")
-        self.assertTrue((await store.user("ann")).online)
-        store.unsubscribe_user("ann")
+        await store.users.subscribe("ann")
+        self.assertTrue((await store.users.get("ann")).online)
+        store.users.unsubscribe("ann")
         await self.settle()
-        self.assertFalse((await store.user("ann")).online)
+        self.assertFalse((await store.users.get("ann")).online)
 
     async def test_one_unwatch_ends_a_watch_that_was_repeated(self) -> None:
         store = await self.make_store()
-        await store.put_user("ann", None)
+        await store.users.put("ann", None)
         await join(store, "room", "ann")
         for _ in range(2):
-            await store.subscribe_user("ann")
-        store.unsubscribe_user("ann")
+            await store.users.subscribe("ann")
+        store.users.unsubscribe("ann")
         await self.settle()
-        self.assertFalse((await store.user("ann")).online)
+        self.assertFalse((await store.users.get("ann")).online)
 
     async def test_to_unwatch_somebody_unknown_is_fine(self) -> None:
         store = await self.make_store()
-        store.unsubscribe_user("ann")
-        store.unsubscribe_chatroom("room")
+        store.users.unsubscribe("ann")
+        store.chatrooms.unsubscribe("room")
         await self.settle()
-        await self.refusal(NotFound, store.user("ann"))
+        await self.refusal(NotFound, store.users.get("ann"))
 
     async def test_a_message_bears_the_name_that_its_sender_has(self) -> None:
         store = await self.make_store()
-        await store.put_user("ann", "Ann")
-        await store.subscribe_user("ann")
+        await store.users.put("ann", "Ann")
+        await store.users.subscribe("ann")
         await send(store, private("ann", "bob"))
-        await store.put_user("ann", "Anna")
+        await store.users.put("ann", "Anna")
         await send(store, private("ann", "bob"))
         self.assertEqual((await messages_of(store, AB))[-1].sender, User("ann", "Anna"))
 
@@ -84,7 +84,7 @@ class UserBehaviour(StorageCase):
         store = await self.make_store()
         await send(store, Draft(AB, User("ann", "Ann"), "hi"))
         self.assertEqual((await messages_of(store, AB))[0].sender, User("ann", "Ann"))
-        self.assertEqual((await store.user("ann")).name, "Ann")
+        self.assertEqual((await store.users.get("ann")).name, "Ann")
 
     async def test_the_data_set_keeps_its_epoch_and_its_key(self) -> None:
         store = await self.make_store()
@@ -101,49 +101,49 @@ class ForgettingBehaviour(StorageCase):
 
     async def test_a_user_is_forgotten_when_nothing_refers_to_them(self) -> None:
         store = await self.make_store()
-        await store.put_user("ann", "Ann")
-        await store.subscribe_user("ann")
-        store.unsubscribe_user("ann")
+        await store.users.put("ann", "Ann")
+        await store.users.subscribe("ann")
+        store.users.unsubscribe("ann")
         await self.let_be_forgotten()
-        await self.refusal(NotFound, store.user("ann"))
-        self.assertEqual(await store.put_user("ann", None), User("ann", "ann"))
+        await self.refusal(NotFound, store.users.get("ann"))
+        self.assertEqual(await store.users.put("ann", None), User("ann", "ann"))
 
     async def test_a_member_is_not_forgotten_before_leaving(self) -> None:
         store = await self.make_store()
-        await store.put_user("ann", "Ann")
-        await store.subscribe_user("ann")
+        await store.users.put("ann", "Ann")
+        await store.users.subscribe("ann")
         await join(store, "one", "ann")
         await join(store, "two", "ann")
-        store.unsubscribe_user("ann")
-        await store.leave("one", "ann")
+        store.users.unsubscribe("ann")
+        await store.chatrooms.leave("one", "ann")
         await self.let_be_forgotten()
-        self.assertEqual((await store.user("ann")).name, "Ann")
-        await store.leave("two", "ann")
+        self.assertEqual((await store.users.get("ann")).name, "Ann")
+        await store.chatrooms.leave("two", "ann")
         await self.let_be_forgotten()
-        await self.refusal(NotFound, store.user("ann"))
+        await self.refusal(NotFound, store.users.get("ann"))
 
     async def test_who_wrote_in_a_chatroom_is_not_forgotten_while_the_message_is_kept(self) -> None:
         store = await self.make_store(max_session_messages=1)
         await join(store, "room", "ann", "bob")
         await send(store, posted("room", "ann"))
-        await store.leave("room", "ann")
-        self.assertEqual((await store.user("ann")).id, "ann")
+        await store.chatrooms.leave("room", "ann")
+        self.assertEqual((await store.users.get("ann")).id, "ann")
         await send(store, posted("room", "bob"))
         await self.let_be_forgotten()
-        await self.refusal(NotFound, store.user("ann"))
+        await self.refusal(NotFound, store.users.get("ann"))
 
     async def test_a_login_without_a_connection_is_held_for_some_minutes(self) -> None:
         store = await self.make_store()
-        await store.put_user("ann", "Ann", hold=True)
+        await store.users.put("ann", "Ann", hold=True)
         await self.advance(120)
-        await store.subscribe_user("ann")
-        store.unsubscribe_user("ann")
+        await store.users.subscribe("ann")
+        store.users.unsubscribe("ann")
         await self.settle()
-        self.assertEqual((await store.user("ann")).name, "Ann")
+        self.assertEqual((await store.users.get("ann")).name, "Ann")
 
     async def test_a_forgotten_user_can_join_and_send_with_what_a_token_says(self) -> None:
         store = await self.make_store()
-        await store.join("room", User("ann", "Ann"), "")
-        items, _, _ = await store.members("room", "ann", "", 10)
+        await store.chatrooms.join("room", User("ann", "Ann"), "")
+        items, _, _ = await store.chatrooms.members("room", "ann", "", 10)
         self.assertEqual(items, [Member("ann", "Ann", False, OWNER)])
         self.assertEqual((await send(store, posted("room", user("ann").id)))[0].session_id, "1:room")

@@ -110,7 +110,7 @@ class FaultTests(GatewayTestCase):
         def broken(*args: Any) -> None:
             raise error
 
-        self.patch(self.daemon._chat._storage, "history", broken)
+        self.patch(self.daemon._chat._messages, "history", broken)
 
     def test_a_fault_is_a_500_with_the_trace_id_and_logged_under_it(self) -> None:
         client = self.connect(headers={"trace": "abc-123"})
@@ -135,9 +135,9 @@ class OrderTests(GatewayTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.waiting: list[Deferred[None]] = []
-        storage = self.daemon._chat._storage
-        self.history = storage.history
-        self.patch(storage, "history", self.slow_history)
+        messages = self.daemon._chat._messages
+        self.history = messages.history
+        self.patch(messages, "history", self.slow_history)
         self.ann = self.user("ann")
         self.ann.packets.clear()
 
@@ -190,14 +190,14 @@ class OrderTests(GatewayTestCase):
         self.assertEqual(self.gateway.connections, set())
 
     def test_a_login_whose_client_has_gone_meanwhile_is_undone(self) -> None:
-        storage = self.daemon._chat._storage
-        missed, gate = storage.missed, Deferred()
+        messages = self.daemon._chat._messages
+        missed, gate = messages.missed, Deferred()
 
         async def slow_missed(*args: Any) -> Any:
             await gate
             return await missed(*args)
 
-        self.patch(storage, "missed", slow_missed)
+        self.patch(messages, "missed", slow_missed)
         bob = self.connect()
         bob.sendMessage(b'{"op":101,"body":{"id":"bob"}}')
         self.pump()
@@ -210,7 +210,7 @@ class OrderTests(GatewayTestCase):
         def broken(*args: Any) -> Deferred[None]:
             raise Unavailable("try again")
 
-        self.patch(self.daemon._chat._storage, "missed", broken)
+        self.patch(self.daemon._chat._messages, "missed", broken)
         bob = self.connect()
         self.assertEqual(self.refusal(bob, 101, id="bob")[0], 503)
         self.assertIsNone(self.daemon._chat._pushes._presence.get("bob"))

@@ -2,7 +2,7 @@ from gim.auth.authenticator import Identity
 from gim.chat.chat import Point
 from gim.errors import BadRequest, Conflict
 from gim.ids import private_session
-from gim.storage.interface import MessageStored
+from gim.storage.announcements import MessageStored
 from tests.support.world import ChatTestCase, result_of
 
 AB = private_session("ann", "bob")
@@ -138,7 +138,7 @@ class AnnouncedLaterTests(ChatTestCase):
     """A storage of several servers may announce what a login has caught up on already."""
 
     def announce(self, *contents: str) -> None:
-        messages, _ = result_of(self.store.history(AB, "bob", None, 10))
+        messages, _ = result_of(self.store.messages.history(AB, "bob", None, 10))
         for message in messages:
             if message.content in contents:
                 self.pushes.on_announcement(MessageStored(message, AB, "ann", "", "bob"))

@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 from gim.errors import Unavailable
 from gim.push.catchup import CatchUp
 from gim.push.dispatcher import ENTER_AGAIN_AFTER
-from gim.storage.interface import Announcement, MemberJoined, MemberLeft, Memberships
+from gim.storage.announcements import Announcement, MemberJoined, MemberLeft, Memberships
 from tests.support.world import ChatTestCase, Recorder, result_of
 
 
@@ -18,9 +18,12 @@ class EnteringCase(ChatTestCase):
         super().setUp()
         self.away = False
         self.watched: set[str] = set()  # by the storage, from its first answer to the end of the watch
-        self.watch, self.unwatch = self.store.subscribe_chatroom, self.store.unsubscribe_chatroom
-        self.patch(self.store, "subscribe_chatroom", self.subscribe_chatroom)
-        self.patch(self.store, "unsubscribe_chatroom", self.unsubscribe_chatroom)
+        self.watch, self.unwatch = (
+            self.store.chatrooms.subscribe,
+            self.store.chatrooms.unsubscribe,
+        )
+        self.patch(self.store.chatrooms, "subscribe", self.subscribe_chatroom)
+        self.patch(self.store.chatrooms, "unsubscribe", self.unsubscribe_chatroom)
         self.bob = self.connect("bob")
 
     async def subscribe_chatroom(self, chatroom_id: str) -> None:
@@ -37,9 +40,9 @@ class EnteringCase(ChatTestCase):
         """Make bob a member without a word to this node, and ann, who talks."""
         for chatroom_id in chatroom_ids:
             for user_id in ("ann", "bob"):
-                user = result_of(self.store.put_user(user_id, None))
+                user = result_of(self.store.users.put(user_id, None))
                 deaf = self.patch(self.pushes, "on_announcement", lambda news: None)
-                result_of(self.store.join(chatroom_id, user, ""))
+                result_of(self.store.chatrooms.join(chatroom_id, user, ""))
                 deaf.restore()
 
 
@@ -105,7 +108,7 @@ class JoinedElsewhereTests(EnteringCase):
     def test_it_is_not_entered_after_it_was_left(self) -> None:
         self.announce(MemberJoined("bob", "room"))
         self.away = False
-        result_of(self.store.leave("room", "bob"))
+        result_of(self.store.chatrooms.leave("room", "bob"))
         self.pushes.on_announcement(MemberLeft("bob", "room"))
         self.pass_on()
         self.assertEqual((self.watched, self.pushed("1")), (set(), []))

@@ -8,19 +8,19 @@ from gim.model import RECALLED, ConnectionState, Counts, Event, NodeCounts, Sent
 from gim.push.catchup import PER_PUSH, CatchUp
 from gim.push.chatroom import MOST_EVENTS
 from gim.push.writer import SLICE
-from gim.storage.interface import CLOSE, LIST, ConnectionCommand
+from gim.storage.announcements import ConnectionAction, ConnectionCommand
 from tests.support.world import START, ChatTestCase, Recorder, result_of
 
 
 class EventTests(ChatTestCase):
     def broadcast(self, content: str) -> None:
-        result_of(self.store.broadcast(Event("broadcast", SYSTEM, content=content)))
+        result_of(self.store.nodes.broadcast(Event("broadcast", SYSTEM, content=content)))
 
     def say_one(self, sender: str, chatroom: str, content: str) -> Sent:
         return result_of(self.chat.send(User(sender, sender), CHATROOM, chatroom, content))
 
     def order(self, user_id: str, action: str, key: str = "") -> list[ConnectionState]:
-        return result_of(self.store.order(ConnectionCommand(user_id, action, key)))
+        return result_of(self.store.nodes.command_connections(ConnectionCommand(user_id, action, key)))
 
     def test_a_broadcast_reaches_all_who_are_connected_in_slices(self) -> None:
         everybody = [self.connect(f"u{n}") for n in range(2 * SLICE + 10)]
@@ -44,7 +44,7 @@ class EventTests(ChatTestCase):
         bob = Recorder(self.clock)
         login, _answer = result_of(self.chat.login(bob, Identity("bob", None), None))
         self.broadcast("hi")
-        result_of(self.store.rename("den", "ann", "New"))
+        result_of(self.store.moderation.rename("den", "ann", "New"))
         self.assertEqual(bob.events, [])
         self.chat.catch_up(login)
         self.broadcast("again")
@@ -54,7 +54,7 @@ class EventTests(ChatTestCase):
         self.join("den", "ann")
         ann = self.connect("ann")
         ann.congested = True
-        result_of(self.store.rename("den", "ann", "New"))
+        result_of(self.store.moderation.rename("den", "ann", "New"))
         self.assertEqual([event.name for event in ann.events], ["New"])
 
     def test_a_recall_reaches_what_still_waits_to_be_caught_up_on(self) -> None:
@@ -62,7 +62,7 @@ class EventTests(ChatTestCase):
         bob = self.connect("bob", takes_all=False)
         late = self.tell("ann", "bob", "late")
         for recalled in (sent[-1], late):
-            result_of(self.store.recall(private_session("ann", "bob"), "ann", recalled.id))
+            result_of(self.store.moderation.recall(private_session("ann", "bob"), "ann", recalled.id))
         for _ in range(3):
             bob.take()
         stubs = [m.id for push in bob.pushes for m in push.items if m.status == RECALLED]
@@ -71,7 +71,7 @@ class EventTests(ChatTestCase):
 
     def test_a_recall_while_the_login_is_under_way_reaches_what_was_looked_up_before(self) -> None:
         sent = self.tell("ann", "bob", "secret")
-        catch_up, missed = CatchUp(), result_of(self.store.missed("bob", None, 10))
+        catch_up, missed = CatchUp(), result_of(self.store.messages.missed("bob", None, 10))
         catch_up.recall(sent.id)
         catch_up.begin(missed.messages, missed.titles)
         self.assertEqual([message.content for message in catch_up.next()[0].items], [""])
@@ -81,7 +81,7 @@ class EventTests(ChatTestCase):
         self.join("den", *names)
         everybody = [self.connect(name) for name in names]
         said = self.say_one("u0", "den", "secret")
-        result_of(self.store.recall(chatroom_session("den"), "u0", said.id))
+        result_of(self.store.moderation.recall(chatroom_session("den"), "u0", said.id))
         told = [(len(one.pushes), len(one.events)) for one in everybody]
         self.assertEqual(set(told), {(1, 0), (0, 0)})
         self.clock.advance(0)
@@ -93,7 +93,7 @@ class EventTests(ChatTestCase):
         self.join("den", *names)
         everybody = [self.connect(name) for name in names]
         for number in range(10 * MOST_EVENTS):
-            result_of(self.store.rename("den", "u0", str(number)))
+            result_of(self.store.moderation.rename("den", "u0", str(number)))
         while self.clock.getDelayedCalls():
             self.clock.advance(0)
         told = {tuple(event.name for event in one.events) for one in everybody}
@@ -103,7 +103,7 @@ class EventTests(ChatTestCase):
         self.join("den", "ann")
         ann = self.connect("ann")
         self.say("ann", "den", "1", "2")
-        result_of(self.store.rename("den", "ann", "New"))
+        result_of(self.store.moderation.rename("den", "ann", "New"))
         self.advance_to(1)
         self.assertEqual([push.session.title for push in ann.pushes], ["chatroom:den", "New"])
 
@@ -113,14 +113,14 @@ class EventTests(ChatTestCase):
         states = [
             ConnectionState(one.key, self.store.node, "127.0.0.1:5", at_ms) for one in (phone, desktop)
         ]
-        self.assertEqual(self.order("ann", LIST), states)
-        self.assertEqual(self.order("ann", CLOSE, "none"), [])
-        self.assertEqual(self.order("ann", CLOSE, phone.key), states[:1])
+        self.assertEqual(self.order("ann", ConnectionAction.LIST), states)
+        self.assertEqual(self.order("ann", ConnectionAction.CLOSE, "none"), [])
+        self.assertEqual(self.order("ann", ConnectionAction.CLOSE, phone.key), states[:1])
         expelled = [one.is_expelled for one in (phone, desktop, other)]
         self.assertEqual(expelled, [True, False, False])
-        self.assertEqual(self.order("ann", CLOSE), states)
+        self.assertEqual(self.order("ann", ConnectionAction.CLOSE), states)
         self.assertTrue(desktop.is_expelled)
-        self.assertEqual(self.order("cat", LIST), [])
+        self.assertEqual(self.order("cat", ConnectionAction.LIST), [])
 
     def test_counts_are_those_of_what_is_here(self) -> None:
         self.join("den", "ann", "bob", "cat")
@@ -128,7 +128,7 @@ class EventTests(ChatTestCase):
         connections = [self.connect(name) for name in ("ann", "ann", "bob")]
         self.say("ann", "den", "hi")
         expected = NodeCounts(connections=3, users=2, chatrooms=1, messages=1, node=self.store.node)
-        self.assertEqual(result_of(self.store.statistics()), [expected])
+        self.assertEqual(result_of(self.store.nodes.statistics()), [expected])
         for connection in connections:
             self.disconnect(connection)
         self.assertEqual(self.pushes.counts(), Counts())

@@ -15,6 +15,7 @@ class Store:
     outlives_process = False
 
     def __init__(self) -> None:
+        self.webhook_log = self
         self.users: list[str] = []
         self.error: Exception | None = None
 

@@ -14,6 +14,7 @@ from gim.ids import private_session
 from gim.metrics.export.meters import Meters
 from gim.storage.interface import Draft, Storage
 from gim.storage.memory.store import MemoryStore
+from gim.storage.wrapping import WrappedStorage
 from gim.webhooks import service, throttle
 from gim.webhooks.counts import EXPIRED, FAULT, QUEUE_FULL, STOPPED, STORAGE
 from gim.webhooks.delivery import MAX_EVENT_AGE
@@ -51,10 +52,10 @@ class ServiceCase(SynchronousTestCase):
         self.posts.answer_all()
 
     def come(self, user_id: str) -> None:
-        self.do(self.store.put_user(user_id, None), self.store.subscribe_user(user_id))
+        self.do(self.store.users.put(user_id, None), self.store.users.subscribe(user_id))
 
     def go(self, user_id: str, seconds: float = 10) -> None:
-        self.store.unsubscribe_user(user_id)
+        self.store.users.unsubscribe(user_id)
         self.clock.advance(seconds)
         self.turn()
 
@@ -88,7 +89,7 @@ class EventTests(ServiceCase):
 
     def test_a_private_message(self) -> None:
         draft = Draft(private_session("ann", "bob"), user("ann"), "hi\u2028'\"", "quote")
-        (sent,) = self.do(self.store.append(draft))
+        (sent,) = self.do(self.store.messages.append(draft))
         body = self.body()
         self.assertEqual((body["id"], body["type"], body["user_id"]), (sent.id, SENT, "ann"))
         message = {
@@ -104,15 +105,15 @@ class EventTests(ServiceCase):
         self.assertEqual(body["data"], {"message": message, "session_type": 2, "target_id": "bob"})
 
     def test_a_chatroom_message(self) -> None:
-        self.do(self.memory.join("den", user("ann"), ""))
+        self.do(self.memory.chatrooms.join("den", user("ann"), ""))
         self.posts.attempts.clear()
-        self.do(self.store.append(posted("den", "ann")))
+        self.do(self.store.messages.append(posted("den", "ann")))
         data = self.body()["data"]
         self.assertEqual((data["session_type"], data["target_id"]), (1, "den"))
         self.assertEqual(data["message"]["session_id"], "1:den")
 
     def test_memberships_of_whoever_changed_them_once(self) -> None:
-        join, leave = self.store.join, self.store.leave
+        join, leave = self.store.chatrooms.join, self.store.chatrooms.leave
         self.do(join("den", user("ann"), ""), join("den", user("ann"), ""), join("den", user("bob"), ""))
         self.do(leave("den", "ann"), leave("den", "ann"))
         self.assertEqual(self.posts.said(), [(JOINED, "ann"), (JOINED, "bob"), (LEFT, "ann")])
@@ -120,22 +121,32 @@ class EventTests(ServiceCase):
 
     def test_a_repeated_request_makes_the_same_event_again(self) -> None:
         draft = private("ann", "bob", request_id="r")
-        self.do(self.store.append(draft), self.store.append(draft))
+        self.do(self.store.messages.append(draft), self.store.messages.append(draft))
         first, second = self.posts.bodies()
         self.assertEqual(first["id"], second["id"])
 
     def test_what_is_refused_is_no_event(self) -> None:
-        self.failureResultOf(Deferred.fromCoroutine(self.store.append(posted("den", "ann"))), NotFound)
-        self.do(self.memory.join("den", user("bob"), ""))
+        self.failureResultOf(
+            Deferred.fromCoroutine(self.store.messages.append(posted("den", "ann"))), NotFound
+        )
+        self.do(self.memory.chatrooms.join("den", user("bob"), ""))
         self.posts.attempts.clear()
-        self.failureResultOf(Deferred.fromCoroutine(self.store.append(posted("den", "ann"))), Forbidden)
+        self.failureResultOf(
+            Deferred.fromCoroutine(self.store.messages.append(posted("den", "ann"))), Forbidden
+        )
         self.turn()
         self.assertEqual(self.posts.attempts, [])
 
     def test_all_events_of_a_user_have_one_order(self) -> None:
         self.come("ann")
-        self.do(self.store.join("den", user("ann"), ""), self.store.append(posted("den", "ann")))
-        self.do(self.store.leave("den", "ann"), self.store.append(private("ann", "bob")))
+        self.do(
+            self.store.chatrooms.join("den", user("ann"), ""),
+            self.store.messages.append(posted("den", "ann")),
+        )
+        self.do(
+            self.store.chatrooms.leave("den", "ann"),
+            self.store.messages.append(private("ann", "bob")),
+        )
         self.go("ann")
         expected = [ONLINE, JOINED, SENT, LEFT, SENT, OFFLINE]
         self.assertEqual([body["type"] for body in self.posts.bodies()], expected)
@@ -153,7 +164,7 @@ class EventTests(ServiceCase):
     def test_nothing_is_left_when_everybody_has_gone(self) -> None:
         for number in range(50):
             self.come(f"user{number}")
-            self.do(self.store.append(private(f"user{number}", "ann")))
+            self.do(self.store.messages.append(private(f"user{number}", "ann")))
             self.go(f"user{number}")
         self.clock.advance(32 * 86_400)
         while self.memory.sweep(1000):
@@ -169,14 +180,16 @@ class LatencyTests(ServiceCase):
     """Whoever chats waits for nothing."""
 
     def test_nothing_is_asked_or_posted_before_the_end_of_the_turn(self) -> None:
-        self.successResultOf(Deferred.fromCoroutine(self.store.append(private("ann", "bob"))))
+        self.successResultOf(Deferred.fromCoroutine(self.store.messages.append(private("ann", "bob"))))
         self.assertEqual(self.posts.attempts, [])
         self.clock.advance(0)
         self.assertEqual(len(self.posts.attempts), 1)
 
     def test_what_is_not_listened_to_is_the_storage_itself(self) -> None:
-        for name in "history", "user", "missed", "join", "leave", "delivered":
-            self.assertEqual(getattr(self.store, name), getattr(self.memory, name))
+        self.assertIs(self.store.chatrooms, self.memory.chatrooms)
+        for name in "history", "missed", "delivered":
+            self.assertEqual(getattr(self.store.messages, name), getattr(self.memory.messages, name))
+        self.assertEqual(self.store.users.get, self.memory.users.get)
 
     def test_appends_are_still_measured_in_samples(self) -> None:
         meters = Meters(self.clock, [201], ["send"])
@@ -184,7 +197,10 @@ class LatencyTests(ServiceCase):
         others = meters.sampling.others
         assert others is not None
         others()
-        self.do(self.store.append(private("ann", "bob")), self.store.append(private("ann", "bob")))
+        self.do(
+            self.store.messages.append(private("ann", "bob")),
+            self.store.messages.append(private("ann", "bob")),
+        )
         self.assertEqual(sum(meters.storage.rows["append"][:-1]), 1)
         self.assertEqual(len(self.posts.attempts), 2)
 
@@ -194,8 +210,11 @@ class ChoiceTests(ServiceCase):
 
     def test_only_what_is_wanted_is_told(self) -> None:
         self.come("ann")
-        self.do(self.store.join("den", user("ann"), ""), self.store.append(posted("den", "ann")))
-        self.do(self.store.leave("den", "ann"))
+        self.do(
+            self.store.chatrooms.join("den", user("ann"), ""),
+            self.store.messages.append(posted("den", "ann")),
+        )
+        self.do(self.store.chatrooms.leave("den", "ann"))
         self.go("ann")
         self.assertEqual(self.posts.said(), [(LEFT, "ann"), (OFFLINE, "ann")])
         self.assertEqual(self.webhooks.counts.queued, 0)
@@ -203,8 +222,8 @@ class ChoiceTests(ServiceCase):
     def test_what_is_not_wanted_costs_nothing(self) -> None:
         webhooks = Webhooks(self.memory, frozenset([JOINED]), 10.0, self.posts.post, self.clock)
         store = webhooks.observed()
-        for name in "append", "subscribe_user", "unsubscribe_user":
-            self.assertEqual(getattr(store, name), getattr(self.memory, name))
+        self.assertIs(store.messages, self.memory.messages)
+        self.assertIs(store.users, self.memory.users)
         self.assertIsNone(webhooks._presence)
 
 
@@ -215,7 +234,9 @@ class FullQueueTests(ServiceCase):
 
     def fill(self) -> None:
         for _ in range(3):
-            self.successResultOf(Deferred.fromCoroutine(self.store.append(private("ann", "bob"))))
+            self.successResultOf(
+                Deferred.fromCoroutine(self.store.messages.append(private("ann", "bob")))
+            )
 
     def test_the_queue_is_bounded_and_what_is_dropped_is_counted(self) -> None:
         self.fill()
@@ -224,12 +245,12 @@ class FullQueueTests(ServiceCase):
         self.assertEqual((counts.queued, counts.dropped[QUEUE_FULL]), (3, 3))
         self.turn()
         self.assertEqual((len(self.posts.attempts), counts.queued), (3, 0))
-        self.do(self.store.append(private("ann", "bob")))
+        self.do(self.store.messages.append(private("ann", "bob")))
         self.assertEqual(len(self.posts.attempts), 4)
 
     def test_who_came_is_recorded_though_nobody_was_told(self) -> None:
         self.fill()
-        self.successResultOf(Deferred.fromCoroutine(self.store.subscribe_user("cat")))
+        self.successResultOf(Deferred.fromCoroutine(self.store.users.subscribe("cat")))
         self.turn()
         self.assertNotIn((ONLINE, "cat"), self.posts.said())
         self.assertEqual(self.webhooks.counts.dropped[QUEUE_FULL], 1)
@@ -237,18 +258,18 @@ class FullQueueTests(ServiceCase):
         self.assertEqual(self.posts.said()[-1], (OFFLINE, "cat"))
 
 
-class FaultyStore:
-    """A store whose numbers can't be had."""
+class FaultyStore(WrappedStorage):
+    """A store whose webhook log fails while there is an ``error``."""
 
-    outlives_process = True
     error: Exception | None = None
 
     def __init__(self, store: Storage) -> None:
-        self._store = store
+        super().__init__(store)
+        self.outlives_process = True
+        self.webhook_log = self
+        self._plain_log = store.webhook_log
+        self.users_to_reannounce = store.webhook_log.users_to_reannounce
         self.asked: list[tuple[str, str]] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
 
     async def next_event_number(
         self, user_id: str, online: bool | None = None, key: str = ""
@@ -256,7 +277,7 @@ class FaultyStore:
         self.asked.append((user_id, key))
         if self.error is not None:
             raise self.error
-        return await self._store.next_event_number(user_id, online, key)
+        return await self._plain_log.next_event_number(user_id, online, key)
 
 
 class NumberTests(ServiceCase):
@@ -269,7 +290,7 @@ class NumberTests(ServiceCase):
     def test_a_number_is_asked_for_until_it_is_there_and_the_order_stays(self) -> None:
         self.faulty.error = Unavailable("away")
         self.come("ann")
-        self.do(self.store.append(private("ann", "bob")))
+        self.do(self.store.messages.append(private("ann", "bob")))
         self.clock.advance(3)
         self.assertEqual(self.posts.attempts, [])
         self.faulty.error = None
@@ -281,7 +302,7 @@ class NumberTests(ServiceCase):
 
     def test_it_is_given_up_in_the_end(self) -> None:
         self.faulty.error = Unavailable("away")
-        self.do(self.store.append(private("ann", "bob")))
+        self.do(self.store.messages.append(private("ann", "bob")))
         for _ in range(int(MAX_EVENT_AGE) + 1):
             self.clock.advance(1)
         counts = self.webhooks.counts
@@ -289,7 +310,7 @@ class NumberTests(ServiceCase):
 
     def test_a_fault_is_logged_and_counted(self) -> None:
         self.faulty.error = ValueError("a fault")
-        self.do(self.store.append(private("ann", "bob")))
+        self.do(self.store.messages.append(private("ann", "bob")))
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
         counts = self.webhooks.counts
         self.assertEqual((counts.dropped[FAULT], counts.queued), (1, 0))
@@ -297,7 +318,7 @@ class NumberTests(ServiceCase):
 
 class StopTests(ServiceCase):
     def put(self) -> None:
-        self.successResultOf(Deferred.fromCoroutine(self.store.append(private("ann", "bob"))))
+        self.successResultOf(Deferred.fromCoroutine(self.store.messages.append(private("ann", "bob"))))
 
     def test_with_nothing_to_deliver_it_ends_at_once(self) -> None:
         self.successResultOf(self.webhooks.stopService())
@@ -328,7 +349,7 @@ class StopTests(ServiceCase):
 
     def test_those_online_are_told_to_be_offline_as_the_memory_goes(self) -> None:
         self.come("ann")
-        self.store.unsubscribe_user("ann")
+        self.store.users.unsubscribe("ann")
         stopped = self.webhooks.stopService()
         self.posts.answer_all()
         self.successResultOf(stopped)

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any, Protocol
 
-from msgspec import Struct
-
-from gim.storage.membership_limits import MembershipLimits
 from gim.storage.redis.client.protocol import Word
 from gim.storage.redis.client.script import Script
 
@@ -51,17 +48,3 @@ class Redis(Protocol):
 
     def stop(self) -> None:
         """Disconnect."""
-
-
-class Retention(Struct, frozen=True):
-    """What is kept, and for how long; durations in milliseconds."""
-
-    ttl: int  # of a message
-    max_session_messages: int
-    sequences: bool
-    rooms: MembershipLimits = MembershipLimits()
-
-    @property
-    def keep(self) -> int:
-        """How long a user is kept whom nothing refers to: longer than any message may be."""
-        return self.ttl + 86_400_000

@@ -1,4 +1,4 @@
-"""Changes that touch a session and its people: on one server each is one script, one round trip."""
+"""Writes that change a session and its users. On one server each is one script, in one round trip."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from typing import Any, Protocol
 from gim.ids import CHATROOM
 from gim.model import User
 from gim.storage.interface import Draft
-from gim.storage.memory.idempotency import PER_SENDER, WINDOW
-from gim.storage.redis.client.interface import Redis, Retention
+from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.client.protocol import Word
 from gim.storage.redis.store import scripts
 from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.keys import Keys
+from gim.storage.redis.store.retention import Retention
+from gim.storage.rules import REQUEST_ID_WINDOW, REQUEST_IDS_PER_SENDER
 
 _VARIANT = 0b10 << 62
 
 
 class Writes(Protocol):
-    """Each returns the reply of a script, which may be b"late", b"none", b"forbidden", b"full" or b"many"
-    instead."""
+    """Each returns the reply of a script, or b"late", b"none", b"forbidden", b"full" or b"many" for a
+    refusal."""
 
     def append(self, draft: Draft) -> Awaitable[Any]:
         """Store and announce a message; return its id and its sequence."""
@@ -29,11 +30,14 @@ class Writes(Protocol):
     async def join(
         self, session_id: str, chatroom_id: str, user: User, name: str, create_missing: bool = True
     ) -> Any:
-        """Make a user a member and announce it; return the number of members, for each of the two of
-        `gim.storage.membership_limits` 1 if it was reached, and 1 for one who was no member."""
+        """Make a user a member and announce it.
+
+        Returns the number of members, for each of the two limits of `gim.storage.membership_limits` 1 if
+        it was reached, and 1 for a new member.
+        """
 
     async def leave(self, session_id: str, chatroom_id: str, user_id: str) -> Any:
-        """End a membership and announce it; return if there was one."""
+        """End a membership and announce it; return 1 if there was one."""
 
 
 def random_tail() -> str:
@@ -41,27 +45,39 @@ def random_tail() -> str:
     return f"{_VARIANT | getrandbits(62):016x}"
 
 
-def limit_words(limits: Retention) -> tuple[Word, ...]:
-    """Return what the scripts that store a message take of the limits."""
-    numbered = int(limits.sequences)
-    return limits.ttl, limits.max_session_messages, numbered, WINDOW * 1000, PER_SENDER
+def storing_words(retention: Retention) -> tuple[Word, ...]:
+    """Return the limits that the scripts take which store a message."""
+    return (
+        retention.ttl_ms,
+        retention.max_session_messages,
+        int(retention.sequences),
+        REQUEST_ID_WINDOW * 1000,
+        REQUEST_IDS_PER_SENDER,
+    )
 
 
 class AtomicWrites:
-    """`Writes` on one server: session, people and announcements together."""
+    """`Writes` on one server: session, users and announcements in one step."""
 
-    def __init__(self, redis: Redis, keys: Keys, pulse: Heartbeat, limits: Retention) -> None:
+    def __init__(self, redis: Redis, keys: Keys, heartbeat: Heartbeat, retention: Retention) -> None:
         self._redis = redis
         self._keys = keys
-        self._pulse = pulse
-        self._limits = limits
-        self._limit_words = limit_words(limits)
+        self._heartbeat = heartbeat
+        self._retention = retention
+        self._storing_words = storing_words(retention)
 
     def append(self, draft: Draft) -> Awaitable[Any]:
         keys, session, sender = self._keys, draft.session, draft.sender
         base = keys.session(session.id)
-        bounds = self._redis.deadline(base), *self._limit_words
-        ours = self._pulse.born(), self._limits.keep, random_tail(), session.id, sender.id, sender.name
+        bounds = self._redis.deadline(base), *self._storing_words
+        ours = (
+            self._heartbeat.retention_start(),
+            self._retention.users_ms,
+            random_tail(),
+            session.id,
+            sender.id,
+            sender.name,
+        )
         said = draft.category, draft.content, draft.request_id, draft.origin
         if session.type == CHATROOM:
             bases: tuple[str, ...] = base, keys.user(sender.id), keys.data
@@ -78,7 +94,7 @@ class AtomicWrites:
             peer,
             *said,
             int(draft.is_alone),
-            self._pulse.node,
+            self._heartbeat.node,
         )
 
     async def join(
@@ -86,11 +102,11 @@ class AtomicWrites:
     ) -> Any:
         bases = self._keys.session(session_id), self._keys.user(user.id), self._keys.data
         words = user.id, user.name, chatroom_id, name, random_tail()
-        kept = self._pulse.born(), self._limits.keep
-        most = *self._limits.rooms.members, *self._limits.rooms.chatrooms
+        kept = self._heartbeat.retention_start(), self._retention.users_ms
+        most = *self._retention.rooms.members, *self._retention.rooms.chatrooms
         return await self._redis.run(scripts.JOIN, bases, *words, *kept, int(create_missing), *most)
 
     async def leave(self, session_id: str, chatroom_id: str, user_id: str) -> Any:
         bases = self._keys.session(session_id), self._keys.user(user_id)
-        words = user_id, chatroom_id, self._limits.ttl, self._limits.keep
+        words = user_id, chatroom_id, self._retention.ttl_ms, self._retention.users_ms
         return await self._redis.run(scripts.LEAVE, bases, *words)

@@ -1,4 +1,4 @@
-"""Changes on a cluster, where a script can't touch two slots: the session first, then its people."""
+"""Writes on a cluster, where a script can touch one slot only: the session first, then its users."""
 
 from __future__ import annotations
 
@@ -14,20 +14,23 @@ from gim.errors import Unavailable
 from gim.ids import CHATROOM
 from gim.model import User
 from gim.storage.interface import Draft
-from gim.storage.memory.idempotency import WINDOW
-from gim.storage.redis.client.interface import Redis, Retention
+from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.store import scripts
-from gim.storage.redis.store.atomic_writes import limit_words, random_tail
+from gim.storage.redis.store.atomic_writes import random_tail, storing_words
 from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.keys import Keys
 from gim.storage.redis.store.records import value_of
+from gim.storage.redis.store.retention import Retention
 from gim.storage.redis.store.retries import WriteRetries
+from gim.storage.rules import REQUEST_ID_WINDOW
 
-TOLD = 2 * WINDOW * 1000  # ms that a user's announcements are known: longer than any may be repeated
-SENT_WITHIN = 3000  # ms before its deadline that a message was sent, at most
-SLOW = 0.4  # seconds for the first step, so that all of them end in time
-ALL_STEPS = 1.9  # seconds until the sender gets an answer
-NEIGHBOURS = 1000  # messages of a session among which one is looked for that may have been stored
+TOLD = (
+    2 * REQUEST_ID_WINDOW * 1000
+)  # ms that a user's announcements are known: longer than any may be repeated
+SENT_WITHIN_MS = 3000  # how long before its deadline a message was sent, at most
+FIRST_STEP_WITHIN = 0.4  # seconds, so that all steps end in time
+ALL_STEPS_WITHIN = 1.9  # seconds until the sender gets an answer
+MAX_SEARCHED = 1000  # messages of a session among which one that may have been stored is searched
 
 
 class Posted(Struct, frozen=True):
@@ -46,40 +49,43 @@ class Posted(Struct, frozen=True):
 
 
 class ClusterWrites:
-    """`Changes` on a cluster. The message counts once its session holds it; the two people's lists and
-    the announcements follow before the reply. They may be repeated, and are: by this node while it
-    lives, or when the sender repeats the request."""
+    """`Writes` on a cluster.
+
+    A message counts once its session holds it. The lists of its two users and the announcements follow
+    before the reply. If they fail they are repeated: by this node while it lives, or when the sender
+    repeats the request.
+    """
 
     def __init__(
         self,
         redis: Redis,
         keys: Keys,
-        pulse: Heartbeat,
-        limits: Retention,
-        repairs: WriteRetries,
+        heartbeat: Heartbeat,
+        retention: Retention,
+        retries: WriteRetries,
         clock: IReactorTime,
     ) -> None:
         self._redis = redis
         self._keys = keys
-        self._pulse = pulse
-        self._limits = limits
-        self._repairs = repairs
+        self._heartbeat = heartbeat
+        self._retention = retention
+        self._retries = retries
         self._clock = clock
-        self._limit_words = limit_words(limits)
+        self._storing_words = storing_words(retention)
 
     async def append(self, draft: Draft) -> Any:
         begun = self._clock.seconds()
         name = await self._refer(draft)
-        if self._clock.seconds() - begun > SLOW:
+        if self._clock.seconds() - begun > FIRST_STEP_WITHIN:
             raise Unavailable("the storage is slow, nothing was stored: send again")
         reply = await self._store(draft, name)
         if not isinstance(reply, bytes) and draft.session.type != CHATROOM:
             posted = Posted(draft, name, reply[0].decode(), reply[1])
-            await self._index_within(posted, begun + ALL_STEPS - self._clock.seconds())
+            await self._index_within(posted, begun + ALL_STEPS_WITHIN - self._clock.seconds())
         return reply
 
     async def _index_within(self, posted: Posted, seconds: float) -> None:
-        """Do not let the sender wait longer; what is under way goes on, and is repaired if it fails."""
+        """Let the sender wait at most *seconds*; steps under way go on, and are retried if they fail."""
         waiting: Deferred[None] = Deferred()
         Deferred.fromCoroutine(self._index(posted)).addBoth(_hand_on, waiting)
         try:
@@ -91,7 +97,7 @@ class ClusterWrites:
 
     async def _refer(self, draft: Draft) -> str:
         """Return the name that the sender has."""
-        words = self._pulse.born(), self._limits.keep, draft.sender.name
+        words = self._heartbeat.retention_start(), self._retention.users_ms, draft.sender.name
         base = self._keys.user(draft.sender.id)
         name: bytes = await self._redis.run(scripts.REFER, (base,), *words)
         return name.decode()
@@ -100,23 +106,24 @@ class ClusterWrites:
         session, tail = draft.session, random_tail()
         base = self._keys.session(session.id)
         deadline = self._redis.deadline(base)
-        ours = self._pulse.newest, self._limits.keep, tail, session.id, draft.sender.id, name
+        kept = self._heartbeat.newest_seen, self._retention.users_ms
+        ours = *kept, tail, session.id, draft.sender.id, name
         said = draft.category, draft.content, draft.request_id, draft.origin
         of_chatroom = "exempt" if draft.as_admin else "chatroom"
         kind = of_chatroom if session.type == CHATROOM else "private"
-        words = deadline, *self._limit_words, *ours, *said, kind
+        words = deadline, *self._storing_words, *ours, *said, kind
         try:
             return await self._redis.run(scripts.STORE, (base,), *words)
         except Unavailable:
             if session.type != CHATROOM:  # those are announced in the same step
-                self._repairs.add((tail,), partial(self._recover, draft, name, tail, deadline))
+                self._retries.add((tail,), partial(self._recover, draft, name, tail, deadline))
             raise
 
     async def _recover(self, draft: Draft, name: str, tail: str, deadline: int) -> None:
-        """Go on with a message that was stored, perhaps, when the reply got lost."""
+        """Do the remaining steps of a message that may have been stored: the reply got lost."""
         base = self._keys.session(draft.session.id)
-        since = (deadline - SENT_WITHIN) * 1000
-        words = f"{base}:ids", since, "+inf", "BYSCORE", "LIMIT", 0, NEIGHBOURS
+        since = (deadline - SENT_WITHIN_MS) * 1000
+        words = f"{base}:ids", since, "+inf", "BYSCORE", "LIMIT", 0, MAX_SEARCHED
         for found in await self._redis.call(base, "ZRANGE", *words):
             if (message_id := found.decode()).endswith(tail):
                 value = await self._redis.call(base, "HGET", f"{base}:messages", message_id)
@@ -124,17 +131,17 @@ class ClusterWrites:
                     await self._index(Posted(draft, name, message_id, value_of(value).sequence))
 
     async def _index(self, posted: Posted) -> None:
-        """Put the session at the front of both people's lists, and announce the message to them."""
+        """Put the session at the front of both users' lists, and announce the message to them."""
         sender = posted.draft.sender.id
         people = posted.draft.session.peer_of(sender), sender
-        await gather(self._index_surely(posted, user_id) for user_id in people)
+        await gather(self._index_or_retry(posted, user_id) for user_id in people)
 
-    async def _index_surely(self, posted: Posted, user_id: str) -> None:
-        """Do it for one of them, later if it can't be done now: nobody was told that it was done."""
+    async def _index_or_retry(self, posted: Posted, user_id: str) -> None:
+        """Index the message for one user; retry later if that fails now."""
         try:
             await self._index_one(posted, user_id)
         except Unavailable:
-            self._repairs.add((posted.id, user_id), partial(self._index_one, posted, user_id))
+            self._retries.add((posted.id, user_id), partial(self._index_one, posted, user_id))
             raise
 
     async def _index_one(self, posted: Posted, user_id: str) -> None:
@@ -142,7 +149,7 @@ class ClusterWrites:
         title, own_name = posted.name, ""
         if user_id == sender:
             title, own_name = await self._title(session.peer_of(sender)), posted.name
-        kept = self._pulse.born(), self._limits.keep, self._limits.ttl, TOLD
+        kept = self._heartbeat.retention_start(), self._retention.users_ms, self._retention.ttl_ms, TOLD
         words = session.id, posted.id, own_name, posted.announcement(title)
         await self._redis.run(scripts.INDEX, (self._keys.user(user_id),), *kept, *words)
 
@@ -154,41 +161,41 @@ class ClusterWrites:
     async def join(
         self, session_id: str, chatroom_id: str, user: User, name: str, create_missing: bool = True
     ) -> Any:
-        base, rooms = self._keys.session(session_id), self._limits.rooms
+        base, rooms = self._keys.session(session_id), self._retention.rooms
         words: tuple[Any, ...] = user.id, name, int(create_missing), *rooms.members
         admitted = await self._redis.run(scripts.ADMIT, (base,), *words)
         if isinstance(admitted, bytes):
             return admitted
-        words = user.id, user.name, chatroom_id, self._pulse.newest, random_tail()
-        kept = self._pulse.born(), self._limits.keep, *rooms.chatrooms
+        words = user.id, user.name, chatroom_id, self._heartbeat.newest_seen, random_tail()
+        kept = self._heartbeat.retention_start(), self._retention.users_ms, *rooms.chatrooms
         entered = await self._redis.run(scripts.ENTER, (self._keys.user(user.id),), *words, *kept)
         if entered == b"many":
-            await self._take_back(session_id, chatroom_id, user.id)
+            await self._undo_join(session_id, chatroom_id, user.id)
             return entered
         rank, is_many, is_new = entered
-        self._pulse.saw(rank.decode())
+        self._heartbeat.mark_seen(rank.decode())
         return [*admitted, is_many, is_new]
 
-    async def _take_back(self, session_id: str, chatroom_id: str, user_id: str) -> None:
-        """Let nobody be a member of a chatroom that is none of theirs."""
+    async def _undo_join(self, session_id: str, chatroom_id: str, user_id: str) -> None:
+        """Remove a member whose own list of chatrooms could not take the chatroom."""
         dismiss = partial(self._dismiss, session_id, chatroom_id, user_id)
         try:
             await dismiss()
         except Unavailable:
-            self._repairs.add((session_id, user_id), dismiss)
+            self._retries.add((session_id, user_id), dismiss)
 
     async def _dismiss(self, session_id: str, chatroom_id: str, user_id: str) -> Any:
-        words = user_id, chatroom_id, self._limits.ttl
+        words = user_id, chatroom_id, self._retention.ttl_ms
         return await self._redis.run(scripts.DISMISS, (self._keys.session(session_id),), *words)
 
     async def leave(self, session_id: str, chatroom_id: str, user_id: str) -> Any:
         reply = await self._dismiss(session_id, chatroom_id, user_id)
         base = self._keys.user(user_id)
-        left = "SPUBLISH", user_id, chatroom_id, self._limits.keep, "", ""
+        left = "SPUBLISH", user_id, chatroom_id, self._retention.users_ms, "", ""
         was = await self._redis.run(scripts.EXIT, (base,), *left)
         return reply if isinstance(reply, bytes) else was
 
 
 def _hand_on(result: Any, waiting: Deferred[Any]) -> None:
     if not waiting.called:
-        waiting.callback(result)  # a Failure becomes one of it
+        waiting.callback(result)  # a Failure becomes its failure

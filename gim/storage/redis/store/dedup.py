@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from twisted.internet.interfaces import IReactorTime
 
-from gim.storage.interface import Announcement, MessageStored
+from gim.storage.announcements import Announcement, MessageStored
 
-GENERATION = 20.0  # seconds: twice what `gim.storage.redis.store.heartbeat.SLACK` looks back
+GENERATION = 20.0  # seconds: twice what `gim.storage.redis.store.heartbeat.CLUSTER_LAG_MS` looks back
 
 
 class AnnouncementDedup:

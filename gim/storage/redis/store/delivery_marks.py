@@ -11,10 +11,11 @@ from twisted.python.failure import Failure
 from gim.concurrency.gather import gather
 from gim.errors import Unavailable
 from gim.log.logger import Logger
-from gim.storage.redis.client.interface import Redis, Retention
+from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.store import scripts
 from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.keys import Keys
+from gim.storage.redis.store.retention import Retention
 
 _AT_A_TIME = 500  # users of one call
 
@@ -25,12 +26,12 @@ class DeliveryMarks:
     _log = Logger()
 
     def __init__(
-        self, redis: Redis, keys: Keys, pulse: Heartbeat, limits: Retention, clock: IReactorTime
+        self, redis: Redis, keys: Keys, heartbeat: Heartbeat, retention: Retention, clock: IReactorTime
     ) -> None:
         self._redis = redis
         self._keys = keys
-        self._pulse = pulse
-        self._limits = limits
+        self._heartbeat = heartbeat
+        self._retention = retention
         self._clock = clock
         self._waiting: dict[str, str] = {}  # user id to message id
         self._soon: IDelayedCall | None = None
@@ -63,7 +64,7 @@ class DeliveryMarks:
 
     async def _send(self, marks: list[tuple[str, str]]) -> None:
         bases = tuple(self._keys.user(user_id) for user_id, _ in marks)
-        kept = self._pulse.born(), self._limits.keep
+        kept = self._heartbeat.retention_start(), self._retention.users_ms
         ids = [message_id for _, message_id in marks]
         try:
             await self._redis.run(scripts.DELIVERED, bases, *kept, *ids)

@@ -1,4 +1,4 @@
-"""What a node knows of the data set, and what the other nodes know of it: looked at every second."""
+"""The heartbeat: once a second a node renews its lease, and learns of data set, nodes and broadcasts."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from typing import Any
 
 from hiredis import ReplyError
 from msgspec import Struct
-from twisted.application.service import Service
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 
+from gim.concurrency.periodic import Periodic
 from gim.errors import Unavailable
 from gim.log.logger import Logger
 from gim.storage.message_ids import FIRST, first_id_of
-from gim.storage.redis.client.interface import Redis, Retention
+from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.client.protocol import RedisProtocol, Word
 from gim.storage.redis.store import scripts
 from gim.storage.redis.store.keys import Keys
+from gim.storage.redis.store.retention import Retention
 
-EVERY = 1.0  # seconds
-LEASE = 15_000  # ms that a node counts as alive without another beat
-SLACK = 10_000  # ms
-_ONLY_READS = ("OOM", "MISCONF", "NOREPLICAS")  # said by a server that can be read from all the same
-HEARD = 60_000  # ms in which a node must beat to hear what is said to all
-MOST_SAID = 100  # of these within that time
+BEAT_INTERVAL = 1.0  # seconds
+LEASE_MS = 15_000  # how long a node counts as alive without another beat
+CLUSTER_LAG_MS = 10_000  # how long after storing a cluster may announce, differences of clocks included
+BROADCAST_KEPT_MS = 60_000  # a node that does not beat for so long misses broadcasts
+MAX_BROADCASTS = 100  # kept at a time
 LAYOUT = "1"  # of the keys and values; another one is for another version of gim
+_READ_ONLY_ERRORS = ("OOM", "MISCONF", "NOREPLICAS")  # from a server that can still be read
 
 
 class DataSet(Struct, frozen=True):
-    """What names a data set. ``created`` is in ms."""
+    """What names a data set."""
 
     epoch: str
     token_key: bytes
-    created: float
+    created_ms: float
 
 
-class Heartbeat(Service):
-    """Beats: renews the lease of this node, and notices a new data set, new nodes and dead ones."""
+class Heartbeat(Periodic):
+    """Renews the lease of this node, and notices another data set, new nodes and dead ones."""
 
     _log = Logger()
 
@@ -48,71 +48,64 @@ class Heartbeat(Service):
         redis: Redis,
         keys: Keys,
         node: str,
-        limits: Retention,
-        replaced: Callable[[str], None],
-        beaten: Callable[[], None],
-        said: Callable[[bytes], None],
+        retention: Retention,
+        on_replaced: Callable[[str], None],
+        on_beat: Callable[[], None],
+        on_broadcast: Callable[[bytes], None],
         counts: Callable[[], bytes],
         clock: IReactorTime,
     ) -> None:
-        """*replaced* is called with the new epoch when the data set is another one, *beaten* after every
-        beat, *said* with what is said to all nodes; *counts* returns what this one has, to be shown to
-        the others."""
+        """*on_replaced* is called with the new epoch when another data set is served, *on_beat* after
+        every beat, *on_broadcast* with every broadcast. *counts* returns this node's counts for the
+        others."""
+        super().__init__(self._beat, BEAT_INTERVAL, clock)
         self.node = node
         self._redis = redis
         self._base = keys.data
-        self._limits = limits
-        self._replaced = replaced
-        self._beaten = beaten
-        self._said = said
+        self._retention = retention
+        self._on_replaced = on_replaced
+        self._on_beat = on_beat
+        self._on_broadcast = on_broadcast
         self._counts = counts
-        self._heard = 0  # the number of what was said to all last
+        self._clock = clock
+        self._last_broadcast = 0  # the number of the last one received
         self._data: DataSet | None = None
         self._alive: frozenset[bytes] = frozenset()  # empty before the first beat with this data set
-        self.now = 0.0  # ms, the server's clock at the last beat
-        self._beat_at = 0.0  # seconds, when that was by our clock
-        self._back_at = -inf  # ms, when it beat again after an outage
-        self._clock = clock
-        self.newest = FIRST  # the largest message id that this node has seen
-        self._loop = LoopingCall(self._run)
-        self._loop.clock = clock
+        self.now_ms = 0.0  # the server's clock at the last beat
+        self._beat_at = 0.0  # seconds, our clock at the last beat
+        self._back_at_ms = -inf  # the server's clock at the first beat after an outage
+        self.newest_seen = FIRST  # the largest message id that this node has seen
 
     @property
     def data(self) -> DataSet:
-        """The data set served; raises `Unavailable` before there is any."""
+        """The data set served; raises `Unavailable` before there is one."""
         if self._data is None:
             raise Unavailable("the storage was not reached yet: try again in a moment")
         return self._data
 
-    def startService(self) -> None:
-        super().startService()
-        self._loop.start(EVERY, now=False)
+    def mark_seen(self, message_id: str) -> None:
+        """Note that everything announced up to this id has been handed over."""
+        if message_id > self.newest_seen:
+            self.newest_seen = message_id
 
-    def stopService(self) -> None:
-        super().stopService()
-        if self._loop.running:
-            self._loop.stop()
+    def resume_point(self) -> str:
+        """Return an id up to which all announcements to this node have been handed over.
 
-    def saw(self, message_id: str) -> None:
-        """Take note of an id: everything announced up to it has been handed over."""
-        if message_id > self.newest:
-            self.newest = message_id
-
-    def point(self) -> str:
-        """Return an id up to which everything was handed over that was announced here.
-
-        A cluster announces a little after it stores, and its servers have clocks of their own: there it
-        is `SLACK` before now, and `Recent` finds out what was handed over already.
+        A cluster announces a little after it stores, and its servers have clocks of their own. There the
+        point is `CLUSTER_LAG_MS` before now, and `gim.storage.redis.store.dedup` drops repetitions.
         """
         if not self._redis.is_cluster:
-            return self.newest
-        elapsed = max(0.0, self._clock.seconds() - self._beat_at) * 1000
-        return first_id_of(int(self.now + elapsed) - SLACK)
+            return self.newest_seen
+        elapsed_ms = max(0.0, self._clock.seconds() - self._beat_at) * 1000
+        return first_id_of(int(self.now_ms + elapsed_ms) - CLUSTER_LAG_MS)
 
-    def born(self) -> str:
-        """Return the score before which nothing is known of a user who is new: while the data set is
-        younger than the time that users are kept, nobody can have been forgotten."""
-        return str(int(self.now) * 1000) if self.now - self.data.created > self._limits.keep else "0"
+    def retention_start(self) -> str:
+        """Return the score before which nothing is known of a user who is new.
+
+        It is "0" while the data set is younger than users are kept: none can have been forgotten yet.
+        """
+        age_ms = self.now_ms - self.data.created_ms
+        return str(int(self.now_ms) * 1000) if age_ms > self._retention.users_ms else "0"
 
     @property
     def alive(self) -> frozenset[bytes]:
@@ -121,113 +114,115 @@ class Heartbeat(Service):
 
     @property
     def knows_the_dead(self) -> bool:
-        """Say whether a node without a lease is dead: after an outage the others have the time of one to
-        say that they are not."""
-        return self.now - self._back_at > LEASE
+        """Say whether a node without a lease is dead.
+
+        After an outage the other nodes have the time of one lease to show that they are alive.
+        """
+        return self.now_ms - self._back_at_ms > LEASE_MS
 
     def is_alive(self, nodes: Iterable[bytes]) -> bool:
-        """Say whether any of *nodes* is."""
+        """Say whether any of *nodes* is alive."""
         return not self._alive.isdisjoint(nodes)
 
     async def is_online(self, nodes: list[bytes]) -> bool:
-        """Say the same; looks again if none is known to be alive, for a node that is new."""
+        """Say whether any of *nodes* is alive, after a beat if none is known to be: it may be new."""
         if nodes and not self.is_alive(nodes):
             await self.beat()
         return self.is_alive(nodes)
 
     async def open(self, connection: RedisProtocol) -> None:
-        """Find the data set, or begin one."""
+        """Find the data set behind a new connection, or begin one."""
         script = scripts.OPEN
         words = token_hex(8), token_bytes(32), LAYOUT
-        self._take(await connection.call("EVALSHA", script.sha, 1, self._base, *words))
-        try:  # before anybody logs in here, and before anything is announced
+        self._take_data_set(await connection.call("EVALSHA", script.sha, 1, self._base, *words))
+        try:  # before a user logs in here, and before anything is announced
             await self._begin(connection)
         except ReplyError as error:
-            if not (self._alive and str(error).startswith(_ONLY_READS)):
+            if not (self._alive and str(error).startswith(_READ_ONLY_ERRORS)):
                 raise
 
     async def _begin(self, connection: RedisProtocol) -> None:
-        words = self._base, *self._shown()
+        words = self._base, *self._beat_words()
         reply = await connection.call("EVALSHA", scripts.BEAT.sha, 1, *words)
-        now, _, last, alive, said, spoken = reply
-        self._take_note(float(now), alive)
-        if self.newest == FIRST:
-            self.newest = last.decode()
-        self._hear(said, int(spoken))
+        now, _, last, alive, broadcasts, count = reply
+        self._take_nodes(float(now), alive)
+        if self.newest_seen == FIRST:
+            self.newest_seen = last.decode()
+        self._take_broadcasts(broadcasts, int(count))
 
-    def _take(self, reply: list[Any]) -> None:
-        epoch, token_key, created, layout, spoken = reply
+    def _take_data_set(self, reply: list[Any]) -> None:
+        epoch, token_key, created, layout, broadcast_count = reply
         if layout != LAYOUT.encode():
             raise Unavailable(f"the keys have layout {layout!r}, this version of gim reads {LAYOUT}")
         before, self._data = self._data, DataSet(epoch.decode(), token_key, float(created))
-        if self._data.created > self.now:
-            self.now, self._beat_at = self._data.created, self._clock.seconds()
+        if self._data.created_ms > self.now_ms:
+            self.now_ms, self._beat_at = self._data.created_ms, self._clock.seconds()
         if before is None or before.epoch != self._data.epoch:
-            self._heard = int(spoken)
+            self._last_broadcast = int(broadcast_count)
         if before is not None and before.epoch != self._data.epoch:
             self._log.warn("the data set is another one: epoch {epoch}", epoch=self._data.epoch)
-            self.newest, self._alive = FIRST, frozenset()
-            self._replaced(self._data.epoch)
+            self.newest_seen, self._alive = FIRST, frozenset()
+            self._on_replaced(self._data.epoch)
 
     async def beat(self) -> None:
-        """Renew the lease, look at the data set and at the nodes, and hear what was said to all."""
-        reply = await self._redis.run(scripts.BEAT, (self._base,), *self._shown())
-        now, epoch, last, alive, said, spoken = reply
-        self._take_note(float(now), alive)
+        """Renew the lease, and learn the data set, the nodes that are alive, and new broadcasts."""
+        reply = await self._redis.run(scripts.BEAT, (self._base,), *self._beat_words())
+        now, epoch, last, alive, broadcasts, count = reply
+        self._take_nodes(float(now), alive)
         if not self._redis.is_cluster:
-            self.saw(last.decode())
+            self.mark_seen(last.decode())
         if epoch.decode() != self.data.epoch:
             words = token_hex(8), token_bytes(32), LAYOUT
-            self._take(await self._redis.run(scripts.OPEN, (self._base,), *words))
+            self._take_data_set(await self._redis.run(scripts.OPEN, (self._base,), *words))
         else:
-            self._hear(said, int(spoken))
+            self._take_broadcasts(broadcasts, int(count))
 
-    def _hear(self, said: list[list[bytes]], spoken: int) -> None:
-        """Take what was said to all; what another beat has brought meanwhile is known. A server that took
-        over may have lost the last of it, and will count on from there."""
-        self._heard = min(self._heard, spoken)
-        for number, payload in said:
-            if int(number) > self._heard:
-                self._heard = int(number)
-                self._said(payload)
+    def _take_broadcasts(self, broadcasts: list[list[bytes]], count: int) -> None:
+        """Hand over the broadcasts that no other beat has brought meanwhile.
 
-    async def say(self, payload: bytes) -> None:
-        """Say something to all nodes, once to each."""
-        words = payload, HEARD, MOST_SAID
+        A server that took over may have lost the newest ones; it counts on from the *count* it has.
+        """
+        self._last_broadcast = min(self._last_broadcast, count)
+        for number, payload in broadcasts:
+            if int(number) > self._last_broadcast:
+                self._last_broadcast = int(number)
+                self._on_broadcast(payload)
+
+    async def broadcast(self, payload: bytes) -> None:
+        """Send a broadcast to all nodes, once to each. Raises `Unavailable` for too many."""
+        words = payload, BROADCAST_KEPT_MS, MAX_BROADCASTS
         if await self._redis.run(scripts.BROADCAST, (self._base,), *words) == b"full":
-            limit = f"{MOST_SAID} in {HEARD // 1000} s"
-            raise Unavailable(f"more than {limit} can't be said to all: try again in a moment")
+            limit = f"{MAX_BROADCASTS} broadcasts in {BROADCAST_KEPT_MS // 1000} s"
+            raise Unavailable(f"there were {limit}, the most there may be: try again in a moment")
         await self.beat()
 
     async def counts(self) -> dict[bytes, bytes]:
-        """Return what each node that is alive shows of itself, by node."""
+        """Return the counts of each node that is alive, by node."""
         await self.beat()
         shown = await self._redis.call(self._base, "HGETALL", f"{self._base}:counts")
         pairs = shown.items() if isinstance(shown, dict) else zip(shown[::2], shown[1::2], strict=True)
         return {node: counts for node, counts in pairs if self.is_alive([node])}
 
-    def _shown(self) -> tuple[Word, ...]:
-        """Return what the script of a beat takes."""
-        return self.node, LEASE, self._counts(), self._heard, HEARD
+    def _beat_words(self) -> tuple[Word, ...]:
+        """Return the arguments of the script `beat`."""
+        return self.node, LEASE_MS, self._counts(), self._last_broadcast, BROADCAST_KEPT_MS
 
-    def _take_note(self, now: float, alive: list[bytes]) -> None:
-        """Take note of who is alive. After an outage the others have had no time to say so yet."""
-        was_away = self.now > 0 and now - self.now > LEASE
+    def _take_nodes(self, now_ms: float, alive: list[bytes]) -> None:
+        """Note which nodes are alive; just after an outage those that were alive before as well."""
+        was_away = self.now_ms > 0 and now_ms - self.now_ms > LEASE_MS
         if was_away and self._alive:
-            self._back_at = now
+            self._back_at_ms = now_ms
         self._alive = frozenset(alive) | (self._alive if was_away else frozenset())
-        self.now, self._beat_at = now, self._clock.seconds()
+        self.now_ms, self._beat_at = now_ms, self._clock.seconds()
 
-    async def _run(self) -> None:
+    async def _beat(self) -> None:
         try:
             await self.beat()
-            self._beaten()
-        except Unavailable:  # the link says so itself
-            pass
-        except Exception:
-            self._log.failure("a beat failed, next one in {every} s", every=EVERY)
+        except Unavailable:  # the link logs that
+            return
+        self._on_beat()
 
     async def resign(self) -> None:
-        """Give up the lease: whoever is connected here counts no more."""
+        """Give up the lease: connections of this node do not count any more."""
         await self._redis.call(self._base, "ZREM", f"{self._base}:nodes", self.node)
         await self._redis.call(self._base, "HDEL", f"{self._base}:counts", self.node)

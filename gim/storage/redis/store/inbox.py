@@ -6,14 +6,17 @@ from gim import ids
 from gim.concurrency.gather import gather
 from gim.ids import CHATROOM, PRIVATE, Session, chatroom_session
 from gim.model import Message, SessionItem
-from gim.storage.interface import MessageStored, Missed, Position
-from gim.storage.redis.client.interface import Redis, Retention
+from gim.storage.announcements import MessageStored
+from gim.storage.interface import Missed, Position
+from gim.storage.message_ids import first_id_of
+from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.store import scripts
 from gim.storage.redis.store.delivery_marks import DeliveryMarks
 from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.keys import Keys
 from gim.storage.redis.store.people import People
-from gim.storage.redis.store.records import Value, message_of, value_of
+from gim.storage.redis.store.records import Value, message_of, time_of, value_of
+from gim.storage.redis.store.retention import Retention
 
 _RANK = 16  # digits of an id that rank a session: its time, its version and its counter
 _TIES = 16  # sessions of one rank that a page looks past, at most: on one server there are none
@@ -43,22 +46,26 @@ class Inbox:
         self,
         redis: Redis,
         keys: Keys,
-        pulse: Heartbeat,
+        heartbeat: Heartbeat,
         people: People,
         marks: DeliveryMarks,
-        limits: Retention,
+        retention: Retention,
+        overlap_ms: int,
     ) -> None:
+        """*overlap_ms* is how far before a point `missed` begins: a cluster may announce a message after
+        a newer message of another session."""
         self._redis = redis
         self._keys = keys
-        self._pulse = pulse
+        self._heartbeat = heartbeat
         self._people = people
         self._marks = marks
-        self._limits = limits
+        self._retention = retention
+        self._overlap_ms = overlap_ms
 
     async def sessions(
         self, user_id: str, kind: int | None, after: Position | None, count: int
     ) -> tuple[list[SessionItem], Position | None]:
-        """See `gim.storage.interface.Storage.sessions`."""
+        """See `gim.storage.interface.Messages.sessions`."""
         ranks = await self._ranks(user_id, kind, after, count + 1)
         page = ranks[:count]
         items = await self._items(user_id, [session for _, session in page])
@@ -72,7 +79,7 @@ class Inbox:
     ) -> list[tuple[str, Session]]:
         top = score_of(after[0]) if after else "+inf"
         private = 0 if kind == CHATROOM else count + (_TIES if after else 0)
-        words = top, private, self._limits.ttl, int(kind != PRIVATE)
+        words = top, private, self._retention.ttl_ms, int(kind != PRIVATE)
         flat, rooms = await self._redis.run(scripts.LISTED, (self._keys.user(user_id),), *words)
         ranks = [
             (rank_of(score), ids.session(name.decode()))
@@ -86,7 +93,7 @@ class Inbox:
         sessions = [chatroom_session(room.decode()) for room in rooms[::2]]
         bases = [self._keys.session(session.id) for session in sessions]
         newest = await gather(
-            self._redis.run(scripts.NEWEST, (base,), self._limits.ttl) for base in bases
+            self._redis.run(scripts.NEWEST, (base,), self._retention.ttl_ms) for base in bases
         )
         return [
             ((last or joined)[:_RANK].decode(), session)
@@ -111,21 +118,23 @@ class Inbox:
 
     async def _line(self, user_id: str, session: Session) -> tuple[str, Message | None, int]:
         base = self._keys.session(session.id)
-        reply = await self._redis.run(scripts.LINE, (base,), user_id, self._limits.ttl)
+        reply = await self._redis.run(scripts.LINE, (base,), user_id, self._retention.ttl_ms)
         last_id, packed, unread, name = reply
         last = message_of(session.id, last_id.decode(), value_of(packed)) if packed else None
         return name.decode(), last, unread
 
     async def missed(self, user_id: str, since: str | None, limit: int) -> Missed:
-        """See `gim.storage.interface.Storage.missed`."""
-        words = since or "", self._limits.ttl, self._pulse.born()
+        """See `gim.storage.interface.Messages.missed`."""
+        if since is not None and self._overlap_ms:
+            since = first_id_of(time_of(since) - self._overlap_ms)
+        words = since or "", self._retention.ttl_ms, self._heartbeat.retention_start()
         point, whole, flat = await self._redis.run(scripts.UNSEEN, (self._keys.user(user_id),), *words)
         but = user_id if since is None else ""
         newest, is_whole = await self._newest(point.decode(), but, limit, flat)
         if since is None and not newest and flat:  # what one sent oneself need not be walked over again
             self._marks.move(user_id, rank_of(flat[1]) + "0" * (32 - _RANK))
         if newest and not self._redis.is_cluster:  # it is not to be announced again after a reconnect
-            self._pulse.saw(newest[-1][0])
+            self._heartbeat.mark_seen(newest[-1][0])
         messages = [message_of(session_id, one, value) for one, session_id, value in newest[-limit:]]
         complete = len(newest) <= limit and (since is None or (whole == 1 and is_whole))
         sessions = {ids.session(session_id) for session_id in {m.session_id for m in messages}}
@@ -136,7 +145,7 @@ class Inbox:
 
     async def news(self, user_id: str, since: str, limit: int) -> list[MessageStored]:
         """Return the newest *limit* private messages after a point as announcements, ascending."""
-        words = since, self._limits.ttl, self._pulse.born()
+        words = since, self._retention.ttl_ms, self._heartbeat.retention_start()
         _, _, flat = await self._redis.run(scripts.UNSEEN, (self._keys.user(user_id),), *words)
         found, _ = await self._newest(since, "", limit, flat)
         sessions = {session_id: ids.session(session_id) for _, session_id, _ in found}
@@ -183,7 +192,7 @@ class Inbox:
         base, before, is_whole = self._keys.session(session_id), "", True
         while len(found) < limit:
             wanted = min(limit - len(found), _PAGE)
-            words = point, before, but, wanted, self._limits.ttl
+            words = point, before, but, wanted, self._retention.ttl_ms
             ids, values, nothing_lost = await self._redis.run(scripts.AFTER, (base,), *words)
             is_whole = is_whole and nothing_lost == 1
             found += [

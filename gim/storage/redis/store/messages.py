@@ -10,57 +10,70 @@ from gim.errors import Unavailable
 from gim.ids import CHATROOM, Session
 from gim.model import Message, Sent
 from gim.storage.interface import Draft
-from gim.storage.redis.client.interface import Redis, Retention
+from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.store import scripts
 from gim.storage.redis.store.atomic_writes import Writes
+from gim.storage.redis.store.delivery_marks import DeliveryMarks
 from gim.storage.redis.store.heartbeat import Heartbeat
+from gim.storage.redis.store.inbox import Inbox
 from gim.storage.redis.store.keys import Keys
 from gim.storage.redis.store.records import messages_of, time_of
+from gim.storage.redis.store.retention import Retention
 from gim.storage.redis.store.script_errors import check
 
-SOON = 0.4  # seconds until a second attempt, so that both have ended within two
+SECOND_ATTEMPT_WITHIN = 0.4  # seconds, so that both attempts end within two
 
 
-class Messages:
-    """Each operation is one round trip, but for changes on a cluster."""
+class RedisMessages:
+    """Implements `gim.storage.interface.Messages`, with the inbox and the delivery marks.
+
+    Each operation here is one round trip, except `append` on a cluster.
+    """
 
     def __init__(
         self,
         redis: Redis,
         keys: Keys,
-        pulse: Heartbeat,
-        changes: Writes,
-        limits: Retention,
+        heartbeat: Heartbeat,
+        writes: Writes,
+        inbox: Inbox,
+        marks: DeliveryMarks,
+        retention: Retention,
         clock: IReactorTime,
     ) -> None:
         self._redis = redis
         self._keys = keys
-        self._pulse = pulse
-        self._changes = changes
-        self._limits = limits
+        self._heartbeat = heartbeat
+        self._writes = writes
+        self._retention = retention
         self._clock = clock
+        self.sessions = inbox.sessions
+        self.missed = inbox.missed
+        self.delivered = marks.move
         self._sent_before = ""
         self.stored = 0  # messages since the start
 
-    async def append(self, draft: Draft) -> Sent:
-        """See `gim.storage.interface.Storage.append`."""
+    async def append(self, draft: Draft, /) -> Sent:
+        """See `gim.storage.interface.Messages.append`."""
         begun = self._clock.seconds()
-        reply = await self._changes.append(draft)
-        if reply == b"late" and self._is_soon(begun):  # then one of the clocks was set
+        reply = await self._writes.append(draft)
+        if reply == b"late" and self._has_time_for_another(begun):  # then one of the clocks was set
             await self._redis.measure(self._keys.session(draft.session.id))
-            if self._is_soon(begun):
-                reply = await self._changes.append(draft)
+            if self._has_time_for_another(begun):
+                reply = await self._writes.append(draft)
         return self._sent(draft.session, reply)
 
-    def _is_soon(self, begun: float) -> bool:
+    def _has_time_for_another(self, begun: float) -> bool:
         """Say whether there is time for another attempt."""
-        return self._clock.seconds() - begun < SOON
+        return self._clock.seconds() - begun < SECOND_ATTEMPT_WITHIN
 
     def _sent(self, session: Session, reply: Any) -> Sent:
         if reply == b"late":
             raise Unavailable("the storage was too slow, nothing was stored: send again")
         message_id = check(reply, session.parts[0])[0].decode()
-        self._pulse.saw(self._sent_before)  # Redis 7.2 and newer announce to the sender after the reply
+        self._heartbeat.mark_seen(
+            self._sent_before
+        )  # Redis 7.2 and newer announce to the sender after the reply
         self._sent_before = message_id
         self.stored += len(reply) == 2  # else it was asked for again
         return Sent(message_id, session.id, reply[1], time_of(message_id))
@@ -68,7 +81,7 @@ class Messages:
     async def history(
         self, session: Session, reader: str, before: str | None, count: int
     ) -> tuple[list[Message], bool]:
-        """See `gim.storage.interface.Storage.history`."""
+        """See `gim.storage.interface.Messages.history`."""
         found = await self._page(session, int(session.type == CHATROOM), reader, before or "", count + 1)
         return found[:count][::-1], len(found) > count
 
@@ -76,7 +89,7 @@ class Messages:
         self, session: Session, members_only: int, reader: str, before: str, count: int
     ) -> list[Message]:
         base = self._keys.session(session.id)
-        words = members_only, reader, before, count, self._limits.ttl
+        words = members_only, reader, before, count, self._retention.ttl_ms
         reply = await self._redis.run(scripts.HISTORY, (base,), *words)
         return messages_of(session.id, *check(reply, session.parts[0]))
 
@@ -97,8 +110,8 @@ class Messages:
         return (name or b"").decode()
 
     async def mark_read(self, session: Session, reader: str, message_id: str) -> int:
-        """See `gim.storage.interface.Storage.mark_read`."""
+        """See `gim.storage.interface.Messages.mark_read`."""
         base = self._keys.session(session.id)
-        words = int(session.type == CHATROOM), reader, message_id, self._limits.ttl
+        words = int(session.type == CHATROOM), reader, message_id, self._retention.ttl_ms
         reply = await self._redis.run(scripts.MARK_READ, (base,), *words)
         return int(check(reply, session.parts[0]))

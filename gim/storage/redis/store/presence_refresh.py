@@ -11,10 +11,10 @@ from twisted.python.failure import Failure
 
 from gim.errors import Unavailable
 from gim.log.logger import Logger
-from gim.storage.redis.store.people import NODES_KEPT, People
+from gim.storage.redis.store.people import NODES_KEPT_MS, People
 from gim.storage.redis.store.subscriptions import Subscriptions
 
-ROUND = NODES_KEPT // 4000  # seconds in which everybody is named once
+ROUND = NODES_KEPT_MS // 4000  # seconds in which everybody is named once
 
 
 class PresenceRefresh:
@@ -22,32 +22,32 @@ class PresenceRefresh:
 
     _log = Logger()
 
-    def __init__(self, people: People, watches: Subscriptions, every: float) -> None:
+    def __init__(self, people: People, subscriptions: Subscriptions, every: float) -> None:
         """*every* is the time between two beats, in seconds."""
         self._people = people
-        self._watches = watches
+        self._subscriptions = subscriptions
         self._beats = round(ROUND / every)
         self._left = 0  # beats of this round
         self._at_a_time = 0
         self._users: Iterator[str] = iter(())
 
-    def some(self) -> None:
+    def refresh_some(self) -> None:
         """Name the next few."""
         if self._left == 0:
             self._begin()
         self._left -= 1
         for user_id in islice(self._users, self._at_a_time):
-            if self._watches.user(user_id) is not None:
+            if self._subscriptions.user(user_id) is not None:
                 self._name(user_id)
 
     def _begin(self) -> None:
-        user_ids = [watch.user_id for watch in self._watches if watch.session is None]
+        user_ids = [watch.user_id for watch in self._subscriptions if watch.session is None]
         self._users = iter(user_ids)
         self._left = self._beats
         self._at_a_time = -(-len(user_ids) // self._beats)
 
     def _name(self, user_id: str) -> None:
-        Deferred.fromCoroutine(self._people.renew(user_id)).addErrback(self._failed)
+        Deferred.fromCoroutine(self._people.refresh(user_id)).addErrback(self._failed)
 
     def _failed(self, failure: Failure) -> Any:
         if failure.check(Unavailable) is None:  # else the next round will do

@@ -8,8 +8,9 @@ from msgspec import Struct, msgpack
 
 from gim import ids
 from gim.model import RECALL, Event, Message, User
-from gim.storage.interface import (
+from gim.storage.announcements import (
     Announcement,
+    ConnectionAction,
     ConnectionCommand,
     MemberJoined,
     MemberLeft,
@@ -66,14 +67,14 @@ class _Event(Struct, array_like=True, frozen=True, gc=False, tag="e"):
     until: int
 
 
-class _Order(Struct, array_like=True, frozen=True, gc=False, tag="o"):
-    action: str
+class _Command(Struct, array_like=True, frozen=True, gc=False, tag="o"):
+    action: ConnectionAction
     key: str
     ask: str
 
 
 _values = msgpack.Decoder(Value)
-_news = msgpack.Decoder(_Posted | _Joined | _Left | _Event | _Order)
+_news = msgpack.Decoder(_Posted | _Joined | _Left | _Event | _Command)
 
 
 def time_of(message_id: str) -> int:
@@ -119,12 +120,12 @@ def news_of(payload: bytes, reader: str) -> Announcement:
         return MemberJoined(news.user, news.chatroom)
     if isinstance(news, _Left):
         return MemberLeft(news.user, news.chatroom, news.why, news.by)
-    if isinstance(news, _Order):
+    if isinstance(news, _Command):
         return ConnectionCommand(reader, news.action, news.key, news.ask)
-    return _happened(news, reader)
+    return _session_event(news, reader)
 
 
-def _happened(news: _Event, reader: str) -> SessionEvent:
+def _session_event(news: _Event, reader: str) -> SessionEvent:
     event = Event(
         news.kind,
         news.by,
@@ -138,9 +139,9 @@ def _happened(news: _Event, reader: str) -> SessionEvent:
     return SessionEvent(ids.session(news.session), event, reader)
 
 
-def order_payload(order: ConnectionCommand) -> bytes:
-    """Write the announcement of an order."""
-    return msgpack.encode(_Order(order.action, order.key, order.ask))
+def command_payload(command: ConnectionCommand) -> bytes:
+    """Write the announcement of a command."""
+    return msgpack.encode(_Command(command.action, command.key, command.ask))
 
 
 def recall_payload(session_id: str, by: str, message_id: str) -> bytes:

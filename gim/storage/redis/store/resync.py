@@ -11,10 +11,17 @@ from twisted.python.failure import Failure
 from gim.concurrency.gather import gather
 from gim.errors import Forbidden, Unavailable
 from gim.log.logger import Logger
-from gim.storage.interface import CLOSE, Announcement, ConnectionCommand, Memberships, MessageStored
+from gim.storage.announcements import (
+    Announcement,
+    ConnectionAction,
+    ConnectionCommand,
+    Memberships,
+    MessageStored,
+)
 from gim.storage.redis.client.interface import Redis
+from gim.storage.redis.store.chatrooms import RedisChatrooms
 from gim.storage.redis.store.inbox import Inbox
-from gim.storage.redis.store.messages import Messages
+from gim.storage.redis.store.messages import RedisMessages
 from gim.storage.redis.store.people import People
 from gim.storage.redis.store.subscriptions import Subscription, Subscriptions
 
@@ -33,16 +40,18 @@ class Resync:
     def __init__(
         self,
         redis: Redis,
-        watches: Subscriptions,
+        subscriptions: Subscriptions,
         people: People,
-        messages: Messages,
+        chatrooms: RedisChatrooms,
+        messages: RedisMessages,
         inbox: Inbox,
         announce: Callable[[Announcement], None],
         clock: IReactorTime,
     ) -> None:
         self._redis = redis
-        self._watches = watches
+        self._subscriptions = subscriptions
         self._people = people
+        self._chatrooms = chatrooms
         self._messages = messages
         self._inbox = inbox
         self._announce = announce
@@ -70,7 +79,7 @@ class Resync:
         if self._again:
             self._again = False
             self.begin()
-        elif not self._stopped and (self._gone or any(map(self._is_due, self._watches))):
+        elif not self._stopped and (self._gone or any(map(self._is_due, self._subscriptions))):
             self._later = self._clock.callLater(AGAIN_AFTER, self.begin)
         self._maybe_idle()
 
@@ -92,7 +101,7 @@ class Resync:
 
     async def _catch_up_all(self) -> None:
         """Look up users and chatrooms beside each other; of the latter few, as each may have much."""
-        due = [watch for watch in self._watches if self._is_due(watch)]
+        due = [watch for watch in self._subscriptions if self._is_due(watch)]
         users = iter([watch for watch in due if watch.session is None])
         chatrooms = iter([watch for watch in due if watch.session is not None])
         works = [self._catch_up_each(users) for _ in range(USERS_AT_A_TIME)]
@@ -120,12 +129,12 @@ class Resync:
             return
         held = watch.held
         missed = await (self._chatroom(watch) if watch.session else self._user(watch))
-        if watch in self._watches and watch.held is held:
+        if watch in self._subscriptions and watch.held is held:
             for news in watch.caught_up(missed):
                 self._announce(news)
 
     def _is_wanted(self, watch: Subscription) -> bool:
-        return not self._stopped and watch in self._watches and self._is_due(watch)
+        return not self._stopped and watch in self._subscriptions and self._is_due(watch)
 
     async def _chatroom(self, watch: Subscription) -> list[Announcement]:
         assert watch.session is not None
@@ -138,11 +147,11 @@ class Resync:
     async def _user(self, watch: Subscription) -> list[Announcement]:
         user_id = watch.user_id
         try:
-            await self._people.watch(user_id)
+            await self._people.connect(user_id)
         except Forbidden:  # banned meanwhile: the order to close was not heard
-            return [ConnectionCommand(user_id, CLOSE)]
+            return [ConnectionCommand(user_id, ConnectionAction.CLOSE)]
         missed, chatrooms = await gather(
-            [self._inbox.news(user_id, watch.point, MOST), self._people.chatrooms(user_id)]
+            [self._inbox.news(user_id, watch.point, MOST), self._chatrooms.of_user(user_id)]
         )
         return [Memberships(user_id, frozenset(chatrooms)), *missed]
 
@@ -154,11 +163,11 @@ class Resync:
 
     async def _leave(self, user_id: str) -> None:
         try:
-            if self._watches.user(user_id) is None:
-                await self._people.unwatch(user_id)
+            if self._subscriptions.user(user_id) is None:
+                await self._people.disconnect(user_id)
             self._gone.discard(user_id)
         except Unavailable:
-            if self._watches.user(user_id) is None:
+            if self._subscriptions.user(user_id) is None:
                 self._gone.add(user_id)
         except Exception:
             self._log.failure("a user who left could not be taken out")

@@ -10,12 +10,12 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from gim.concurrency.gather import gather
 from gim.errors import Unavailable
 from gim.log.logger import Logger
-from gim.storage.memory.idempotency import WINDOW
+from gim.storage.rules import REQUEST_ID_WINDOW
 
-EVERY = 1.0  # seconds
-PATIENCE = float(WINDOW)  # seconds that one is tried again, as long as a request may be repeated
-MOST = 10_000
-AT_A_TIME = 64
+RETRY_INTERVAL = 1.0  # seconds
+GIVE_UP_AFTER = float(REQUEST_ID_WINDOW)  # seconds: as long as the request may be repeated
+MAX_WAITING = 10_000
+CONCURRENCY = 64
 
 Work = Callable[[], Awaitable[object]]
 
@@ -41,7 +41,7 @@ class WriteRetries:
         """Do *work* from now on, unless one with this *key* waits already."""
         if self._stopped or key in self._works:
             return
-        if len(self._works) >= MOST:
+        if len(self._works) >= MAX_WAITING:
             self._log.warn("too much waits to be repaired, {key} is given up", key=key)
             return
         self._works[key] = self._clock.seconds(), work
@@ -56,13 +56,13 @@ class WriteRetries:
 
     def _wait(self) -> None:
         if self._works and self._timer is None:
-            self._timer = self._clock.callLater(EVERY, self._begin)
+            self._timer = self._clock.callLater(RETRY_INTERVAL, self._begin)
 
     def _begin(self) -> None:
         Deferred.fromCoroutine(self._round()).addBoth(self._rest)
 
     async def _round(self) -> None:
-        few = DeferredSemaphore(AT_A_TIME)
+        few = DeferredSemaphore(CONCURRENCY)
         await gather(few.run(self._try, key) for key in tuple(self._works))
 
     def _rest(self, result: object) -> None:
@@ -76,9 +76,9 @@ class WriteRetries:
         try:
             await work()
         except Unavailable:
-            if self._clock.seconds() - since < PATIENCE:
+            if self._clock.seconds() - since < GIVE_UP_AFTER:
                 return
-            self._log.warn("{key} could not be repaired for {n:.0f} s", key=key, n=PATIENCE)
+            self._log.warn("{key} could not be repaired for {n:.0f} s", key=key, n=GIVE_UP_AFTER)
         except Exception:
             self._log.failure("{key} can't be repaired", key=key)
         self._works.pop(key, None)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from twisted.internet.interfaces import IReactorTime
 
 from gim.ids import Session, chatroom_session
-from gim.storage.interface import Announcement, MessageStored
+from gim.storage.announcements import Announcement, MessageStored
 from gim.storage.redis.store.dedup import AnnouncementDedup
 from gim.storage.redis.store.keys import Keys
 

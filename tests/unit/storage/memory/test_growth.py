@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from gim.errors import NotFound
 from gim.ids import SYSTEM, chatroom_session
 from gim.model import ADMIN
-from gim.storage.interface import LIST, ConnectionCommand
+from gim.storage.announcements import ConnectionAction, ConnectionCommand
 from gim.storage.memory import archive
 from gim.storage.memory.people import HOLD
 from gim.storage.memory.store import MemoryStore
@@ -33,40 +33,40 @@ class GrowthTests(MemoryCase):
     async def visit(self, store: MemoryStore, number: int) -> None:
         """Do once everything that leaves a trace, and go."""
         me, peer = f"user{number}", f"user{number + 1}"
-        await store.put_user(me, f"User {number}", hold=number % 3 == 0)
-        await store.subscribe_user(me)
+        await store.users.put(me, f"User {number}", hold=number % 3 == 0)
+        await store.users.subscribe(me)
         await self.administer(store, f"own{number}", me, peer)
-        await store.next_event_number(me, True, "came")
+        await store.webhook_log.next_event_number(me, True, "came")
         for chatroom_id in ("hall", f"room{number}"):
-            await store.join(chatroom_id, user(me), "")
-            await store.subscribe_chatroom(chatroom_id)
+            await store.chatrooms.join(chatroom_id, user(me), "")
+            await store.chatrooms.subscribe(chatroom_id)
             (said,) = await send(store, posted(chatroom_id, me, request_id=f"r{number}"))
-            await store.mark_read(chatroom_session(chatroom_id), me, said.id)
-            await store.leave(chatroom_id, me)
+            await store.messages.mark_read(chatroom_session(chatroom_id), me, said.id)
+            await store.chatrooms.leave(chatroom_id, me)
         (sent,) = await send(store, private(me, peer, request_id="r"))
-        await store.missed(me, None, 10)
-        store.delivered(peer, sent.id)
-        await store.next_event_number(me)
-        store.unsubscribe_user(me)
+        await store.messages.missed(me, None, 10)
+        store.messages.delivered(peer, sent.id)
+        await store.webhook_log.next_event_number(me)
+        store.users.unsubscribe(me)
         self.clock.callLater(number % 20, self.go, store, me)
 
     def go(self, store: MemoryStore, me: str) -> None:
         """Count that somebody went, when nothing else may be known of them any more."""
-        went = Deferred.fromCoroutine(store.next_event_number(me, False, "went"))
+        went = Deferred.fromCoroutine(store.webhook_log.next_event_number(me, False, "went"))
         self.assertIsNotNone(self.successResultOf(went))
 
     async def administer(self, store: MemoryStore, chatroom_id: str, me: str, peer: str) -> None:
-        await store.create(chatroom_id, "", user(me))
+        await store.chatrooms.create(chatroom_id, "", user(me))
         await join(store, chatroom_id, peer, "guest")
-        await store.appoint(chatroom_id, me, peer, ADMIN)
-        await store.mute(chatroom_id, peer, "guest", 1000)
+        await store.moderation.appoint(chatroom_id, me, peer, ADMIN)
+        await store.moderation.mute(chatroom_id, peer, "guest", 1000)
         (said,) = await send(store, posted(chatroom_id, me))
-        await store.recall(chatroom_session(chatroom_id), me, said.id)
-        await store.leave(chatroom_id, me)
-        await store.dismiss(chatroom_id, peer)
+        await store.moderation.recall(chatroom_session(chatroom_id), me, said.id)
+        await store.chatrooms.leave(chatroom_id, me)
+        await store.moderation.dismiss(chatroom_id, peer)
         for _ in range(2):
-            await store.ban(f"{me}!", 1000, 2000)
-        await store.unban(f"{me}!")
+            await store.moderation.ban(f"{me}!", 1000, 2000)
+        await store.moderation.unban(f"{me}!")
 
     async def churn(self, **limits: Any) -> MemoryStore:
         store = self.make_store(**limits)
@@ -107,31 +107,31 @@ class GrowthTests(MemoryCase):
 
     async def test_questions_about_what_is_not_there_leave_nothing(self) -> None:
         store = self.make_store()
-        await store.history(AB, "ann", None, 20)
-        await store.sessions("ann", None, None, 20)
-        await store.mark_read(AB, "ann", FUTURE)
-        await store.missed("ann", ANCIENT, 20)
-        await store.chatrooms("ann")
-        store.delivered("ann", FUTURE)
-        store.unsubscribe_user("ann")
-        await store.ban_of("ann")
-        await store.unban("ann")
-        await store.order(ConnectionCommand("ann", LIST))
+        await store.messages.history(AB, "ann", None, 20)
+        await store.messages.sessions("ann", None, None, 20)
+        await store.messages.mark_read(AB, "ann", FUTURE)
+        await store.messages.missed("ann", ANCIENT, 20)
+        await store.chatrooms.of_user("ann")
+        store.messages.delivered("ann", FUTURE)
+        store.users.unsubscribe("ann")
+        await store.moderation.ban_of("ann")
+        await store.moderation.unban("ann")
+        await store.nodes.command_connections(ConnectionCommand("ann", ConnectionAction.LIST))
         self.assertEmpty(store)
 
     async def test_refusals_leave_nothing(self) -> None:
         store = self.make_store()
         questions = [
-            store.append(posted("room", "ann", request_id="r")),
-            store.mark_read(ROOM, "ann", FUTURE),
-            store.members("room", "ann", "", 10),
-            store.leave("room", "ann"),
-            store.subscribe_chatroom("room"),
-            store.user("ann"),
-            store.rename("room", "ann", "New"),
-            store.dismiss("room", SYSTEM),
-            store.recall(AB, "ann", FUTURE),
-            store.join("room", user("ann"), "", create_missing=False),
+            store.messages.append(posted("room", "ann", request_id="r")),
+            store.messages.mark_read(ROOM, "ann", FUTURE),
+            store.chatrooms.members("room", "ann", "", 10),
+            store.chatrooms.leave("room", "ann"),
+            store.chatrooms.subscribe("room"),
+            store.users.get("ann"),
+            store.moderation.rename("room", "ann", "New"),
+            store.moderation.dismiss("room", SYSTEM),
+            store.moderation.recall(AB, "ann", FUTURE),
+            store.chatrooms.join("room", user("ann"), "", create_missing=False),
         ]
         for question in questions:
             await self.assertFailure(Deferred.fromCoroutine(question), NotFound)

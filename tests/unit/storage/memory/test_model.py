@@ -61,7 +61,7 @@ class MemoryMachine(RuleBasedStateMachine):
         self.sequences: dict[str, int] = {}
         for user_id in USERS:
             self.rename(user_id, user_id.title())
-            answer_to(self.store.subscribe_user(user_id))
+            answer_to(self.store.users.subscribe(user_id))
             self.join(user_id, ROOMS[0])
 
     def compare(self, question: Coroutine[Any, Any, Any], refusals: tuple[type[GimError], ...]) -> Any:
@@ -76,7 +76,7 @@ class MemoryMachine(RuleBasedStateMachine):
 
     @rule(user_id=users, name=st.sampled_from(["A", "B"]))
     def rename(self, user_id: str, name: str) -> None:
-        answer_to(self.store.put_user(user_id, name))
+        answer_to(self.store.users.put(user_id, name))
         self.model.names[user_id] = name
 
     @rule(by=seconds)
@@ -109,7 +109,7 @@ class MemoryMachine(RuleBasedStateMachine):
         content = f"number {self.model.events}"
         draft = Draft(session, User(sender, "an old name"), content, request_id=request_id)
         refusals = () if before else self.model.refusal(session, sender)
-        sent = self.compare(self.store.append(draft), refusals)
+        sent = self.compare(self.store.messages.append(draft), refusals)
         if before is not None:
             assert sent == before
         elif sent is not None:
@@ -132,7 +132,7 @@ class MemoryMachine(RuleBasedStateMachine):
     @rule(user_id=users, room=rooms)
     def join(self, user_id: str, room: str) -> None:
         self.model.join(room, user_id)
-        total = answer_to(self.store.join(room, User(user_id, "an old name"), ""))
+        total = answer_to(self.store.chatrooms.join(room, User(user_id, "an old name"), ""))
         assert total == len(self.model.members[room])
 
     @rule(user_id=people, room=rooms)
@@ -140,19 +140,19 @@ class MemoryMachine(RuleBasedStateMachine):
         session = chatroom_session(room)
         refusals = self.model.refusal(session, user_id)
         if NotFound not in refusals:
-            answer_to(self.store.leave(room, user_id))
+            answer_to(self.store.chatrooms.leave(room, user_id))
         self.model.members[room].pop(user_id, None)
 
     @rule(room=rooms)
     def dismiss(self, room: str) -> None:
         if self.model.members[room]:
-            answer_to(self.store.dismiss(room, SYSTEM))
+            answer_to(self.store.moderation.dismiss(room, SYSTEM))
             self.model.dismiss(room)
 
     @rule(room=rooms, user_id=people, after=st.sampled_from(["", "ann", "b"]), count=counts)
     def members(self, room: str, user_id: str, after: str, count: int) -> None:
         refusals = self.model.refusal(chatroom_session(room), user_id)
-        answer = self.compare(self.store.members(room, user_id, after, count), refusals)
+        answer = self.compare(self.store.chatrooms.members(room, user_id, after, count), refusals)
         if answer is not None:
             items, total, more = answer
             ids = sorted(member for member in self.model.members[room] if member > after)
@@ -165,7 +165,7 @@ class MemoryMachine(RuleBasedStateMachine):
     def history(self, data: st.DataObject, pair: list[str], room: str, in_room: bool, count: int) -> None:
         session = chatroom_session(room) if in_room else private_session(*pair)
         before = data.draw(st.none() | self.some_id())
-        question = self.store.history(session, pair[0], before, count)
+        question = self.store.messages.history(session, pair[0], before, count)
         answer = self.compare(question, self.model.refusal(session, pair[0]))
         if answer is not None:
             older = [m for m in self.model.of(session) if before is None or m.id < before]
@@ -178,7 +178,7 @@ class MemoryMachine(RuleBasedStateMachine):
     def mark_read(self, data: st.DataObject, pair: list[str], room: str, in_room: bool) -> None:
         session = chatroom_session(room) if in_room else private_session(*pair)
         message_id, reader = data.draw(self.some_id()), pair[0]
-        question = self.store.mark_read(session, reader, message_id)
+        question = self.store.messages.mark_read(session, reader, message_id)
         unread = self.compare(question, self.model.refusal(session, reader))
         if unread is not None:
             self.model.mark_read(reader, session, message_id)
@@ -189,7 +189,7 @@ class MemoryMachine(RuleBasedStateMachine):
         expected = [line for line in self.model.sessions_of(user_id) if line.type == kind]
         after = None
         for start in range(0, max(len(expected), 1), count):
-            page, after = answer_to(self.store.sessions(user_id, kind, after, count))
+            page, after = answer_to(self.store.messages.sessions(user_id, kind, after, count))
             assert page == expected[start : start + count]
             assert (after is None) == (len(expected) <= start + count)
 
@@ -198,7 +198,7 @@ class MemoryMachine(RuleBasedStateMachine):
         self.check_missed(user_id, data.draw(self.some_id()) if named else None, limit)
 
     def check_missed(self, user_id: str, since: str | None, limit: int) -> None:
-        missed = answer_to(self.store.missed(user_id, since, limit))
+        missed = answer_to(self.store.messages.missed(user_id, since, limit))
         after = since or self.model.marks.get(user_id, ANCIENT)
         newer = [message for message in self.model.private_of(user_id) if message.id > after]
         if since is None:
@@ -215,13 +215,13 @@ class MemoryMachine(RuleBasedStateMachine):
         mine = [message.id for message in self.model.private_of(user_id)]
         if mine:
             message_id = data.draw(st.sampled_from(mine))
-            self.store.delivered(user_id, message_id)
+            self.store.messages.delivered(user_id, message_id)
             self.model.marks[user_id] = max(self.model.marks.get(user_id, ANCIENT), message_id)
 
     @invariant()
     def everybody_sees_the_same_list_in_both(self) -> None:
         for user_id in PEOPLE:
-            found, following = answer_to(self.store.sessions(user_id, None, None, 20))
+            found, following = answer_to(self.store.messages.sessions(user_id, None, None, 20))
             assert (found, following) == (self.model.sessions_of(user_id), None)
 
     @invariant()
@@ -236,9 +236,9 @@ class MemoryMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Everybody goes: nothing may be left."""
         for user_id in USERS:
-            for room in answer_to(self.store.chatrooms(user_id)):
-                answer_to(self.store.leave(room, user_id))
-            self.store.unsubscribe_user(user_id)
+            for room in answer_to(self.store.chatrooms.of_user(user_id)):
+                answer_to(self.store.chatrooms.leave(room, user_id))
+            self.store.users.unsubscribe(user_id)
         self.clock.advance(WINDOW + self.model.ttl_ms / 1000)
         while self.store.sweep(5):
             pass

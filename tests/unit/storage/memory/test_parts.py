@@ -12,10 +12,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gim.errors import NotFound
 from gim.model import Message, Sent, User
-from gim.storage.memory.idempotency import PER_SENDER, WINDOW, IdempotencyCache
-from gim.storage.memory.messages import Messages
-from gim.storage.memory.people import HOLD, People
+from gim.storage.memory.idempotency import IdempotencyCache
+from gim.storage.memory.message_index import MessageIndex
+from gim.storage.memory.people import People
 from gim.storage.message_ids import FIRST, LAST, TimeIds, first_id_of
+from gim.storage.rules import HOLD, REQUEST_ID_WINDOW, REQUEST_IDS_PER_SENDER
 
 steady = settings(derandomize=True, deadline=None, database=None)
 
@@ -89,23 +90,23 @@ class OnceTests(SynchronousTestCase):
 
     def test_a_sweep_forgets_senders_who_were_silent_for_the_window(self) -> None:
         self.remember("ann", "1")
-        self.clock.advance(WINDOW / 2)
+        self.clock.advance(REQUEST_ID_WINDOW / 2)
         self.remember("bob", "1", "2")
-        self.clock.advance(WINDOW / 2)
+        self.clock.advance(REQUEST_ID_WINDOW / 2)
         self.assertFalse(self.once.sweep(10))
         self.assertEqual((len(self.once), self.found("bob", "1", "2")), (2, [True, True]))
 
     def test_a_sweep_forgets_up_to_its_limit_and_says_if_more_may_wait(self) -> None:
         for sender in "abc":
             self.remember(sender, "1")
-        self.clock.advance(WINDOW)
+        self.clock.advance(REQUEST_ID_WINDOW)
         kept = [(self.once.sweep(2), len(self.once)) for _ in range(2)]
         self.assertEqual(kept, [(True, 1), (False, 0)])
 
     def test_a_sender_who_sends_on_does_not_keep_others_from_being_swept(self) -> None:
         self.remember("ann", "1")
         self.remember("bob", "1")
-        self.clock.advance(WINDOW - 1)
+        self.clock.advance(REQUEST_ID_WINDOW - 1)
         self.remember("ann", "2")
         self.clock.advance(1)
         self.assertFalse(self.once.sweep(10))
@@ -113,21 +114,23 @@ class OnceTests(SynchronousTestCase):
 
     def test_sending_drops_the_answers_of_that_sender_that_had_their_time(self) -> None:
         self.remember("ann", "1", "2")
-        self.clock.advance(WINDOW)
+        self.clock.advance(REQUEST_ID_WINDOW)
         self.remember("ann", "3")
         self.assertEqual((len(self.once), self.found("ann", "1", "2", "3")), (1, [False, False, True]))
 
     def test_a_sender_has_so_many_answers_at_most(self) -> None:
-        self.remember("ann", *map(str, range(PER_SENDER + 10)))
-        self.assertEqual(len(self.once), PER_SENDER)
-        self.assertEqual(self.found("ann", "9", "10", str(PER_SENDER + 9)), [False, True, True])
+        self.remember("ann", *map(str, range(REQUEST_IDS_PER_SENDER + 10)))
+        self.assertEqual(len(self.once), REQUEST_IDS_PER_SENDER)
+        self.assertEqual(
+            self.found("ann", "9", "10", str(REQUEST_IDS_PER_SENDER + 9)), [False, True, True]
+        )
 
     def test_a_request_made_anew_is_the_newest(self) -> None:
         self.remember("ann", "again")
-        self.clock.advance(WINDOW - 1)
+        self.clock.advance(REQUEST_ID_WINDOW - 1)
         self.remember("ann", "between")
         self.clock.advance(1)
-        self.remember("ann", "again", *map(str, range(PER_SENDER - 1)))
+        self.remember("ann", "again", *map(str, range(REQUEST_IDS_PER_SENDER - 1)))
         self.assertEqual(self.found("ann", "between", "again", "0"), [False, True, True])
 
 
@@ -170,9 +173,11 @@ class PeopleTests(SynchronousTestCase):
     def test_whoever_comes_after_somebody_was_forgotten_begins_with_the_newest_loss(self) -> None:
         for user_id, lost in (("ann", "5"), ("bob", "3")):
             person = self.people.make(user_id)
-            person.lost = lost
+            person.newest_dropped = lost
             self.people.let_go(person)
-        self.assertEqual((self.people.forgotten_lost, self.people.make("ann").lost), ("5", "5"))
+        self.assertEqual(
+            (self.people.forgotten_dropped, self.people.make("ann").newest_dropped), ("5", "5")
+        )
 
 
 def message(session_id: str, number: int) -> Message:
@@ -190,7 +195,7 @@ class MessagesTests(SynchronousTestCase):
     @given(operations)
     @steady
     def test_the_oldest_of_all_is_found_whatever_went_before(self, steps: list[tuple[str, str]]) -> None:
-        messages, plain, cleared = Messages(), [], False
+        messages, plain, cleared = MessageIndex(), [], False
         for number, (step, session_id) in enumerate(steps, 1):
             of_session = [kept for kept in plain if kept.session_id == session_id]
             if step == "add":
@@ -211,7 +216,7 @@ class MessagesTests(SynchronousTestCase):
             self.assertLessEqual(len(messages._heads), 2 * sessions + 1 if cleared else sessions)
 
     def test_the_oldest_goes_only_if_it_is_before_an_id(self) -> None:
-        messages = Messages()
+        messages = MessageIndex()
         for number, session_id in enumerate("aba"):
             messages.add(message(session_id, number), first=number < 2)
         border = message("a", 2).id
@@ -220,7 +225,7 @@ class MessagesTests(SynchronousTestCase):
         self.assertEqual(len(messages), 1)
 
     def test_an_empty_range_of_ids_holds_nothing(self) -> None:
-        messages = Messages()
+        messages = MessageIndex()
         messages.add(message("a", 5), first=True)
         low, high = message("a", 1).id, message("a", 9).id
         self.assertTrue(messages.has_between("a", low, high))

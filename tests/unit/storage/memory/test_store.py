@@ -67,7 +67,7 @@ class SizeTests(MemoryCase):
     async def test_a_sweep_removes_of_each_kind_at_a_time(self) -> None:
         store = self.make_store(ttl=60)
         for n in range(3):
-            await store.put_user(f"held{n}", None, hold=True)
+            await store.users.put(f"held{n}", None, hold=True)
             await send(store, private(f"{n}", "bob", request_id="r"))
         self.clock.advance(HOLD + 1)
         self.assertKept(store, messages=3, users=7, answers=3)
@@ -94,7 +94,7 @@ class SizeTests(MemoryCase):
 
     async def test_an_emptied_private_session_goes_and_its_people_too(self) -> None:
         store = self.make_store(ttl=60)
-        await store.put_user("ann", "Ann")
+        await store.users.put("ann", "Ann")
         await send(store, private("ann", "bob"), private("bob", "ann"))
         self.clock.advance(61)
         self.sweep_all(store)
@@ -114,7 +114,7 @@ class SizeTests(MemoryCase):
         store = self.make_store(max_messages=1, sequences=True)
         drafts = {peer: private("ann", peer) for peer in "bcde"}
         await send(store, *(drafts[peer] for peer in "bcbde"))  # each one empties the one before
-        self.assertEqual((await store.append(drafts["b"])).sequence, 3)
+        self.assertEqual((await store.messages.append(drafts["b"])).sequence, 3)
 
     async def test_a_chatroom_with_members_stays_without_its_messages(self) -> None:
         store = self.make_store(ttl=60, sequences=True)
@@ -123,13 +123,13 @@ class SizeTests(MemoryCase):
         self.clock.advance(61)
         self.sweep_all(store)
         self.assertKept(store, messages=0, conversations=1, users=1, memberships=1)
-        self.assertEqual((await store.append(posted("room", "ann"))).sequence, 4)
+        self.assertEqual((await store.messages.append(posted("room", "ann"))).sequence, 4)
 
     async def test_a_chatroom_without_members_goes_with_its_last_message(self) -> None:
         store = self.make_store(ttl=60, sequences=True)
         await join(store, "room", "ann")
         await send(store, *[posted("room", "ann")] * 2)
-        await store.leave("room", "ann")
+        await store.chatrooms.leave("room", "ann")
         self.clock.advance(61)
         self.assertKept(store, conversations=1, users=1)
         self.sweep_all(store)
@@ -137,11 +137,11 @@ class SizeTests(MemoryCase):
 
     async def test_a_watched_user_is_never_forgotten(self) -> None:
         store = self.make_store()
-        await store.put_user("ann", "Ann", hold=True)
-        await store.subscribe_user("ann")
+        await store.users.put("ann", "Ann", hold=True)
+        await store.users.subscribe("ann")
         self.clock.advance(365 * 86400)
         self.sweep_all(store)
-        self.assertEqual((await store.user("ann")).name, "Ann")
+        self.assertEqual((await store.users.get("ann")).name, "Ann")
 
     async def test_two_stores_are_two_data_sets(self) -> None:
         one, other = self.make_store(), self.make_store()
@@ -151,7 +151,7 @@ class SizeTests(MemoryCase):
     async def test_a_store_that_was_stopped_announces_nothing(self) -> None:
         store, listener = self.make_store(), RecordingListener()
         await store.start(listener)
-        await store.subscribe_user("ann")
+        await store.users.subscribe("ann")
         await store.stop()
         await send(store, private("ann", "bob"))
         self.assertEqual(listener.news, [])
@@ -167,7 +167,7 @@ class HoldTests(MemoryCase):
 
     async def test_a_held_user_is_forgotten_when_the_hold_ends(self) -> None:
         store = self.make_store()
-        await store.put_user("ann", "Ann", hold=True)
+        await store.users.put("ann", "Ann", hold=True)
         self.assertEqual(self.advance_and_sweep(store, HOLD - 1)["users"], 1)
         self.advance_and_sweep(store, 2)
         self.assertEmpty(store)
@@ -175,25 +175,25 @@ class HoldTests(MemoryCase):
     async def test_another_login_begins_the_hold_anew(self) -> None:
         store = self.make_store()
         for user_id in ("ann", "bob", "ann"):
-            await store.put_user(user_id, None, hold=True)
+            await store.users.put(user_id, None, hold=True)
             self.clock.advance(100)
         self.advance_and_sweep(store, HOLD - 199)
-        self.assertEqual((await store.user("ann")).id, "ann")
+        self.assertEqual((await store.users.get("ann")).id, "ann")
         self.assertKept(store, users=1)
 
     async def test_a_hold_that_ends_leaves_a_member(self) -> None:
         store = self.make_store()
-        await store.put_user("ann", "Ann", hold=True)
+        await store.users.put("ann", "Ann", hold=True)
         await join(store, "room", "ann")
         self.advance_and_sweep(store, HOLD + 1)
-        self.assertEqual((await store.user("ann")).name, "Ann")
-        await store.leave("room", "ann")
+        self.assertEqual((await store.users.get("ann")).name, "Ann")
+        await store.chatrooms.leave("room", "ann")
         self.assertEmpty(store)
 
     async def test_a_sweep_ends_holds_up_to_its_limit(self) -> None:
         store = self.make_store()
         for n in range(5):
-            await store.put_user(str(n), None, hold=True)
+            await store.users.put(str(n), None, hold=True)
         self.clock.advance(HOLD + 1)
         kept = [(store.sweep(2), store.sizes()["users"]) for _ in range(3)]
         self.assertEqual(kept, [(True, 3), (True, 1), (False, 0)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import Mock
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -11,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gim.errors import Unavailable
 from gim.storage.redis.store import resync
-from gim.storage.redis.store.messages import SOON, Messages
+from gim.storage.redis.store.messages import SECOND_ATTEMPT_WITHIN, RedisMessages
 from gim.storage.redis.store.resync import Resync
 from tests.support.storage_behaviour.base import private
 
@@ -22,7 +23,7 @@ class People:
     def __init__(self) -> None:
         self.leaving: list[tuple[str, Deferred[Any]]] = []
 
-    async def unwatch(self, user_id: str) -> None:
+    async def disconnect(self, user_id: str) -> None:
         waiting: Deferred[Any] = Deferred()
         self.leaving.append((user_id, waiting))
         await waiting
@@ -50,7 +51,7 @@ class LeavingTests(SynchronousTestCase):
     def setUp(self) -> None:
         part: Any = People()
         self.people, self.clock = part, Clock()
-        self.resync = Resync(part, part, part, part, part, self.fail, self.clock)
+        self.resync = Resync(part, part, part, part, part, part, self.fail, self.clock)
 
     def test_a_user_who_left_twice_is_told_of_again_when_the_second_word_got_lost(self) -> None:
         for _ in range(2):
@@ -83,9 +84,10 @@ class LateTests(SynchronousTestCase):
         self.replies: list[tuple[float, Any]] = []
         self.measured = 0
         part: Any = self
-        self.messages = Messages(part, part, part, part, part, self.clock)
+        unused: Any = Mock()
+        self.messages = RedisMessages(part, part, part, part, unused, unused, part, self.clock)
 
-    # what `Messages` asks of the other parts
+    # what `RedisMessages` asks of the other parts
 
     def session(self, session_id: str) -> str:
         return session_id
@@ -93,7 +95,7 @@ class LateTests(SynchronousTestCase):
     async def measure(self, base: str) -> None:
         self.measured += 1
 
-    def saw(self, message_id: str) -> None:
+    def mark_seen(self, message_id: str) -> None:
         """Take no notice."""
 
     async def append(self, draft: Any) -> Any:
@@ -112,6 +114,6 @@ class LateTests(SynchronousTestCase):
         self.assertEqual(self.measured, 1)
 
     def test_it_is_not_run_again_when_there_is_no_time_for_it(self) -> None:
-        refused = self.result((SOON, b"late"))
+        refused = self.result((SECOND_ATTEMPT_WITHIN, b"late"))
         self.assertIsInstance(refused, Unavailable)
         self.assertEqual(self.measured, 0)

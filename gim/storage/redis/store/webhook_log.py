@@ -6,30 +6,38 @@ from collections.abc import Iterator
 from itertools import islice
 
 from gim.errors import Unavailable
-from gim.storage.redis.client.interface import Redis, Retention
+from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.client.protocol import Word
 from gim.storage.redis.store import scripts
 from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.keys import Keys
+from gim.storage.redis.store.retention import Retention
 from gim.storage.redis.store.subscriptions import Subscriptions
 
 
-class WebhookPresence:
+class RedisWebhookLog:
     """Counts with each user. A set names those of whom this node has to say when they are gone; if it is
     gone itself before, other nodes take them over."""
 
     def __init__(
-        self, redis: Redis, keys: Keys, pulse: Heartbeat, watches: Subscriptions, limits: Retention
+        self,
+        redis: Redis,
+        keys: Keys,
+        heartbeat: Heartbeat,
+        subscriptions: Subscriptions,
+        retention: Retention,
     ) -> None:
         self._redis = redis
         self._keys = keys
-        self._pulse = pulse
-        self._watches = watches
-        self._limits = limits
+        self._heartbeat = heartbeat
+        self._subscriptions = subscriptions
+        self._retention = retention
         self._own: Iterator[str] = iter(())  # users here whom others may have taken over
 
-    async def number(self, user_id: str, online: bool | None, key: str) -> int | None:
-        """See `gim.storage.interface.Storage.next_event_number`."""
+    async def next_event_number(
+        self, user_id: str, online: bool | None = None, key: str = ""
+    ) -> int | None:
+        """See `gim.storage.interface.WebhookLog.next_event_number`."""
         if online is None:
             return await self._count(user_id, "", key)
         if online:
@@ -38,41 +46,41 @@ class WebhookPresence:
         number = await self._gone(user_id, key)
         if not self._is_here(user_id):
             base = self._keys.data
-            await self._redis.call(base, "SREM", f"{base}:present:{self._pulse.node}", user_id)
+            await self._redis.call(base, "SREM", f"{base}:present:{self._heartbeat.node}", user_id)
         return number
 
     async def _gone(self, user_id: str, key: str) -> int | None:
         """Count that a user went, unless they are connected: looks here last, as what is sent from now on
         comes after it. Who is alive must be known exactly, as nobody asks a second time."""
-        base, own = self._keys.user(user_id), self._pulse.node.encode()
+        base, own = self._keys.user(user_id), self._heartbeat.node.encode()
         if set(await self._redis.call(base, "SMEMBERS", f"{base}:nodes")) - {own}:
-            await self._pulse.beat()
-            if not self._pulse.knows_the_dead:
+            await self._heartbeat.beat()
+            if not self._heartbeat.knows_the_dead:
                 raise Unavailable("the storage is back just now: who is online is known a little later")
         if self._is_here(user_id):
             return None
-        return await self._count(user_id, "0", key, *(self._pulse.alive - {own}))
+        return await self._count(user_id, "0", key, *(self._heartbeat.alive - {own}))
 
     def _is_here(self, user_id: str) -> bool:
-        return self._watches.user(user_id) is not None
+        return self._subscriptions.user(user_id) is not None
 
     async def _count(self, user_id: str, online: str, key: str, *alive: Word) -> int | None:
-        words = online, key, self._pulse.born(), self._limits.keep, *alive
+        words = online, key, self._heartbeat.retention_start(), self._retention.users_ms, *alive
         number: int | None = await self._redis.run(scripts.EVENT, (self._keys.user(user_id),), *words)
         return number
 
     async def _add(self, user_id: str) -> None:
-        words = self._pulse.node, user_id
+        words = self._heartbeat.node, user_id
         self._is_known(not await self._redis.run(scripts.PRESENT, (self._keys.data,), *words))
 
     def _is_known(self, known: bool) -> None:
         """Take note whether the others knew this node."""
         if not known:
-            self._own = iter([watch.user_id for watch in self._watches if watch.session is None])
+            self._own = iter([watch.user_id for watch in self._subscriptions if watch.session is None])
 
     async def users_to_reannounce(self, limit: int) -> list[str]:
-        """See `gim.storage.interface.Storage.users_to_reannounce`."""
-        words = self._pulse.node, limit if self._pulse.knows_the_dead else 0
+        """See `gim.storage.interface.WebhookLog.users_to_reannounce`."""
+        words = self._heartbeat.node, limit if self._heartbeat.knows_the_dead else 0
         is_new, found = await self._redis.run(scripts.UNSETTLED, (self._keys.data,), *words)
         self._is_known(not is_new)
         return [*(user_id.decode() for user_id in found), *islice(self._own, limit)]

@@ -1,0 +1,127 @@
+"""Chatrooms and their members on Redis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gim.concurrency.gather import gather
+from gim.ids import chatroom_session
+from gim.model import ADMIN, MEMBER, OWNER, Member, User
+from gim.storage.announcements import MemberJoined, MemberLeft
+from gim.storage.interface import MembershipObserver
+from gim.storage.redis.client.interface import Redis
+from gim.storage.redis.store import scripts
+from gim.storage.redis.store.atomic_writes import Writes
+from gim.storage.redis.store.heartbeat import Heartbeat
+from gim.storage.redis.store.keys import Keys
+from gim.storage.redis.store.people import People
+from gim.storage.redis.store.retention import Retention
+from gim.storage.redis.store.script_errors import check
+from gim.storage.redis.store.subscriptions import Subscriptions
+
+
+class RedisChatrooms:
+    """Implements `gim.storage.interface.Chatrooms`."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys,
+        heartbeat: Heartbeat,
+        people: People,
+        writes: Writes,
+        subscriptions: Subscriptions,
+        retention: Retention,
+    ) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._heartbeat = heartbeat
+        self._people = people
+        self._writes = writes
+        self._subscriptions = subscriptions
+        self._retention = retention
+        self._observer: MembershipObserver | None = None
+
+    def _base(self, chatroom_id: str) -> str:
+        return self._keys.session(chatroom_session(chatroom_id).id)
+
+    async def create(self, chatroom_id: str, name: str, owner: User | None) -> None:
+        """See `gim.storage.interface.Chatrooms.create`."""
+        name = name or f"chatroom:{chatroom_id}"
+        words = name, owner.id if owner is not None else ""
+        check(await self._redis.run(scripts.CREATE, (self._base(chatroom_id),), *words), chatroom_id)
+        if owner is not None:
+            await self.join(chatroom_id, owner, name)
+
+    async def join(self, chatroom_id: str, user: User, name: str, create_missing: bool = True) -> int:
+        """See `gim.storage.interface.Chatrooms.join`."""
+        session = chatroom_session(chatroom_id)
+        name = name or f"chatroom:{chatroom_id}"
+        reply = await self._writes.join(session.id, chatroom_id, user, name, create_missing)
+        is_full, is_many = reply == b"full", reply == b"many"
+        total, is_new = 0, False
+        if not (is_full or is_many):
+            total, is_full, is_many, is_new = check(reply, chatroom_id)
+        if is_new:
+            self.membership_changed(MemberJoined(user.id, chatroom_id))
+        if is_full:
+            self._retention.rooms.is_full(chatroom_id)
+        if is_many:
+            self._retention.rooms.are_many()
+        return int(total)
+
+    async def leave(self, chatroom_id: str, user_id: str) -> None:
+        """See `gim.storage.interface.Chatrooms.leave`."""
+        session = chatroom_session(chatroom_id)
+        if check(await self._writes.leave(session.id, chatroom_id, user_id), chatroom_id):
+            self.membership_changed(MemberLeft(user_id, chatroom_id))
+
+    def observe(self, observer: MembershipObserver) -> None:
+        """See `gim.storage.interface.Chatrooms.observe`."""
+        self._observer = observer
+
+    def membership_changed(self, news: MemberJoined | MemberLeft) -> None:
+        """Report a membership that a call made here began or ended."""
+        if self._observer is not None:
+            self._observer.on_announcement(news)
+
+    async def members(
+        self, chatroom_id: str, reader: str, after: str, count: int
+    ) -> tuple[list[Member], int, bool]:
+        """See `gim.storage.interface.Chatrooms.members`."""
+        words = reader, after, count + 1
+        reply = await self._redis.run(scripts.MEMBERS, (self._base(chatroom_id),), *words)
+        ids, total, owner, admins = check(reply, chatroom_id)
+        page = [user_id.decode() for user_id in ids[:count]]
+        found = await gather(self._people.look_up(user_id) for user_id in page)
+        roles = [_role(one, owner, score) for one, score in zip(ids, admins, strict=True)]
+        return await self._states(page, found, roles), total, len(ids) > count
+
+    async def _states(self, ids: list[str], found: list[Any], roles: list[str]) -> list[Member]:
+        is_alive = self._heartbeat.is_alive
+        away = [node for _, nodes in found for node in nodes if not is_alive([node])]
+        await self._heartbeat.is_online(away)
+        return [
+            Member(user_id, name.decode() if name else user_id, is_alive(nodes), role)
+            for user_id, (name, nodes), role in zip(ids, found, roles, strict=False)
+        ]
+
+    async def of_user(self, user_id: str) -> list[str]:
+        """See `gim.storage.interface.Chatrooms.of_user`."""
+        base = self._keys.user(user_id)
+        return [one.decode() for one in await self._redis.call(base, "HKEYS", f"{base}:rooms")]
+
+    async def subscribe(self, chatroom_id: str) -> None:
+        """See `gim.storage.interface.Chatrooms.subscribe`."""
+        await self._redis.subscribe(self._subscriptions.add_chatroom(chatroom_id).base)
+
+    def unsubscribe(self, chatroom_id: str) -> None:
+        """See `gim.storage.interface.Chatrooms.unsubscribe`."""
+        base = self._base(chatroom_id)
+        if self._subscriptions.remove(base):
+            self._redis.unsubscribe(base)
+
+
+def _role(user_id: bytes, owner: bytes, score: object) -> str:
+    """Return the role of a member; administrators have a *score*."""
+    return OWNER if user_id == owner else MEMBER if score is None else ADMIN

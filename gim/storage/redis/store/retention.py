@@ -1,0 +1,23 @@
+"""What the Redis store keeps, and for how long."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from gim.storage.membership_limits import MembershipLimits
+
+DAY_MS = 86_400_000
+
+
+class Retention(Struct, frozen=True):
+    """What is kept, and for how long."""
+
+    ttl_ms: int  # of a message
+    max_session_messages: int
+    sequences: bool
+    rooms: MembershipLimits = MembershipLimits()
+
+    @property
+    def users_ms(self) -> int:
+        """For how long a user is kept to whom nothing refers: longer than any message may be."""
+        return self.ttl_ms + DAY_MS
