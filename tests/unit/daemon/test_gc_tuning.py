@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gim.daemon.gc_tuning import EVERY, MOST, THRESHOLDS, GcTuner
 from gim.gateway.transport import DirectServer
 from tests.support.pipe import GatewayTestCase
-from tests.unit.gateway.test_transport import Reactor, Socket
+from tests.support.transports import Reactor, Socket
 
 
 class Node:
