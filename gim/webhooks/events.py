@@ -7,7 +7,7 @@ from uuid import uuid4
 from msgspec import Struct, json
 from msgspec.structs import replace
 
-from gim import ids as gim_names
+from gim.ids import CHATROOM
 from gim.model import Message, Sent
 from gim.storage.announcements import MemberJoined, MemberLeft
 from gim.storage.interface import Draft
@@ -93,7 +93,7 @@ def sent(draft: Draft, sent: Sent, now: float) -> WebhookEvent:
         sent.created_at,
     )
     session = draft.session
-    is_room = session.type == gim_names.CHATROOM
+    is_room = session.type == CHATROOM
     target = session.parts[0] if is_room else session.peer_of(draft.sender.id)
     data = MessageData(message, session.type, target)
     return WebhookEvent(sent.id, event_types.SENT, draft.sender.id, now, data)

@@ -206,7 +206,7 @@ class StoppingTests(FaultCase):
 
 
 class SilenceTests(RedisTestCase):
-    """What is said of a refused login."""
+    """What is logged of a refused login."""
 
     async def test_the_password_is_not_logged_where_hello_is_unknown(self) -> None:
         server = await self.redis("--rename-command", "HELLO", "", password=PASSWORD)

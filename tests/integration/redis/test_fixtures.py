@@ -214,7 +214,7 @@ class ProxyTests(RedisTestCase):
         self.proxy.allow()
         self.assertEqual(await (await self.client()).ask("PING"), b"PONG")
 
-    async def test_a_black_hole_answers_nobody_and_ends_for_new_connections(self) -> None:
+    async def test_a_black_hole_never_answers_and_ends_for_new_connections(self) -> None:
         client = await self.begin()
         self.proxy.black_hole()
         replies = [client.ask("SET", "k", "v"), (await self.client()).ask("PING")]

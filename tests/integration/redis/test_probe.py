@@ -433,7 +433,7 @@ class ClusterTests(ProbeCase):
         await setup.servers[0].stop()
         await self.usable(setup.url, LONG)
 
-    async def test_a_cluster_with_slots_that_nobody_has_is_waited_for(self) -> None:
+    async def test_a_cluster_with_slots_without_a_master_is_waited_for(self) -> None:
         node = await self.node(skewed=True)
         url = f"redis+cluster://{HOST}:{node.port}"
         await self.assert_tried_again(url, "says cluster_state:fail: give every slot a master")
@@ -442,7 +442,7 @@ class ClusterTests(ProbeCase):
         node.advance(NEW_MASTER_DELAY)
         await probed
 
-    test_a_cluster_with_slots_that_nobody_has_is_waited_for.skip = SKEW_MISSING
+    test_a_cluster_with_slots_without_a_master_is_waited_for.skip = SKEW_MISSING
 
     async def test_what_is_wrong_is_said_before_what_may_come_right(self) -> None:
         hosts = f"{HOST}:{self.unstarted().port},{HOST}:{(await self.redis()).port}"

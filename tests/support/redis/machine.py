@@ -65,8 +65,8 @@ SKEW_MISSING = None if COMPILER else "a C compiler is missing: apt-get install g
 def hold_port() -> socket:
     """Return a socket bound to a free port of 127.0.0.1, never to listen.
 
-    While it is open the kernel gives the port to nobody who asks for any free one, so a server may
-    take it (with SO_REUSEADDR, as Redis and Twisted do), die and take it again.
+    While it is open the kernel does not give the port to programs that ask for any free one. So a server
+    may take it (with SO_REUSEADDR, as Redis and Twisted do), die and take it again.
     """
     holder = socket()
     holder.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)

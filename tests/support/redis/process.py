@@ -77,7 +77,7 @@ class Process:
         self._signal(signal.SIGKILL)
 
     def freeze(self) -> None:
-        """SIGSTOP, and in effect: the kernel takes connections and bytes for it, nobody answers."""
+        """SIGSTOP; return when it has stopped. The kernel still takes connections and bytes for it."""
         self.frozen = True
         self._signal(signal.SIGSTOP)
         if self.running:

@@ -139,7 +139,7 @@ class CpuTests(ProfilerTestCase):
         self.clock.advance(1)
         self.successResultOf(again)
 
-    def test_when_nobody_waits_any_more_it_ends(self) -> None:
+    def test_it_ends_when_its_client_is_gone(self) -> None:
         made = self.cpu(30)
         made.cancel()
         self.failureResultOf(made, CancelledError)

@@ -45,7 +45,7 @@ class OrderTests(DeliveryCase):
             self.posts.answer(OK)
         self.assertEqual(self.ended, events)
 
-    def test_a_retry_holds_up_the_events_behind_it_and_nobody_else(self) -> None:
+    def test_a_retry_blocks_later_events_of_the_same_user_only(self) -> None:
         first, second, other = self.put("ann", "ann", "bob")
         self.posts.answer(BUSY, OK)
         self.assertEqual(self.ended, [other])
@@ -202,7 +202,7 @@ class ThrottleTests(DeliveryCase):
         self.put("f")
         self.assertEqual(len(self.posts.attempts), 6)
 
-    def test_who_was_cancelled_takes_nobodys_turn(self) -> None:
+    def test_a_cancelled_attempt_takes_no_turn(self) -> None:
         self.put("a", "b", "c")
         self.delivery.stop()
         others = self.put("d", "e")
@@ -216,7 +216,7 @@ class ThrottleTests(DeliveryCase):
 
 
 class LogTests(DeliveryCase):
-    """What is said of trouble, through the real logger."""
+    """What is logged of failures, through the real logger."""
 
     def setUp(self) -> None:
         super().setUp()

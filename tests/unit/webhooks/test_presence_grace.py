@@ -128,7 +128,7 @@ class PresenceTests(SynchronousTestCase):
         self.assertEqual(sorted(self.said), [("ann", False), ("bob", False)])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
-    def test_at_the_stop_nobody_goes_whom_another_node_knows(self) -> None:
+    def test_at_the_stop_users_stay_online_if_other_nodes_know_them(self) -> None:
         self.store.outlives_process = True
         self.presence.came("ann")
         self.presence.left("ann")

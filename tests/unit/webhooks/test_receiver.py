@@ -167,7 +167,7 @@ class TroubleTests(ReceiverCase):
         self.assertEqual((answer.status, answer.is_final, hook.requests), (0, False, []))
         self.assertIn("certificate verify failed", answer.reason)
 
-    async def test_nobody_there_is_a_failure_with_its_reason(self) -> None:
+    async def test_a_refused_connection_is_a_failure_with_its_reason(self) -> None:
         port = reactor.listenTCP(0, Factory(), interface="127.0.0.1")
         number = port.getHost().port
         await port.stopListening()
@@ -176,7 +176,7 @@ class TroubleTests(ReceiverCase):
         self.assertIn("refused", answer.reason)
         self.assertFalse(answer.is_final)
 
-    async def test_somebody_else_there_is_a_failure(self) -> None:
+    async def test_a_server_that_does_not_speak_http_is_a_failure(self) -> None:
         class Mumble(Protocol):
             def dataReceived(self, data: bytes) -> None:
                 self.transport.write(b"220 mail.example.com ESMTP\r\n\r\n")

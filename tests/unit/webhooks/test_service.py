@@ -112,7 +112,7 @@ class EventTests(ServiceCase):
         self.assertEqual((data["session_type"], data["target_id"]), (1, "den"))
         self.assertEqual(data["message"]["session_id"], "1:den")
 
-    def test_memberships_of_whoever_changed_them_once(self) -> None:
+    def test_a_membership_that_changes_is_told_once(self) -> None:
         join, leave = self.store.chatrooms.join, self.store.chatrooms.leave
         self.do(join("den", user("ann"), ""), join("den", user("ann"), ""), join("den", user("bob"), ""))
         self.do(leave("den", "ann"), leave("den", "ann"))
@@ -177,7 +177,7 @@ class EventTests(ServiceCase):
 
 
 class LatencyTests(ServiceCase):
-    """Whoever chats waits for nothing."""
+    """No request waits for webhooks."""
 
     def test_nothing_is_asked_or_posted_before_the_end_of_the_turn(self) -> None:
         self.successResultOf(Deferred.fromCoroutine(self.store.messages.append(private("ann", "bob"))))
@@ -248,7 +248,7 @@ class FullQueueTests(ServiceCase):
         self.do(self.store.messages.append(private("ann", "bob")))
         self.assertEqual(len(self.posts.attempts), 4)
 
-    def test_who_came_is_recorded_though_nobody_was_told(self) -> None:
+    def test_a_change_of_presence_is_recorded_though_its_event_is_dropped(self) -> None:
         self.fill()
         self.successResultOf(Deferred.fromCoroutine(self.store.users.subscribe("cat")))
         self.turn()
@@ -362,7 +362,7 @@ class StopTests(ServiceCase):
         counts = self.webhooks.counts
         self.assertEqual((counts.dropped[EXPIRED], counts.queued), (1, 0))
 
-    def test_with_another_data_set_nobody_is_told_of_who_was_announced_in_the_old_one(self) -> None:
+    def test_with_another_data_set_users_announced_in_the_old_one_do_not_go_offline(self) -> None:
         self.come("ann")
         self.webhooks.data_lost()
         self.go("ann")

@@ -34,7 +34,7 @@ _REFUSING = ("OOM", "MISCONF", "NOREPLICAS", "BUSY", "NOPERM", "TRYAGAIN", "CLUS
 
 
 class LinkOwner(Protocol):
-    """Prepares the connections of a link, and is told of its state."""
+    """Prepares the connections of a link, and follows its state."""
 
     async def prepare(self, link: Link, connection: RedisProtocol) -> None:
         """Make a new connection ready to serve."""

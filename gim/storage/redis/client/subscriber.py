@@ -1,4 +1,4 @@
-"""What the servers tell, and what every new connection to them needs."""
+"""What the client calls when servers publish messages, and connections come and go."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Subscriber(Protocol):
-    """Receives the messages of its channels. It prepares new connections, and is told of lost ones."""
+    """Receives the messages of its channels, prepares new connections, and notices lost ones."""
 
     data_base: str  # the base of the keys that name the data set
 

@@ -1,4 +1,4 @@
-"""A link to a server: its pings, and who is told of its state."""
+"""A link to a server: its pings, and the calls that tell its state."""
 
 from __future__ import annotations
 
