@@ -22,7 +22,7 @@ from tests.support.hostile.properties import fuzzed
 from tests.support.nodes.client import Client
 from tests.support.nodes.cluster_case import CHATROOM, PRIVATE, Node, NodesTestCase, eventually
 from tests.support.paths import ROOT
-from tests.support.redis.asker import Asker
+from tests.support.redis.resp_connection import RespConnection
 
 IDS = (
     "*", "?", "[a-z]", "[^a]*", "\\*", "{", "}", "{}", "{gim}", "}{", "}}", "{{gim}}", "a}", "a", "gim",
@@ -105,16 +105,16 @@ class AccessTests(NodesTestCase):
             ("EVAL", "return redis.call('GET', 'other')", 0),
             ("ACL", "LIST"),
         ):
-            async with server.connected() as asker:
-                await asker.ask("AUTH", "gim", "secret")
+            async with server.connected() as connection:
+                await connection.call("AUTH", "gim", "secret")
                 error = await self.assertFailure(
-                    Deferred.fromCoroutine(asked(asker, refused)), ReplyError
+                    Deferred.fromCoroutine(asked(connection, refused)), ReplyError
                 )
                 self.assertRegex(str(error), "NOPERM|No permissions|can't access")
 
 
-async def asked(asker: Asker, words: tuple[str | int, ...]) -> Any:
-    return await asker.ask(*words)
+async def asked(connection: RespConnection, words: tuple[str | int, ...]) -> Any:
+    return await connection.call(*words)
 
 
 class HostileIdTests(NodesTestCase):

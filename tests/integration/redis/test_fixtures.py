@@ -8,8 +8,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.error import ConnectError, ConnectionClosed, ConnectionLost, ConnectionRefusedError
 
-from tests.support.redis.asker import Asker
 from tests.support.redis.proxy import Proxy
+from tests.support.redis.resp_connection import RespConnection
 from tests.support.redis.server import OLD_MISSING, OLD_SERVER, SKEW_MISSING, RedisTestCase
 
 
@@ -86,9 +86,9 @@ class FaultTests(RedisTestCase):
 
     async def test_a_frozen_server_keeps_a_command_waiting_until_it_thaws(self) -> None:
         server, other = await self.redis(), await self.redis()
-        async with server.connected() as asker:
+        async with server.connected() as connection:
             server.freeze()
-            reply = asker.ask("PING")
+            reply = connection.call("PING")
             late = Deferred.fromCoroutine(server.do("PING"))
             for _ in range(20):  # what it could have answered in this time
                 await other.do("PING")
@@ -149,12 +149,14 @@ class ClockTests(RedisTestCase):
 
 
 class ProxyTests(RedisTestCase):
-    async def client(self) -> Asker:
-        asker = await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", self.proxy.port), Asker())
-        self.addCleanup(asker.hang_up)
-        return asker
+    async def client(self) -> RespConnection:
+        connection = await connectProtocol(
+            TCP4ClientEndpoint(reactor, "127.0.0.1", self.proxy.port), RespConnection()
+        )
+        self.addCleanup(connection.hang_up)
+        return connection
 
-    async def begin(self) -> Asker:
+    async def begin(self) -> RespConnection:
         """Start a server and a proxy before it; return a client of that."""
         self.server = await self.redis()
         self.proxy = Proxy(self.server.port)
@@ -169,17 +171,17 @@ class ProxyTests(RedisTestCase):
 
     async def test_bytes_go_both_ways(self) -> None:
         client = await self.begin()
-        self.assertEqual(await client.ask("ECHO", b"x" * 1_000_000), b"x" * 1_000_000)
+        self.assertEqual(await client.call("ECHO", b"x" * 1_000_000), b"x" * 1_000_000)
 
     async def test_what_is_late_keeps_its_order(self) -> None:
         client = await self.begin()
-        await client.ask("PING")
+        await client.call("PING")
         before = reactor.seconds()
         self.proxy.delay(0.05)
-        first = client.ask("INCR", "k")
+        first = client.call("INCR", "k")
         await self.server.do("PING")
         self.proxy.delay(0)
-        second = client.ask("INCR", "k")
+        second = client.call("INCR", "k")
         self.assertEqual((await first, await second), (1, 2))
         self.assertGreaterEqual(reactor.seconds() - before, 0.05)
 
@@ -187,41 +189,41 @@ class ProxyTests(RedisTestCase):
         client = await self.begin()
         self.proxy.delay(0.05)
         before = reactor.seconds()
-        await client.ask("PING")
+        await client.call("PING")
         self.assertGreaterEqual(reactor.seconds() - before, 0.1)
 
     async def test_bytes_that_are_late_still_arrive_after_their_sender_hung_up(self) -> None:
         client = await self.begin()
         self.proxy.delay(0.05)
-        client.ask("RPUSH", "list", "v").addErrback(lambda reason: reason.trap(ConnectionClosed))
+        client.call("RPUSH", "list", "v").addErrback(lambda reason: reason.trap(ConnectionClosed))
         client.transport.loseConnection()
         self.assertEqual(await self.server.do("BLPOP", "list", 10), [b"list", b"v"])
 
     async def test_cut_resets_all_connections_and_new_ones_work(self) -> None:
         client = await self.begin()
-        await client.ask("PING")
-        reply = client.ask("BLPOP", "list", 0)
+        await client.call("PING")
+        reply = client.call("BLPOP", "list", 0)
         self.proxy.cut()
         await self.assertFailure(reply, ConnectionLost)
-        self.assertEqual(await (await self.client()).ask("PING"), b"PONG")
+        self.assertEqual(await (await self.client()).call("PING"), b"PONG")
 
     async def test_refuse_keeps_the_old_connections_and_allow_takes_new_ones(self) -> None:
         client = await self.begin()
         await self.proxy.refuse()
         with self.assertRaises(ConnectionRefusedError):
             await self.client()
-        self.assertEqual(await client.ask("PING"), b"PONG")
+        self.assertEqual(await client.call("PING"), b"PONG")
         self.proxy.allow()
-        self.assertEqual(await (await self.client()).ask("PING"), b"PONG")
+        self.assertEqual(await (await self.client()).call("PING"), b"PONG")
 
     async def test_a_black_hole_never_answers_and_ends_for_new_connections(self) -> None:
         client = await self.begin()
         self.proxy.black_hole()
-        replies = [client.ask("SET", "k", "v"), (await self.client()).ask("PING")]
+        replies = [client.call("SET", "k", "v"), (await self.client()).call("PING")]
         await self.assert_silent(*replies)
         self.assertIsNone(await self.server.do("GET", "k"))
         self.proxy.pass_on()
-        self.assertEqual(await (await self.client()).ask("PING"), b"PONG")
+        self.assertEqual(await (await self.client()).call("PING"), b"PONG")
         await self.assert_silent(*replies)
         self.proxy.cut()
         for reply in replies:
@@ -230,7 +232,7 @@ class ProxyTests(RedisTestCase):
     async def test_a_black_hole_for_replies_lets_commands_through(self) -> None:
         client = await self.begin()
         self.proxy.black_hole(commands=False)
-        reply = client.ask("RPUSH", "done", "v")
+        reply = client.call("RPUSH", "done", "v")
         self.assertEqual(await self.server.do("BLPOP", "done", 10), [b"done", b"v"])
         await self.assert_silent(reply)
         self.proxy.cut()
@@ -239,5 +241,5 @@ class ProxyTests(RedisTestCase):
     async def test_a_dead_server_resets_the_client(self) -> None:
         client = await self.begin()
         await self.server.stop()
-        await self.assertFailure(client.ask("PING"), ConnectionClosed)
-        await self.assertFailure((await self.client()).ask("PING"), ConnectionClosed)
+        await self.assertFailure(client.call("PING"), ConnectionClosed)
+        await self.assertFailure((await self.client()).call("PING"), ConnectionClosed)

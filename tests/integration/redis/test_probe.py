@@ -164,8 +164,8 @@ class ReachTests(ProbeCase):
 
     async def test_a_server_that_is_full_is_given_up(self) -> None:
         server = await self.redis()
-        async with server.connected() as asker:
-            await asker.ask("CONFIG", "SET", "maxclients", "1")
+        async with server.connected() as connection:
+            await connection.call("CONFIG", "SET", "maxclients", "1")
             await self.assert_tried_again(server.url, "max number of clients reached")
 
     async def test_a_server_that_loads_its_data_is_waited_for(self) -> None:

@@ -10,9 +10,9 @@ from tests.support.redis.setups import SetupTestCase
 class SentinelTests(SetupTestCase):
     async def test_replicas_have_the_data_and_sentinels_know_the_master(self) -> None:
         setup = await self.sentinels(replicas=2)
-        async with setup.master.connected() as asker:
-            await asker.ask("SET", "k", "v")
-            self.assertEqual(await asker.ask("WAIT", 2, 10_000), 2)
+        async with setup.master.connected() as connection:
+            await connection.call("SET", "k", "v")
+            self.assertEqual(await connection.call("WAIT", 2, 10_000), 2)
         self.assertEqual([await replica.do("GET", "k") for replica in setup.replicas], [b"v", b"v"])
         ports = [await sentinel.master_port() for sentinel in setup.sentinels]
         self.assertEqual(ports, [setup.master.port] * 3)
@@ -48,9 +48,9 @@ class ClusterTests(SetupTestCase):
     async def test_a_replica_takes_over_after_its_master_died(self) -> None:
         cluster = await self.cluster()
         old = await cluster.master_of("k")
-        async with old.connected() as asker:
-            await asker.ask("SET", "k", "v")
-            self.assertEqual(await asker.ask("WAIT", 1, 10_000), 1)
+        async with old.connected() as connection:
+            await connection.call("SET", "k", "v")
+            self.assertEqual(await connection.call("WAIT", 1, 10_000), 1)
         old.kill()
         await cluster.healed()
         new = await cluster.master_of("k")

@@ -23,7 +23,6 @@ from twisted.internet.ssl import Certificate, optionsForClientTLS
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import TestCase
 
-from tests.support.redis.asker import Asker
 from tests.support.redis.machine import (
     HOST,
     MISSING,
@@ -37,6 +36,7 @@ from tests.support.redis.machine import (
     write_certificate,
 )
 from tests.support.redis.process import Process
+from tests.support.redis.resp_connection import RespConnection
 
 __all__ = [
     "MISSING",
@@ -139,13 +139,13 @@ class RedisServer(Process):
         return f"redis{'s' * self.tls}://{secret}{HOST}:{self.port}/0"
 
     async def do(self, *words: str | bytes | int | float) -> Any:
-        """Run one command on a connection of its own; return the reply, as of `Asker.ask`.
+        """Run one command on a connection of its own; return the reply, as of `RespConnection.call`.
 
         Raises `hiredis.ReplyError`, `ConnectError` or `ConnectionClosed` (Twisted's), and
         `TimeoutError` after `PATIENCE` seconds without an answer.
         """
-        async with self.connected() as asker:
-            return await asker.ask(*words).addTimeout(PATIENCE, reactor)
+        async with self.connected() as connection:
+            return await connection.call(*words).addTimeout(PATIENCE, reactor)
 
     async def info(self, section: str = "default") -> dict[str, str]:
         """Return the fields of one section of INFO."""
@@ -153,16 +153,16 @@ class RedisServer(Process):
         return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
 
     @asynccontextmanager
-    async def connected(self) -> AsyncIterator[Asker]:
+    async def connected(self) -> AsyncIterator[RespConnection]:
         """Connect and authenticate, for several commands on one connection; hangs up at the end."""
-        asker = await connectProtocol(self._endpoint(), Asker())
+        connection = await connectProtocol(self._endpoint(), RespConnection())
         try:
             if self.password is not None:
                 words = ("AUTH", self.user or "default", self.password)
-                await asker.ask(*words).addTimeout(PATIENCE, reactor)
-            yield asker
+                await connection.call(*words).addTimeout(PATIENCE, reactor)
+            yield connection
         finally:
-            await asker.hang_up()
+            await connection.hang_up()
 
     def _endpoint(self) -> IStreamClientEndpoint:
         if self.socket_path is not None:

@@ -1,4 +1,4 @@
-"""A connection of the fixtures' own to a Redis server: RESP2, bytes in replies, nothing clever."""
+"""A plain connection of the tests to a Redis server: RESP2, bytes in replies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
 
-class Asker(Protocol):
+class RespConnection(Protocol):
     """One connection: each command gets the next reply."""
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class Asker(Protocol):
         self._lost: Failure | None = None
         self._gone: Deferred[None] = Deferred()
 
-    def ask(self, *words: str | bytes | int | float) -> Deferred[Any]:
+    def call(self, *words: str | bytes | int | float) -> Deferred[Any]:
         """Send one command; fire with its reply: bytes, int, None, or a list of such.
 
         Fails with `hiredis.ReplyError` for an error, with the reason when the connection is lost.
