@@ -169,15 +169,17 @@ class Cluster:
     async def run(self, script: Script, bases: tuple[str, ...], *words: Word) -> Any:
         """Run a script, without following ASK: it uses several keys, and while their slot moves both
         servers may hold some of them. So it waits until the slot has moved."""
-        return await self._follow(bases[0], lambda link: link.run(script, bases, *words), asks=False)
+        return await self._follow(
+            bases[0], lambda link: link.run(script, bases, *words), follow_ask=False
+        )
 
     async def call(self, base: str, *words: Word) -> Any:
         return await self._follow(base, lambda link: link.command(*words))
 
-    async def _follow(self, base: str, attempt: _Attempt, asks: bool = True) -> Any:
+    async def _follow(self, base: str, attempt: _Attempt, follow_ask: bool = True) -> Any:
         """Call the master of *base*, and follow redirections: a server that redirects has done nothing.
 
-        With *asks* this includes ASK, to a server that may have some keys of a slot that still moves.
+        With *follow_ask* this includes ASK, to the server that a slot moves to: it has some of the keys.
         """
         link, end = self._owner(base), self._reactor.seconds() + REDIRECT_TIMEOUT
         is_retry = False
@@ -191,7 +193,7 @@ class Cluster:
             if is_retry:
                 await deferLater(self._reactor, REDIRECT_PAUSE)
             is_retry = True
-            is_moving = not asks and str(refusal).startswith("ASK ")
+            is_moving = not follow_ask and str(refusal).startswith("ASK ")
             link = self._owner(base) if is_moving else self._redirected(base, link, refusal)
 
     def _redirected(self, base: str, asked: Link, error: ReplyError) -> Link:
