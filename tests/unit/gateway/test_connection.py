@@ -216,6 +216,20 @@ class OrderTests(GatewayTestCase):
         self.assertIsNone(self.daemon._chat._pushes._presence.get("bob"))
 
 
+class AfterReplyTests(GatewayTestCase):
+    def test_all_calls_are_made_once_in_order_when_the_reply_is_written(self) -> None:
+        log: list[str] = []
+        self.user("ann")
+        (server,) = self.gateway.connections
+        write = server._reply
+        server._requests._write = lambda payload: (log.append("reply"), write(payload))
+        for name in "ab":
+            server.after_reply(lambda name=name: log.append(name))
+        server.onMessage(b'{"op":105}', False)
+        server.onMessage(b'{"op":105}', False)
+        self.assertEqual(log, ["reply", "a", "b", "reply"])
+
+
 class ClosingTests(GatewayTestCase):
     def test_stopping_flushes_chatrooms_and_closes_with_3001(self) -> None:
         ann = self.user("ann")
