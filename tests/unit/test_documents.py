@@ -120,6 +120,16 @@ class OperatorDocumentTests(SynchronousTestCase):
         self.assertIn(f"fewer than {banner.ENOUGH:,} connections", text)
         self.assertIn(f"raise it to {listening.BACKLOG} where", text)
 
+    def test_every_line_of_the_log_that_is_explained_can_be_logged(self) -> None:
+        section = document("troubleshooting.md").partition("\n## Log lines\n")[2]
+        quoted = re.findall(r'"([^"]+)"', "".join(re.findall(r"(?m)^\| (.*?) \|", section)))
+        sources = [file for file in ROOT.child("gim").walk() if file.basename().endswith(".py")]
+        code = "".join(file.getContent().decode() for file in sources)
+        self.assertGreater(len(quoted), 5)
+        for line in quoted:
+            for part in line.split(" … "):
+                self.assertIn(part.partition(", 3008")[0], code)
+
     def test_every_limit_that_is_counted_is_listed(self) -> None:
         section = document("limits.md").partition("\n## Limits\n")[2].partition("\n## ")[0]
         listed = re.findall(r"`--([\w-]+)`", "".join(re.findall(r"(?m)^\| (.*?) \|", section)))

@@ -6,27 +6,29 @@ import re
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.interfaces import IListeningPort
-from twisted.protocols.portforward import ProxyFactory, ProxyServer
+from twisted.protocols.portforward import ProxyFactory
 
 from gim.model import Message
-from gim.wire.packets import REQUESTS
+from gim.wire.requests import OPERATIONS
 from tests.support.daemon_process import Client, DaemonTestCase, Process
 from tests.support.paths import ROOT
 
 EXAMPLES = ROOT.child("examples")
 
 
-class Network(ProxyFactory):  # type: ignore[misc]
+class Network(ProxyFactory):
     """Carries connections from a port of its own to the gateway, until it breaks."""
 
     def __init__(self, port: int) -> None:
         super().__init__("127.0.0.1", port)
-        self._carried: list[ProxyServer] = []
-        self._listening: IListeningPort = reactor.listenTCP(0, self, interface="127.0.0.1")
+        self._carried: list[Any] = []
+        self._listening = self._listen(0)
         self.entry = self._listening.getHost().port  # `port` is where it leads
 
-    def buildProtocol(self, addr: Any) -> ProxyServer:
+    def _listen(self, port: int) -> Any:
+        return reactor.listenTCP(port, self, interface="127.0.0.1")  # type: ignore[arg-type]
+
+    def buildProtocol(self, addr: Any) -> Any:
         carried = super().buildProtocol(addr)
         self._carried.append(carried)
         return carried
@@ -40,7 +42,7 @@ class Network(ProxyFactory):  # type: ignore[misc]
 
     def come_back(self) -> None:
         """Take connections at the same port again."""
-        self._listening = reactor.listenTCP(self.entry, self, interface="127.0.0.1")
+        self._listening = self._listen(self.entry)
 
 
 class ClientTests(DaemonTestCase):
@@ -52,6 +54,10 @@ class ClientTests(DaemonTestCase):
         script = EXAMPLES.child("client.py").path
         process = self.spawn("python", script, f"ws://127.0.0.1:{network.entry}", "ann", "bob")
         return network, process
+
+    def type_in(self, process: Process, text: str) -> None:
+        assert process.transport is not None
+        process.transport.write(text.encode())
 
     async def hear(self, bob: Client) -> str:
         """Return what ann's next message to bob says."""
@@ -65,7 +71,7 @@ class ClientTests(DaemonTestCase):
         await bob.ask(101, id="bob", name="Bob")
         await bob.ask(201, type=2, target_id="ann", content="hi ann")
         await ann.says("Bob: hi ann\n")
-        ann.transport.write(b"hi bob\n")
+        self.type_in(ann, "hi bob\n")
         self.assertEqual(await self.hear(bob), "hi bob")
 
     async def test_what_is_sent_while_the_network_is_down_arrives_once_and_in_order(self) -> None:
@@ -75,7 +81,7 @@ class ClientTests(DaemonTestCase):
         await bob.ask(201, type=2, target_id="ann", content="before")
         await ann.says("bob: before\n")
         await network.go_down()
-        ann.transport.write(b"one\ntwo\n")
+        self.type_in(ann, "one\ntwo\n")
         for content in "three", "four":
             await bob.ask(201, type=2, target_id="ann", content=content)
         network.come_back()
@@ -114,7 +120,7 @@ class PageTests(DaemonTestCase):
         requests = self.requests()
         self.assertEqual([op for op, _ in requests], [101, 203, 201])
         for op, fields in requests:
-            self.assertLessEqual(set(fields), set(REQUESTS[op].__struct_fields__))
+            self.assertLessEqual(set(fields), set(OPERATIONS[op].request.__struct_fields__))
 
     def test_it_needs_nothing_from_elsewhere_and_names_its_own_elements(self) -> None:
         self.assertNotRegex(self.page, r"<(link|img|iframe|script\s)|\bsrc=|@import|https?:")
