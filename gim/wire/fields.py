@@ -1,4 +1,4 @@
-"""Types of the fields that requests have in common, on the WebSocket and in the HTTP API."""
+"""Types of fields of requests, for the WebSocket and the HTTP API."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 T = TypeVar("T")
 
-# The chat checks ids and cursors: msgspec takes any text, and documents say what the chat takes.
+# The chat checks ids and cursors, not msgspec; these are for the OpenAPI document.
 _ID = {
     "minLength": 1,
     "maxLength": 64,

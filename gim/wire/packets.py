@@ -1,4 +1,4 @@
-"""Packets, whichever codec writes them."""
+"""Packets and their errors, independent of the codec."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Codec(Protocol):
     is_binary: bool
 
     def decode(self, payload: bytes, is_binary: bool) -> Packet:
-        """Read one message, or raise `BadPacket`; never anything else."""
+        """Read one message, or raise `BadPacket`; no other exception."""
 
     def encode_reply(self, op: int, seq: int, data: Struct) -> bytes:
         """Write the reply to a request; *op* is the reply's."""

@@ -46,11 +46,11 @@ class AdminRoutes:
     @_describe(
         "Send as any user, or as the system.",
         returns=model.Sent,
-        body=requests.SendRequest,
+        body=requests.SendAsRequest,
         refuses=(NotFound,),
     )
     async def send_as(self, request: IRequest) -> bytes:
-        body = from_body(request, requests.SendRequest)
+        body = from_body(request, requests.SendAsRequest)
         sent = await self._administration.send(
             body.sender_id, body.type, body.target_id, body.content, body.category, body.request_id
         )
@@ -128,18 +128,18 @@ class AdminRoutes:
     @_describe(
         "Create a chatroom that stays until it is dismissed.",
         returns=model.Nothing,
-        body=requests.CreateRequest,
+        body=requests.CreateChatroomRequest,
         refuses=(Conflict,),
     )
     async def create_chatroom(self, request: IRequest, chatroom_id: str) -> bytes:
-        body = from_body(request, requests.CreateRequest)
+        body = from_body(request, requests.CreateChatroomRequest)
         await self._administration.create(chatroom_id, body.name, body.owner_id)
         return answer(request, NOTHING)
 
     @app.route(_CHATROOM, methods=["PATCH"])
-    @_describe("Rename a chatroom.", returns=model.Nothing, body=requests.RenameRequest)
+    @_describe("Rename a chatroom.", returns=model.Nothing, body=requests.RenameChatroomRequest)
     async def rename_chatroom(self, request: IRequest, chatroom_id: str) -> bytes:
-        body = from_body(request, requests.RenameRequest)
+        body = from_body(request, requests.RenameChatroomRequest)
         await self._moderation.rename(SYSTEM, chatroom_id, body.name)
         return answer(request, NOTHING)
 
@@ -167,9 +167,9 @@ class AdminRoutes:
         return answer(request, NOTHING)
 
     @app.route(f"{_MEMBER}/mute", methods=["PUT"])
-    @_describe("Mute a member for a time.", returns=model.Until, body=requests.MuteRequest)
+    @_describe("Mute a member for a time.", returns=model.Until, body=requests.MuteMemberRequest)
     async def mute(self, request: IRequest, chatroom_id: str, user_id: str) -> bytes:
-        body = from_body(request, requests.MuteRequest)
+        body = from_body(request, requests.MuteMemberRequest)
         muted = await self._moderation.mute(SYSTEM, chatroom_id, user_id, body.seconds)
         return answer(request, muted)
 

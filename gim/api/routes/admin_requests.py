@@ -12,7 +12,7 @@ BanSeconds = Annotated[int, Meta(ge=1, le=31_536_000 * 10)]  # up to ten years
 MuteSeconds = Annotated[int, Meta(ge=1, le=31_536_000)]
 
 
-class SendRequest(Struct, frozen=True):
+class SendAsRequest(Struct, frozen=True):
     """A message from a user, or from the system if ``sender_id`` is not given."""
 
     type: SessionType
@@ -44,14 +44,14 @@ class BanRequest(Struct, frozen=True):
     seconds: BanSeconds
 
 
-class CreateRequest(Struct, frozen=True):
+class CreateChatroomRequest(Struct, frozen=True):
     """A new chatroom. An empty name becomes ``chatroom:<id>``; without ``owner_id`` it has no owner."""
 
     name: Name = ""
     owner_id: Id = ""
 
 
-class RenameRequest(Struct, frozen=True):
+class RenameChatroomRequest(Struct, frozen=True):
     """The new name of a chatroom."""
 
     name: NewName
@@ -63,7 +63,7 @@ class MemberRequest(Struct, frozen=True):
     role: Role | UnsetType = UNSET
 
 
-class MuteRequest(Struct, frozen=True):
+class MuteMemberRequest(Struct, frozen=True):
     """For how long to mute, from now."""
 
     seconds: MuteSeconds

@@ -1,4 +1,4 @@
-"""Who may call a route: the checks behind `gim.api.openapi.describe.Access`."""
+"""Enforces `gim.api.openapi.describe.Access`: which clients may call a route."""
 
 from __future__ import annotations
 
@@ -26,20 +26,23 @@ class AccessControl:
     def __init__(
         self, user_of_token: Callable[[str], Awaitable[User]], admin_key: bytes | None = None
     ) -> None:
-        """*user_of_token* yields the user of a token, or raises `GimError`. Without *admin_key* no
-        request is the administrator's."""
+        """*user_of_token* yields the user of a token, or raises a `GimError`. Without *admin_key* there
+        is no administrator."""
         self._user_of_token = user_of_token
         self._admin_key = admin_key
 
     def check(self, access: Access, request: IRequest) -> None:
-        """Raise a `GimError` if the client may not call a route for which no user must be known."""
+        """Raise `InvalidAdminKey` or `Forbidden` unless the client may call a route with this access.
+
+        For `Access.USER` call `user_of` instead.
+        """
         if access is Access.ADMIN and not self.is_admin(request):
             raise InvalidAdminKey()
         if access is Access.LOCAL and not self.is_admin(request):
             _check_local(request)
 
     async def user_of(self, request: IRequest) -> User:
-        """Return the user of the request's token, or raise a `GimError`."""
+        """Return the user of the request's token. Raises `Unauthorized` or another `GimError`."""
         return await self._user_of_token(token_of(request))
 
     def is_admin(self, request: IRequest) -> bool:

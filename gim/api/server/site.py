@@ -1,4 +1,4 @@
-"""The HTTP site: what holds for every request, before and after its route is looked up."""
+"""The HTTP site: checks, limits and logs that apply to all routes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _ABSOLUTE = re.compile(rb"^https?://[^/]*", re.IGNORECASE)  # RFC 9112, section 
 
 
 class TracedRequest(BoundedRequest):
-    """A request with a trace id and a bounded body."""
+    """A request with a trace id and a limit on its body."""
 
     site: ApiSite
     channel: Any  # an HTTPChannel, to which the site adds itself
@@ -156,7 +156,7 @@ class ApiSite(server.Site):
 
 
 class _Branch(NamedTuple):
-    """All paths with one prefix."""
+    """The paths with one prefix."""
 
     klein: KleinResource
     is_for_admin: bool  # all of its routes are

@@ -118,21 +118,21 @@ def _user_name(text: str) -> str:
 
 def _make(arguments: Any, now: Callable[[], float]) -> str:
     source, data = _key_data(arguments.key_file)
-    key = _named(source, lambda: signing_key(data, arguments.kid))
+    key = _read_from(source, lambda: signing_key(data, arguments.kid))
     algorithm = arguments.algorithm or key.algorithms[0]
     if algorithm not in key.algorithms:
         raise _UsageError(f"--algorithm: this key is for {', '.join(key.algorithms)}")
-    begins = int(now())
+    issued = int(now())
     claims = {
         "sub": arguments.sub,
         "name": arguments.name,
-        "iat": begins,
-        "exp": begins + max(1, int(arguments.ttl)),
+        "iat": issued,
+        "exp": issued + max(1, int(arguments.ttl)),
         "aud": arguments.audience,
         "iss": arguments.issuer,
     }
-    said = {name: value for name, value in claims.items() if value is not None}
-    return jwt.encode(said, key.material, algorithm, {"kid": key.id} if key.id else None)
+    present = {name: value for name, value in claims.items() if value is not None}
+    return jwt.encode(present, key.material, algorithm, {"kid": key.id} if key.id else None)
 
 
 def _key_data(path: str | None) -> tuple[str, bytes]:
@@ -145,7 +145,7 @@ def _key_data(path: str | None) -> tuple[str, bytes]:
         return path, file.read()
 
 
-def _named(source: str, read: Callable[[], T]) -> T:
+def _read_from(source: str, read: Callable[[], T]) -> T:
     try:
         return read()
     except BadKey as error:
@@ -157,18 +157,18 @@ def _check(arguments: Any, now: Callable[[], float]) -> str:
     tokens = LoginTokens(_keys(arguments), now, arguments.audience, arguments.issuer)
     claims = tokens.read(token.strip())
     ids.check_id(claims.sub, "sub")
-    said = {name: value for name, value in msgspec.structs.asdict(claims).items() if value}
-    whole = {name: int(said[name]) for name in ("exp", "nbf", "iat") if name in said}
-    return json.dumps(said | whole, ensure_ascii=False, indent=2)
+    present = {name: value for name, value in msgspec.structs.asdict(claims).items() if value}
+    whole = {name: int(present[name]) for name in ("exp", "nbf", "iat") if name in present}
+    return json.dumps(present | whole, ensure_ascii=False, indent=2)
 
 
 def _keys(arguments: Any) -> KeySource:
     if arguments.jwks_file is not None:
-        return _named(arguments.jwks_file, lambda: public_file(arguments.jwks_file))
+        return _read_from(arguments.jwks_file, lambda: public_file(arguments.jwks_file))
     if arguments.key_file is not None:
-        return _named(arguments.key_file, lambda: secret_file(arguments.key_file))
+        return _read_from(arguments.key_file, lambda: secret_file(arguments.key_file))
     source, data = _key_data(None)
-    return _named(source, lambda: secret_variable(os.fsdecode(data)))
+    return _read_from(source, lambda: secret_variable(os.fsdecode(data)))
 
 
 def _key(arguments: Any, now: Callable[[], float]) -> str:
@@ -180,7 +180,7 @@ def _key(arguments: Any, now: Callable[[], float]) -> str:
     if arguments.jwks_file is None:
         raise _UsageError("--jwks-file: missing, the file for the public key")
     private, public = new_pair(arguments.type, arguments.kid)
-    public_set = _named(arguments.jwks_file, lambda: with_key(arguments.jwks_file, public))
+    public_set = _read_from(arguments.jwks_file, lambda: with_key(arguments.jwks_file, public))
     write_secret(arguments.key_file, json.dumps(private))
     replace_file(arguments.jwks_file, public_set)
     return (

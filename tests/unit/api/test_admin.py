@@ -113,7 +113,7 @@ class MessageTests(AdminCase):
         self.assertEqual((self.contents(ann), self.contents(bob)), ([["hi"]], [["hi"]]))
         self.assertEqual(self.pushes(bob)[0]["items"][0]["sender"], {"id": "ann", "name": "Ann"})
 
-    def test_a_chatroom_takes_it_of_anybody_and_as_usual_by_interval(self) -> None:
+    def test_a_chatroom_takes_it_from_any_user_and_pushes_it_by_interval(self) -> None:
         (ann,) = self.room("ann")
         self.admin("PUT", "/chatrooms/den/members/ann/mute", seconds=60)
         for sender in ("", "ann", "eve"):
@@ -125,14 +125,14 @@ class MessageTests(AdminCase):
         self.assertEqual(self.refused("POST", "/chatrooms/none/broadcasts", content="x"), 404)
 
     def test_a_broadcast_is_pushed_to_all_who_are_logged_in_and_not_stored(self) -> None:
-        ann, bob, nobody = self.user("ann"), self.user("bob"), self.connect()
+        ann, bob, stranger = self.user("ann"), self.user("bob"), self.connect()
         self.assertEqual(self.admin("POST", "/broadcasts", content="Maintenance at 5"), {})
         at_ms = int(self.clock.seconds() * 1000)
         event = {"type": "broadcast", "by": ".", "category": "text", "content": "Maintenance at 5"}
         for client in (ann, bob):
             self.assertEqual(self.events(client), [event | {"created_at": at_ms}])
             self.assertEqual(self.data(client, 205)["items"], [])
-        self.assertEqual(nobody.packets, [])
+        self.assertEqual(stranger.packets, [])
         self.assertEqual(self.refused("POST", "/broadcasts", content="x" * 5000), 413)
 
     def test_any_message_is_recalled(self) -> None:

@@ -71,7 +71,7 @@ class SlowTests(BoundsCase):
 class UnreadTests(BoundsCase):
     """A peer that never reads, or never hangs up."""
 
-    def test_an_answer_that_nobody_reads_does_not_keep_a_connection(self) -> None:
+    def test_an_unread_answer_does_not_keep_a_connection(self) -> None:
         wire = self.wire()
         wire.transport.has_unsent = True
         wire.feed([READY.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")])

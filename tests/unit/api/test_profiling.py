@@ -1,4 +1,4 @@
-"""Profiling over HTTP: who may, what is refused, and that nothing goes on when nobody waits."""
+"""Profiling over HTTP: access, refusals, and that profiling ends when no client waits for it."""
 
 from __future__ import annotations
 

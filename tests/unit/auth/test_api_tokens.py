@@ -101,7 +101,7 @@ class TokenTests(SynchronousTestCase):
         self.assertRefused(token)
         self.assertEqual(self.read(self.issue()), ANN)
 
-    def test_those_that_nobody_had_to_prove_who_they_are_for_are_void_once_they_have_to(self) -> None:
+    def test_tokens_of_open_mode_are_void_once_logins_need_proof(self) -> None:
         """With Redis the key of the data set is the same before and after gim is given a key."""
         token = self.issue()
         self.tokens = ApiTokens(self.fetch_key, self.clock, self.ban_of, OPEN_AUDIENCE)

@@ -66,7 +66,7 @@ class WebSocketTests(AuthenticatedTestCase):
                 self.login(client, secret_token())
         self.assertEqual(client.closed and client.closed[0], 3500)
 
-    def test_the_token_of_somebody_else_is_refused(self) -> None:
+    def test_the_token_of_another_user_is_refused(self) -> None:
         client = self.connect()
         for user_id in "bob", "Ann", "ann2", "an":
             reply = self.login(client, secret_token(), user_id)
@@ -92,12 +92,12 @@ class WebSocketTests(AuthenticatedTestCase):
             reply = self.login(self.connect(), token, **more)
             self.assertEqual(reply["data"]["user"]["name"], expected)
 
-    def test_logging_in_again_as_somebody_else_is_refused(self) -> None:
+    def test_logging_in_again_as_another_user_is_refused(self) -> None:
         client = self.connect()
         self.login(client, secret_token())
         self.assertEqual(self.login(client, secret_token(sub="bob"), "bob")["code"], 409)
 
-    def test_the_tokens_of_the_http_api_let_nobody_in(self) -> None:
+    def test_a_token_of_the_http_api_is_not_a_login_token(self) -> None:
         client = self.connect()
         token = self.login(client, secret_token())["data"]["token"]
         self.assertEqual(self.login(self.connect(), token)["code"], 401)
@@ -233,7 +233,7 @@ class BannedTests(AuthenticatedTestCase):
         self.assertEqual(self.request(method, path, body, X_API_Key=KEY).status, 200)
         self.pump()
 
-    def test_a_good_token_lets_nobody_in_who_is_banned(self) -> None:
+    def test_a_valid_token_of_a_banned_user_is_refused(self) -> None:
         client = self.connect()
         old = self.login(client, secret_token())["data"]["token"]
         self.clock.advance(1)

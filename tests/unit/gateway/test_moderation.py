@@ -164,6 +164,6 @@ class RecallTests(ModerationCase):
             body = {"session_id": session_id, "message_id": message_id}
             self.assertEqual(self.refusal(client, 211, **body)[0], code, body)
 
-    def test_nobody_writes_to_the_system_or_logs_in_as_it(self) -> None:
+    def test_no_user_writes_to_the_system_or_logs_in_as_it(self) -> None:
         self.assertEqual(self.refusal(self.connect(), 101, id=".")[0], 400)
         self.assertEqual(self.refusal(self.user("ann"), 201, type=2, target_id=".", content="x")[0], 400)
