@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import socket
@@ -97,5 +98,5 @@ class ForkServer:
 def fork_server() -> ForkServer:
     """Return the server, begun with the first call and ended with the process."""
     server = ForkServer()
-    reactor.addSystemEventTrigger("after", "shutdown", server.stop)
+    atexit.register(server.stop)  # trial fires the events of a shutdown after each test
     return server

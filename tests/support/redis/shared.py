@@ -13,7 +13,7 @@ from typing import Any
 
 from redis import Redis, RedisError
 
-from tests.support.redis.machine import HOST, PATIENCE, hold_port, skew_library
+from tests.support.redis.machine import HOST, PATIENCE, SERVER, hold_port, move_clock, skew_library
 from tests.support.redis.process import LEASH
 
 
@@ -36,11 +36,8 @@ class SharedCluster:
         self._holders = [hold_port(), hold_port()]
         self.port, bus = (holder.getsockname()[1] for holder in self._holders)
         self._skew = os.path.join(self._directory, "skew")
-        with open(self._skew, "wb") as file:
-            file.write(bytes(8))
-        words = (
-            f"redis-server --bind {HOST} --port {self.port} --cluster-enabled yes --cluster-port {bus}"
-        )
+        self.advance(0)
+        words = f"{SERVER} --bind {HOST} --port {self.port} --cluster-enabled yes --cluster-port {bus}"
         self._process = subprocess.Popen(
             [*LEASH, *words.split(), "--dir", self._directory],
             env=os.environ | {"LD_PRELOAD": os.path.abspath(skew_library()), "GIM_SKEW": self._skew},
@@ -75,6 +72,4 @@ class SharedCluster:
 
     def advance(self, seconds: float) -> None:
         """Move its wall clock, back if negative."""
-        with open(self._skew, "r+b", buffering=0) as file:
-            micros = int.from_bytes(file.read(8), "little", signed=True) + round(seconds * 1e6)
-            os.pwrite(file.fileno(), micros.to_bytes(8, "little", signed=True), 0)
+        move_clock(self._skew, seconds)
