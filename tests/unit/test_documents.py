@@ -247,3 +247,20 @@ class ReadmeTests(SynchronousTestCase):
         for path, text in pages():
             for target in re.findall(r"`make ([\w-]+)", text):
                 self.assertRegex(makefile, rf"(?m)^{target}:", path)
+
+
+class ArchitectureDocumentTests(SynchronousTestCase):
+    def test_every_private_api_names_tests_that_exist(self) -> None:
+        section = document("architecture.md").partition("\n## Private APIs of dependencies\n")[2]
+        rows = re.findall(r"(?m)^\| `gim/[\w/.]+` \| .* \| (.*) \|$", section)
+        self.assertGreater(len(rows), 10)
+        tests = ROOT.child("tests").child("unit")
+        source = "".join(
+            path.getContent().decode()
+            for path in (
+                tests.child("test_private_apis.py"),
+                tests.child("gateway").child("test_private_apis.py"),
+            )
+        )
+        for name in re.findall(r"`(\w+)`", " ".join(rows)):
+            self.assertIn(f"def {name}(", source)

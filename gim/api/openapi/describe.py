@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from enum import Enum
-from typing import Any, Final, Protocol, TypeVar
+from typing import Annotated, Any, Final, Protocol, TypeVar
 
 from klein import Klein
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from gim.api.routes.inputs import ConnectionKey
 from gim.errors import (
     BadRequest,
     Forbidden,
@@ -32,6 +31,8 @@ JSON: Final = "application/json"
 TEXT: Final = "text/plain; charset=utf-8"
 HTML: Final = "text/html; charset=utf-8"
 BINARY: Final = "application/octet-stream"
+
+ConnectionKey = Annotated[str, Meta(description="the `key` of a connection, as they are listed")]
 
 # The parameters of paths: the type of each, and the field of a request's struct that it fills.
 PATH_PARAMETERS: Final[Mapping[str, tuple[Any, str]]] = {

@@ -17,8 +17,6 @@ class LoginBody(Struct, frozen=True):
     token: str | UnsetType = UNSET
 
 
-ConnectionKey = Annotated[str, Meta(description="the `key` of a connection, as they are listed")]
-
 Format = Annotated[
     Literal["pprof", "folded"],
     Meta(description="pprof: for go tool pprof; folded: lines of stacks, for flame graphs"),
