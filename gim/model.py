@@ -6,24 +6,36 @@ Times are Unix milliseconds. Field names and their order are those of docs/proto
 
 from __future__ import annotations
 
-from typing import Final
+from enum import IntEnum, StrEnum
 
 from msgspec import Struct
 
-NORMAL: Final = 1  # status of a message
-RECALLED: Final = 2  # its content is gone
 
-OWNER: Final = "owner"  # roles in a chatroom
-ADMIN: Final = "admin"
-MEMBER: Final = "member"
+class MessageStatus(IntEnum):
+    """The status of a message. The content of a recalled one is empty."""
 
-RENAMED: Final = "renamed"  # types of events
-DISMISSED: Final = "dismissed"
-REMOVED: Final = "removed"
-MUTED: Final = "muted"
-APPOINTED: Final = "appointed"
-RECALL: Final = "recalled"
-BROADCAST: Final = "broadcast"
+    NORMAL = 1
+    RECALLED = 2
+
+
+class Role(StrEnum):
+    """Roles in a chatroom."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    MEMBER = "member"
+
+
+class EventType(StrEnum):
+    """Types of events."""
+
+    RENAMED = "renamed"
+    DISMISSED = "dismissed"
+    REMOVED = "removed"
+    MUTED = "muted"
+    APPOINTED = "appointed"
+    RECALLED = "recalled"
+    BROADCAST = "broadcast"
 
 
 class User(Struct, frozen=True, gc=False):

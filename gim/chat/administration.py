@@ -12,12 +12,12 @@ from gim.chat.chat import Chat
 from gim.concurrency.clocks import now_ms
 from gim.ids import SYSTEM, chatroom_session
 from gim.model import (
-    BROADCAST,
     Ban,
     ConnectionList,
     ConnectionState,
     Counts,
     Event,
+    EventType,
     Joined,
     Sent,
     Statistics,
@@ -55,7 +55,7 @@ class Administration:
         """Push an event to everybody who is connected, to any node. It is not stored."""
         self._chat.check_content(content)
         now = now_ms(self._clock)
-        event = Event(BROADCAST, SYSTEM, category=category, content=content, created_at=now)
+        event = Event(EventType.BROADCAST, SYSTEM, category=category, content=content, created_at=now)
         await self._nodes.broadcast(event)
 
     # users

@@ -8,7 +8,7 @@ from itertools import islice, takewhile
 from msgspec.structs import replace
 
 from gim.ids import PRIVATE
-from gim.model import RECALLED, Message, Push, SessionHead
+from gim.model import Message, MessageStatus, Push, SessionHead
 
 LIMIT = 1000  # messages that one login catches up on at most
 PER_PUSH = 100  # messages of one push at most
@@ -79,7 +79,9 @@ class CatchUp:
 
 def recalled(message: Message, message_id: str) -> Message:
     """Return a message, or its stub if it is the one recalled."""
-    return replace(message, content="", status=RECALLED) if message.id == message_id else message
+    if message.id != message_id:
+        return message
+    return replace(message, content="", status=MessageStatus.RECALLED)
 
 
 def _size(push: Push) -> int:

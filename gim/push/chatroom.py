@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from gim.ids import CHATROOM, chatroom_session
 from gim.log.logger import Logger
-from gim.model import RECALL, RENAMED, Event, Message, Push, SessionHead
+from gim.model import Event, EventType, Message, Push, SessionHead
 from gim.push.catchup import recalled
 from gim.push.counts import PushCounts
 from gim.push.event_fanout import EventFanout
@@ -103,9 +103,9 @@ class ChatroomPusher:
 
         However many an owner makes, no more than `MOST_EVENTS` wait: later ones are left out.
         """
-        if event.type == RENAMED:
+        if event.type == EventType.RENAMED:
             self._title = event.name
-        elif event.type == RECALL:
+        elif event.type == EventType.RECALLED:
             for at, message in enumerate(self._pending):
                 self._pending[at] = recalled(message, event.message_id)
         if len(self._events) < MOST_EVENTS:

@@ -15,7 +15,7 @@ from gim.errors import Unavailable
 from gim.ids import PRIVATE, chatroom_session
 from gim.limits.limits import Limits
 from gim.log.logger import Logger
-from gim.model import RECALL, REMOVED, ConnectionState, Counts, Event, Push, SessionHead
+from gim.model import ConnectionState, Counts, Event, EventType, Push, SessionHead
 from gim.push.catchup import CatchUp
 from gim.push.chatroom import ChatroomPusher, PushPolicy
 from gim.push.counts import PushCounts
@@ -140,11 +140,11 @@ class PushDispatcher:
                 self._tell_user(user, news.event)
         elif (room := self._rooms.get(news.session.parts[0])) is not None:
             event = news.event
-            room.tell(event, self._own_connections(event) if event.type == REMOVED else ())
+            room.tell(event, self._own_connections(event) if event.type == EventType.REMOVED else ())
 
     def _tell_user(self, user: OnlineUser, event: Event) -> None:
         for login in user.logins:
-            if event.type == RECALL and login.catch_up is not None:
+            if event.type == EventType.RECALLED and login.catch_up is not None:
                 login.catch_up.recall(event.message_id)
             if login not in self._untold:
                 login.connection.deliver(event)

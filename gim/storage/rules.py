@@ -1,13 +1,12 @@
 """The rules that all storages share: who may do what in a chatroom, for how long, how often.
 
-The Redis store's Lua scripts read the ranks, the table and the system's id from here: see
-`gim.storage.redis.store.scripts`.
+`gim.storage.redis.store.scripts` hands the ranks and the table to the Lua scripts.
 """
 
 from __future__ import annotations
 
 from gim.ids import SYSTEM
-from gim.model import ADMIN, MEMBER, OWNER
+from gim.model import Role
 
 RECALL_WITHIN_MS = 120_000  # senders may recall their own messages for so long
 
@@ -17,17 +16,17 @@ REQUEST_IDS_PER_SENDER = 1000  # answers remembered of one sender, the newest
 HOLD = 300  # seconds for which a login without a connection keeps its user
 
 NO_MEMBER = 0  # rank of a user who is not a member
-RANKS = {MEMBER: 1, ADMIN: 2, OWNER: 3}
+RANKS: dict[str, int] = {Role.MEMBER: 1, Role.ADMIN: 2, Role.OWNER: 3}
 SYSTEM_RANK = 4  # of the server's administrator, above all
 
 # The least rank for each action. To act on a member also takes a rank above theirs.
 LEAST_RANK = {
-    "rename": RANKS[ADMIN],
-    "dismiss": RANKS[ADMIN],
-    "remove": RANKS[ADMIN],
-    "mute": RANKS[ADMIN],
-    "appoint": RANKS[OWNER],
-    "recall": RANKS[ADMIN],
+    "rename": RANKS[Role.ADMIN],
+    "dismiss": RANKS[Role.ADMIN],
+    "remove": RANKS[Role.ADMIN],
+    "mute": RANKS[Role.ADMIN],
+    "appoint": RANKS[Role.OWNER],
+    "recall": RANKS[Role.ADMIN],
 }
 
 

@@ -9,13 +9,15 @@ from twisted.internet.interfaces import IReactorTime
 
 from gim.concurrency.clocks import now_ms
 from gim.ids import PRIVATE, Session, chatroom_session
-from gim.model import NORMAL, RECALLED, Message
+from gim.model import Message, MessageStatus
 from gim.storage import refusals
 from gim.storage.interface import Draft
 from gim.storage.memory.message_index import MessageIndex
 from gim.storage.memory.people import People
 from gim.storage.memory.records import Chatroom, Conversation, Membership, Person
 from gim.storage.message_ids import LAST, TimeIds, first_id_of
+
+_NORMAL = MessageStatus.NORMAL.value  # a plain int: cheaper to write out
 
 MAX_EMPTIED = 100_000  # private sessions without messages whose sequence is kept, 200 bytes each
 
@@ -124,7 +126,7 @@ class Archive:
             draft.category,
             draft.content,
             conversation.sequence,
-            NORMAL,
+            _NORMAL,
             at_ms,
         )
         self.messages.add(message, first=conversation.count == 0)
@@ -150,7 +152,7 @@ class Archive:
 
     def recall(self, message: Message) -> None:
         """Leave a stub of a message."""
-        stub = replace(message, content="", status=RECALLED)
+        stub = replace(message, content="", status=MessageStatus.RECALLED)
         self.messages.replace(stub)
         conversation = self._conversations[message.session_id]
         if conversation.last is not None and conversation.last.id == stub.id:

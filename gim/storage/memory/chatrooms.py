@@ -7,7 +7,7 @@ from itertools import islice, takewhile
 from sortedcontainers import SortedDict
 
 from gim.ids import chatroom_session
-from gim.model import APPOINTED, OWNER, Event, Member, User
+from gim.model import Event, EventType, Member, Role, User
 from gim.storage import refusals
 from gim.storage.announcements import MemberJoined, MemberLeft, SessionEvent
 from gim.storage.interface import MembershipObserver
@@ -101,7 +101,9 @@ class MemoryChatrooms:
             if chatroom.admins:
                 del chatroom.admins[heir]
             if heir:
-                self.announce(chatroom, Event(APPOINTED, user_id, chatroom.session.id, heir, role=OWNER))
+                session_id = chatroom.session.id
+                event = Event(EventType.APPOINTED, user_id, session_id, heir, role=Role.OWNER)
+                self.announce(chatroom, event)
 
     def announce(self, chatroom: Chatroom, event: Event) -> None:
         """Announce an event in a chatroom if it is subscribed to."""

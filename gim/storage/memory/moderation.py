@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gim.ids import CHATROOM, SYSTEM, Session
-from gim.model import ADMIN, APPOINTED, DISMISSED, MUTED, OWNER, RECALL, REMOVED, RENAMED, Ban, Event
+from gim.model import Ban, Event, EventType, Role
 from gim.storage import refusals
 from gim.storage.announcements import MemberLeft, SessionEvent
 from gim.storage.memory.announcer import Announcer
@@ -36,7 +36,7 @@ class MemoryModeration:
         """Return the chatroom if *by* may act in it, on the member *user_id* unless it is None."""
         chatroom = self._archive.chatroom(chatroom_id)
         rank, other_rank = self._rank_of(chatroom, by), 0
-        if rank < RANKS[ADMIN]:
+        if rank < RANKS[Role.ADMIN]:
             raise refusals.wrong_role(chatroom_id)
         if user_id is not None:
             other_rank = rank_of(user_id, self._chatrooms.role_of(chatroom, user_id))
@@ -55,20 +55,20 @@ class MemoryModeration:
     async def rename(self, chatroom_id: str, by: str, name: str) -> None:
         chatroom = self._allowed("rename", chatroom_id, by)
         chatroom.name = name
-        self._chatrooms.announce(chatroom, Event(RENAMED, by, chatroom.session.id, name=name))
+        self._chatrooms.announce(chatroom, Event(EventType.RENAMED, by, chatroom.session.id, name=name))
 
     async def dismiss(self, chatroom_id: str, by: str) -> None:
         chatroom = self._allowed("dismiss", chatroom_id, by)
         for user_id in self._chatrooms.member_ids(chatroom_id):
-            left = MemberLeft(user_id, chatroom_id, DISMISSED, by)
+            left = MemberLeft(user_id, chatroom_id, EventType.DISMISSED, by)
             self._chatrooms.end_membership(chatroom, left)
         chatroom.is_kept = False
         self._archive.clear(chatroom)
 
     async def remove(self, chatroom_id: str, by: str, user_id: str) -> None:
         chatroom = self._allowed("remove", chatroom_id, by, user_id)
-        self._chatrooms.end_membership(chatroom, MemberLeft(user_id, chatroom_id, REMOVED, by))
-        self._chatrooms.announce(chatroom, Event(REMOVED, by, chatroom.session.id, user_id))
+        self._chatrooms.end_membership(chatroom, MemberLeft(user_id, chatroom_id, EventType.REMOVED, by))
+        self._chatrooms.announce(chatroom, Event(EventType.REMOVED, by, chatroom.session.id, user_id))
         self._chatrooms.pass_on(chatroom, user_id)
         self._archive.let_go(chatroom)
 
@@ -80,25 +80,25 @@ class MemoryModeration:
         if until:
             mutes[user_id] = until
         chatroom.mutes = mutes or None
-        event = Event(MUTED, by, chatroom.session.id, user_id, until=until)
+        event = Event(EventType.MUTED, by, chatroom.session.id, user_id, until=until)
         self._chatrooms.announce(chatroom, event)
         return until
 
     async def appoint(self, chatroom_id: str, by: str, user_id: str, role: str) -> None:
         chatroom = self._allowed("appoint", chatroom_id, by, user_id)
         admins = chatroom.admins if chatroom.admins is not None else {}
-        if role == OWNER:
+        if role == Role.OWNER:
             if chatroom.owner:
                 admins[chatroom.owner] = None
             chatroom.owner = user_id
         elif user_id == chatroom.owner:
             chatroom.owner = ""
-        if role == ADMIN:
+        if role == Role.ADMIN:
             admins[user_id] = None
         else:
             admins.pop(user_id, None)
         chatroom.admins = admins or None
-        event = Event(APPOINTED, by, chatroom.session.id, user_id, role=role)
+        event = Event(EventType.APPOINTED, by, chatroom.session.id, user_id, role=role)
         self._chatrooms.announce(chatroom, event)
 
     async def recall(self, session: Session, by: str, message_id: str) -> None:
@@ -108,7 +108,7 @@ class MemoryModeration:
         if not self._may_recall(session, by, message.sender.id, message.created_at):
             raise refusals.too_late_to_recall()
         self._archive.recall(message)
-        event = Event(RECALL, by, session.id, message_id=message_id)
+        event = Event(EventType.RECALLED, by, session.id, message_id=message_id)
         if session.type == CHATROOM:
             self._chatrooms.announce(self._archive.chatroom(session.parts[0]), event)
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gim.ids import CHATROOM, Session
-from gim.model import ADMIN, MEMBER, OWNER, Message, User
+from gim.model import Message, Role, User
 from gim.storage.message_ids import FIRST
 
 
@@ -105,5 +105,5 @@ class Chatroom(Conversation):
     def role_of(self, user_id: str) -> str:
         """Return the role of a member."""
         if user_id == self.owner:
-            return OWNER
-        return ADMIN if self.admins and user_id in self.admins else MEMBER
+            return Role.OWNER
+        return Role.ADMIN if self.admins and user_id in self.admins else Role.MEMBER

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from gim.errors import Forbidden, NotFound
-from gim.model import MEMBER, OWNER, Member
+from gim.model import Member, Role
 from gim.storage.interface import Storage
 from tests.support.storage_behaviour.base import (
     FUTURE,
@@ -163,5 +163,5 @@ class MemberBehaviour(StorageCase):
         await store.users.subscribe("ann")
         await join(store, "room", "ann", "bob")
         items, _, _ = await store.chatrooms.members("room", "ann", "", 10)
-        expected = [Member("ann", "Ann", True, OWNER), Member("bob", "bob", False, MEMBER)]
+        expected = [Member("ann", "Ann", True, Role.OWNER), Member("bob", "bob", False, Role.MEMBER)]
         self.assertEqual(items, expected)

@@ -7,7 +7,7 @@ from typing import Any
 
 from gim.errors import Conflict, Forbidden, NotFound
 from gim.ids import SYSTEM
-from gim.model import ADMIN, MEMBER, OWNER, Event
+from gim.model import Event, Role
 from gim.storage.announcements import MemberLeft, SessionEvent
 from gim.storage.interface import Storage
 from gim.storage.rules import RECALL_WITHIN_MS
@@ -32,7 +32,7 @@ ACTIONS: dict[str, Callable[[Storage, str], Awaitable[Any]]] = {
     "dismiss": lambda store, by: store.moderation.dismiss("room", by),
     "remove": lambda store, by: store.moderation.remove("room", by, "cat"),
     "mute": lambda store, by: store.moderation.mute("room", by, "cat", 1000),
-    "appoint": lambda store, by: store.moderation.appoint("room", by, "cat", ADMIN),
+    "appoint": lambda store, by: store.moderation.appoint("room", by, "cat", Role.ADMIN),
 }
 
 
@@ -41,12 +41,12 @@ class RolesCase(StorageCase):
         """Return a store with a chatroom of ann, the owner, bob, an administrator, cat and dan."""
         store = await self.make_store(**limits)
         await join(store, "room", "ann", "bob", "cat", "dan")
-        await store.moderation.appoint("room", "ann", "bob", ADMIN)
+        await store.moderation.appoint("room", "ann", "bob", Role.ADMIN)
         return store
 
     async def roles(self, store: Storage, reader: str = "cat") -> dict[str, str]:
         items, _, _ = await store.chatrooms.members("room", reader, "", 100)
-        return {item.id: item.role for item in items if item.role != MEMBER}
+        return {item.id: item.role for item in items if item.role != Role.MEMBER}
 
     async def events(self, *watched: str) -> list[Event]:
         await self.settle()
@@ -59,7 +59,7 @@ class RoleBehaviour(RolesCase):
     async def test_who_makes_a_chatroom_owns_it(self) -> None:
         store = await self.make_store()
         await join(store, "room", "cat", "ann")
-        self.assertEqual(await self.roles(store), {"cat": OWNER})
+        self.assertEqual(await self.roles(store), {"cat": Role.OWNER})
 
     async def test_without_a_chatroom_or_a_role_nothing_is_done(self) -> None:
         store = await self.make_store()
@@ -70,14 +70,14 @@ class RoleBehaviour(RolesCase):
         for by in ("dan", "eve", "cat"):
             for act in ACTIONS.values():
                 await self.refusal(Forbidden, act(store, by))
-        self.assertEqual(await self.roles(store), {"ann": OWNER, "bob": ADMIN})
+        self.assertEqual(await self.roles(store), {"ann": Role.OWNER, "bob": Role.ADMIN})
 
     async def test_an_administrator_acts_on_plain_members_only_and_appoints_nobody(self) -> None:
         store = await self.room()
         for user_id in ("ann", "bob"):
             await self.refusal(Forbidden, store.moderation.remove("room", "bob", user_id))
             await self.refusal(Forbidden, store.moderation.mute("room", "bob", user_id, 1000))
-        await self.refusal(Forbidden, store.moderation.appoint("room", "bob", "cat", ADMIN))
+        await self.refusal(Forbidden, store.moderation.appoint("room", "bob", "cat", Role.ADMIN))
         await store.moderation.remove("room", "bob", "cat")
         await self.refusal(Forbidden, store.messages.append(posted("room", "cat")))
         self.assertEqual(await store.chatrooms.of_user("cat"), [])
@@ -87,33 +87,33 @@ class RoleBehaviour(RolesCase):
         for by in ("ann", SYSTEM):
             await self.refusal(NotFound, store.moderation.remove("room", by, "eve"))
             await self.refusal(NotFound, store.moderation.mute("room", by, "eve", 1000))
-            await self.refusal(NotFound, store.moderation.appoint("room", by, "eve", ADMIN))
+            await self.refusal(NotFound, store.moderation.appoint("room", by, "eve", Role.ADMIN))
 
     async def test_the_owner_appoints_and_dismisses_administrators(self) -> None:
         store = await self.room()
-        await store.moderation.appoint("room", "ann", "cat", ADMIN)
-        await store.moderation.appoint("room", "ann", "bob", MEMBER)
-        self.assertEqual(await self.roles(store), {"ann": OWNER, "cat": ADMIN})
-        await self.refusal(Forbidden, store.moderation.appoint("room", "ann", "ann", MEMBER))
+        await store.moderation.appoint("room", "ann", "cat", Role.ADMIN)
+        await store.moderation.appoint("room", "ann", "bob", Role.MEMBER)
+        self.assertEqual(await self.roles(store), {"ann": Role.OWNER, "cat": Role.ADMIN})
+        await self.refusal(Forbidden, store.moderation.appoint("room", "ann", "ann", Role.MEMBER))
 
     async def test_who_hands_a_chatroom_over_becomes_an_administrator(self) -> None:
         store = await self.room()
-        await store.moderation.appoint("room", "ann", "bob", OWNER)
-        self.assertEqual(await self.roles(store), {"ann": ADMIN, "bob": OWNER})
+        await store.moderation.appoint("room", "ann", "bob", Role.OWNER)
+        self.assertEqual(await self.roles(store), {"ann": Role.ADMIN, "bob": Role.OWNER})
 
     async def test_a_chatroom_passes_to_the_oldest_administrator_then_to_the_first_member(self) -> None:
         store = await self.room()
         await self.advance(1)
-        await store.moderation.appoint("room", "ann", "cat", ADMIN)
+        await store.moderation.appoint("room", "ann", "cat", Role.ADMIN)
         await self.advance(1)
         await store.chatrooms.subscribe("room")
         await store.chatrooms.leave("room", "ann")
-        self.assertEqual(await self.roles(store), {"bob": OWNER, "cat": ADMIN})
-        await store.moderation.appoint("room", "bob", "cat", MEMBER)
+        self.assertEqual(await self.roles(store), {"bob": Role.OWNER, "cat": Role.ADMIN})
+        await store.moderation.appoint("room", "bob", "cat", Role.MEMBER)
         await store.moderation.remove("room", SYSTEM, "bob")
-        self.assertEqual(await self.roles(store), {"cat": OWNER})
+        self.assertEqual(await self.roles(store), {"cat": Role.OWNER})
         heirs = [(e.user_id, e.role) for e in await self.events() if e.type == "appointed"]
-        self.assertEqual(heirs, [("bob", OWNER), ("cat", MEMBER), ("cat", OWNER)])
+        self.assertEqual(heirs, [("bob", Role.OWNER), ("cat", Role.MEMBER), ("cat", Role.OWNER)])
 
     async def test_who_joins_a_chatroom_without_members_owns_it(self) -> None:
         store = await self.make_store()
@@ -121,13 +121,13 @@ class RoleBehaviour(RolesCase):
         await send(store, posted("room", "ann"))
         await store.chatrooms.leave("room", "ann")
         await join(store, "room", "cat", "ann")
-        self.assertEqual(await self.roles(store), {"cat": OWNER})
+        self.assertEqual(await self.roles(store), {"cat": Role.OWNER})
 
     async def test_a_role_ends_with_the_membership(self) -> None:
         store = await self.room()
         await store.chatrooms.leave("room", "bob")
         await join(store, "room", "bob")
-        self.assertEqual(await self.roles(store), {"ann": OWNER})
+        self.assertEqual(await self.roles(store), {"ann": Role.OWNER})
 
     async def test_renaming_changes_the_title_and_is_announced(self) -> None:
         store = await self.room()
@@ -146,10 +146,10 @@ class RoleBehaviour(RolesCase):
 
     async def test_the_administrator_of_the_server_may_do_all(self) -> None:
         store = await self.room()
-        await store.moderation.appoint("room", SYSTEM, "ann", MEMBER)
-        self.assertEqual(await self.roles(store), {"bob": ADMIN})
-        await store.moderation.appoint("room", SYSTEM, "cat", OWNER)
-        self.assertEqual(await self.roles(store), {"bob": ADMIN, "cat": OWNER})
+        await store.moderation.appoint("room", SYSTEM, "ann", Role.MEMBER)
+        self.assertEqual(await self.roles(store), {"bob": Role.ADMIN})
+        await store.moderation.appoint("room", SYSTEM, "cat", Role.OWNER)
+        self.assertEqual(await self.roles(store), {"bob": Role.ADMIN, "cat": Role.OWNER})
         await store.moderation.remove("room", SYSTEM, "cat")
         await store.moderation.rename("room", SYSTEM, "New")
         await store.moderation.dismiss("room", SYSTEM)
@@ -171,7 +171,7 @@ class MadeRoomBehaviour(RolesCase):
     async def test_an_owner_may_be_given(self) -> None:
         store = await self.make_store()
         await store.chatrooms.create("room", "", user("cat"))
-        self.assertEqual(await self.roles(store), {"cat": OWNER})
+        self.assertEqual(await self.roles(store), {"cat": Role.OWNER})
         self.assertEqual(await store.chatrooms.of_user("cat"), ["room"])
         self.assertEqual((await line_of(store, "cat", ROOM)).title, "chatroom:room")
 
@@ -201,7 +201,7 @@ class MadeRoomBehaviour(RolesCase):
             self.assertEqual(await listed(store, user_id), [])
         await self.refusal(NotFound, store.chatrooms.leave("room", "ann"))
         await join(store, "room", "dan", "ann")
-        self.assertEqual(await self.roles(store, "dan"), {"dan": OWNER})
+        self.assertEqual(await self.roles(store, "dan"), {"dan": Role.OWNER})
         self.assertEqual(await contents_of(store, ROOM), [])
         self.assertEqual((await send(store, posted("room", "dan")))[0].sequence, 1)
 

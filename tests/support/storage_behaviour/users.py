@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gim.errors import NotFound
-from gim.model import OWNER, Member, User, UserState
+from gim.model import Member, Role, User, UserState
 from gim.storage.interface import Draft
 from tests.support.storage_behaviour.base import (
     AB,
@@ -145,5 +145,5 @@ class ForgettingBehaviour(StorageCase):
         store = await self.make_store()
         await store.chatrooms.join("room", User("ann", "Ann"), "")
         items, _, _ = await store.chatrooms.members("room", "ann", "", 10)
-        self.assertEqual(items, [Member("ann", "Ann", False, OWNER)])
+        self.assertEqual(items, [Member("ann", "Ann", False, Role.OWNER)])
         self.assertEqual((await send(store, posted("room", user("ann").id)))[0].session_id, "1:room")

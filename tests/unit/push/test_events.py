@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gim.auth.authenticator import Identity
 from gim.ids import CHATROOM, SYSTEM, chatroom_session, private_session
-from gim.model import RECALLED, ConnectionState, Counts, Event, NodeCounts, Sent, User
+from gim.model import ConnectionState, Counts, Event, MessageStatus, NodeCounts, Sent, User
 from gim.push.catchup import PER_PUSH, CatchUp
 from gim.push.chatroom import MOST_EVENTS
 from gim.push.writer import SLICE
@@ -65,7 +65,7 @@ class EventTests(ChatTestCase):
             result_of(self.store.moderation.recall(private_session("ann", "bob"), "ann", recalled.id))
         for _ in range(3):
             bob.take()
-        stubs = [m.id for push in bob.pushes for m in push.items if m.status == RECALLED]
+        stubs = [m.id for push in bob.pushes for m in push.items if m.status == MessageStatus.RECALLED]
         self.assertEqual(stubs, [sent[-1].id, late.id])
         self.assertEqual(len(bob.events), 2)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from gim.concurrency.gather import gather
 from gim.ids import chatroom_session
-from gim.model import ADMIN, MEMBER, OWNER, Member, User
+from gim.model import Member, Role, User
 from gim.storage.announcements import MemberJoined, MemberLeft
 from gim.storage.interface import MembershipObserver
 from gim.storage.redis.client.interface import Redis
@@ -124,4 +124,4 @@ class RedisChatrooms:
 
 def _role(user_id: bytes, owner: bytes, score: object) -> str:
     """Return the role of a member; administrators have a *score*."""
-    return OWNER if user_id == owner else MEMBER if score is None else ADMIN
+    return Role.OWNER if user_id == owner else Role.MEMBER if score is None else Role.ADMIN

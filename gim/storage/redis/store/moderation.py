@@ -6,7 +6,7 @@ from typing import Any
 
 from gim.concurrency.gather import gather
 from gim.ids import CHATROOM, Session, chatroom_session
-from gim.model import DISMISSED, REMOVED, Ban
+from gim.model import Ban, EventType
 from gim.storage.announcements import MemberLeft
 from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.client.protocol import Word
@@ -56,13 +56,13 @@ class RedisModeration:
         while going := await self._redis.call(base, "ZRANGE", f"{base}:going", 0, _EXITS_AT_A_TIME - 1):
             back = await self._redis.call(base, "ZMSCORE", f"{base}:members", *going)
             gone = [one.decode() for one, score in zip(going, back, strict=True) if score is None]
-            await gather(self._exit(chatroom_id, one, DISMISSED, by) for one in gone)
+            await gather(self._exit(chatroom_id, one, EventType.DISMISSED, by) for one in gone)
             await self._redis.call(base, "ZREM", f"{base}:going", *going)
 
     async def remove(self, chatroom_id: str, by: str, user_id: str) -> None:
         """See `gim.storage.interface.Moderation.remove`."""
         await self._act(scripts.REMOVE, chatroom_id, by, user_id, self._retention.ttl_ms)
-        await self._exit(chatroom_id, user_id, REMOVED, by)
+        await self._exit(chatroom_id, user_id, EventType.REMOVED, by)
 
     async def _exit(self, chatroom_id: str, user_id: str, why: str, by: str) -> None:
         """Change the keys of a user whose membership has ended."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from msgspec import Struct, msgpack
 
 from gim import ids
-from gim.model import RECALL, Event, Message, User
+from gim.model import Event, EventType, Message, User
 from gim.storage.announcements import (
     Announcement,
     ConnectionAction,
@@ -146,7 +146,7 @@ def command_payload(command: ConnectionCommand) -> bytes:
 
 def recall_payload(session_id: str, by: str, message_id: str) -> bytes:
     """Write the announcement of a recall as the scripts do."""
-    return msgpack.encode(_Event(session_id, RECALL, by, "", message_id, "", "", 0))
+    return msgpack.encode(_Event(session_id, EventType.RECALLED, by, "", message_id, "", "", 0))
 
 
 def _message(news: _Posted) -> Message:

@@ -1,10 +1,15 @@
-"""The Lua scripts, what a server does in one step: sent to it once, and then called by their hashes."""
+"""The Lua scripts: what a server does in one step. Each is sent once, and then called by its hash."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.resources import files
 
+from gim.ids import SYSTEM
 from gim.storage.redis.client.script import Script
+from gim.storage.rules import LEAST_RANK, RANKS, SYSTEM_RANK
+
+ALL: list[Script] = []
 
 _LUA = files(__package__) / "lua"
 
@@ -13,11 +18,31 @@ def _load(name: str) -> Script:
     """Join the library, the parts that the script's first line names, and the script itself."""
     own = _read(name)
     parts = own.splitlines()[0].removeprefix("-- parts:").split()
-    return Script(name, "\n".join([_read("lib"), *map(_read, parts), own]))
+    script = Script(name, "\n".join([_read("lib"), *map(_part, parts), own]))
+    ALL.append(script)
+    return script
+
+
+def _part(name: str) -> str:
+    return _rules() if name == "rules" else _read(name)
 
 
 def _read(name: str) -> str:
     return (_LUA / f"{name}.lua").read_text("utf-8")
+
+
+def _rules() -> str:
+    """Write what the scripts need of `gim.storage.rules`."""
+    ranks = RANKS | {"system": SYSTEM_RANK}
+    return f"""
+local SYSTEM = '{SYSTEM}'
+local RANK = {_table(ranks)}
+local LEAST_RANK = {_table(LEAST_RANK)}
+"""
+
+
+def _table(numbers: Mapping[str, int]) -> str:
+    return "{" + ", ".join(f"{name} = {number}" for name, number in numbers.items()) + "}"
 
 
 ADMIT = _load("admit")
@@ -58,5 +83,3 @@ STORE = _load("store")
 UNSEEN = _load("unseen")
 UNSETTLED = _load("unsettled")
 WATCH = _load("watch")
-
-ALL = [script for script in tuple(globals().values()) if isinstance(script, Script)]

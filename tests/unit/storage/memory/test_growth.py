@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 
 from gim.errors import NotFound
 from gim.ids import SYSTEM, chatroom_session
-from gim.model import ADMIN
+from gim.model import Role
 from gim.storage.announcements import ConnectionAction, ConnectionCommand
 from gim.storage.memory import archive
 from gim.storage.memory.people import HOLD
@@ -58,7 +58,7 @@ class GrowthTests(MemoryCase):
     async def administer(self, store: MemoryStore, chatroom_id: str, me: str, peer: str) -> None:
         await store.chatrooms.create(chatroom_id, "", user(me))
         await join(store, chatroom_id, peer, "guest")
-        await store.moderation.appoint(chatroom_id, me, peer, ADMIN)
+        await store.moderation.appoint(chatroom_id, me, peer, Role.ADMIN)
         await store.moderation.mute(chatroom_id, peer, "guest", 1000)
         (said,) = await send(store, posted(chatroom_id, me))
         await store.moderation.recall(chatroom_session(chatroom_id), me, said.id)

@@ -1,12 +1,11 @@
--- parts: session room
+-- parts: session room rules roles
 -- Gives a member a role.
 local S = KEYS[1]
 local publish, chatroom, by, user, role = unpack(ARGV)
-local refused = objection(S, by, user)
+local refused = objection(S, 'appoint', by, user)
 if refused then return refused end
 local state, admins, score = S .. ':state', S .. ':admins', number(now_score())
 local owner = call('HGET', state, 'owner')
-if by ~= SYSTEM and by ~= owner then return 'role' end
 if role == 'owner' then
   if owner then call('ZADD', admins, 'NX', score, owner) end
   call('HSET', state, 'owner', user)

@@ -1,8 +1,8 @@
--- parts: session room
+-- parts: session room rules roles
 -- Ends a chatroom. Those who were members wait in 'going' until their own part is done.
 local S = KEYS[1]
 if not is_chatroom(S) and call('EXISTS', S .. ':going') == 1 then return 1 end
-local refused = objection(S, ARGV[1], '')
+local refused = objection(S, 'dismiss', ARGV[1], '')
 if refused then return refused end
 local members, going = S .. ':members', S .. ':going'
 if call('EXISTS', members) == 1 and call('EXISTS', going) == 0 then

@@ -1,9 +1,9 @@
--- parts: session room
+-- parts: session room rules roles
 -- Mutes a member for *duration* ms, 0 to end it; returns the end. The state knows when the last mute ends, so that a
 -- message to a chatroom without any asks for nothing more.
 local S = KEYS[1]
 local publish, chatroom, by, user, duration = unpack(ARGV)
-local refused = objection(S, by, user)
+local refused = objection(S, 'mute', by, user)
 if refused then return refused end
 local muted, now, ends = S .. ':muted', ms_of(now_score()), 0
 call('ZREMRANGEBYSCORE', muted, '-inf', number(now))

@@ -1,4 +1,4 @@
--- parts: session room
+-- parts: session room rules roles
 -- Leaves a stub of a message; in a *chatroom*, '' for none, it is announced as well. May be repeated.
 local S = KEYS[1]
 local publish, chatroom, by, id, ttl, within = unpack(ARGV)
@@ -12,7 +12,8 @@ local value = cmsgpack.unpack(packed)
 local sender = value[3]
 local is_own = by == sender and now_score() - score_of(id) <= within * 1000
 local rank = (chatroom ~= '' or by == SYSTEM) and rank_of(S, by) or 0
-if not is_own and (rank < ADMIN or by ~= sender and rank_of(S, sender) >= rank) then return 'recall' end
+local other = by ~= sender and rank_of(S, sender) or 0
+if not is_own and not may_act('recall', rank, other) then return 'recall' end
 value[2], value[6] = 2, ''
 call('HSET', S .. ':messages', id, cmsgpack.pack(value))
 if chatroom ~= '' then call(publish, S, event_of(chatroom, 'recalled', by, '', id, '', '', 0)) end

@@ -1,8 +1,8 @@
--- parts: session room
+-- parts: session room rules roles
 -- The chatroom's part of a removal, and its announcement there.
 local S = KEYS[1]
 local publish, chatroom, by, user, ttl = unpack(ARGV)
-local refused = objection(S, by, user)
+local refused = objection(S, 'remove', by, user)
 if refused then return refused end
 local heir = dismiss(S, user, floor_of(ttl))
 call(publish, S, event_of(chatroom, 'removed', by, user, '', '', '', 0))

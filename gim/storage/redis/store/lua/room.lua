@@ -1,7 +1,4 @@
--- Chatrooms: coming and going, the session's part of it, and roles.
-
-local SYSTEM = '.' -- who acts for the administrator of the server
-local MEMBER, ADMIN, OWNER, ABOVE_ALL = 1, 2, 3, 4 -- ranks
+-- Chatrooms: joining and leaving, as far as the session's keys are concerned.
 
 -- Says that *user* would be one member too many: there may be *most*, 0 for any number.
 local function is_full(S, user, most)
@@ -51,26 +48,6 @@ local function dismiss(S, user, floor)
     call('PEXPIRE', S .. ':state', left)
     call('PEXPIRE', S .. ':sequence', left)
   end
-end
-
--- The rank of a member; 0 for whoever is none.
-local function rank_of(S, user)
-  if user == SYSTEM then return ABOVE_ALL end
-  if not call('ZSCORE', S .. ':members', user) then return 0 end
-  if call('HGET', S .. ':state', 'owner') == user then return OWNER end
-  return call('ZSCORE', S .. ':admins', user) and ADMIN or MEMBER
-end
-
--- Says why *by* may not act here, on the member *user* unless that is '': nil when they may.
-local function objection(S, by, user)
-  if not is_chatroom(S) then return 'none' end
-  local rank = rank_of(S, by)
-  if rank == 0 then return 'forbidden' end
-  if rank < ADMIN then return 'role' end
-  if user == '' then return nil end
-  local its = rank_of(S, user)
-  if its == 0 then return 'stranger' end
-  return its >= rank and 'role' or nil
 end
 
 -- What is announced of an event: an array of 9.
