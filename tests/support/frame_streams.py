@@ -22,10 +22,6 @@ from tests.support.frames import (
 )
 
 quick = settings(
-    derandomize=True,
-    deadline=None,
-    database=None,
-    max_examples=300,
     phases=[Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),
 )

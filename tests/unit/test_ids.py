@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -19,8 +19,6 @@ from gim.ids import (
     private_session,
     session,
 )
-
-steady = settings(derandomize=True, deadline=None, database=None)
 
 GOOD = ("1001", "a", "é", "...", ".a", "a.b", "-", "%2F", "\\", "?&#", "null", "[1]", "x" * 64, "😀" * 64)
 SPACES = "\t\n\r\0\x7f\x85\xa0\u2003\u2028\u3000\ufeff\u200b"  # and what cannot be seen either
@@ -47,7 +45,6 @@ class IdTests(SynchronousTestCase):
             self.assertEqual((str(refused).partition(": ")[0], refused.code), (field, 400))
 
     @given(st.text(st.characters(exclude_categories=())))
-    @steady
     def test_an_id_can_be_written_and_holds_nothing_that_divides(self, text: str) -> None:
         if is_id(text):
             self.assertEqual(text.split(), [text])
@@ -56,7 +53,6 @@ class IdTests(SynchronousTestCase):
             self.assertTrue(1 <= len(text) <= 64)
 
     @given(ids, st.sampled_from(": /\t\n\0\u2028"), st.integers(0, 64))
-    @steady
     def test_one_character_that_is_not_allowed_is_enough(self, text: str, bad: str, at: int) -> None:
         self.assertFalse(is_id(text[:at] + bad + text[at:]))
 
@@ -97,14 +93,12 @@ class SessionTests(SynchronousTestCase):
             self.assertEqual(private_session(other, one).id, f"2:{one}:{other}")
 
     @given(ids, ids)
-    @steady
     def test_a_session_is_read_as_it_was_written(self, one: str, other: str) -> None:
         self.assertEqual(session(chatroom_session(one).id), chatroom_session(one))
         if one != other:
             self.assertEqual(session(private_session(one, other).id), private_session(other, one))
 
     @given(st.text(st.characters(exclude_categories=())) | st.text("12:ab. ", max_size=8))
-    @steady
     def test_any_text_is_a_session_or_refused_by_name(self, text: str) -> None:
         try:
             found = session(text)

@@ -1,6 +1,7 @@
 """Properties that hold for whatever comes in, and how they are tried.
 
-A test run draws the same few examples each time. `make fuzz` draws others, and more: see `fuzz.py`.
+A test run draws the same few examples each time, no more than its profile says. `make fuzz` draws
+others, and more: see `fuzz.py`.
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
 
 SETTINGS = settings(
-    deadline=None,
-    database=None,
+    derandomize=False,
     print_blob=False,
     suppress_health_check=list(HealthCheck),
 )
@@ -24,7 +24,8 @@ Property = Callable[..., None]
 
 
 def fuzzed(examples: int, **drawn: SearchStrategy[Any]) -> Callable[[Property], Any]:
-    """Let a test method be tried with so many *examples* of what is *drawn*."""
+    """Let a test method be tried with at most so many *examples* of what is *drawn*."""
+    bounded = settings(BOUNDED, max_examples=min(examples, settings.default.max_examples))
 
     def decorate(method: Property) -> Any:
         def prepare(case: Any) -> Any:
@@ -38,7 +39,7 @@ def fuzzed(examples: int, **drawn: SearchStrategy[Any]) -> Callable[[Property], 
 
         @wraps(method)
         def test(case: Any) -> None:
-            settings(BOUNDED, max_examples=examples)(prepare(case))()
+            bounded(prepare(case))()
 
         test.prepare = prepare  # type: ignore[attr-defined]
         return test

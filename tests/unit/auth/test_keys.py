@@ -4,15 +4,13 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ec import SECP384R1
 from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as new_ec
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key as new_rsa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.auth.keys import BadKey, Keys, public_keys, secret_key
 from tests.support.key_material import key_set, pair, public_pem, public_set
-
-steady = settings(derandomize=True, deadline=None, database=None)
 
 
 class SecretTests(SynchronousTestCase):
@@ -123,7 +121,6 @@ class PublicTests(SynchronousTestCase):
             st.text() | st.sampled_from(["RSA", "EC", "OKP", "P-256", "Ed25519", "AQAB"]),
         )
     )
-    @steady
     def test_any_json_is_a_set_or_refused(self, item: Any) -> None:
         for data in json.dumps(item), json.dumps({"keys": [item]}):
             try:

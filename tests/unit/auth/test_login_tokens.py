@@ -4,7 +4,7 @@ import warnings
 from typing import Any
 
 import jwt
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -25,7 +25,6 @@ from tests.support.key_material import (
 )
 from tests.support.world import START
 
-steady = settings(derandomize=True, deadline=None, database=None)
 SECRETS = Keys([secret_key(SECRET.encode())])
 
 
@@ -242,23 +241,19 @@ class AnythingTests(LoginTokenTestCase):
     @given(
         st.text() | st.text("eyJ.-_=", max_size=40) | st.binary().map(lambda data: data.decode("latin-1"))
     )
-    @steady
     def test_any_text(self, text: str) -> None:
         self.check(text)
 
     @given(json_values, json_values, st.binary(max_size=40))
-    @steady
     def test_any_json_as_header_and_claims(self, header: Any, payload: Any, signature: bytes) -> None:
         self.check(assembled(header, payload, signature))
 
     @given(json_values | st.text())
-    @steady
     def test_any_json_that_is_signed(self, payload: Any) -> None:
         self.keys = SECRETS
         self.refusal(signed(json.dumps(payload)))
 
     @given(st.binary())
-    @steady
     def test_any_bytes_that_are_signed(self, payload: bytes) -> None:
         self.keys = SECRETS
         self.refusal(jwt.PyJWS().encode(payload, SECRET, "HS256"))

@@ -6,7 +6,7 @@ import json
 from base64 import urlsafe_b64encode
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -14,7 +14,6 @@ from gim.chat.cursors import read_cursor, read_position, write_cursor
 from gim.errors import BadRequest
 from tests.support.world import ChatTestCase, result_of
 
-steady = settings(derandomize=True, deadline=None, database=None)
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 PLACE = ("0" * 32, "2:ann:bob")
 
@@ -35,14 +34,12 @@ class CursorTests(SynchronousTestCase):
         self.assertIsNone(read_cursor("s", "", 2))
 
     @given(st.lists(texts, max_size=3))
-    @steady
     def test_a_place_is_read_as_it_was_written(self, place: list[str]) -> None:
         cursor = write_cursor("s", tuple(place))
         self.assertEqual(read_cursor("s", cursor, len(place)), tuple(place))
         self.assertRegex(cursor, r"\A[A-Za-z0-9_-]+\Z")  # it needs no escapes in a query
 
     @given(texts, texts)
-    @steady
     def test_two_places_have_two_cursors(self, one: str, other: str) -> None:
         same = write_cursor("m", (one,)) == write_cursor("m", (other,))
         self.assertEqual(same, one == other)
@@ -70,12 +67,10 @@ class CursorTests(SynchronousTestCase):
             self.assertForeign(cursor[:length])
 
     @given(st.text(st.characters(exclude_categories=()), min_size=1) | st.text("Wy-_=A ", min_size=1))
-    @steady
     def test_any_other_text_is_refused(self, text: str) -> None:
         self.assertForeign(text)
 
     @given(st.binary(min_size=1))
-    @steady
     def test_any_other_bytes_are_refused(self, content: bytes) -> None:
         self.assertForeign(urlsafe_b64encode(content).decode())
 

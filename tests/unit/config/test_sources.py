@@ -7,7 +7,7 @@ import os
 import sys
 import tomllib
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
@@ -180,7 +180,6 @@ class FileTests(SourceTestCase):
             max_size=6,
         )
     )
-    @settings(derandomize=True, deadline=None, max_examples=200)
     def test_the_line_of_a_key_is_where_it_stands_whatever_is_around_it(self, parts) -> None:  # type: ignore[no-untyped-def]
         text, expected = "", {}
         for number, (before, value) in enumerate(parts):

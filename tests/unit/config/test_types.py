@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
@@ -14,7 +14,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gim.config import types
 
-steady = settings(derandomize=True, deadline=None, database=None)
 Read = Callable[[str], Any]
 EVERY = (
     types.duration,
@@ -41,7 +40,6 @@ class AnyTextTests(ValueCase):
     """Whatever is written is a value or a ValueError."""
 
     @given(st.sampled_from(EVERY), st.text() | st.text("0123456789.:[]=msdhkib -", max_size=12))
-    @steady
     def test_any_text_is_read_or_refused_with_a_sentence(self, read: Read, text: str) -> None:
         try:
             value = read(text)

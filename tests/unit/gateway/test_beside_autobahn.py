@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.both_sides import HANDSHAKE, BothSidesTestCase, Ours, received
@@ -19,7 +19,7 @@ class AsOnAutobahnTests(BothSidesTestCase):
     def test_any_frames_in_any_reads(self, pieces: list[bytes], limit: int) -> None:
         self.assertSame(limit, [HANDSHAKE, *pieces])
 
-    @settings(quick, max_examples=100)
+    @quick
     @given(streams(), st.integers(0, len(HANDSHAKE) + 20))
     def test_frames_in_the_same_read_as_the_handshake(self, frames: list[Encoded], at: int) -> None:
         data = HANDSHAKE + b"".join(map(bytes, frames))[:8000]

@@ -11,7 +11,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet import reactor, tcp
 from twisted.internet.defer import Deferred
@@ -223,7 +223,6 @@ class AnyOrderTests(SynchronousTestCase):
             loop.turn()
         return wire.taken, wire.is_shut, peer.half_closed, peer.lost
 
-    @settings(derandomize=True, deadline=None, max_examples=300, database=None)
     @given(steps, ends, takes)
     def test_whatever_a_socket_takes_the_same_arrives_as_with_twisted(
         self, script: list[bytes | str], end: str, taking: list[int]

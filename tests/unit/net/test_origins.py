@@ -1,10 +1,8 @@
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.net.origins import SAME_HOST, read
-
-steady = settings(derandomize=True, deadline=None, database=None)
 
 
 class SameHostTests(SynchronousTestCase):
@@ -125,7 +123,6 @@ class ListTests(SynchronousTestCase):
             self.assertIn("is no origin: write", str(error), text)
 
     @given(st.text() | st.text("htps:/*.[]1a,@%", max_size=20), st.text() | st.text(":.[]1a", max_size=9))
-    @steady
     def test_any_text_is_no_fault(self, origin: str, host: str) -> None:
         for origins in SAME_HOST, read("https://*.example.com"):
             self.assertIn(origins.allow(origin, host), (True, False))

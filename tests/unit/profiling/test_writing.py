@@ -2,7 +2,7 @@
 
 import gzip
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -42,7 +42,6 @@ class PprofTests(SynchronousTestCase):
         self.assertEqual((found.began, found.duration, found.period), (5, 6, 10))
 
     def test_any_profile_at_all(self) -> None:
-        @settings(max_examples=50, deadline=None, derandomize=True)
         @given(profiles)
         def check(profile: Profile) -> None:
             found = read(pprof.encode(profile))

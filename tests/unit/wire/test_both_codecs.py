@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 from twisted.trial.unittest import SynchronousTestCase
@@ -18,8 +18,6 @@ from gim.wire.proto import ProtoCodec
 from tests.support.wire import proto_values
 from tests.support.wire.request_table import EXAMPLES, FIELDS, bodies, with_string
 from tests.unit.wire.test_json_replies import ERRORS, REPLIES
-
-steady = settings(derandomize=True, deadline=None, database=None)
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 numbers = st.integers(0, 2**32 - 1)
@@ -86,7 +84,6 @@ class BothCodecsTests(SynchronousTestCase):
             return refused.op, refused.seq, str(refused)
 
     @given(st.data(), st.integers(0, MAX_SEQ))
-    @steady
     def test_requests(self, data: st.DataObject, seq: int) -> None:
         op = data.draw(st.sampled_from(list(FIELDS)))
         self.decoded(op, seq, without_nothing(op, data.draw(bodies(op))))
@@ -139,7 +136,6 @@ class BothCodecsTests(SynchronousTestCase):
         self.assertEqual(json.dumps(one), json.dumps(other))  # in the same order as well
 
     @given(st.data(), st.integers(0, MAX_SEQ))
-    @steady
     def test_replies(self, data: st.DataObject, seq: int) -> None:
         op = data.draw(st.sampled_from(list(ANSWERS)))
         answer = data.draw(ANSWERS[op])
@@ -150,12 +146,10 @@ class BothCodecsTests(SynchronousTestCase):
             self.assertSame(*(c.encode_reply(op, 7, answer) for c in (self.json, self.proto)))
 
     @given(pushes)
-    @steady
     def test_pushes(self, push: model.Push) -> None:
         self.assertSame(self.json.encode_push(push), self.proto.encode_push(push))
 
     @given(events)
-    @steady
     def test_events(self, event: model.Event) -> None:
         self.assertSame(self.json.encode_push(event), self.proto.encode_push(event))
 
@@ -169,7 +163,6 @@ class BothCodecsTests(SynchronousTestCase):
     @given(
         st.sampled_from([error for _, error in ERRORS]), st.integers(0, 2**31), st.integers(0, MAX_SEQ)
     )
-    @steady
     def test_errors(self, error: GimError, op: int, seq: int) -> None:
         op += op in (207, 213)  # which are pushes
         self.assertSame(*(c.encode_error(op, seq, error) for c in (self.json, self.proto)))

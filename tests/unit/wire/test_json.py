@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gim.wire.packets import BadPacket, Packet
@@ -14,7 +14,6 @@ from tests.support.wire.decoding import DecodeCase, raw
 from tests.support.wire.request_table import EXAMPLES, FIELDS, FORMS
 
 NO_INTEGERS = ("null", "true", '"105"', "1.5", "[105]", "{}", "1e400", "9" * 400)
-steady = settings(derandomize=True, deadline=None, database=None, max_examples=300)
 
 strings = st.text(st.characters(exclude_categories=())) | st.sampled_from(["id", "op", "body", "seq"])
 numbers = st.integers() | st.floats() | st.sampled_from([0, 1, 2**31, 2**53, 2**63, 2**64, 1e308])
@@ -45,23 +44,19 @@ class AnyInputTests(DecodeCase):
 
     @given(st.binary(), st.booleans())
     @example(b"", False)
-    @steady
     def test_any_bytes(self, payload: bytes, is_binary: bool) -> None:
         self.assertAnswered(payload, is_binary)
 
     @given(values | packets, st.booleans())
-    @steady
     def test_any_json_value(self, value: Any, ascii_only: bool) -> None:
         text = json.dumps(value, ensure_ascii=ascii_only)
         self.assertAnswered(text.encode("utf-8", "surrogatepass"))
 
     @given(st.sampled_from(list(OPERATIONS)), values | contents, st.sampled_from(FORMS))
-    @steady
     def test_any_body_of_a_known_operation(self, op: int, body: Any, write: Any) -> None:
         self.assertAnswered(write(op, body, 5))
 
     @given(packets.map(json.dumps), st.data())
-    @steady
     def test_any_packet_cut_short_or_with_a_byte_changed(self, text: str, data: st.DataObject) -> None:
         payload = bytearray(text.encode())
         at = data.draw(st.integers(0, len(payload) - 1))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 from twisted.trial.unittest import SynchronousTestCase
@@ -25,8 +25,6 @@ from tests.support.wire.request_table import (
     bodies,
     with_object,
 )
-
-steady = settings(derandomize=True, deadline=None, database=None)
 
 
 def every_field() -> Iterator[tuple[int, str, Field]]:
@@ -60,7 +58,6 @@ class FieldTests(SynchronousTestCase):
         self.assertEqual({op: list(fields) for op, fields in FIELDS.items()}, structs)
 
     @given(st.data())
-    @steady
     def test_a_body_reads_the_same_as_an_object_and_as_a_string(self, data: st.DataObject) -> None:
         op = data.draw(st.sampled_from(list(FIELDS)))
         seq, body = data.draw(st.integers(0, 2**53 - 1)), data.draw(bodies(op))

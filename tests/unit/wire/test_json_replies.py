@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 from twisted.trial.unittest import SynchronousTestCase
@@ -32,7 +32,6 @@ from gim.model import (
 from gim.wire.json import JsonCodec
 from gim.wire.packets import BadPacket
 
-steady = settings(derandomize=True, deadline=None, database=None)
 everything = st.text(st.characters(exclude_categories=["Cs"]))
 
 ID = "0123456789abcdef0123456789abcdef"
@@ -142,7 +141,6 @@ class OutgoingTests(SynchronousTestCase):
         self.assertEqual(self.read(self.codec.encode_reply(106, 2**53 - 1, NOTHING))[2], 2**53 - 1)
 
     @given(everything, everything)
-    @steady
     def test_any_characters_come_back_exactly(self, content: str, name: str) -> None:
         message = Message(ID, "1:r", User("u", name), "text", content, 0, 1, 0)
         for payload in (
@@ -154,7 +152,6 @@ class OutgoingTests(SynchronousTestCase):
             self.assertEqual((found["content"], found["sender"]["name"]), (content, name))
 
     @given(everything)
-    @steady
     def test_any_characters_of_an_error_come_back_exactly(self, text: str) -> None:
         body: Any = json.loads(self.read(self.codec.encode_error(0, 0, errors.NotFound(text)))[1])
         self.assertEqual(body["msg"], text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -13,8 +13,6 @@ from gim.wire.proto import ProtoCodec
 from gim.wire.requests import OPERATIONS, HeartbeatRequest, LeaveRequest
 from tests.support.wire.proto_values import packet, request
 from tests.support.wire.request_table import FIELDS, bodies
-
-steady = settings(derandomize=True, deadline=None, database=None, max_examples=300)
 
 bodies_of_any = st.sampled_from(list(OPERATIONS)).flatmap(lambda op: st.tuples(st.just(op), bodies(op)))
 NO_UTF_8 = (b"\xff", b"\xc3", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe2\x82")
@@ -50,17 +48,14 @@ class AnyInputTests(ProtoCase):
 
     @given(st.binary(), st.booleans())
     @example(b"", True)
-    @steady
     def test_any_bytes(self, payload: bytes, is_binary: bool) -> None:
         self.assertAnswered(payload, is_binary)
 
     @given(st.sampled_from(list(OPERATIONS)), st.binary())
-    @steady
     def test_any_body_of_a_known_operation(self, op: int, body: bytes) -> None:
         self.assertAnswered(packet(op, body, 5))
 
     @given(bodies_of_any, st.data())
-    @steady
     def test_any_packet_cut_short_or_with_bytes_changed(self, asked: object, data: st.DataObject) -> None:
         op, body = asked  # type: ignore[misc]
         payload = bytearray(request(op, 7, **body))

@@ -249,11 +249,8 @@ class MemoryMachine(RuleBasedStateMachine):
 
 class MemoryModelTests(SynchronousTestCase):
     def test_the_store_answers_like_the_model(self) -> None:
-        steady = settings(
-            derandomize=True, deadline=None, database=None, max_examples=150, stateful_step_count=50
-        )
         try:
-            run_state_machine_as_test(MemoryMachine, settings=steady)
+            run_state_machine_as_test(MemoryMachine, settings=settings(stateful_step_count=50))
         except Exception as error:
             print(*getattr(error, "__notes__", []), sep="\n")  # the steps: trial leaves them out
             raise

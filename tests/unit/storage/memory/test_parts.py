@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -18,8 +18,6 @@ from gim.storage.memory.people import People
 from gim.storage.message_ids import FIRST, LAST, TimeIds, first_id_of
 from gim.storage.rules import HOLD, REQUEST_ID_WINDOW, REQUEST_IDS_PER_SENDER
 
-steady = settings(derandomize=True, deadline=None, database=None)
-
 
 def clock_at(seconds: float) -> Clock:
     clock = Clock()
@@ -31,7 +29,6 @@ class TimeIdTests(SynchronousTestCase):
     """Message ids."""
 
     @given(st.lists(st.tuples(st.integers(-5000, 5000), st.sampled_from([1, 2, 5000])), max_size=4))
-    @steady
     def test_ids_rise_whatever_the_clock_does(self, steps: list[tuple[int, int]]) -> None:
         clock = clock_at(1000)
         ids, made = TimeIds(clock), []
@@ -63,7 +60,6 @@ class TimeIdTests(SynchronousTestCase):
         self.assertLess(first, second)
 
     @given(st.integers(0, 2**48 - 2))
-    @steady
     def test_the_first_id_of_a_time_divides_earlier_ids_from_later_ones(self, at_ms: int) -> None:
         made, made_at = TimeIds(clock_at(at_ms / 1000)).next()
         self.assertLess(first_id_of(made_at), made)
@@ -193,7 +189,6 @@ class MessagesTests(SynchronousTestCase):
     """The one sorted dict, and the heap that finds the oldest message of all."""
 
     @given(operations)
-    @steady
     def test_the_oldest_of_all_is_found_whatever_went_before(self, steps: list[tuple[str, str]]) -> None:
         messages, plain, cleared = MessageIndex(), [], False
         for number, (step, session_id) in enumerate(steps, 1):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.storage.redis.client.url import Address, Target, Tls, read
 
-steady = settings(derandomize=True, deadline=None, database=None)
 PASSWORD = "pa55-w0rd"
 PLACES = (  # where a password belongs, whatever it holds
     "redis://:{}@host",
@@ -73,7 +72,6 @@ class AnyTextTests(UrlCase):
     )
 
     @given(st.text() | st.lists(pieces | st.text("a1:.%@é\0 ", max_size=5)).map("".join))
-    @steady
     def test_any_text_is_read_or_refused_with_a_sentence(self, text: str) -> None:
         try:
             target = read(text)
@@ -93,18 +91,15 @@ class AnyTextTests(UrlCase):
     @example(PLACES[0], "", "\ud800")
     @example(PLACES[0], "", "\u2100")  # whose compatibility form holds a /
     @example(PLACES[12], "a&", "=1")
-    @steady
     def test_no_password_is_ever_said(self, place: str, before: str, after: str) -> None:
         said = said_of(place.replace("{}", before + PASSWORD + after))
         self.assertNotIn(PASSWORD, said)
 
     @given(st.sampled_from(MISTAKES), st.text("abc019!$*.:", max_size=5))
-    @steady
     def test_none_is_said_where_it_was_put_by_mistake(self, place: str, after: str) -> None:
         self.assertNotIn(PASSWORD, said_of(place.replace("{}", PASSWORD + after)))
 
     @given(*[st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))] * 2)
-    @steady
     def test_what_is_percent_encoded_is_read_as_it_was(self, user: str, password: str) -> None:
         target = read(f"redis://{quote(user, safe='')}:{quote(password, safe='')}@host")
         self.assertEqual((target.user, target.password), (user, password))
@@ -112,7 +107,6 @@ class AnyTextTests(UrlCase):
         self.assertEqual(read(f"redis+sentinel://host/{name}").master, password + "/")
 
     @given(st.sampled_from(PLACES), st.sampled_from(["", "x"]))
-    @steady
     def test_a_description_is_read_as_the_same_place(self, place: str, password: str) -> None:
         try:
             target = read(place.replace("{}", password))
