@@ -29,7 +29,7 @@ from gim.model import (
     User,
     UserState,
 )
-from gim.push.catchup import LIMIT, CatchUp
+from gim.push.catchup import MAX_MISSED, CatchUp
 from gim.push.dispatcher import PushDispatcher
 from gim.push.presence import Connection, Login
 from gim.storage.interface import Draft, Storage
@@ -59,6 +59,7 @@ class Chat:
         limits: Limits | None = None,
         send_rate: SendRate | None = None,
         is_overloaded: Callable[[], bool] = lambda: False,
+        max_missed: int = MAX_MISSED,
     ) -> None:
         """*max_content* is in bytes of UTF-8; *limits* and *send_rate* are none unless given."""
         self._storage = storage
@@ -72,6 +73,7 @@ class Chat:
         self._limits = limits or Limits()
         self._send_rate = send_rate or SendRate(self._limits, clock)
         self._is_overloaded = is_overloaded
+        self._max_missed = max_missed
         self._state: Literal["starting", "serving", "draining"] = "starting"
 
     @property
@@ -135,7 +137,8 @@ class Chat:
     async def _missed(
         self, user: User, until: float | None, catch_up: CatchUp, point: Point | None
     ) -> LoggedIn:
-        missed = await self._messages.missed(user.id, point.since if point else None, LIMIT)
+        since = point.since if point else None
+        missed = await self._messages.missed(user.id, since, self._max_missed)
         catch_up.begin(missed.messages, missed.titles)
         recovered = missed.complete and (point is None or await self._is_of_this_data(point))
         return await self._logged_in(user, until, len(missed.messages), recovered)
@@ -265,7 +268,7 @@ class Chat:
         """End a membership; from now on no push of the chatroom reaches the user."""
         ids.check_id(chatroom_id, "id")
         await self._chatrooms.leave(chatroom_id, user_id)
-        self._pushes.leave_room(user_id, chatroom_id)
+        self._pushes.leave_chatroom(user_id, chatroom_id)
 
     async def members(self, user_id: str, chatroom_id: str, count: int, cursor: str) -> MemberPage:
         """Return a page of a chatroom's members, in order of id."""

@@ -1,4 +1,4 @@
-"""One chatroom at this node: who of it is connected here, and its push interval."""
+"""One chatroom at this node: the members connected here, and the push interval."""
 
 from __future__ import annotations
 
@@ -17,27 +17,26 @@ from gim.push.catchup import recalled
 from gim.push.counts import PushCounts
 from gim.push.event_fanout import EventFanout
 from gim.push.presence import Connection
-from gim.push.writer import CHUNK, PushWriter
+from gim.push.writer import PushWriter
 from gim.storage.announcements import MessageStored
 
-MOST_EVENTS = 100  # that wait while one is being written to all
+MAX_WAITING_EVENTS = 100  # while another event is written to all
 
 
 class PushPolicy(Struct, frozen=True):
-    """The push policy: at least *duration* seconds between two pushes of a chatroom, each with the
-    newest *count* messages, 0 for all."""
+    """How often a chatroom is pushed, and how much: the newest ``count`` messages, 0 for all."""
 
-    duration: float
+    interval: float  # seconds from the end of a push to the next one, at least
     count: int
 
 
 class ChatroomPusher:
     """Collects messages and pushes them at intervals.
 
-    A message in a quiet chatroom is pushed at once and starts the loop; from then on each tick pushes
-    what has come in, and the first tick that finds nothing ends the loop: the chatroom is quiet again
-    and costs nothing. The interval counts from the end of a push, so that it holds for every member,
-    also when a push had to wait for its turn or took a while to write.
+    A message in a quiet chatroom is pushed at once and starts the loop. From then on each tick pushes
+    the messages that have come in. The first tick that finds none ends the loop: the chatroom is quiet
+    again and costs nothing. The interval counts from the end of a push, so that it holds for every member
+    even if a push had to wait for its turn or took a while to write.
     """
 
     _log = Logger()
@@ -45,95 +44,95 @@ class ChatroomPusher:
     def __init__(
         self,
         chatroom_id: str,
-        interval: PushPolicy,
+        policy: PushPolicy,
         clock: IReactorTime,
         writer: PushWriter,
         when_quiet: Callable[[ChatroomPusher], None],
         counts: PushCounts,
     ) -> None:
         self.id = chatroom_id
-        self._audience: dict[Connection, None] = {}  # a set that keeps its order
-        self._leavings = 0  # how often somebody left, for a push that is being written meanwhile
-        self._interval = interval
+        self._connections: dict[Connection, None] = {}  # a set that keeps its order
+        self._departures = 0  # so far; lets a push in progress notice that its recipients are stale
+        self._policy = policy
         self._clock = clock
         self._writer = writer
         self._when_quiet = when_quiet
         self._counts = counts
         self._title = ""
-        self._pending: deque[Message] = deque(maxlen=interval.count or None)
-        self._arrived = 0  # since the last push, those that `_pending` let go among them
+        self._pending: deque[Message] = deque(maxlen=policy.count or None)
+        self._arrived = 0  # since the last push, including those that `_pending` dropped
         self._submitted = False
         self._missed: dict[Connection, int] = {}  # how many messages slow readers did not get
-        self._events: list[tuple[Event, Collection[Connection]]] = []  # each with whom it is not for
-        self._is_telling = False
+        self._events: list[tuple[Event, Collection[Connection]]] = []  # with the connections to skip
+        self._is_sending_event = False
         self._loop = LoopingCall(self._tick)
         self._loop.clock = clock
 
     @property
     def is_quiet(self) -> bool:
-        """Say that nothing was pushed for a whole interval, and nothing waits to be."""
+        """Say whether nothing was pushed for a whole interval, and no message waits."""
         return not self._loop.running and not self._submitted
 
     @property
     def is_empty(self) -> bool:
-        """Say that nobody is here."""
-        return not self._audience
+        """Say whether no member is connected here."""
+        return not self._connections
 
     def enter(self, connection: Connection) -> None:
-        """Let a connection get the pushes from now on."""
-        self._audience[connection] = None
+        """Push to a connection from now on."""
+        self._connections[connection] = None
 
     def leave(self, connection: Connection) -> None:
-        """Let a connection get none any more, and owe it nothing."""
-        self._audience.pop(connection, None)
+        """Push nothing to a connection any more, and forget what it missed."""
+        self._connections.pop(connection, None)
         self._missed.pop(connection, None)
-        self._leavings += 1
+        self._departures += 1
 
     def offer(self, news: MessageStored) -> None:
-        """Take a message: push it now if the chatroom is quiet, else with the next tick."""
+        """Push a message: at once if the chatroom is quiet, else with the next tick."""
         self._title = news.title
         self._pending.append(news.message)
         self._arrived += 1
         if self.is_quiet:
             self._submit()
 
-    def tell(self, event: Event, but: Collection[Connection]) -> None:
-        """Tell everybody here of an event, apart from *but*: after the push that is being written, so
-        that nobody hears of a recall before the message, and one event after the other.
+    def send_event(self, event: Event, but: Collection[Connection]) -> None:
+        """Send an event to all connections except *but*.
 
-        However many an owner makes, no more than `MOST_EVENTS` wait: later ones are left out.
+        Events go out one after the other, and after a push in progress, so that no client gets a recall
+        before the message. At most `MAX_WAITING_EVENTS` wait; later ones are dropped.
         """
         if event.type == EventType.RENAMED:
             self._title = event.name
         elif event.type == EventType.RECALLED:
             for at, message in enumerate(self._pending):
                 self._pending[at] = recalled(message, event.message_id)
-        if len(self._events) < MOST_EVENTS:
+        if len(self._events) < MAX_WAITING_EVENTS:
             self._events.append((event, but))
-            self._tell_next()
+            self._send_next_event()
 
-    def _tell_next(self) -> None:
-        if not self._events or self._is_telling or self._submitted:
+    def _send_next_event(self) -> None:
+        if not self._events or self._is_sending_event or self._submitted:
             return
-        self._is_telling = True
+        self._is_sending_event = True
         event, but = self._events.pop(0)
-        everybody = [connection for connection in self._audience if connection not in but]
-        is_here = self._audience.__contains__
-        self._writer.submit(EventFanout(event, everybody, is_here, self._counts, self._told))
+        recipients = [connection for connection in self._connections if connection not in but]
+        is_here = self._connections.__contains__
+        self._writer.submit(EventFanout(event, recipients, is_here, self._counts, self._event_sent))
 
-    def _told(self) -> None:
-        self._is_telling = False
-        self._tell_next()
+    def _event_sent(self) -> None:
+        self._is_sending_event = False
+        self._send_next_event()
 
     def flush(self) -> None:
-        """Submit what waits for the next tick, now."""
+        """Push at once what waits for the next tick."""
         if self._arrived and not self._submitted:
             self._submit()
 
     def flush_to(self, connection: Connection) -> None:
-        """Write what waits for the next tick to one connection alone, which is about to be closed."""
+        """Write what waits for the next tick to one connection, which is about to be closed."""
         skipped = self._missed.pop(connection, 0)
-        if connection in self._audience and (self._arrived or skipped):
+        if connection in self._connections and (self._arrived or skipped):
             push = self._waiting()
             if connection.offer(Push(push.session, push.items, push.skipped + skipped)):
                 self._counts.chatroom_push(1, len(push.items), push.skipped)
@@ -145,15 +144,15 @@ class ChatroomPusher:
         if self._loop.running:
             self._loop.stop()
 
-    def write(self) -> Iterator[int]:
-        """Write what has come in to all who are here now and still are when it is their turn."""
-        push, missed, leavings = self._take(), self._missed, self._leavings
-        everybody = tuple(self._audience)
-        for begin in range(0, len(everybody), CHUNK):
-            chunk = everybody[begin : begin + CHUNK]
+    def write(self, chunk_size: int) -> Iterator[int]:
+        """Push the messages to each connection that is here now, and still is when its turn comes."""
+        push, missed, departures = self._take(), self._missed, self._departures
+        recipients = tuple(self._connections)
+        for begin in range(0, len(recipients), chunk_size):
+            chunk = recipients[begin : begin + chunk_size]
             written = len(chunk)
             for connection in chunk:
-                if self._leavings != leavings and connection not in self._audience:
+                if self._departures != departures and connection not in self._connections:
                     written -= 1
                 elif (missed and connection in missed) or not connection.offer(push):
                     written -= 1
@@ -162,7 +161,7 @@ class ChatroomPusher:
             yield len(chunk)
 
     def _write_own(self, connection: Connection, push: Push) -> None:
-        """Offer a slow reader a push that tells what it has missed, or count this one as well."""
+        """Offer a slow reader a push with the number of messages it missed, or add this one to them."""
         missed = self._missed.pop(connection, None)
         skipped = push.skipped + (missed or 0)
         own = Push(push.session, push.items, skipped)
@@ -175,7 +174,7 @@ class ChatroomPusher:
             self._counts.chatroom_push(1, len(push.items), push.skipped)
 
     def drained(self, connection: Connection) -> None:
-        """Tell a reader that was slow what it missed, unless the next push is to come anyway."""
+        """Tell a slow reader how much it missed, unless the next push does so anyway."""
         if self.is_quiet and connection in self._missed:
             self._write_own(connection, Push(self._head(), []))
 
@@ -183,11 +182,11 @@ class ChatroomPusher:
         """Begin a new interval."""
         self._submitted = False
         if not self._loop.running:
-            self._loop.start(self._interval.duration, now=False).addErrback(self._failed)
+            self._loop.start(self._policy.interval, now=False).addErrback(self._failed)
         else:
-            self._loop.starttime = self._clock.seconds()  # for the tick that is under way
-            self._loop.reset()  # for the next tick, if this is none
-        self._tell_next()
+            self._loop.starttime = self._clock.seconds()  # for a tick in progress
+            self._loop.reset()  # for the next tick otherwise
+        self._send_next_event()
 
     def _take(self) -> Push:
         push = self._waiting()
@@ -217,4 +216,4 @@ class ChatroomPusher:
             self._when_quiet(self)
 
     def _failed(self, failure: Failure) -> None:
-        self._log.failure("the interval of a chatroom ended", failure)
+        self._log.failure("the push loop of a chatroom ended", failure)

@@ -1,11 +1,13 @@
-"""What was pushed, as plain numbers."""
+"""Counts of pushes."""
 
 from __future__ import annotations
 
 
 class PushCounts:
-    """Pushes by kind, each counted once for every connection that it was written to; and the messages
-    in them. A private push of a message that is new holds one."""
+    """Counts pushes by kind, once for each connection that one was written to, and their messages.
+
+    A private push of a new message holds one message.
+    """
 
     __slots__ = (
         "caught_up",
@@ -20,16 +22,16 @@ class PushCounts:
 
     def __init__(self) -> None:
         self.private = 0
-        self.caught_up = 0  # pushes of what a login had missed
+        self.caught_up = 0  # pushes of messages that a login had missed
         self.caught_up_messages = 0
         self.chatroom = 0
         self.chatroom_messages = 0
         self.events = 0
-        self.skipped_by_interval = 0  # messages that a connection did not get
+        self.skipped_by_interval = 0  # messages, once for each connection
         self.skipped_by_slow_reader = 0
 
     def chatroom_push(self, connections: int, messages: int, skipped: int) -> None:
-        """Count a chatroom push that was written to some connections; *skipped* by its interval."""
+        """Count a chatroom push to a number of connections; its interval *skipped* so many messages."""
         self.chatroom += connections
         self.chatroom_messages += connections * messages
         self.skipped_by_interval += connections * skipped

@@ -1,4 +1,4 @@
-"""The push policy: who gets what, and when, of all that the storage announces."""
+"""The dispatcher: which connections of this node get what the storage announces."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gim.push.chatroom import ChatroomPusher, PushPolicy
 from gim.push.counts import PushCounts
 from gim.push.event_fanout import EventFanout
 from gim.push.presence import Connection, Login, OnlineUser, Presence
-from gim.push.writer import PushWriter
+from gim.push.writer import PER_CHUNK, PER_TURN, PushWriter
 from gim.storage.announcements import (
     Announcement,
     Broadcast,
@@ -36,14 +36,14 @@ from gim.storage.announcements import (
 )
 from gim.storage.interface import Storage
 
-ENTER_AGAIN_AFTER = 1.0  # seconds
+ENTER_RETRY_AFTER = 1.0  # seconds until a chatroom that could not be entered is tried again
 
 
 class PushDispatcher:
     """Takes the storage's announcements to the connections of this node.
 
-    A private message goes at once to all connections of its receiver and to the sender's other ones;
-    a chatroom message goes to the `ChatroomPusher` of its chatroom, which exists while a member is
+    A private message goes at once to all connections of its receiver, and to the sender's other ones. A
+    chatroom message goes to the `ChatroomPusher` of its chatroom, which exists while a member is
     connected here or its interval runs.
     """
 
@@ -53,28 +53,31 @@ class PushDispatcher:
         self,
         storage: Storage,
         clock: IReactorTime,
-        interval: PushPolicy,
+        policy: PushPolicy,
         concurrency: int,
         before_slice: Callable[[], None] = lambda: None,
         replaced: Callable[[], object] = lambda: None,
         limits: Limits | None = None,
+        per_turn: int = PER_TURN,
+        per_chunk: int = PER_CHUNK,
     ) -> None:
-        """*concurrency* and *before_slice* are for `PushWriter`; *replaced* is called when the storage
-        serves another data set, and is to close all connections; *limits* are none unless given."""
+        """*concurrency*, *before_slice*, *per_turn* and *per_chunk* are for `PushWriter`. *replaced* is
+        called when the storage serves another data set, and must close all connections. *limits* are
+        none unless given."""
         self._node = storage.node
         self._users = storage.users
         self._messages = storage.messages
         self._chatrooms = storage.chatrooms
         self._nodes = storage.nodes
         self._clock = clock
-        self._interval = interval
-        self._writer = PushWriter(clock, concurrency, before_slice)
+        self._policy = policy
+        self._writer = PushWriter(clock, concurrency, before_slice, per_turn, per_chunk)
         self._replaced = replaced
         self.pushed = PushCounts()
         self._presence = Presence(limits)
-        self._rooms: dict[str, ChatroomPusher] = {}
-        self._entering: Counter[str] = Counter()  # chatrooms that the storage is asked to watch
-        self._untold: set[Login] = set()  # logins whose clients do not know of it yet
+        self._pushers: dict[str, ChatroomPusher] = {}
+        self._subscribing: Counter[str] = Counter()  # calls under way to the storage, by chatroom
+        self._pending_logins: set[Login] = set()  # the clients have no reply yet
 
     @property
     def users(self) -> int:
@@ -84,7 +87,7 @@ class PushDispatcher:
     @property
     def chatrooms(self) -> int:
         """How many chatrooms are pushed to connections of this node."""
-        return len(self._rooms)
+        return len(self._pushers)
 
     def on_announcement(self, news: Announcement) -> None:
         """See `gim.storage.interface.Listener`."""
@@ -92,71 +95,77 @@ class PushDispatcher:
             if isinstance(news, MessageStored) and news.session.type == PRIVATE:
                 self._push_private(news)
             else:
-                self._take(news)
+                self._dispatch(news)
         except Exception:
             self._log.failure("an announcement could not be pushed")
 
-    def _take(self, news: Announcement) -> None:
+    def _dispatch(self, news: Announcement) -> None:
         if isinstance(news, MessageStored):
-            room = self._rooms.get(news.session.parts[0])
-            if room is not None:
-                room.offer(news)
+            pusher = self._pushers.get(news.session.parts[0])
+            if pusher is not None:
+                pusher.offer(news)
         elif isinstance(news, DataSetReplaced):
             self._replaced()
         elif isinstance(news, SessionEvent):
-            self._tell(news)
+            self._send_event(news)
         elif isinstance(news, Broadcast):
-            self._tell_all(news.event)
+            self._broadcast(news.event)
         elif isinstance(news, ConnectionCommand):
             self._nodes.reply_to_command(news, self._carry_out(news))
         elif (user := self._presence.get(news.user_id)) is not None:
-            self._change_rooms(user, news)
+            self._change_chatrooms(user, news)
 
-    def _change_rooms(self, user: OnlineUser, news: MemberJoined | MemberLeft | Memberships) -> None:
+    def _change_chatrooms(self, user: OnlineUser, news: MemberJoined | MemberLeft | Memberships) -> None:
         if isinstance(news, MemberJoined):
-            self._enter_surely(user, news.chatroom_id)
+            self._enter_with_retries(user, news.chatroom_id)
         elif isinstance(news, MemberLeft):
-            self._exit(user, news.chatroom_id)
+            self._leave_chatroom(user, news.chatroom_id)
             if news.why:
                 event = Event(news.why, news.by, chatroom_session(news.chatroom_id).id, user.id)
-                self._tell_user(user, event)
+                self._send_event_to(user, event)
         else:
             for chatroom_id in user.chatrooms - news.chatroom_ids:
-                self.leave_room(user.id, chatroom_id)
+                self.leave_chatroom(user.id, chatroom_id)
             for chatroom_id in news.chatroom_ids - user.chatrooms:
-                self._enter_surely(user, chatroom_id)
+                self._enter_with_retries(user, chatroom_id)
 
     def counts(self) -> Counts:
         """See `gim.storage.interface.Listener`."""
-        rooms = sum(not room.is_empty for room in self._rooms.values())
-        return Counts(self._presence.connections, len(self._presence), rooms)
+        pushers = sum(not pusher.is_empty for pusher in self._pushers.values())
+        return Counts(self._presence.connections, len(self._presence), pushers)
 
     # events
 
-    def _tell(self, news: SessionEvent) -> None:
+    def _send_event(self, news: SessionEvent) -> None:
         if news.reader:
             user = self._presence.get(news.reader)
             if user is not None:
-                self._tell_user(user, news.event)
-        elif (room := self._rooms.get(news.session.parts[0])) is not None:
+                self._send_event_to(user, news.event)
+        elif (pusher := self._pushers.get(news.session.parts[0])) is not None:
             event = news.event
-            room.tell(event, self._own_connections(event) if event.type == EventType.REMOVED else ())
+            pusher.send_event(
+                event, self._own_connections(event) if event.type == EventType.REMOVED else ()
+            )
 
-    def _tell_user(self, user: OnlineUser, event: Event) -> None:
+    def _send_event_to(self, user: OnlineUser, event: Event) -> None:
         for login in user.logins:
             if event.type == EventType.RECALLED and login.catch_up is not None:
                 login.catch_up.recall(event.message_id)
-            if login not in self._untold:
+            if login not in self._pending_logins:
                 login.connection.deliver(event)
                 self.pushed.events += 1
 
     def _own_connections(self, event: Event) -> list[Connection]:
-        """Return the connections of the user concerned, who hears of a removal with its announcement."""
+        """Return the connections of the user who was removed: `MemberLeft` tells them."""
         user = self._presence.get(event.user_id)
         return [login.connection for login in user.logins] if user is not None else []
 
-    def _tell_all(self, event: Event) -> None:
-        told = {login.connection: login for login in self._presence.logins() if login not in self._untold}
+    def _broadcast(self, event: Event) -> None:
+        told = {
+            login.connection: login
+            for login in self._presence.logins()
+            if login not in self._pending_logins
+        }
 
         def is_still_here(connection: Connection) -> bool:
             login = told[connection]
@@ -205,28 +214,31 @@ class PushDispatcher:
             self._messages.delivered(user.id, news.message.id)
 
     async def enter(self, user_id: str, connection: Connection, catch_up: CatchUp) -> Login:
-        """Let a connection take part: private pushes are held back for it, and `catch_up` must follow."""
+        """Register a logged-in connection.
+
+        Private pushes are buffered until `catch_up`, which the caller must call.
+        """
         now = now_ms(self._clock)
         login = self._presence.enter(user_id, connection, catch_up, now)
-        self._untold.add(login)
+        self._pending_logins.add(login)
         try:
             await self._users.subscribe(user_id)
             chatroom_ids = await self._chatrooms.of_user(user_id)
-            await gather(self.enter_room(login.user, chatroom_id) for chatroom_id in chatroom_ids)
+            await gather(self.enter_chatroom(login.user, chatroom_id) for chatroom_id in chatroom_ids)
         except BaseException:
             self.leave(login)
             raise
         return login
 
     def catch_up(self, login: Login) -> None:
-        """Begin to push: what the login missed, and its chatrooms."""
-        self._untold.discard(login)
+        """Start pushing: first what the login missed, and the messages of its chatrooms."""
+        self._pending_logins.discard(login)
         for chatroom_id in login.user.chatrooms:
-            self._room(chatroom_id).enter(login.connection)
+            self._pusher(chatroom_id).enter(login.connection)
         login.connection.write_while_drained(lambda: self._catch_up(login))
 
     def _catch_up(self, login: Login) -> bool:
-        if login.catch_up is None:  # it has left
+        if login.catch_up is None:  # it has logged out
             return False
         pushes = login.catch_up.next()
         for push in pushes:
@@ -239,120 +251,120 @@ class PushDispatcher:
         return bool(pushes)
 
     def leave(self, login: Login) -> None:
-        """End the part of a connection: no push reaches it any more."""
+        """Remove a login: no push reaches its connection any more."""
         login.catch_up = None
-        self._untold.discard(login)
+        self._pending_logins.discard(login)
         for chatroom_id in login.user.chatrooms:
-            if (room := self._rooms.get(chatroom_id)) is not None:
-                room.leave(login.connection)
+            if (pusher := self._pushers.get(chatroom_id)) is not None:
+                pusher.leave(login.connection)
         if self._presence.leave(login):
             for chatroom_id in tuple(login.user.chatrooms):
-                self._exit(login.user, chatroom_id)
+                self._leave_chatroom(login.user, chatroom_id)
             self._users.unsubscribe(login.user.id)
 
-    async def enter_room(self, user: OnlineUser, chatroom_id: str) -> None:
-        """Let a user's connections get the pushes of a chatroom."""
+    async def enter_chatroom(self, user: OnlineUser, chatroom_id: str) -> None:
+        """Push messages of the chatroom to the user's connections from now on."""
         was_in = chatroom_id in user.chatrooms
         user.chatrooms.add(chatroom_id)
-        self._entering[chatroom_id] += 1
+        self._subscribing[chatroom_id] += 1
         try:
             await self._chatrooms.subscribe(chatroom_id)
         except BaseException:
             if not was_in:
                 user.chatrooms.discard(chatroom_id)
-            self._entered(chatroom_id)
-            self._unwatch_unused(chatroom_id)
+            self._subscribed(chatroom_id)
+            self._unsubscribe_unused(chatroom_id)
             raise
-        self._entered(chatroom_id)
-        if chatroom_id in user.chatrooms:  # they did not leave while this waited
+        self._subscribed(chatroom_id)
+        if chatroom_id in user.chatrooms:  # the user did not leave while this waited
             for login in user.logins:
-                if login not in self._untold:
-                    self._room(chatroom_id).enter(login.connection)
-        self._unwatch_unused(chatroom_id)
+                if login not in self._pending_logins:
+                    self._pusher(chatroom_id).enter(login.connection)
+        self._unsubscribe_unused(chatroom_id)
 
-    def _entered(self, chatroom_id: str) -> None:
-        self._entering[chatroom_id] -= 1
-        if not self._entering[chatroom_id]:
-            del self._entering[chatroom_id]
+    def _subscribed(self, chatroom_id: str) -> None:
+        self._subscribing[chatroom_id] -= 1
+        if not self._subscribing[chatroom_id]:
+            del self._subscribing[chatroom_id]
 
-    def _room(self, chatroom_id: str) -> ChatroomPusher:
-        room = self._rooms.get(chatroom_id)
-        if room is None:
-            room = ChatroomPusher(
+    def _pusher(self, chatroom_id: str) -> ChatroomPusher:
+        pusher = self._pushers.get(chatroom_id)
+        if pusher is None:
+            pusher = ChatroomPusher(
                 chatroom_id,
-                self._interval,
+                self._policy,
                 self._clock,
                 self._writer,
                 self._drop_unused,
                 self.pushed,
             )
-            self._rooms[chatroom_id] = room
-        return room
+            self._pushers[chatroom_id] = pusher
+        return pusher
 
     async def join(self, user_id: str, chatroom_id: str) -> None:
-        """Do as `enter_room` for a user who may be online here or not."""
+        """Call `enter_chatroom` if the user is online here."""
         user = self._presence.get(user_id)
         if user is not None:
-            await self.enter_room(user, chatroom_id)
+            await self.enter_chatroom(user, chatroom_id)
 
-    def leave_room(self, user_id: str, chatroom_id: str) -> None:
-        """Let no connection of the user get any more pushes of the chatroom."""
+    def leave_chatroom(self, user_id: str, chatroom_id: str) -> None:
+        """Push nothing of the chatroom to the user any more."""
         user = self._presence.get(user_id)
         if user is not None:
-            self._exit(user, chatroom_id)
+            self._leave_chatroom(user, chatroom_id)
 
-    def _exit(self, user: OnlineUser, chatroom_id: str) -> None:
+    def _leave_chatroom(self, user: OnlineUser, chatroom_id: str) -> None:
         user.chatrooms.discard(chatroom_id)
-        if (room := self._rooms.get(chatroom_id)) is not None:
+        if (pusher := self._pushers.get(chatroom_id)) is not None:
             for login in user.logins:
-                room.leave(login.connection)
-        self._unwatch_unused(chatroom_id)
+                pusher.leave(login.connection)
+        self._unsubscribe_unused(chatroom_id)
 
-    def _unwatch_unused(self, chatroom_id: str) -> None:
-        """Watch a chatroom no more that nobody here is in, or about to be."""
-        room = self._rooms.get(chatroom_id)
-        if (room is not None and not room.is_empty) or self._entering[chatroom_id]:
+    def _unsubscribe_unused(self, chatroom_id: str) -> None:
+        """Unsubscribe from a chatroom that has no local members and none joining."""
+        pusher = self._pushers.get(chatroom_id)
+        if (pusher is not None and not pusher.is_empty) or self._subscribing[chatroom_id]:
             return
-        if any(chatroom_id in login.user.chatrooms for login in self._untold):
+        if any(chatroom_id in login.user.chatrooms for login in self._pending_logins):
             return
         self._chatrooms.unsubscribe(chatroom_id)
-        if room is not None:
-            self._drop_unused(room)
+        if pusher is not None:
+            self._drop_unused(pusher)
 
-    def _drop_unused(self, room: ChatroomPusher) -> None:
-        if room.is_empty and room.is_quiet:
-            self._rooms.pop(room.id, None)
+    def _drop_unused(self, pusher: ChatroomPusher) -> None:
+        if pusher.is_empty and pusher.is_quiet:
+            self._pushers.pop(pusher.id, None)
 
     def flush(self) -> None:
-        """Write out now what waits for an interval, and end the intervals."""
-        rooms = list(self._rooms.values())
-        for room in rooms:
-            room.flush()
+        """Write at once what waits for an interval, and end the intervals."""
+        pushers = list(self._pushers.values())
+        for pusher in pushers:
+            pusher.flush()
         self._writer.flush()
-        for room in rooms:
-            room.stop()
+        for pusher in pushers:
+            pusher.stop()
 
     def flush_to(self, login: Login) -> None:
-        """Write to one login, whose connection is about to be closed, what waits for an interval."""
+        """Write to one login what waits for an interval; its connection is about to be closed."""
         self._writer.flush()
         for chatroom_id in login.user.chatrooms:
-            if (room := self._rooms.get(chatroom_id)) is not None:
-                room.flush_to(login.connection)
+            if (pusher := self._pushers.get(chatroom_id)) is not None:
+                pusher.flush_to(login.connection)
 
-    def _enter_surely(self, user: OnlineUser, chatroom_id: str, is_again: bool = False) -> None:
-        """Enter a chatroom that the user joined elsewhere; as nobody waits for it, until it succeeds."""
+    def _enter_with_retries(self, user: OnlineUser, chatroom_id: str, is_retry: bool = False) -> None:
+        """Enter a chatroom that the user joined through another node; try until it succeeds."""
         if self._presence.get(user.id) is user:
-            way = self._enter_still if is_again else self.enter_room
-            entering = Deferred.fromCoroutine(way(user, chatroom_id))
+            enter = self._enter_if_member if is_retry else self.enter_chatroom
+            entering = Deferred.fromCoroutine(enter(user, chatroom_id))
             entering.addErrback(self._enter_again, user, chatroom_id)
 
-    async def _enter_still(self, user: OnlineUser, chatroom_id: str) -> None:
-        """Enter it if the user did not leave meanwhile."""
+    async def _enter_if_member(self, user: OnlineUser, chatroom_id: str) -> None:
+        """Enter the chatroom unless the user has left it meanwhile."""
         if chatroom_id in await self._chatrooms.of_user(user.id):
-            await self.enter_room(user, chatroom_id)
+            await self.enter_chatroom(user, chatroom_id)
 
     def _enter_again(self, failure: Failure, user: OnlineUser, chatroom_id: str) -> None:
         if failure.check(Unavailable) is None:
             self._log.failure("entering a chatroom failed", failure)
         else:
-            self._clock.callLater(ENTER_AGAIN_AFTER, self._enter_surely, user, chatroom_id, True)
+            self._clock.callLater(ENTER_RETRY_AFTER, self._enter_with_retries, user, chatroom_id, True)

@@ -1,4 +1,4 @@
-"""Telling many connections of an event, in the slices of the push writer."""
+"""Events to many connections, written in the slices of the push writer."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from gim.model import Event
 from gim.push.counts import PushCounts
 from gim.push.presence import Connection
-from gim.push.writer import CHUNK
 
 
 class EventFanout:
-    """Writes an event to connections, each of them if *is_due* says so when it is its turn.
+    """Writes an event to each of the connections for which *is_due* is true when its turn comes.
 
-    Unlike a chatroom push it goes to slow readers too: events are rare and none may be missed. One that
-    takes nothing at all is closed in the end, as with private messages.
+    Unlike a chatroom push an event goes to slow readers too: events are rare, and a client must not miss
+    one. A connection that reads nothing at all is closed in the end, as with private messages.
     """
 
     def __init__(
@@ -31,10 +30,10 @@ class EventFanout:
         self._counts = counts
         self._when_told = when_told
 
-    def write(self) -> Iterator[int]:
+    def write(self, chunk_size: int) -> Iterator[int]:
         """See `gim.push.writer.Writing`."""
-        for begin in range(0, len(self._connections), CHUNK):
-            chunk = self._connections[begin : begin + CHUNK]
+        for begin in range(0, len(self._connections), chunk_size):
+            chunk = self._connections[begin : begin + chunk_size]
             for connection in chunk:
                 if self._is_due(connection):
                     connection.deliver(self._event)

@@ -1,4 +1,4 @@
-"""Who is logged in at this node, and what a logged-in connection is to the chat."""
+"""The users online at this node, and what the chat asks of their connections."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from gim.push.catchup import CatchUp
 
 
 class TooManyConnections(Conflict):
-    """The user has as many connections to this node as they may."""
+    """The user has as many connections to this node as the limit allows."""
 
 
 class Drained(Protocol):
-    """Somebody who waits for a slow reader."""
+    """Waits for a slow reader."""
 
     def drained(self, connection: Connection) -> None:
-        """Hear that the socket has taken all that was written."""
+        """Called when a connection's send buffer has drained."""
 
 
 class Connection(Protocol):
-    """A connected peer, as the chat knows it."""
+    """What the chat asks of a connection."""
 
     key: str  # unique among all connections of all nodes
 
@@ -35,10 +35,10 @@ class Connection(Protocol):
         """Write a push. Never raises, never waits; a connection that is gone drops it."""
 
     def expel(self) -> None:
-        """Close it: an administrator wants it gone."""
+        """Close the connection: an administrator asked for it."""
 
     def offer(self, push: Push) -> bool:
-        """Do the same unless too much waits unsent already; say if it was written or dropped."""
+        """Write a chatroom push unless too much is unsent; False if it was skipped: a slow reader."""
 
     def when_drained(self, waiting: Drained) -> None:
         """Tell *waiting* once when nothing waits unsent any more."""
@@ -52,7 +52,7 @@ class Connection(Protocol):
 
 
 class Login:
-    """One connection, logged in."""
+    """A logged-in connection."""
 
     __slots__ = ("_recent", "catch_up", "connection", "since", "user")
 
@@ -60,19 +60,16 @@ class Login:
         self.user = user
         self.since = since  # Unix ms
         self.connection = connection
-        self.catch_up: CatchUp | None = catch_up  # until it has caught up
-        self._recent: frozenset[str] = frozenset()  # ids of what it caught up on lately
+        self.catch_up: CatchUp | None = catch_up  # None once it has caught up
+        self._recent: frozenset[str] = frozenset()  # ids of messages that it caught up on
 
     def caught_up(self) -> None:
-        """End the catching up: new pushes are written at once."""
+        """End the catching up: from now on new pushes are written at once."""
         if self.catch_up is not None:
             self._recent, self.catch_up = self.catch_up.recent, None
 
     def offer(self, push: Push) -> bool:
-        """Write a private push, or hold it back behind what is still being caught up on.
-
-        Returns whether it was written.
-        """
+        """Write a private push, or hold it back behind missed messages; say whether it was written."""
         if self.catch_up is not None:
             self.connection.check_backlog(self.catch_up.hold(push))
             return False
@@ -90,7 +87,7 @@ class OnlineUser:
     def __init__(self, user_id: str) -> None:
         self.id = user_id
         self.logins: list[Login] = []
-        self.chatrooms: set[str] = set()  # those whose pushes they get
+        self.chatrooms: set[str] = set()  # whose pushes they get
 
 
 class Presence:
@@ -100,7 +97,6 @@ class Presence:
         """*limits* are none unless given."""
         self._limits = limits or Limits()
         self._users: dict[str, OnlineUser] = {}
-
         self.connections = 0
 
     def __len__(self) -> int:
@@ -127,7 +123,7 @@ class Presence:
         return login
 
     def leave(self, login: Login) -> bool:
-        """Take a connection away; say if it was the user's last."""
+        """Remove a connection; say whether it was the user's last."""
         user = login.user
         user.logins.remove(login)
         self.connections -= 1

@@ -1,4 +1,4 @@
-"""The push writer: chatroom pushes go out in slices, so that a large one holds nobody up."""
+"""The push writer: large pushes go out in slices, so that they do not delay others."""
 
 from __future__ import annotations
 
@@ -10,60 +10,70 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from gim.log.logger import Logger
 
-SLICE = 64  # connections written to per turn of the reactor: some 0.6 ms, see docs/performance.md
-CHUNK = 32  # connections written to between two looks at what a turn of the reactor allows
+PER_TURN = 64  # connections written to per turn of the reactor: some 0.6 ms, see docs/performance.md
+PER_CHUNK = 32  # connections written to before the turn's budget is checked again
 
 
 class Writing(Protocol):
-    """Something with a push to write out."""
+    """A push or an event to write to many connections."""
 
-    def write(self) -> Iterator[int]:
-        """Write to one user after the other, yielding to how many connections."""
+    def write(self, chunk_size: int) -> Iterator[int]:
+        """Write to the recipients in chunks; after each, yield how many connections it covered."""
 
     def written(self) -> None:
-        """Hear that all is written."""
+        """Called when all is written."""
 
 
 class PushWriter:
     """Writes at most *limit* pushes at a time, in the order in which they were submitted.
 
-    All of them together write to some `SLICE` connections per turn of the reactor, the pushes under
-    way taking turns; what is left of a turn's slice is used at once, so a small push is written
-    before `submit` returns.
+    Together they write to some `PER_TURN` connections per turn of the reactor; the pushes under way take
+    turns. What is left of a turn's budget is used at once, so a small push is written before `submit`
+    returns.
     """
 
     _log = Logger()
 
     def __init__(
-        self, clock: IReactorTime, limit: int, before_slice: Callable[[], None] = lambda: None
+        self,
+        clock: IReactorTime,
+        limit: int,
+        before_slice: Callable[[], None] = lambda: None,
+        per_turn: int = PER_TURN,
+        per_chunk: int = PER_CHUNK,
     ) -> None:
-        """*before_slice* is called in each turn before this writes: what is urgent may go first."""
+        """*before_slice* is called in each turn before this writes, so that urgent data can go first.
+
+        *per_turn* and *per_chunk* are numbers of connections.
+        """
         self._clock = clock
         self._before_slice = before_slice
         self._limit = limit
         self._waiting: deque[Writing] = deque()
         self._active: deque[tuple[Writing, Iterator[int]]] = deque()
-        self._budget = SLICE
+        self._per_turn = per_turn
+        self._per_chunk = per_chunk
+        self._budget = per_turn  # connections left in this turn
         self._next_turn: IDelayedCall | None = None
 
     def submit(self, writing: Writing) -> None:
-        """Write a push as soon as its turn comes."""
+        """Write a push when its turn comes."""
         self._waiting.append(writing)
         self._work()
 
     def flush(self) -> None:
-        """Write out all that was submitted, now."""
+        """Write out at once all that was submitted."""
         while self._waiting or self._active:
-            self._budget = SLICE
+            self._budget = self._per_turn
             self._spend()
         if self._next_turn is not None:
             self._next_turn.cancel()
             self._next_turn = None
-        self._budget = SLICE
+        self._budget = self._per_turn
 
     def _turn(self) -> None:
         self._next_turn = None
-        self._budget = SLICE
+        self._budget = self._per_turn
         if self._waiting or self._active:
             self._before_slice()
             self._work()
@@ -77,13 +87,13 @@ class PushWriter:
         while self._budget > 0:
             while self._waiting and len(self._active) < self._limit:
                 writing = self._waiting.popleft()
-                self._active.append((writing, writing.write()))
+                self._active.append((writing, writing.write(self._per_chunk)))
             if not self._active:
                 return
             self._write(*self._active.popleft())
 
     def _write(self, writing: Writing, writes: Iterator[int]) -> None:
-        """Write one push until it ends or the turn's slice is used up."""
+        """Write one push until it ends or the turn's budget is used up."""
         try:
             for connections in writes:
                 self._budget -= connections

@@ -15,9 +15,11 @@ from gim.auth.authenticator import Authenticator, Identity
 from gim.chat.chat import Chat, Point
 from gim.ids import CHATROOM, PRIVATE
 from gim.model import Event, LoggedIn, Push, Sent, User
+from gim.push.catchup import MAX_MISSED
 from gim.push.chatroom import PushPolicy
 from gim.push.dispatcher import PushDispatcher
 from gim.push.presence import Drained, Login
+from gim.push.writer import PER_CHUNK, PER_TURN
 from gim.storage.memory.store import MemoryStore
 
 T = TypeVar("T")
@@ -106,16 +108,31 @@ class Recorder:
 class ChatTestCase(SynchronousTestCase):
     """Builds the chat anew for each test."""
 
-    interval = PushPolicy(duration=1.0, count=3)
-    concurrency = 64
+    policy = PushPolicy(interval=1.0, count=3)
+    concurrency = 64  # pushes written at a time
+    per_turn, per_chunk = PER_TURN, PER_CHUNK
+    max_missed = MAX_MISSED
 
     def setUp(self) -> None:
         self.clock = Clock()
         self.clock.advance(START)
         self.store = MemoryStore(self.clock)
-        self.pushes = PushDispatcher(self.store, self.clock, self.interval, self.concurrency)
+        self.pushes = PushDispatcher(
+            self.store,
+            self.clock,
+            self.policy,
+            self.concurrency,
+            per_turn=self.per_turn,
+            per_chunk=self.per_chunk,
+        )
         tokens = ApiTokens(self.store.token_key, self.clock, self.store.moderation.ban_of)
-        self.chat = Chat(self.store, self.pushes, Authenticator(tokens), self.clock)
+        self.chat = Chat(
+            self.store,
+            self.pushes,
+            Authenticator(tokens),
+            self.clock,
+            max_missed=self.max_missed,
+        )
         result_of(self.chat.start())
 
     def connect(

@@ -19,8 +19,10 @@ class IdempotencyCache:
     the others are trimmed whenever they send.
     """
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(self, clock: IReactorTime, per_sender: int = REQUEST_IDS_PER_SENDER) -> None:
+        """*per_sender* is how many answers are remembered of one sender, the newest."""
         self._clock = clock
+        self._per_sender = per_sender
         self._senders: OrderedDict[str, _Answers] = OrderedDict()  # the longest silent first
 
     def __len__(self) -> int:
@@ -41,7 +43,7 @@ class IdempotencyCache:
         self._senders.move_to_end(sender)
         answers.pop((session_id, request_id), None)  # one that has expired would keep its old place
         answers[session_id, request_id] = now, sent
-        if len(answers) > REQUEST_IDS_PER_SENDER:
+        if len(answers) > self._per_sender:
             answers.popitem(last=False)
         _drop_older(answers, now - REQUEST_ID_WINDOW)
 

@@ -38,6 +38,7 @@ from gim.storage.memory.people import People
 from gim.storage.memory.users import MemoryUsers
 from gim.storage.memory.webhook_log import MemoryWebhookLog
 from gim.storage.node_names import new_node
+from gim.storage.rules import REQUEST_IDS_PER_SENDER
 
 
 class MemoryStore:
@@ -55,6 +56,7 @@ class MemoryStore:
         ttl: float = 30 * 86400,
         sequences: bool = False,
         rooms: MembershipLimits | None = None,
+        request_ids_per_sender: int = REQUEST_IDS_PER_SENDER,
     ) -> None:
         """*ttl* is in seconds; *sequences* gives every message its number within the session; *rooms* are
         no limits unless given."""
@@ -70,7 +72,7 @@ class MemoryStore:
             ttl=ttl,
             sequences=sequences,
         )
-        self._answers = IdempotencyCache(clock)
+        self._answers = IdempotencyCache(clock, request_ids_per_sender)
         self._bans = Bans(clock)
         self.users = MemoryUsers(people, self._bans)
         self.messages = MemoryMessages(archive, people, self._answers, announcer)

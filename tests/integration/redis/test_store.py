@@ -9,6 +9,7 @@ from twisted.internet import reactor
 from gim.storage.interface import Storage
 from gim.storage.redis.client.connect import connect
 from gim.storage.redis.client.url import read
+from gim.storage.redis.store import inbox, moderation
 from gim.storage.redis.store.heartbeat import CLUSTER_LAG_MS
 from gim.storage.redis.store.store import RedisStore
 from tests.support.redis.server import SKEW_MISSING, RedisServer, RedisTestCase
@@ -19,13 +20,21 @@ from tests.support.storage_behaviour.suite import StorageBehaviour
 
 
 class RedisStoreCase(RedisTestCase):
-    """Stores on a server of the test's own; each has a prefix of its own."""
+    """Stores on a server of the test's own; each has a prefix of its own.
+
+    Replies are small, so that a few dozen messages or members take several.
+    """
 
     made = 0
     server: RedisServer | SharedCluster
 
     async def setUp(self) -> None:
         self.server = await self.redis(skewed=True)
+        self.make_replies_small()
+
+    def make_replies_small(self) -> None:
+        self.patch(inbox, "PAGE", 8)
+        self.patch(moderation, "EXITS_AT_A_TIME", 20)
 
     async def make_store(self, prefix: str | None = None, **limits: Any) -> RedisStore:
         self.made += 1
@@ -77,6 +86,7 @@ class ClusterBehaviourTests(RedisStoreCase, StorageBehaviour):
 
     async def setUp(self) -> None:
         self.server = shared_cluster()  # each store has a prefix of its own
+        self.make_replies_small()
 
     def url(self) -> str:
         return f"redis+cluster://127.0.0.1:{self.server.port}"

@@ -2,7 +2,9 @@ from gim.auth.authenticator import Identity
 from gim.chat.chat import Point
 from gim.errors import BadRequest, Conflict
 from gim.ids import private_session
+from gim.push.catchup import MAX_MISSED
 from gim.storage.announcements import MessageStored
+from gim.storage.rules import REQUEST_IDS_PER_SENDER
 from tests.support.world import ChatTestCase, result_of
 
 AB = private_session("ann", "bob")
@@ -79,16 +81,6 @@ class CatchingUpTests(ChatTestCase):
         self.assertEqual(again.contents[0][0], "100")
         self.assertEqual(again.contents[-1][-1], "new")
 
-    def test_the_newest_1000_are_pushed_and_recovered_tells_that_it_was_cut(self) -> None:
-        self.tell_many(1003)
-        bob = self.connect("bob")
-        self.assertEqual((bob.answer.missed, bob.answer.recovered), (1000, False))
-        self.assertEqual((bob.contents[0][0], bob.contents[-1][-1]), ("3", "1002"))
-
-    def test_1000_are_not_cut(self) -> None:
-        self.tell_many(1000)
-        self.assertTrue(self.connect("bob").answer.recovered)
-
     def test_since_brings_everything_newer_ones_own_sending_included(self) -> None:
         first = self.tell("ann", "bob", "1").id
         self.tell("bob", "ann", "2")
@@ -132,6 +124,25 @@ class CatchingUpTests(ChatTestCase):
         bob = self.connect("bob")
         with self.assertRaises(Conflict):
             result_of(self.chat.renew(bob.login, Identity("ann", None), None))
+
+
+class LimitTests(ChatTestCase):
+    max_missed = 20
+
+    def test_the_newest_are_pushed_and_recovered_tells_that_it_was_cut(self) -> None:
+        for n in range(23):
+            self.tell("ann", "bob", str(n))
+        bob = self.connect("bob")
+        self.assertEqual((bob.answer.missed, bob.answer.recovered), (20, False))
+        self.assertEqual((bob.contents[0][0], bob.contents[-1][-1]), ("3", "22"))
+
+    def test_as_many_as_the_limit_are_not_cut(self) -> None:
+        for n in range(20):
+            self.tell("ann", "bob", str(n))
+        self.assertTrue(self.connect("bob").answer.recovered)
+
+    def test_the_limit_is_that_of_the_documents(self) -> None:
+        self.assertEqual((MAX_MISSED, REQUEST_IDS_PER_SENDER), (1000, 1000))
 
 
 class AnnouncedLaterTests(ChatTestCase):

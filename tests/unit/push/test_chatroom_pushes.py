@@ -162,11 +162,11 @@ class ChatroomPushTests(ChatTestCase):
         self.disconnect(self.ann)
         self.disconnect(self.bob)
         self.advance_to(1.0)
-        self.assertEqual(self.pushes._rooms, {})
+        self.assertEqual(self.pushes._pushers, {})
 
 
 class CountZeroTests(ChatTestCase):
-    interval = PushPolicy(duration=0.5, count=0)
+    policy = PushPolicy(interval=0.5, count=0)
 
     def test_all_messages_are_pushed(self) -> None:
         self.join("room", "bob")

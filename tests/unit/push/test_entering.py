@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred
 
 from gim.errors import Unavailable
 from gim.push.catchup import CatchUp
-from gim.push.dispatcher import ENTER_AGAIN_AFTER
+from gim.push.dispatcher import ENTER_RETRY_AFTER
 from gim.storage.announcements import Announcement, MemberJoined, MemberLeft, Memberships
 from tests.support.world import ChatTestCase, Recorder, result_of
 
@@ -89,7 +89,7 @@ class JoinedElsewhereTests(EnteringCase):
 
     def pass_on(self, times: int = 1) -> None:
         for _ in range(times):
-            self.clock.advance(ENTER_AGAIN_AFTER)
+            self.clock.advance(ENTER_RETRY_AFTER)
 
     def check_tried_again(self, news: Announcement) -> None:
         self.announce(news)

@@ -6,8 +6,8 @@ from gim.auth.authenticator import Identity
 from gim.ids import CHATROOM, SYSTEM, chatroom_session, private_session
 from gim.model import ConnectionState, Counts, Event, MessageStatus, NodeCounts, Sent, User
 from gim.push.catchup import PER_PUSH, CatchUp
-from gim.push.chatroom import MOST_EVENTS
-from gim.push.writer import SLICE
+from gim.push.chatroom import MAX_WAITING_EVENTS
+from gim.push.writer import PER_TURN
 from gim.storage.announcements import ConnectionAction, ConnectionCommand
 from tests.support.world import START, ChatTestCase, Recorder, result_of
 
@@ -23,17 +23,17 @@ class EventTests(ChatTestCase):
         return result_of(self.store.nodes.command_connections(ConnectionCommand(user_id, action, key)))
 
     def test_a_broadcast_reaches_all_who_are_connected_in_slices(self) -> None:
-        everybody = [self.connect(f"u{n}") for n in range(2 * SLICE + 10)]
+        everybody = [self.connect(f"u{n}") for n in range(2 * PER_TURN + 10)]
         self.broadcast("hi")
         told = [sum(len(one.events) for one in everybody)]
         while told[-1] < len(everybody):
             self.clock.advance(0)
             told.append(sum(len(one.events) for one in everybody))
-        self.assertEqual(told, [SLICE, 2 * SLICE + 10])
+        self.assertEqual(told, [PER_TURN, 2 * PER_TURN + 10])
         self.assertEqual({event.content for one in everybody for event in one.events}, {"hi"})
 
     def test_who_logs_out_while_a_broadcast_is_written_does_not_get_it(self) -> None:
-        everybody = [self.connect(f"u{n}") for n in range(SLICE + 2)]
+        everybody = [self.connect(f"u{n}") for n in range(PER_TURN + 2)]
         self.broadcast("hi")
         self.disconnect(everybody[-1])
         self.clock.advance(0)
@@ -77,7 +77,7 @@ class EventTests(ChatTestCase):
         self.assertEqual([message.content for message in catch_up.next()[0].items], [""])
 
     def test_nobody_hears_of_a_recall_before_the_message(self) -> None:
-        names = [f"u{n}" for n in range(3 * SLICE)]
+        names = [f"u{n}" for n in range(3 * PER_TURN)]
         self.join("den", *names)
         everybody = [self.connect(name) for name in names]
         said = self.say_one("u0", "den", "secret")
@@ -89,15 +89,15 @@ class EventTests(ChatTestCase):
         self.assertEqual(set(told), {(1, 1)})
 
     def test_an_owner_who_makes_many_events_holds_nobody_up(self) -> None:
-        names = [f"u{n}" for n in range(2 * SLICE)]
+        names = [f"u{n}" for n in range(2 * PER_TURN)]
         self.join("den", *names)
         everybody = [self.connect(name) for name in names]
-        for number in range(10 * MOST_EVENTS):
+        for number in range(10 * MAX_WAITING_EVENTS):
             result_of(self.store.moderation.rename("den", "u0", str(number)))
         while self.clock.getDelayedCalls():
             self.clock.advance(0)
         told = {tuple(event.name for event in one.events) for one in everybody}
-        self.assertEqual(told, {tuple(map(str, range(MOST_EVENTS + 1)))})
+        self.assertEqual(told, {tuple(map(str, range(MAX_WAITING_EVENTS + 1)))})
 
     def test_a_push_after_a_new_name_bears_it(self) -> None:
         self.join("den", "ann")

@@ -4,7 +4,7 @@ from itertools import pairwise
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.push.writer import SLICE, PushWriter
+from gim.push.writer import PER_TURN, PushWriter
 from tests.support.world import ChatTestCase
 
 
@@ -14,7 +14,7 @@ class Job:
     def __init__(self, name: str, size: int, log: list[str]) -> None:
         self.name, self.size, self.log = name, size, log
 
-    def write(self) -> Iterator[int]:
+    def write(self, chunk_size: int) -> Iterator[int]:
         for _ in range(self.size):
             self.log.append(self.name)
             yield 1
@@ -24,7 +24,7 @@ class Job:
 
 
 class BrokenJob(Job):
-    def write(self) -> Iterator[int]:
+    def write(self, chunk_size: int) -> Iterator[int]:
         yield 1 // 0
 
 
@@ -54,26 +54,26 @@ class PushWriterTests(SynchronousTestCase):
         self.assertEqual(self.log, ["a"] * 10 + ["A"])
 
     def test_a_large_push_takes_a_slice_per_turn(self) -> None:
-        self.submit(PushWriter(self.clock, 1), "a", 2 * SLICE + 5)
-        self.assertEqual([len(turn) for turn in self.turns()], [SLICE, SLICE, 6])
+        self.submit(PushWriter(self.clock, 1), "a", 2 * PER_TURN + 5)
+        self.assertEqual([len(turn) for turn in self.turns()], [PER_TURN, PER_TURN, 6])
 
     def test_all_pushes_of_a_turn_share_one_slice(self) -> None:
         writer = PushWriter(self.clock, 64)
         for name in "abcdefgh":
-            self.submit(writer, name, SLICE // 2)
-        self.assertEqual(len([entry for entry in self.log if entry.islower()]), SLICE)
+            self.submit(writer, name, PER_TURN // 2)
+        self.assertEqual(len([entry for entry in self.log if entry.islower()]), PER_TURN)
 
     def test_pushes_under_way_take_turns(self) -> None:
         writer = PushWriter(self.clock, 2)
-        self.submit(writer, "a", 3 * SLICE)
-        self.submit(writer, "b", 3 * SLICE)
+        self.submit(writer, "a", 3 * PER_TURN)
+        self.submit(writer, "b", 3 * PER_TURN)
         names = ["".join(sorted(set(turn))) for turn in self.turns()]
         self.assertEqual(names, ["a", "a", "b", "a", "b", "Ab", "B"])
 
     def test_the_limit_holds_and_the_rest_waits_in_order(self) -> None:
         writer = PushWriter(self.clock, 1)
         for name in "abc":
-            self.submit(writer, name, SLICE + 1)
+            self.submit(writer, name, PER_TURN + 1)
         self.clock.advance(0)
         self.assertEqual([entry for entry in self.log if entry.isupper()], ["A", "B", "C"])
         self.assertLess(self.log.index("A"), self.log.index("b"))
@@ -89,15 +89,16 @@ class PushWriterTests(SynchronousTestCase):
     def test_flush_writes_all_in_one_go(self) -> None:
         writer = PushWriter(self.clock, 1)
         for name in "abc":
-            self.submit(writer, name, 3 * SLICE)
+            self.submit(writer, name, 3 * PER_TURN)
         writer.flush()
-        self.assertEqual(len(self.log), 3 * (3 * SLICE + 1))
+        self.assertEqual(len(self.log), 3 * (3 * PER_TURN + 1))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
 class LargeChatroomTests(ChatTestCase):
     concurrency = 1
-    members = 5000
+    members = 50
+    per_turn, per_chunk = 8, 4
 
     def setUp(self) -> None:
         super().setUp()
@@ -108,7 +109,7 @@ class LargeChatroomTests(ChatTestCase):
                 self.connect(user_id)
         self.bob = self.connect("bob")
         self.order: list[str] = []
-        for name, user_id in ("bob", "bob"), ("one", "one4999"), ("two", "two4999"):
+        for name, user_id in ("bob", "bob"), ("one", "one49"), ("two", "two49"):
             self.note(name, user_id)
 
     def note(self, name: str, user_id: str) -> None:
@@ -128,7 +129,7 @@ class LargeChatroomTests(ChatTestCase):
 
     def test_who_leaves_while_a_push_is_written_gets_no_part_of_it(self) -> None:
         self.say("one0", "one", "hello")
-        self.disconnect_user("one4999")
+        self.disconnect_user("one49")
         self.clock.advance(0)
         self.assertEqual(self.order, [])
 
@@ -140,7 +141,7 @@ class LargeChatroomTests(ChatTestCase):
     def test_the_interval_counts_from_the_end_of_a_push_that_had_to_wait(self) -> None:
         self.say("one0", "one", "hello")
         self.say("two0", "two", "hello")
-        two = self.pushes._rooms["two"]
+        two = self.pushes._pushers["two"]
         self.assertTrue(two._submitted)
         self.clock.rightNow += 0.75  # until the first one has been written
         self.clock.advance(0)

@@ -15,7 +15,7 @@ from gim.storage.redis.store import scripts
 from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.keys import Keys
 from gim.storage.redis.store.retention import Retention
-from gim.storage.rules import REQUEST_ID_WINDOW, REQUEST_IDS_PER_SENDER
+from gim.storage.rules import REQUEST_ID_WINDOW
 
 _VARIANT = 0b10 << 62
 
@@ -52,7 +52,7 @@ def storing_words(retention: Retention) -> tuple[Word, ...]:
         retention.max_session_messages,
         int(retention.sequences),
         REQUEST_ID_WINDOW * 1000,
-        REQUEST_IDS_PER_SENDER,
+        retention.request_ids_per_sender,
     )
 
 

@@ -20,7 +20,7 @@ from gim.storage.redis.store.retention import Retention
 
 _RANK = 16  # digits of an id that rank a session: its time, its version and its counter
 _TIES = 16  # sessions of one rank that a page looks past, at most: on one server there are none
-_PAGE = 500  # messages of one reply
+PAGE = 500  # messages of one reply
 _AT_A_TIME = 32  # sessions that are asked for missed messages in one round trip
 
 
@@ -191,7 +191,7 @@ class Inbox:
         found: list[_Found] = []
         base, before, is_whole = self._keys.session(session_id), "", True
         while len(found) < limit:
-            wanted = min(limit - len(found), _PAGE)
+            wanted = min(limit - len(found), PAGE)
             words = point, before, but, wanted, self._retention.ttl_ms
             ids, values, nothing_lost = await self._redis.run(scripts.AFTER, (base,), *words)
             is_whole = is_whole and nothing_lost == 1

@@ -19,7 +19,7 @@ from gim.storage.redis.store.retention import Retention
 from gim.storage.redis.store.script_errors import check
 from gim.storage.rules import RECALL_WITHIN_MS
 
-_EXITS_AT_A_TIME = 200  # members of a dismissed chatroom whose own keys are changed in one round trip
+EXITS_AT_A_TIME = 200  # members of a dismissed chatroom whose own keys are changed in one round trip
 
 
 class RedisModeration:
@@ -53,7 +53,7 @@ class RedisModeration:
         """See `gim.storage.interface.Moderation.dismiss`."""
         base = self._base(chatroom_id)
         check(await self._redis.run(scripts.DISBAND, (base,), by), chatroom_id)
-        while going := await self._redis.call(base, "ZRANGE", f"{base}:going", 0, _EXITS_AT_A_TIME - 1):
+        while going := await self._redis.call(base, "ZRANGE", f"{base}:going", 0, EXITS_AT_A_TIME - 1):
             back = await self._redis.call(base, "ZMSCORE", f"{base}:members", *going)
             gone = [one.decode() for one, score in zip(going, back, strict=True) if score is None]
             await gather(self._exit(chatroom_id, one, EventType.DISMISSED, by) for one in gone)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from gim.storage.membership_limits import MembershipLimits
+from gim.storage.rules import REQUEST_IDS_PER_SENDER
 
 DAY_MS = 86_400_000
 
@@ -16,6 +17,7 @@ class Retention(Struct, frozen=True):
     max_session_messages: int
     sequences: bool
     rooms: MembershipLimits = MembershipLimits()
+    request_ids_per_sender: int = REQUEST_IDS_PER_SENDER  # answers remembered of one sender
 
     @property
     def users_ms(self) -> int:

@@ -40,6 +40,7 @@ from gim.storage.redis.store.retries import WriteRetries
 from gim.storage.redis.store.subscriptions import Subscriptions
 from gim.storage.redis.store.users import RedisUsers
 from gim.storage.redis.store.webhook_log import RedisWebhookLog
+from gim.storage.rules import REQUEST_IDS_PER_SENDER
 
 STOP_TIMEOUT = 2.0  # seconds for the last commands when the store stops
 
@@ -67,13 +68,18 @@ class RedisStore:
         ttl: float = 30 * 86400,
         sequences: bool = False,
         rooms: MembershipLimits | None = None,
+        request_ids_per_sender: int = REQUEST_IDS_PER_SENDER,
         overlap_ms: int | None = None,
     ) -> None:
         """*connect* makes the way to the servers; *ttl* is in seconds; *rooms* are no limits unless
         given. *overlap_ms* is for `gim.storage.redis.store.inbox.Inbox`; unless given it is as long as a
         cluster may lag behind, and 0 on a single server."""
         retention = Retention(
-            round(ttl * 1000), max_session_messages, sequences, rooms or MembershipLimits()
+            round(ttl * 1000),
+            max_session_messages,
+            sequences,
+            rooms or MembershipLimits(),
+            request_ids_per_sender,
         )
         self._keys = keys = Keys(prefix)
         self.data_base = keys.data
