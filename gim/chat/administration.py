@@ -1,4 +1,4 @@
-"""Administration: what the operator of the server asks of it, over HTTP with a key of their own."""
+"""Administration: the operations of the server's operator, over HTTP with a key."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SYSTEM_USER = User(SYSTEM, "system")
 
 
 class Administration:
-    """Every method may raise a `GimError`. What roles allow is in `gim.chat.moderation.Moderation`."""
+    """Every method may raise a `GimError`. `gim.chat.moderation.Moderation` has what roles allow."""
 
     def __init__(self, chat: Chat, storage: Storage, clock: IReactorTime) -> None:
         self._chat = chat
@@ -45,14 +45,14 @@ class Administration:
     def send(
         self, sender_id: str, kind: int, target_id: str, content: str, category: str, request_id: str
     ) -> Awaitable[Sent]:
-        """Send as a user, or as the system for "". A chatroom takes it of anybody, member or not."""
+        """Send as a user, or as the system for "". A chatroom accepts it from any user, member or not."""
         sender = SYSTEM_USER
         if sender_id:
             sender = User(ids.check_id(sender_id, "sender_id"), sender_id)
         return self._chat.send(sender, kind, target_id, content, category, request_id, as_admin=True)
 
     async def broadcast(self, content: str, category: str) -> None:
-        """Push an event to everybody who is connected, to any node. It is not stored."""
+        """Push an event to every connection of every node. It is not stored."""
         self._chat.check_content(content)
         now = now_ms(self._clock)
         event = Event(EventType.BROADCAST, SYSTEM, category=category, content=content, created_at=now)
@@ -73,7 +73,7 @@ class Administration:
         return await self._nodes.command_connections(ConnectionCommand(user_id, action, key))
 
     async def ban(self, user_id: str, seconds: int) -> Until:
-        """Refuse logins of a user for *seconds*, close the connections, make the tokens void."""
+        """Refuse logins of a user for *seconds*, close their connections, void their tokens."""
         ids.check_id(user_id, "id")
         until = await self._moderation.ban(user_id, 1000 * seconds, 1000 * LIFETIME)
         await self._command(user_id, ConnectionAction.CLOSE, "")
@@ -90,7 +90,7 @@ class Administration:
     # chatrooms
 
     async def create(self, chatroom_id: str, name: str, owner_id: str) -> None:
-        """Make a chatroom that stays until it is dismissed, owned by nobody for ""."""
+        """Create a chatroom that stays until it is dismissed; it has no owner for ""."""
         ids.check_id(chatroom_id, "id")
         owner = User(ids.check_id(owner_id, "owner_id"), owner_id) if owner_id else None
         await self._chatrooms.create(chatroom_id, name, owner)
@@ -107,7 +107,7 @@ class Administration:
     # nodes
 
     async def statistics(self) -> Statistics:
-        """Return what there is at each node, and the sums."""
+        """Return the counts of each node, and their sums."""
         nodes = await self._nodes.statistics()
         total = Counts(
             connections=sum(node.connections for node in nodes),

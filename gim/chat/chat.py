@@ -1,4 +1,4 @@
-"""Chat: what users ask for, whichever way they come in. Checks the rules, asks the storage."""
+"""Chat: the operations of users, over WebSocket or HTTP. Checks what is asked, and asks the storage."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from gim.storage.interface import Draft, Storage
 
 
 class Point(Struct, frozen=True):
-    """How far a device has come: the newest message id it has, and the epoch it had it from."""
+    """How far a device has come: its newest message id, and the epoch of the data set it is from."""
 
     since: str
     epoch: str
@@ -45,8 +45,8 @@ class Point(Struct, frozen=True):
 class Chat:
     """The operations of docs/protocol.md, section 5. Every method may raise a `GimError`.
 
-    The shape of arguments (types, lengths, ranges) is checked by whoever decoded them; what depends
-    on the meaning of ids, on limits that are set, or on what is stored, is checked here or below.
+    The decoder has checked the shape of arguments (types, lengths, ranges). What depends on the meaning
+    of ids, on limits or on what is stored is checked here or in the storage.
     """
 
     def __init__(
@@ -78,29 +78,29 @@ class Chat:
 
     @property
     def keeps_order(self) -> bool:
-        """Say whether sends that are begun one after the other are stored in that order."""
+        """Say whether sends are stored in the order in which they were begun."""
         return self._storage.keeps_order
 
     async def start(self) -> None:
-        """Begin to serve: returns when the storage does."""
+        """Start serving; returns when the storage serves."""
         await self._storage.start(self._pushes)
-        if self._state == "starting":  # it was not told to stop meanwhile
+        if self._state == "starting":  # `drain` was not called meanwhile
             self._state = "serving"
 
     def drain(self) -> None:
-        """Be not ready any more: what is asked all the same is still served."""
+        """Report not ready from now on; requests are still served."""
         self._state = "draining"
 
     def flush(self) -> None:
-        """Write out what waits to be pushed."""
+        """Write the pushes that wait."""
         self._pushes.flush()
 
     async def stop(self) -> None:
-        """Serve no more."""
+        """Stop the storage."""
         await self._storage.stop()
 
     async def check_ready(self) -> None:
-        """Return if requests can be served, else raise `NotReady`."""
+        """Raise `NotReady` unless requests can be served."""
         if self._state != "serving":
             raise NotReady(self._state, f"the server is {self._state}: try again in a moment")
         if self._is_overloaded():
@@ -119,9 +119,9 @@ class Chat:
     async def login(
         self, connection: Connection, who: Identity, point: Point | None
     ) -> tuple[Login, LoggedIn]:
-        """Log a connection in; `catch_up` must follow once the client has been told.
+        """Log a connection in; `catch_up` must follow once the client has the reply.
 
-        *point* asks for everything after it; None for what no connection of the user has got yet.
+        *point* asks for all messages after it, None for those that no connection of the user got yet.
         """
         _check_point(point)
         user = await self._users.put(who.id, who.name)
@@ -157,7 +157,7 @@ class Chat:
         )
 
     def catch_up(self, login: Login) -> None:
-        """Push to a new login what it missed."""
+        """Push the missed messages to a new login."""
         self._pushes.catch_up(login)
 
     async def renew(self, login: Login, who: Identity, point: Point | None) -> LoggedIn:
@@ -167,7 +167,7 @@ class Chat:
         """
         _check_point(point)
         if login.user.id != who.id:
-            raise Conflict("this connection is logged in as somebody else: log out first")
+            raise Conflict("this connection is logged in as another user: log out first")
         user = await self._users.put(who.id, who.name)
         if point is None:
             return await self._logged_in(user, who.expires, 0, True)
@@ -180,7 +180,7 @@ class Chat:
         self._pushes.leave(login)
 
     async def credentials(self, who: Identity) -> Credentials:
-        """Log somebody in without a connection."""
+        """Log a user in without a connection."""
         user = await self._users.put(who.id, who.name, hold=True)
         return Credentials(user, await self._admission.issue(user, who.expires))
 
@@ -209,13 +209,13 @@ class Chat:
         origin: str = "",
         as_admin: bool = False,
     ) -> Awaitable[Sent]:
-        """Store a message and set its push going; *origin* is the connection that gets none, and
-        *is_exempt* what an administrator sends: see `gim.storage.interface.Draft`."""
+        """Store a message and start its push. *origin* is the connection that gets no push, *as_admin*
+        marks an administrator's message: see `gim.storage.interface.Draft`."""
         ids.check_id(target_id, "target_id")
         self._send_rate.take(sender.id)
         if kind == PRIVATE:
             if target_id == sender.id:
-                raise BadRequest("target_id: choose somebody else, this is yourself")
+                raise BadRequest("target_id: choose another user, this is yourself")
             session = ids.private_session(sender.id, target_id)
         else:
             session = ids.chatroom_session(target_id)
@@ -258,14 +258,14 @@ class Chat:
     # chatrooms
 
     async def join(self, user: User, chatroom_id: str, name: str) -> Joined:
-        """Make the user a member, and the chatroom if there is none."""
+        """Make the user a member; create the chatroom if it is missing."""
         ids.check_id(chatroom_id, "id")
         total = await self._chatrooms.join(chatroom_id, user, name)
         await self._pushes.join(user.id, chatroom_id)
         return Joined(ids.chatroom_session(chatroom_id).id, total)
 
     async def leave(self, user_id: str, chatroom_id: str) -> None:
-        """End a membership; from now on no push of the chatroom reaches the user."""
+        """End a membership; no push of the chatroom reaches the user any more."""
         ids.check_id(chatroom_id, "id")
         await self._chatrooms.leave(chatroom_id, user_id)
         self._pushes.leave_chatroom(user_id, chatroom_id)

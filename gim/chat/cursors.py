@@ -1,4 +1,4 @@
-"""Cursors: where the next page begins, as opaque text that a client passes back."""
+"""Cursors: the place where the next page begins, as opaque text that a client passes back."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ def write_cursor(kind: str, place: tuple[str, ...] | None) -> str:
 
 
 def read_cursor(kind: str, cursor: str, size: int) -> tuple[str, ...] | None:
-    """Return the place, *size* strings, None for the first page; raise `BadRequest` for another's."""
+    """Return the place, *size* strings, None for the first page.
+
+    Raises `BadRequest` for the cursor of another listing.
+    """
     if cursor == "":
         return None
     try:
@@ -41,8 +44,10 @@ def read_cursor(kind: str, cursor: str, size: int) -> tuple[str, ...] | None:
 
 
 def read_position(kind: str, cursor: str) -> tuple[str, str] | None:
-    """Do the same for a place in a list of sessions: a rank, which is an id or the beginning of one, and
-    the id of a session."""
+    """Return the place in a list of sessions: a rank, which is an id or its beginning, and a session id.
+
+    None is the first page. Raises `BadRequest` for the cursor of another listing.
+    """
     place = read_cursor(kind, cursor, 2)
     if place is None:
         return None

@@ -1,4 +1,8 @@
-"""Moderation: what the roles in a chatroom are for, and recalls. Checks the rules, asks the storage."""
+"""Moderation: what roles in a chatroom allow, and recalls.
+
+Only the ids are checked here. The storage checks the roles, in the same atomic step as the change:
+between a check here and the change another node could remove the member or replace the owner.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +14,10 @@ from gim.storage.interface import Storage
 
 
 class Moderation:
-    """Operations that change a chatroom or a message of others; docs/protocol.md, section 5.
+    """Operations that change a chatroom or a message of another user; docs/protocol.md, section 5.
 
-    *by* is who asks: a user, or `gim.ids.SYSTEM` for the administrator of the server, who may do all
-    of it. Every method may raise a `GimError`; `gim.storage.interface.Storage` says which for what.
+    *by* is the user who asks, or `gim.ids.SYSTEM` for the administrator of the server, who may do
+    everything. Every method may raise a `GimError`: see `gim.storage.interface.Moderation`.
     """
 
     def __init__(self, storage: Storage) -> None:
@@ -33,7 +37,7 @@ class Moderation:
         await self._moderation.remove(chatroom_id, by, user_id)
 
     async def mute(self, by: str, chatroom_id: str, user_id: str, seconds: int) -> Until:
-        """Take messages of a member no more for *seconds*, 0 to end that."""
+        """Refuse messages of a member for *seconds*, 0 to end a mute."""
         _check_ids(chatroom_id, user_id)
         return Until(await self._moderation.mute(chatroom_id, by, user_id, 1000 * seconds))
 
@@ -43,7 +47,7 @@ class Moderation:
         await self._moderation.appoint(chatroom_id, by, user_id, role)
 
     async def recall(self, by: str, session_id: str, message_id: str) -> None:
-        """Leave a stub of a message."""
+        """Empty a message."""
         session = ids.session(session_id)
         if session.type == PRIVATE and by != SYSTEM and by not in session.parts:
             raise Forbidden("this private session is between two other users")

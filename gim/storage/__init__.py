@@ -1,1 +1,1 @@
-"""Where users, chatrooms and messages live, behind the seam in `gim.storage.interface`."""
+"""Where users, chatrooms and messages are kept, behind the protocols of `gim.storage.interface`."""

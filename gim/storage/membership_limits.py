@@ -29,7 +29,7 @@ class MembershipLimits:
             )
 
     def are_many(self) -> None:
-        """Do the same for a user who is in as many chatrooms as they may."""
+        """Count that a user is in as many chatrooms as they may; raise `Conflict` unless that is all."""
         if self._limits.hit(USER_CHATROOMS):
             most = self._limits[USER_CHATROOMS]
             raise Conflict(f"you are in {most} chatrooms, the most there may be: leave one")
@@ -41,5 +41,5 @@ class MembershipLimits:
 
     @property
     def chatrooms(self) -> tuple[int, int]:
-        """The same for the chatrooms of a user."""
+        """What a script takes: the most chatrooms of a user, 0 for any number, and 1 to refuse more."""
         return self._limits[USER_CHATROOMS], int(self._limits.enforced)

@@ -1,4 +1,4 @@
-"""Names of nodes: another one with each start."""
+"""Names of nodes: a node gets a new one with each start."""
 
 from __future__ import annotations
 
@@ -8,6 +8,5 @@ from twisted.internet.interfaces import IReactorTime
 
 
 def new_node(clock: IReactorTime) -> str:
-    """Return a name for this node: 8 hex digits of Unix seconds, which tell old names from new ones,
-    and 8 random ones."""
+    """Return a name: 8 hex digits of Unix seconds, which show the age of a node, and 8 random ones."""
     return f"{int(clock.seconds()):08x}{token_hex(4)}"

@@ -25,8 +25,8 @@ MAX_EMPTIED = 100_000  # private sessions without messages whose sequence is kep
 class Archive:
     """Stores messages into conversations and removes the oldest.
 
-    A conversation is dropped with its last message, a chatroom when it has no member either. Expired
-    messages are still in ``messages`` until `expire` comes by: readers start at `floor`.
+    A conversation is dropped with its last message, a chatroom only if it has no members. Expired
+    messages stay in ``messages`` until `expire` removes them: readers start at `floor`.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Archive:
         return self.messages.count_after(session_id, max(read, self.floor()))
 
     def private(self, session: Session) -> Conversation:
-        """Return a private conversation, made if need be: a message must follow."""
+        """Return a private conversation, created if missing: a message must follow."""
         conversation = self._conversations.get(session.id)
         if conversation is None:
             conversation = self._conversations[session.id] = Conversation(session)
@@ -97,7 +97,7 @@ class Archive:
         return chatroom
 
     def make_chatroom(self, chatroom_id: str, name: str) -> Chatroom:
-        """Return a chatroom, made if need be: a member must follow."""
+        """Return a chatroom, created if missing: a member must follow."""
         session = chatroom_session(chatroom_id)
         chatroom = self._conversations.get(session.id)
         if not isinstance(chatroom, Chatroom):
@@ -115,7 +115,7 @@ class Archive:
         return membership
 
     def store(self, conversation: Conversation, sender: Person, draft: Draft) -> Message:
-        """Give a message its id and sequence and store it. `trim` must follow once all refer to it."""
+        """Give a message its id and sequence and store it. `trim` must follow when it is indexed."""
         message_id, at_ms = self._ids.next()
         if self._sequences:
             conversation.sequence += 1
@@ -137,7 +137,7 @@ class Archive:
         return message
 
     def trim(self, conversation: Conversation) -> None:
-        """Remove what one message more has pushed out."""
+        """Remove the messages beyond the limits, after one was stored."""
         if conversation.count > self._max_session_messages:
             self._dropped(self.messages.drop_first(conversation.session.id))
         if len(self.messages) > self._max_messages:
@@ -151,7 +151,7 @@ class Archive:
         return message
 
     def recall(self, message: Message) -> None:
-        """Leave a stub of a message."""
+        """Replace a message by its stub."""
         stub = replace(message, content="", status=MessageStatus.RECALLED)
         self.messages.replace(stub)
         conversation = self._conversations[message.session_id]
@@ -167,7 +167,7 @@ class Archive:
             self._dropped(message)
 
     def expire(self, limit: int) -> bool:
-        """Remove up to *limit* expired messages; say if more may wait."""
+        """Remove up to *limit* expired messages; say whether more may wait."""
         floor = self.floor()
         return all(self._drop_oldest(floor) for _ in range(limit))
 
@@ -188,7 +188,7 @@ class Archive:
         return message is not None
 
     def _dropped(self, message: Message) -> None:
-        """Take note that a message is gone, and forget whom and what nothing refers to any more."""
+        """Note that a message is gone; forget its users and conversation if nothing refers to them."""
         conversation = self._conversations[message.session_id]
         conversation.count -= 1
         if conversation.session.type == PRIVATE:

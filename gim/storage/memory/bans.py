@@ -1,4 +1,4 @@
-"""Who is banned, in memory, for as long as anybody must know."""
+"""Bans in memory, kept until no token from before the ban is valid."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ _NONE = Ban(0, 0)
 
 
 class Bans:
-    """Bans by user, some 300 bytes each. A heap of when to forget them has an entry for each time that
-    somebody was banned; those that do not hold any more are passed over."""
+    """Bans by user, some 300 bytes each.
+
+    A heap orders the times at which to forget them. Banning a user again adds an entry; the sweep skips
+    entries that a later ban replaced.
+    """
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
-        self._bans: dict[str, tuple[Ban, int]] = {}  # and when it is to be forgotten
+        self._bans: dict[str, tuple[Ban, int]] = {}  # each with the time at which to forget it
         self._ends: list[tuple[int, str]] = []
 
     def __len__(self) -> int:
@@ -29,7 +32,7 @@ class Bans:
         return now_ms(self._clock)
 
     def of(self, user_id: str) -> Ban:
-        """See `Storage.ban_of`."""
+        """See `gim.storage.interface.Moderation.ban_of`."""
         if user_id not in self._bans:
             return _NONE
         ban, _end = self._bans[user_id]
@@ -40,22 +43,22 @@ class Bans:
         if user_id in self._bans and (until := self.of(user_id).until):
             raise banned(until - self._now())
 
-    def begin(self, user_id: str, duration: int, remember: int) -> int:
-        """See `Storage.ban`."""
+    def begin(self, user_id: str, duration_ms: int, remember_ms: int) -> int:
+        """See `gim.storage.interface.Moderation.ban`."""
         now = self._now()
-        end = now + max(duration, remember)
-        self._bans[user_id] = Ban(now, now + duration), end
+        end = now + max(duration_ms, remember_ms)
+        self._bans[user_id] = Ban(now, now + duration_ms), end
         heappush(self._ends, (end, user_id))
-        return now + duration
+        return now + duration_ms
 
     def end(self, user_id: str) -> None:
-        """See `Storage.unban`."""
+        """See `gim.storage.interface.Moderation.unban`."""
         if user_id in self._bans:
             ban, end = self._bans[user_id]
             self._bans[user_id] = Ban(ban.since, 0), end
 
     def sweep(self, limit: int) -> bool:
-        """Forget up to *limit* bans that have had their time; say if more may wait."""
+        """Forget up to *limit* bans whose time has come; say whether more may wait."""
         now = self._now()
         for _ in range(limit):
             if not self._ends or self._ends[0][0] > now:

@@ -1,4 +1,4 @@
-"""The numbers of users' events in memory, and who was announced online."""
+"""The numbers of users' webhook events in memory, and the users who were reported online."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from twisted.internet.interfaces import IReactorTime
 
 
 class EventNumbers:
-    """Numbers by user while something is known of the user.
+    """Numbers by user, while the user is remembered.
 
-    Whoever comes back begins above all numbers of those forgotten, so that no number comes twice.
+    A user who comes back starts above all numbers of forgotten users, so that no number comes twice.
     """
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self._last: dict[str, int] = {}
         self._online: set[str] = set()
-        self._floor = 0  # the largest number of those forgotten
+        self._floor = 0  # the largest number of a forgotten user
 
     def is_online(self, user_id: str) -> bool:
-        """Say whether the user was announced online, and not offline since."""
+        """Say whether the user was reported online, and not offline since."""
         return user_id in self._online
 
     def count(self, user_id: str, online: bool | None) -> int | None:
-        """See `gim.storage.interface.Storage.next_event_number`. No call fails, so none is repeated."""
+        """See `gim.storage.interface.WebhookLog.next_event_number`."""
         if online is not None:
             if online is self.is_online(user_id):
                 return None

@@ -1,4 +1,4 @@
-"""What one person of the memory store finds: their sessions, and the private messages they missed."""
+"""The inbox of one user in memory: their sessions, and the private messages they missed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gim.storage.message_ids import FIRST
 
 
 class Inbox:
-    """Reads; changes nothing but the catching-up mark of somebody who missed nothing."""
+    """Reads. Only the delivery mark of a user who missed nothing is moved."""
 
     def __init__(self, archive: Archive, people: People) -> None:
         self._archive = archive
@@ -25,7 +25,10 @@ class Inbox:
     def sessions(
         self, person: Person, kind: int | None, after: Position | None, count: int
     ) -> tuple[list[SessionItem], Position | None]:
-        """See `Storage.sessions`. Costs what is skipped, and sorting the user's chatrooms."""
+        """See `gim.storage.interface.Messages.sessions`.
+
+        The cost is that of walking over the lines before the page, and of sorting the user's chatrooms.
+        """
         ranks: list[Iterator[Position]] = []
         if kind != CHATROOM:
             ranks.append(self._private_ranks(person))
@@ -64,7 +67,7 @@ class Inbox:
         return SessionItem(session_id, session.type, title, last, unread)
 
     def missed(self, person: Person, since: str | None, limit: int) -> Missed:
-        """See `Storage.missed`."""
+        """See `gim.storage.interface.Messages.missed`."""
         after = person.delivered_up_to if since is None else since
         newest = self._newest_private(person, after, limit + 1, own=since is not None)
         complete = len(newest) <= limit and (since is None or not self._lost_after(person, since))

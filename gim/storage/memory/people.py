@@ -1,4 +1,4 @@
-"""Who the memory store knows, and when it forgets them."""
+"""The persons that the memory store knows, and when it forgets them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections import OrderedDict
 
 from twisted.internet.interfaces import IReactorTime
 
-from gim.errors import NotFound
 from gim.model import User, UserState
+from gim.storage import refusals
 from gim.storage.memory.event_numbers import EventNumbers
 from gim.storage.memory.records import Person
 from gim.storage.message_ids import FIRST
@@ -38,7 +38,7 @@ class People:
         return self._by_id.get(user_id)
 
     def make(self, user_id: str) -> Person:
-        """Return the person, made if need be: not a user yet, only somebody that is written to."""
+        """Return the person, created if missing: not a user yet, but an id that gets a message."""
         person = self._by_id.get(user_id)
         if person is None:
             person = self._by_id[user_id] = Person(user_id)
@@ -46,24 +46,24 @@ class People:
         return person
 
     def known(self, user: User) -> Person:
-        """Return the person behind a login, who may have been forgotten since."""
+        """Return the person of a logged-in user, created again if forgotten since."""
         person = self._by_id.get(user.id) or self.make(user.id)
         if not person.has_logged_in:
             person.log_in(user.name)
         return person
 
     def log_in(self, user_id: str, name: str | None) -> Person:
-        """Return the person as a user, renamed unless *name* is None; "" stands for the id."""
+        """Make the person a user, renamed unless *name* is None; a name of "" stands for the id."""
         person = self.make(user_id)
         if name is not None or not person.has_logged_in:
             person.log_in(name or "")
         return person
 
     def state(self, user_id: str) -> UserState:
-        """Return a user, or raise `NotFound` for an id that is none (any more)."""
+        """Return a user, or raise `NotFound`, also for a user who is forgotten."""
         person = self._by_id.get(user_id)
         if person is None or not person.has_logged_in:
-            raise NotFound(f"no user {user_id!r}: an id becomes a user with its first login")
+            raise refusals.no_user(user_id)
         return UserState(user_id, person.title, person.watched)
 
     def title(self, user_id: str) -> str:
@@ -80,7 +80,7 @@ class People:
         self._events.forget(person.id)
 
     def count_event(self, user_id: str, online: bool | None) -> int | None:
-        """See `gim.storage.interface.Storage.next_event_number`."""
+        """See `gim.storage.interface.WebhookLog.next_event_number`."""
         person = self.make(user_id)
         is_none = online is False and person.watched
         number = None if is_none else self._events.count(user_id, online)
@@ -88,12 +88,12 @@ class People:
         return number
 
     def hold(self, user_id: str) -> None:
-        """Keep the person for `HOLD` seconds from now, whether anything refers to them or not."""
+        """Keep the person for at least `HOLD` seconds from now."""
         self._held[user_id] = self._clock.seconds() + HOLD
         self._held.move_to_end(user_id)
 
     def release(self, limit: int) -> bool:
-        """End up to *limit* holds that have had their time; say if more may wait."""
+        """End up to *limit* holds that have expired; say whether more may wait."""
         now = self._clock.seconds()
         for _ in range(limit):
             if not self._held or next(iter(self._held.values())) > now:

@@ -1,4 +1,4 @@
-"""What the memory store keeps of people, conversations and memberships, beside the messages."""
+"""What the memory store keeps of users, conversations and memberships, apart from the messages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from gim.storage.message_ids import FIRST
 
 
 class Person:
-    """A user, or an id that somebody wrote to. About 300 bytes, and 100 for each private session.
+    """A user, or an id that got a message. About 300 bytes, and 100 for each private session.
 
     ``private`` maps the ids of the private sessions that hold messages to the read position in
     each. Its order is that of their last messages, newest at the end, because appending moves a
@@ -29,13 +29,13 @@ class Person:
 
     def __init__(self, user_id: str) -> None:
         self.id = user_id
-        self.user = User(user_id, user_id)  # all messages that they send share it
+        self.user = User(user_id, user_id)  # shared by all messages that they send
         self.has_logged_in = False
         self.private: dict[str, str] = {}
         self.rooms: dict[str, Membership] = {}
-        self.stored = 0  # messages kept that they sent, or received in private
-        self.delivered_up_to = FIRST  # the newest private message written to a connection of theirs
-        self.newest_dropped = FIRST  # the newest private message of theirs that is not kept any more
+        self.stored = 0  # kept messages that they sent, or received in private
+        self.delivered_up_to = FIRST  # delivery mark: the newest private message that a connection got
+        self.newest_dropped = FIRST  # the newest private message of theirs that was trimmed or expired
         self.watched = False  # a connection of theirs is logged in
 
     @property
@@ -44,7 +44,7 @@ class Person:
         return self.user.name
 
     def log_in(self, name: str) -> None:
-        """Be a user with this name from now on; "" stands for the id."""
+        """Become a user with this name; "" stands for the id."""
         self.has_logged_in = True
         name = name or self.id
         if name != self.user.name:
@@ -61,7 +61,7 @@ class Membership:
     __slots__ = ("joined", "read")
 
     def __init__(self, joined: str, read: str) -> None:
-        self.joined = joined  # an id of the time of joining: it ranks a chatroom without messages
+        self.joined = joined  # an id made at the time of joining: it ranks a chatroom without messages
         self.read = read
 
 
@@ -81,8 +81,10 @@ class Conversation:
 
 
 class Chatroom(Conversation):
-    """A chatroom with members, or with messages of former ones, or kept until it is dismissed. About 350
-    bytes."""
+    """A chatroom: it has members, or messages of former members, or is kept until it is dismissed.
+
+    About 350 bytes.
+    """
 
     __slots__ = ("admins", "is_kept", "members", "mutes", "name", "owner", "watched")
 
@@ -93,7 +95,7 @@ class Chatroom(Conversation):
         self.members = 0
         self.watched = False
         self.is_kept = False
-        self.owner = ""  # "" for nobody
+        self.owner = ""  # "" for none
         self.admins: dict[str, None] | None = None  # in the order of appointment; made when needed
         self.mutes: dict[str, int] | None = (
             None  # user id to its end in Unix ms, members or not; likewise

@@ -1,4 +1,4 @@
-"""Removes what has had its time, in small portions, so that it holds nobody up."""
+"""Removes what has expired, in small portions, so that other work is not delayed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from twisted.internet.task import deferLater
 
 from gim.concurrency.periodic import Periodic
 
-EVERY = 1.0  # seconds
-PORTION = 500  # entries of each kind per turn of the reactor, some 3 ms
+SWEEP_INTERVAL = 1.0  # seconds
+ENTRIES_PER_TURN = 500  # of each kind and turn of the reactor: some 3 ms
 
 
 class Sweeper(Periodic):
@@ -19,8 +19,8 @@ class Sweeper(Periodic):
     def __init__(self, sweep: Callable[[int], bool], clock: IReactorTime) -> None:
         self._sweep = sweep
         self._clock = clock
-        super().__init__(self._run, EVERY, clock)
+        super().__init__(self._run, SWEEP_INTERVAL, clock)
 
     async def _run(self) -> None:
-        while self.running and self._sweep(PORTION):
+        while self.running and self._sweep(ENTRIES_PER_TURN):
             await deferLater(self._clock, 0)

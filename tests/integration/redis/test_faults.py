@@ -108,7 +108,7 @@ class ReconnectTests(FaultCase):
 
     async def test_one_who_can_not_be_looked_up_is_nothing_to_the_others(self) -> None:
         self.patch(resync, "USERS_AT_A_TIME", 1)
-        self.patch(resync, "AGAIN_AFTER", 60.0)
+        self.patch(resync, "RETRY_AFTER", 60.0)
         listening = await self.listen("bob", "cid", "dan")
         news = listening._inbox.news
 

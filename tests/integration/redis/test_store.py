@@ -1,4 +1,4 @@
-"""The Redis store: the behaviour of the seam, on a real server whose clock can be moved."""
+"""The Redis store: the behaviour of every storage, on a real server whose clock can be moved."""
 
 from __future__ import annotations
 
@@ -73,13 +73,13 @@ class RedisStoreCase(RedisTestCase):
 
 
 class RedisBehaviourTests(RedisStoreCase, StorageBehaviour):
-    """The behaviour of the seam."""
+    """The behaviour of every storage, on one server."""
 
     skip = RedisTestCase.skip or SKEW_MISSING
 
 
 class ClusterBehaviourTests(RedisStoreCase, StorageBehaviour):
-    """The same on a cluster of one server: it refuses whatever spans two slots, as any cluster does."""
+    """The behaviour of every storage, on a cluster of one server: it refuses commands on two slots."""
 
     skip = RedisTestCase.skip or SKEW_MISSING
     server: SharedCluster

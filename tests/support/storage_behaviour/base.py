@@ -1,4 +1,4 @@
-"""What the behaviour tests of the storage seam stand on: hooks to fill in, and words for their steps."""
+"""The base of the behaviour tests of storages: hooks to fill in, and helpers for steps."""
 
 from __future__ import annotations
 

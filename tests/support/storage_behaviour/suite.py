@@ -1,4 +1,4 @@
-"""The behaviour of the storage seam: every implementation is run through all of it.
+"""The behaviour of a storage: every implementation must pass all of these tests.
 
 The TestCase of an implementation inherits `StorageBehaviour` and fills in the hooks of
 `tests.support.storage_behaviour.base.StorageCase`. Every test is a coroutine, since a store may have to

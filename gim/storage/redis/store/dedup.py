@@ -1,4 +1,4 @@
-"""What was announced lately, so that it is announced once."""
+"""Recent announcements, so that each message is announced once."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ GENERATION = 20.0  # seconds: twice what `gim.storage.redis.store.heartbeat.CLUS
 
 
 class AnnouncementDedup:
-    """Remembers what was announced to one watch for one to two generations, about 150 bytes a message.
+    """Remembers the announcements of one subscription for one to two generations, 150 bytes a message.
 
-    Only for a cluster, where what was missed is looked up from a little before it was. Time passes with
-    announcements only: nothing is forgotten while they are looked up, however long that takes.
+    Only for a cluster, where missed announcements are looked up from some time before the gap.
+    Generations end with announcements only, so nothing is forgotten during a lookup, however long it
+    takes.
     """
 
     __slots__ = ("_clock", "_new", "_old", "_since")
@@ -25,7 +26,7 @@ class AnnouncementDedup:
         self._old: set[str] = set()
 
     def is_new(self, news: Announcement) -> bool:
-        """Say whether this was not announced before; from now on it was."""
+        """Say whether this is announced for the first time, and remember it."""
         if not isinstance(news, MessageStored):
             return True
         if self._knows(news):
@@ -34,7 +35,7 @@ class AnnouncementDedup:
         return True
 
     def only_new(self, found: list[Announcement]) -> list[Announcement]:
-        """Return what was not announced before; from now on it was."""
+        """Return what was not announced before, and remember it."""
         fresh = [news for news in found if not (isinstance(news, MessageStored) and self._knows(news))]
         for news in fresh:
             if isinstance(news, MessageStored):

@@ -1,4 +1,4 @@
-"""Catching-up marks on their way to Redis: those of one turn of the reactor go together."""
+"""Delivery marks on their way to Redis; those of one turn of the reactor are sent together."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.keys import Keys
 from gim.storage.redis.store.retention import Retention
 
-_AT_A_TIME = 500  # users of one call
+_USERS_PER_CALL = 500
 
 
 class DeliveryMarks:
-    """The newest message delivered to each user, until Redis knows it; kept while it can't be reached."""
+    """The newest message delivered to each user, kept until Redis has it."""
 
     _log = Logger()
 
@@ -37,14 +37,14 @@ class DeliveryMarks:
         self._soon: IDelayedCall | None = None
 
     def move(self, user_id: str, message_id: str) -> None:
-        """Move a mark forwards, at the end of this turn."""
+        """Move a mark forwards, at the end of this turn of the reactor."""
         known = self._waiting.get(user_id)
         if known is None or known < message_id:
             self._waiting[user_id] = message_id
         self.flush_soon()
 
     def flush_soon(self) -> None:
-        """Send what waits at the end of this turn."""
+        """Send the marks at the end of this turn of the reactor."""
         if self._soon is None and self._waiting:
             self._soon = self._clock.callLater(0, self._flush_now)
 
@@ -53,12 +53,12 @@ class DeliveryMarks:
         Deferred.fromCoroutine(self.flush()).addErrback(self._failed)
 
     def _failed(self, failure: Failure) -> None:
-        self._log.failure("catching-up marks could not be moved", failure)
+        self._log.failure("delivery marks could not be moved", failure)
 
     async def flush(self) -> None:
-        """Send what waits; what could not be sent waits on."""
+        """Send the marks; those that could not be sent wait on."""
         waiting, self._waiting = self._waiting, {}
-        size = 1 if self._redis.is_cluster else _AT_A_TIME
+        size = 1 if self._redis.is_cluster else _USERS_PER_CALL
         items = iter(waiting.items())
         await gather(map(self._send, iter(lambda: list(islice(items, size)), [])))
 

@@ -1,4 +1,4 @@
-"""What one user finds on Redis: their sessions, and the private messages they missed."""
+"""The inbox of one user on Redis: their sessions, and the private messages they missed."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from gim.storage.redis.store.records import Value, message_of, time_of, value_of
 from gim.storage.redis.store.retention import Retention
 
 _RANK = 16  # digits of an id that rank a session: its time, its version and its counter
-_TIES = 16  # sessions of one rank that a page looks past, at most: on one server there are none
+_TIES = 16  # sessions of the same rank that a page passes over, at most: on one server there are none
 PAGE = 500  # messages of one reply
-_AT_A_TIME = 32  # sessions that are asked for missed messages in one round trip
+_SESSIONS_AT_A_TIME = 32  # whose missed messages are fetched in one round trip
 
 
 _Found = tuple[str, str, Value]  # message id, session id, what is stored
@@ -40,7 +40,7 @@ def score_of(rank: str) -> int:
 
 
 class Inbox:
-    """A page of sessions takes three round trips, what was missed two and more."""
+    """A page of sessions takes three round trips, missed messages take two or more."""
 
     def __init__(
         self,
@@ -131,9 +131,9 @@ class Inbox:
         point, whole, flat = await self._redis.run(scripts.UNSEEN, (self._keys.user(user_id),), *words)
         but = user_id if since is None else ""
         newest, is_whole = await self._newest(point.decode(), but, limit, flat)
-        if since is None and not newest and flat:  # what one sent oneself need not be walked over again
+        if since is None and not newest and flat:  # the next call need not pass over the own messages
             self._marks.move(user_id, rank_of(flat[1]) + "0" * (32 - _RANK))
-        if newest and not self._redis.is_cluster:  # it is not to be announced again after a reconnect
+        if newest and not self._redis.is_cluster:  # not to be announced again after a reconnect
             self._heartbeat.mark_seen(newest[-1][0])
         messages = [message_of(session_id, one, value) for one, session_id, value in newest[-limit:]]
         complete = len(newest) <= limit and (since is None or (whole == 1 and is_whole))
@@ -166,14 +166,14 @@ class Inbox:
     ) -> tuple[list[_Found], bool]:
         """Return up to *limit* + 1 messages, ascending, and whether nothing between them was lost.
 
-        The sessions come by their newest message, newest first: once enough was found, those whose
-        newest is older than all of it need not be asked.
+        Sessions come in the order of their newest messages. Once enough messages are found, sessions
+        whose newest message is older than all of them are not asked.
         """
         found: list[_Found] = []
         is_whole, after = True, point
         waiting = list(zip(flat[::2], flat[1::2], strict=True))
         while waiting and float(waiting[0][1]) >= score_of(after):
-            some, waiting = waiting[:_AT_A_TIME], waiting[_AT_A_TIME:]
+            some, waiting = waiting[:_SESSIONS_AT_A_TIME], waiting[_SESSIONS_AT_A_TIME:]
             works = [self._after(name.decode(), after, but, limit + 1) for name, _ in some]
             for some_found, nothing_lost in await gather(works):
                 found += some_found
@@ -186,8 +186,7 @@ class Inbox:
     async def _after(
         self, session_id: str, point: str, but: str, limit: int
     ) -> tuple[list[_Found], bool]:
-        """Return the newest messages of a session after a point, in pages: what one reply may take is
-        bounded, so that it comes in time."""
+        """Return the newest messages of a session after a point, in pages: small replies come in time."""
         found: list[_Found] = []
         base, before, is_whole = self._keys.session(session_id), "", True
         while len(found) < limit:

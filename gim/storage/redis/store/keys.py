@@ -1,7 +1,7 @@
-"""The names of keys: a base for each thing, with the hash tag that keeps all its keys in one slot.
+"""The names of keys: a base for each user and session, whose hash tag keeps its keys in one slot.
 
-An id of a user or chatroom holds no ``:``, so no two things share a key, whatever braces are in it.
-A base is also the channel on which its changes are announced. docs/redis.md lists what stands behind it.
+Ids of users and chatrooms contain no ``:``, so no two share a key, whatever braces are in them. A base is
+also the channel of its announcements. docs/redis.md lists the keys.
 """
 
 from __future__ import annotations

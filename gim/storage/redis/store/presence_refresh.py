@@ -1,4 +1,4 @@
-"""Who is connected here, said to Redis again and again: it forgets what is not."""
+"""Refreshes in Redis which users are connected here: entries that are not refreshed expire."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from gim.log.logger import Logger
 from gim.storage.redis.store.people import NODES_KEPT_MS, People
 from gim.storage.redis.store.subscriptions import Subscriptions
 
-ROUND = NODES_KEPT_MS // 4000  # seconds in which everybody is named once
+ROUND = NODES_KEPT_MS // 4000  # seconds in which each user is refreshed once: 4 times before it expires
 
 
 class PresenceRefresh:
-    """Names a few of the users connected here with each beat, all of them within a `ROUND`."""
+    """Refreshes some of the users connected here with each beat, all of them within a `ROUND`."""
 
     _log = Logger()
 
@@ -32,13 +32,13 @@ class PresenceRefresh:
         self._users: Iterator[str] = iter(())
 
     def refresh_some(self) -> None:
-        """Name the next few."""
+        """Refresh the next ones."""
         if self._left == 0:
             self._begin()
         self._left -= 1
         for user_id in islice(self._users, self._at_a_time):
             if self._subscriptions.user(user_id) is not None:
-                self._name(user_id)
+                self._refresh(user_id)
 
     def _begin(self) -> None:
         user_ids = [watch.user_id for watch in self._subscriptions if watch.session is None]
@@ -46,9 +46,9 @@ class PresenceRefresh:
         self._left = self._beats
         self._at_a_time = -(-len(user_ids) // self._beats)
 
-    def _name(self, user_id: str) -> None:
+    def _refresh(self, user_id: str) -> None:
         Deferred.fromCoroutine(self._people.refresh(user_id)).addErrback(self._failed)
 
     def _failed(self, failure: Failure) -> Any:
-        if failure.check(Unavailable) is None:  # else the next round will do
-            self._log.failure("a user could not be named again", failure)
+        if failure.check(Unavailable) is None:  # the next round tries again
+            self._log.failure("the presence of a user could not be refreshed", failure)

@@ -1,4 +1,4 @@
-"""What the scripts store and announce, in MessagePack, read into gim's records."""
+"""Reads and writes what the scripts store and announce, in MessagePack."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gim.storage.announcements import (
 
 
 class Value(Struct, array_like=True, frozen=True, gc=False):
-    """A message as it is stored under its id. *origin* is the connection that it came from."""
+    """A message as it is stored under its id. ``origin`` is the connection that sent it."""
 
     sequence: int
     status: int
@@ -102,7 +102,7 @@ def message_of(session_id: str, message_id: str, value: Value) -> Message:
 
 
 def messages_of(session_id: str, ids: Iterable[bytes], values: Iterable[bytes | None]) -> list[Message]:
-    """Return messages in the order of *ids*; one that went between two steps is left out."""
+    """Return messages in the order of *ids*, without those that were removed between two steps."""
     return [
         message_of(session_id, message_id.decode(), _values.decode(value))
         for message_id, value in zip(ids, values, strict=True)

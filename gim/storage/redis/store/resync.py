@@ -1,4 +1,4 @@
-"""After a connection was lost: what was announced meanwhile is looked up and announced once."""
+"""Resynchronization: after a lost connection, missed announcements are looked up and announced."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from gim.storage.redis.store.messages import RedisMessages
 from gim.storage.redis.store.people import People
 from gim.storage.redis.store.subscriptions import Subscription, Subscriptions
 
-USERS_AT_A_TIME = 64  # that are looked up at the same time
+USERS_AT_A_TIME = 64  # looked up concurrently
 CHATROOMS_AT_A_TIME = 4
 LEAVING_AT_A_TIME = 1000
-AGAIN_AFTER = 0.5  # seconds until what could not be looked up is tried again
-MOST = 100_000  # private messages looked up for one user
+RETRY_AFTER = 0.5  # seconds until a failed lookup is tried again
+MAX_MISSED = 100_000  # private messages looked up for one user
 
 
 class Resync:
-    """Makes good what a node did not hear, and could not say, while it had no connection."""
+    """Makes up for what a node could not receive or send while it had no connection."""
 
     _log = Logger()
 
@@ -58,7 +58,7 @@ class Resync:
         self._clock = clock
         self._later: IDelayedCall | None = None
         self._stopped = False
-        self._gone: set[str] = set()  # users who left while Redis could not be told
+        self._gone: set[str] = set()  # users who left while Redis was out of reach
         self._work: Deferred[None] | None = None
         self._leaving = 0
         self._failure: Failure | None = None
@@ -66,7 +66,7 @@ class Resync:
         self._idle: list[Deferred[None]] = []
 
     def begin(self) -> None:
-        """Look up what every watch that holds may have missed."""
+        """Look up what every subscription that holds announcements back may have missed."""
         self._wait_no_more()
         if self._work is not None:
             self._again = True
@@ -80,7 +80,7 @@ class Resync:
             self._again = False
             self.begin()
         elif not self._stopped and (self._gone or any(map(self._is_due, self._subscriptions))):
-            self._later = self._clock.callLater(AGAIN_AFTER, self.begin)
+            self._later = self._clock.callLater(RETRY_AFTER, self.begin)
         self._maybe_idle()
 
     def _wait_no_more(self) -> None:
@@ -89,7 +89,7 @@ class Resync:
         self._later = None
 
     def stop(self) -> None:
-        """Do nothing any more by itself."""
+        """Start nothing any more."""
         self._stopped = True
         self._wait_no_more()
 
@@ -97,10 +97,10 @@ class Resync:
         self._failure = None
         await gather([self._catch_up_all(), self.leave_all()])
         if self._failure is not None:
-            self._log.failure("what was missed could not be looked up", self._failure)
+            self._log.failure("missed announcements could not be looked up", self._failure)
 
     async def _catch_up_all(self) -> None:
-        """Look up users and chatrooms beside each other; of the latter few, as each may have much."""
+        """Look up users and chatrooms concurrently; few chatrooms, as each may have many messages."""
         due = [watch for watch in self._subscriptions if self._is_due(watch)]
         users = iter([watch for watch in due if watch.session is None])
         chatrooms = iter([watch for watch in due if watch.session is not None])
@@ -108,24 +108,24 @@ class Resync:
         await gather(works + [self._catch_up_each(chatrooms) for _ in range(CHATROOMS_AT_A_TIME)])
 
     async def _catch_up_each(self, watches: Iterator[Subscription]) -> None:
-        """Go on after a failure, which may be of one watch alone: what is due yet is tried again."""
+        """Catch up with one after the other; one that fails stays due and is tried again."""
         for watch in watches:
             try:
                 await self._catch_up(watch)
             except Unavailable:
                 pass
-            except Exception:  # a bug, and maybe everybody's: one of a run is logged
+            except Exception:  # a bug that may hit all: one of a run is logged
                 self._failure = Failure()
 
     def _is_due(self, watch: Subscription) -> bool:
-        """Say whether it is time, which it is not before it is listened to again."""
+        """Say whether a subscription must catch up, and its channel is subscribed to again."""
         return watch.held is not None and (watch.is_dropped or self._redis.hears(watch.base))
 
     async def _catch_up(self, watch: Subscription) -> None:
         if watch.is_dropped and self._is_wanted(watch):
             await self._redis.subscribe(watch.base)
             watch.is_dropped = False
-        if not self._is_wanted(watch):  # it ended while this waited
+        if not self._is_wanted(watch):  # it ended meanwhile
             return
         held = watch.held
         missed = await (self._chatroom(watch) if watch.session else self._user(watch))
@@ -148,15 +148,15 @@ class Resync:
         user_id = watch.user_id
         try:
             await self._people.connect(user_id)
-        except Forbidden:  # banned meanwhile: the order to close was not heard
+        except Forbidden:  # banned meanwhile: the command to close was missed
             return [ConnectionCommand(user_id, ConnectionAction.CLOSE)]
         missed, chatrooms = await gather(
-            [self._inbox.news(user_id, watch.point, MOST), self._chatrooms.of_user(user_id)]
+            [self._inbox.news(user_id, watch.point, MAX_MISSED), self._chatrooms.of_user(user_id)]
         )
         return [Memberships(user_id, frozenset(chatrooms)), *missed]
 
     def leave(self, user_id: str) -> None:
-        """Say that no connection of the user is left here, now or when Redis can be told."""
+        """Record that the user has no connection here any more, at once or when Redis is back."""
         self._gone.add(user_id)
         self._leaving += 1
         Deferred.fromCoroutine(self._leave(user_id)).addBoth(self._left)
@@ -170,14 +170,14 @@ class Resync:
             if self._subscriptions.user(user_id) is None:
                 self._gone.add(user_id)
         except Exception:
-            self._log.failure("a user who left could not be taken out")
+            self._log.failure("the leaving of a user could not be recorded")
 
     def _left(self, result: object) -> None:
         self._leaving -= 1
         self._maybe_idle()
 
     async def leave_all(self) -> None:
-        """Say it of all who could not be told of yet, until nobody can be told."""
+        """Record it for all users who left during the outage, until a whole batch fails."""
         gone = tuple(self._gone)
         for start in range(0, len(gone), LEAVING_AT_A_TIME):
             some = gone[start : start + LEAVING_AT_A_TIME]
@@ -186,7 +186,7 @@ class Resync:
                 return
 
     async def idle(self) -> None:
-        """Return when nothing is under way."""
+        """Return when no lookup or leaving is under way."""
         if self._work is not None or self._leaving:
             waiting: Deferred[None] = Deferred()
             self._idle.append(waiting)

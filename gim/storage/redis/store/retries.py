@@ -1,4 +1,4 @@
-"""What a fault left half-way, and is tried again until it is done."""
+"""Retries of writes that a fault left half done."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Work = Callable[[], Awaitable[object]]
 
 
 class WriteRetries:
-    """Does works that failed because Redis was away once more, every second, each until it succeeds.
+    """Repeats writes that failed because Redis was out of reach, each once a second until it succeeds.
 
-    A work may be done several times, if its success is not known.
+    A write may be made several times, as its success is not always known.
     """
 
     _log = Logger()
@@ -38,17 +38,17 @@ class WriteRetries:
         return len(self._works)
 
     def add(self, key: tuple[str, ...], work: Work) -> None:
-        """Do *work* from now on, unless one with this *key* waits already."""
+        """Repeat *work* from now on, unless one with this *key* waits already."""
         if self._stopped or key in self._works:
             return
         if len(self._works) >= MAX_WAITING:
-            self._log.warn("too much waits to be repaired, {key} is given up", key=key)
+            self._log.warn("too many writes wait to be retried, {key} is given up", key=key)
             return
         self._works[key] = self._clock.seconds(), work
         self._wait()
 
     def stop(self) -> None:
-        """Forget them all."""
+        """Forget all that waits."""
         self._stopped = True
         self._works.clear()
         if self._timer is not None and self._timer.active():
@@ -71,14 +71,16 @@ class WriteRetries:
 
     async def _try(self, key: tuple[str, ...]) -> None:
         since, work = self._works.get(key, (0.0, None))
-        if work is None:  # it was stopped meanwhile
+        if work is None:  # stopped meanwhile
             return
         try:
             await work()
         except Unavailable:
             if self._clock.seconds() - since < GIVE_UP_AFTER:
                 return
-            self._log.warn("{key} could not be repaired for {n:.0f} s", key=key, n=GIVE_UP_AFTER)
+            self._log.warn(
+                "the write {key} failed for {n:.0f} s and is given up", key=key, n=GIVE_UP_AFTER
+            )
         except Exception:
-            self._log.failure("{key} can't be repaired", key=key)
+            self._log.failure("the write {key} can't be retried", key=key)
         self._works.pop(key, None)

@@ -1,4 +1,4 @@
-"""What the scripts return instead of what was asked for."""
+"""Refusals that scripts return in place of a result."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OF_CHATROOM: dict[bytes, Callable[[str], GimError]] = {
 
 
 def check(reply: Any, chatroom_id: str = "") -> Any:
-    """Return the reply of a script, or raise what it says instead: text, with ms behind a colon."""
+    """Return the reply of a script, or raise its refusal: a text, some with ms after a colon."""
     if isinstance(reply, bytes):
         raise _refusal(reply, chatroom_id)
     return reply

@@ -50,8 +50,8 @@ Connect = Callable[[Subscriber], Redis]
 class RedisStore:
     """Implements `gim.storage.interface.Storage` on a Redis server, several, or a cluster.
 
-    Announcements come on the connection that commands use. So when one is lost, the largest id seen on
-    it tells what was announced: all that is newer is looked up when the next connection is there.
+    Announcements come on the connection that commands use. If it is lost, the largest id seen on it tells
+    what was announced: everything newer is looked up on the next connection.
     """
 
     outlives_process = True
@@ -71,9 +71,11 @@ class RedisStore:
         request_ids_per_sender: int = REQUEST_IDS_PER_SENDER,
         overlap_ms: int | None = None,
     ) -> None:
-        """*connect* makes the way to the servers; *ttl* is in seconds; *rooms* are no limits unless
-        given. *overlap_ms* is for `gim.storage.redis.store.inbox.Inbox`; unless given it is as long as a
-        cluster may lag behind, and 0 on a single server."""
+        """*connect* returns the servers; *ttl* is in seconds; without *rooms* there are no limits.
+
+        *overlap_ms* is for `gim.storage.redis.store.inbox.Inbox`. Its default is `CLUSTER_LAG_MS` on a
+        cluster, 0 on a single server.
+        """
         retention = Retention(
             round(ttl * 1000),
             max_session_messages,

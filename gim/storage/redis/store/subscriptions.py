@@ -1,4 +1,4 @@
-"""What this node listens to: users connected here, and chatrooms with members connected here."""
+"""What this node subscribes to: users connected here, and chatrooms with members connected here."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from gim.storage.redis.store.keys import Keys
 
 
 class Subscription:
-    """A user or chatroom that is listened to.
+    """A user or chatroom that this node subscribes to.
 
-    While ``held`` is a list, what was announced after ``point`` is being looked up, and what is announced
-    now waits in it. It is another list each time that more may have been missed.
+    While ``held`` is a list, announcements after ``point`` may have been missed and are being looked up;
+    new announcements wait in the list. It is replaced each time that more may have been missed.
     """
 
     __slots__ = ("base", "held", "is_dropped", "point", "recent", "session", "user_id")
@@ -33,13 +33,13 @@ class Subscription:
         self.recent = recent  # None where nothing is announced twice
 
     def miss(self, point: str) -> None:
-        """Begin to hold: after *point* announcements may have been missed."""
+        """Hold announcements back: those after *point* may have been missed."""
         if self.held is None:
             self.point = point
         self.held = []
 
     def caught_up(self, missed: list[Announcement]) -> list[Announcement]:
-        """End that; return what to announce, in order and each once."""
+        """Stop holding back; return what to announce, in order and each once."""
         known = {news.message.id for news in missed if isinstance(news, MessageStored)}
         held, self.held = self.held or [], None
         found = missed + [
@@ -49,10 +49,10 @@ class Subscription:
 
 
 class Subscriptions:
-    """Watches by channel."""
+    """Subscriptions by channel."""
 
     def __init__(self, keys: Keys, clock: IReactorTime | None) -> None:
-        """With a *clock*, what was announced lately is remembered."""
+        """With a *clock*, recent announcements are remembered, so that none is announced twice."""
         self._keys = keys
         self._clock = clock
         self._by_channel: dict[bytes, Subscription] = {}
@@ -70,11 +70,11 @@ class Subscriptions:
         return self._by_channel.get(self._keys.user(user_id).encode())
 
     def add_user(self, user_id: str) -> Subscription:
-        """Return the watch of a user, made if need be."""
+        """Return the subscription to a user, created if missing."""
         return self._add(self._keys.user(user_id), user_id, None)
 
     def add_chatroom(self, chatroom_id: str) -> Subscription:
-        """Return the watch of a chatroom, made if need be."""
+        """Return the subscription to a chatroom, created if missing."""
         session = chatroom_session(chatroom_id)
         return self._add(self._keys.session(session.id), "", session)
 
@@ -87,7 +87,7 @@ class Subscriptions:
         return watch
 
     def remove(self, base: str) -> bool:
-        """End a watch; say if there was one."""
+        """Remove a subscription; say whether there was one."""
         return self._by_channel.pop(base.encode(), None) is not None
 
     def bases(self) -> list[str]:

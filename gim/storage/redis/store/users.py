@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gim.concurrency.gather import gather
-from gim.errors import NotFound
 from gim.model import User, UserState
+from gim.storage import refusals
 from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.store import scripts
 from gim.storage.redis.store.heartbeat import Heartbeat
@@ -51,7 +51,7 @@ class RedisUsers:
         """See `gim.storage.interface.Users.get`."""
         name, nodes = await self._people.look_up(user_id)
         if name is None:
-            raise NotFound(f"no user {user_id!r}: an id becomes a user with its first login")
+            raise refusals.no_user(user_id)
         return UserState(user_id, name.decode(), await self._heartbeat.is_online(nodes))
 
     async def subscribe(self, user_id: str) -> None:

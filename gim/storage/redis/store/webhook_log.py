@@ -1,4 +1,4 @@
-"""Numbers of users' events, and which users were announced online, for all nodes together."""
+"""Webhook numbers on Redis, and which users were reported online, for all nodes together."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from gim.storage.redis.store.subscriptions import Subscriptions
 
 
 class RedisWebhookLog:
-    """Counts with each user. A set names those of whom this node has to say when they are gone; if it is
-    gone itself before, other nodes take them over."""
+    """Implements `gim.storage.interface.WebhookLog`. Numbers are kept with each user.
+
+    A set for each node names the users whose going it must report. If it dies, others take them over.
+    """
 
     def __init__(
         self,
@@ -32,7 +34,7 @@ class RedisWebhookLog:
         self._heartbeat = heartbeat
         self._subscriptions = subscriptions
         self._retention = retention
-        self._own: Iterator[str] = iter(())  # users here whom others may have taken over
+        self._own: Iterator[str] = iter(())  # users here that other nodes may have taken over
 
     async def next_event_number(
         self, user_id: str, online: bool | None = None, key: str = ""
@@ -41,7 +43,7 @@ class RedisWebhookLog:
         if online is None:
             return await self._count(user_id, "", key)
         if online:
-            await self._add(user_id)  # first, so that nobody is announced and forgotten
+            await self._add(user_id)  # first, so that a user who is reported is never lost
             return await self._count(user_id, "1", key)
         number = await self._gone(user_id, key)
         if not self._is_here(user_id):
@@ -50,13 +52,18 @@ class RedisWebhookLog:
         return number
 
     async def _gone(self, user_id: str, key: str) -> int | None:
-        """Count that a user went, unless they are connected: looks here last, as what is sent from now on
-        comes after it. Who is alive must be known exactly, as nobody asks a second time."""
+        """Count that a user went, unless they are connected.
+
+        Connections here are checked last: commands sent after this check come after its result. The nodes
+        that are alive must be known exactly, as this is not asked a second time.
+        """
         base, own = self._keys.user(user_id), self._heartbeat.node.encode()
         if set(await self._redis.call(base, "SMEMBERS", f"{base}:nodes")) - {own}:
             await self._heartbeat.beat()
             if not self._heartbeat.knows_the_dead:
-                raise Unavailable("the storage is back just now: who is online is known a little later")
+                raise Unavailable(
+                    "the storage is just back and does not know yet who is online: try again in a moment"
+                )
         if self._is_here(user_id):
             return None
         return await self._count(user_id, "0", key, *(self._heartbeat.alive - {own}))
@@ -74,7 +81,7 @@ class RedisWebhookLog:
         self._is_known(not await self._redis.run(scripts.PRESENT, (self._keys.data,), *words))
 
     def _is_known(self, known: bool) -> None:
-        """Take note whether the others knew this node."""
+        """Note whether the other nodes knew this node."""
         if not known:
             self._own = iter([watch.user_id for watch in self._subscriptions if watch.session is None])
 

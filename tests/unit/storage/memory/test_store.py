@@ -1,4 +1,4 @@
-"""The memory store: the behaviour of the seam, and what it holds in memory and for how long."""
+"""The memory store: the behaviour of every storage, and what it holds in memory and for how long."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.support.storage_behaviour.total import TotalBehaviour
 
 
 class MemoryBehaviourTests(StorageBehaviour, TotalBehaviour, TestCase):
-    """The behaviour of the seam, and the limit in all."""
+    """The behaviour of every storage, and the limit of all messages."""
 
     def setUp(self) -> None:
         self.clock = Clock()

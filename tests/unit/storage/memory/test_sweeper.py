@@ -1,7 +1,7 @@
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.storage.memory.sweeper import EVERY, PORTION, Sweeper
+from gim.storage.memory.sweeper import ENTRIES_PER_TURN, SWEEP_INTERVAL, Sweeper
 
 
 class SweeperTests(SynchronousTestCase):
@@ -21,18 +21,18 @@ class SweeperTests(SynchronousTestCase):
         return self.left > 0
 
     def test_it_sweeps_once_in_a_while(self) -> None:
-        self.clock.pump([EVERY] * 3)
-        self.assertEqual(self.calls, [PORTION] * 3)
+        self.clock.pump([SWEEP_INTERVAL] * 3)
+        self.assertEqual(self.calls, [ENTRIES_PER_TURN] * 3)
 
     def test_while_more_waits_it_goes_on_in_the_next_turn(self) -> None:
-        self.left = 3 * PORTION
-        self.clock.advance(EVERY)
+        self.left = 3 * ENTRIES_PER_TURN
+        self.clock.advance(SWEEP_INTERVAL)
         self.assertEqual(self.left, 0)
         self.assertEqual(len(self.calls), 3)
 
     def test_a_failure_is_logged_and_does_not_end_it(self) -> None:
         self.left = -1
-        self.clock.pump([EVERY] * 2)
+        self.clock.pump([SWEEP_INTERVAL] * 2)
         self.assertEqual(len(self.calls), 2)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
 
@@ -40,5 +40,5 @@ class SweeperTests(SynchronousTestCase):
         stopped = self.sweeper.stopService()
         assert stopped is not None
         self.successResultOf(stopped)
-        self.clock.advance(10 * EVERY)
+        self.clock.advance(10 * SWEEP_INTERVAL)
         self.assertEqual(self.calls, [])
