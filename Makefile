@@ -5,16 +5,27 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 GIM = --ws 8080 --http 8081
 
-.PHONY: run test check lint proto failover fuzz package bench conformance conformance-quick format clean
+# trial in a directory of its own, so that runs at the same time do not disturb each other; a failed one
+# keeps it, with what the servers wrote
+TRIAL = temp=build/trial/$@-$$$$; $(BIN)/python -m twisted.trial --random=0 --temp-directory=$$temp $(1) && rm -r $$temp
+
+.PHONY: run test test-unit test-integration check lint proto failover fuzz package bench conformance conformance-quick format clean
 
 run: $(VENV)/.installed-run
 	$(BIN)/twistd -n gim $(GIM)
 
+# all tests, in four processes, as many of them wait
 test: $(VENV)/.installed-test
-	$(BIN)/python -m twisted.trial -j3 --random=0 tests
+	$(call TRIAL,-j4 tests.unit tests.integration)
 
-check: lint
-	$(BIN)/python -m twisted.trial -j3 --random=0 tests
+# the tests without processes and servers, some seconds
+test-unit: $(VENV)/.installed-test
+	$(call TRIAL,-j2 tests.unit)
+
+test-integration: $(VENV)/.installed-test
+	$(call TRIAL,-j4 tests.integration)
+
+check: lint test
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -27,8 +38,8 @@ proto: $(VENV)/.installed-test
 
 # every failover of Sentinels and of a Cluster under traffic, 70 s; the first two modules are part of test
 failover: $(VENV)/.installed-test
-	$(BIN)/python -m twisted.trial --random=0 tests.integration.nodes.test_failover_sentinel tests.integration.nodes.test_failover_cluster \
-	  tests.integration.nodes.failovers
+	$(call TRIAL,tests.integration.nodes.test_failover_sentinel tests.integration.nodes.test_failover_cluster \
+	  tests.integration.nodes.failovers)
 
 # hostile input drawn anew, a quarter of an hour; FUZZ holds options, as in FUZZ="--seconds 300 --seed 1 frames"
 fuzz: $(VENV)/.installed-fuzz

@@ -14,6 +14,7 @@ import importlib
 import json
 import os
 import pkgutil
+import resource
 import runpy
 import select
 import signal
@@ -119,8 +120,11 @@ def files_of_self() -> list[int]:
     return [int(name) for name in os.listdir("/proc/self/fd")]
 
 
-def become(script: str, words: list[str], environment: dict[str, str], directory: str) -> None:
-    """Run a script of Python as if it had been started so."""
+def become(
+    script: str, words: list[str], environment: dict[str, str], directory: str, files: tuple[int, int]
+) -> None:
+    """Run a script of Python as if it had been started so; *files* are its limits of open files."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, files)
     os.chdir(directory)
     os.environ.clear()
     os.environ.update(environment)

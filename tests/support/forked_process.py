@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -78,7 +79,13 @@ class ForkServer:
         self, protocol: ProcessProtocol, words: Sequence[str], environment: Mapping[str, str], path: str
     ) -> None:
         """Run the Python script ``words[0]`` in the directory *path*."""
-        request = {"script": words[0], "words": words[1:], "environment": environment, "directory": path}
+        request = {
+            "script": words[0],
+            "words": words[1:],
+            "environment": environment,
+            "directory": path,
+            "files": resource.getrlimit(resource.RLIMIT_NOFILE),
+        }
         pipes = {name: os.pipe() for name in (1, 2, STATUS)}
         with open(os.devnull) as nothing:
             files = [nothing.fileno(), *(theirs for _, theirs in pipes.values())]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
 from gim.storage.redis.store.heartbeat import LEASE_MS
@@ -82,8 +83,8 @@ class WebhookNodesTests(NodesTestCase):
         await self.client(self.b, "bob")
         for user_id in "ann", "bob":
             await self.hook.tells("user.online", user_id)
-        await self.a.stop()
-        await self.b.stop()
+        stops = [Deferred.fromCoroutine(node.stop()) for node in (self.a, self.b)]  # at once: neither
+        await gatherResults(stops)  # takes over the users of the other
         self.assertNotIn("user.offline", [event for event, _ in self.hook.told()])
         c = await self.ready(self.spawn_told())
         await self.client(c, "bob")
