@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.python.failure import Failure
 
 from gim.concurrency.clocks import now_ms
 from gim.concurrency.gather import gather
-from gim.errors import Unavailable
 from gim.ids import PRIVATE, chatroom_session
 from gim.limits.limits import Limits
 from gim.log.logger import Logger
 from gim.model import ConnectionState, Counts, Event, EventType, Push, SessionHead
 from gim.push.catchup import CatchUp
-from gim.push.chatroom import ChatroomPusher, PushPolicy
+from gim.push.chatroom import PushPolicy
 from gim.push.counts import PushCounts
 from gim.push.event_fanout import EventFanout
+from gim.push.local_chatrooms import LocalChatrooms
 from gim.push.presence import Connection, Login, OnlineUser, Presence
 from gim.push.writer import PER_CHUNK, PER_TURN, PushWriter
 from gim.storage.announcements import (
@@ -36,15 +33,12 @@ from gim.storage.announcements import (
 )
 from gim.storage.interface import Storage
 
-ENTER_RETRY_AFTER = 1.0  # seconds until a chatroom that could not be entered is tried again
-
 
 class PushDispatcher:
     """Takes the storage's announcements to the connections of this node.
 
     A private message goes at once to all connections of its receiver, and to the sender's other ones. A
-    chatroom message goes to the `ChatroomPusher` of its chatroom, which exists while a member is
-    connected here or its interval runs.
+    chatroom message goes to the `ChatroomPusher` of its chatroom.
     """
 
     _log = Logger()
@@ -70,14 +64,14 @@ class PushDispatcher:
         self._chatrooms = storage.chatrooms
         self._nodes = storage.nodes
         self._clock = clock
-        self._policy = policy
         self._writer = PushWriter(clock, concurrency, before_slice, per_turn, per_chunk)
         self._replaced = replaced
         self.pushed = PushCounts()
         self._presence = Presence(limits)
-        self._pushers: dict[str, ChatroomPusher] = {}
-        self._subscribing: Counter[str] = Counter()  # calls under way to the storage, by chatroom
-        self._pending_logins: set[Login] = set()  # the clients have no reply yet
+        self._local = LocalChatrooms(
+            storage.chatrooms, self._presence, self._writer, policy, clock, self.pushed
+        )
+        self._pushers, self._pending_logins = self._local.pushers, self._local.pending_logins
 
     @property
     def users(self) -> int:
@@ -117,9 +111,9 @@ class PushDispatcher:
 
     def _change_chatrooms(self, user: OnlineUser, news: MemberJoined | MemberLeft | Memberships) -> None:
         if isinstance(news, MemberJoined):
-            self._enter_with_retries(user, news.chatroom_id)
+            self._local.enter_with_retries(user, news.chatroom_id)
         elif isinstance(news, MemberLeft):
-            self._leave_chatroom(user, news.chatroom_id)
+            self._local.leave(user, news.chatroom_id)
             if news.why:
                 event = Event(news.why, news.by, chatroom_session(news.chatroom_id).id, user.id)
                 self._send_event_to(user, event)
@@ -127,7 +121,7 @@ class PushDispatcher:
             for chatroom_id in user.chatrooms - news.chatroom_ids:
                 self.leave_chatroom(user.id, chatroom_id)
             for chatroom_id in news.chatroom_ids - user.chatrooms:
-                self._enter_with_retries(user, chatroom_id)
+                self._local.enter_with_retries(user, chatroom_id)
 
     def counts(self) -> Counts:
         """See `gim.storage.interface.Listener`."""
@@ -224,7 +218,7 @@ class PushDispatcher:
         try:
             await self._users.subscribe(user_id)
             chatroom_ids = await self._chatrooms.of_user(user_id)
-            await gather(self.enter_chatroom(login.user, chatroom_id) for chatroom_id in chatroom_ids)
+            await gather(self._local.enter(login.user, chatroom_id) for chatroom_id in chatroom_ids)
         except BaseException:
             self.leave(login)
             raise
@@ -233,8 +227,7 @@ class PushDispatcher:
     def catch_up(self, login: Login) -> None:
         """Start pushing: first what the login missed, and the messages of its chatrooms."""
         self._pending_logins.discard(login)
-        for chatroom_id in login.user.chatrooms:
-            self._pusher(chatroom_id).enter(login.connection)
+        self._local.add_connection(login)
         login.connection.write_while_drained(lambda: self._catch_up(login))
 
     def _catch_up(self, login: Login) -> bool:
@@ -254,117 +247,28 @@ class PushDispatcher:
         """Remove a login: no push reaches its connection any more."""
         login.catch_up = None
         self._pending_logins.discard(login)
-        for chatroom_id in login.user.chatrooms:
-            if (pusher := self._pushers.get(chatroom_id)) is not None:
-                pusher.leave(login.connection)
+        self._local.remove_connection(login)
         if self._presence.leave(login):
             for chatroom_id in tuple(login.user.chatrooms):
-                self._leave_chatroom(login.user, chatroom_id)
+                self._local.leave(login.user, chatroom_id)
             self._users.unsubscribe(login.user.id)
 
-    async def enter_chatroom(self, user: OnlineUser, chatroom_id: str) -> None:
-        """Push messages of the chatroom to the user's connections from now on."""
-        was_in = chatroom_id in user.chatrooms
-        user.chatrooms.add(chatroom_id)
-        self._subscribing[chatroom_id] += 1
-        try:
-            await self._chatrooms.subscribe(chatroom_id)
-        except BaseException:
-            if not was_in:
-                user.chatrooms.discard(chatroom_id)
-            self._subscribed(chatroom_id)
-            self._unsubscribe_unused(chatroom_id)
-            raise
-        self._subscribed(chatroom_id)
-        if chatroom_id in user.chatrooms:  # the user did not leave while this waited
-            for login in user.logins:
-                if login not in self._pending_logins:
-                    self._pusher(chatroom_id).enter(login.connection)
-        self._unsubscribe_unused(chatroom_id)
-
-    def _subscribed(self, chatroom_id: str) -> None:
-        self._subscribing[chatroom_id] -= 1
-        if not self._subscribing[chatroom_id]:
-            del self._subscribing[chatroom_id]
-
-    def _pusher(self, chatroom_id: str) -> ChatroomPusher:
-        pusher = self._pushers.get(chatroom_id)
-        if pusher is None:
-            pusher = ChatroomPusher(
-                chatroom_id,
-                self._policy,
-                self._clock,
-                self._writer,
-                self._drop_unused,
-                self.pushed,
-            )
-            self._pushers[chatroom_id] = pusher
-        return pusher
-
     async def join(self, user_id: str, chatroom_id: str) -> None:
-        """Call `enter_chatroom` if the user is online here."""
+        """Push messages of the chatroom to the user from now on, if they are online here."""
         user = self._presence.get(user_id)
         if user is not None:
-            await self.enter_chatroom(user, chatroom_id)
+            await self._local.enter(user, chatroom_id)
 
     def leave_chatroom(self, user_id: str, chatroom_id: str) -> None:
         """Push nothing of the chatroom to the user any more."""
         user = self._presence.get(user_id)
         if user is not None:
-            self._leave_chatroom(user, chatroom_id)
-
-    def _leave_chatroom(self, user: OnlineUser, chatroom_id: str) -> None:
-        user.chatrooms.discard(chatroom_id)
-        if (pusher := self._pushers.get(chatroom_id)) is not None:
-            for login in user.logins:
-                pusher.leave(login.connection)
-        self._unsubscribe_unused(chatroom_id)
-
-    def _unsubscribe_unused(self, chatroom_id: str) -> None:
-        """Unsubscribe from a chatroom that has no local members and none joining."""
-        pusher = self._pushers.get(chatroom_id)
-        if (pusher is not None and not pusher.is_empty) or self._subscribing[chatroom_id]:
-            return
-        if any(chatroom_id in login.user.chatrooms for login in self._pending_logins):
-            return
-        self._chatrooms.unsubscribe(chatroom_id)
-        if pusher is not None:
-            self._drop_unused(pusher)
-
-    def _drop_unused(self, pusher: ChatroomPusher) -> None:
-        if pusher.is_empty and pusher.is_quiet:
-            self._pushers.pop(pusher.id, None)
+            self._local.leave(user, chatroom_id)
 
     def flush(self) -> None:
         """Write at once what waits for an interval, and end the intervals."""
-        pushers = list(self._pushers.values())
-        for pusher in pushers:
-            pusher.flush()
-        self._writer.flush()
-        for pusher in pushers:
-            pusher.stop()
+        self._local.flush()
 
     def flush_to(self, login: Login) -> None:
         """Write to one login what waits for an interval; its connection is about to be closed."""
-        self._writer.flush()
-        for chatroom_id in login.user.chatrooms:
-            if (pusher := self._pushers.get(chatroom_id)) is not None:
-                pusher.flush_to(login.connection)
-
-    def _enter_with_retries(self, user: OnlineUser, chatroom_id: str, is_retry: bool = False) -> None:
-        """Enter a chatroom that the user joined through another node; try until it succeeds."""
-        if self._presence.get(user.id) is user:
-            enter = self._enter_if_member if is_retry else self.enter_chatroom
-            entering = Deferred.fromCoroutine(enter(user, chatroom_id))
-            entering.addErrback(self._enter_again, user, chatroom_id)
-
-    async def _enter_if_member(self, user: OnlineUser, chatroom_id: str) -> None:
-        """Enter the chatroom unless the user has left it meanwhile."""
-        if chatroom_id in await self._chatrooms.of_user(user.id):
-            await self.enter_chatroom(user, chatroom_id)
-
-    def _enter_again(self, failure: Failure, user: OnlineUser, chatroom_id: str) -> None:
-        if failure.check(Unavailable) is None:
-            self._log.failure("entering a chatroom failed", failure)
-        else:
-            self._clock.callLater(ENTER_RETRY_AFTER, self._enter_with_retries, user, chatroom_id, True)
+        self._local.flush_to(login)

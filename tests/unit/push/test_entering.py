@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred
 
 from gim.errors import Unavailable
 from gim.push.catchup import CatchUp
-from gim.push.dispatcher import ENTER_RETRY_AFTER
+from gim.push.local_chatrooms import ENTER_RETRY_AFTER
 from gim.storage.announcements import Announcement, MemberJoined, MemberLeft, Memberships
 from tests.support.world import ChatTestCase, Recorder, result_of
 
