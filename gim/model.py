@@ -1,6 +1,6 @@
 """What gim keeps and hands out, as immutable records; the edges write them to the wire field by field.
 
-None of them can be part of a reference cycle, so the garbage collector is told not to look at them.
+None of them can be part of a reference cycle, so the garbage collector does not track them.
 Times are Unix milliseconds. Field names and their order are those of docs/protocol.md.
 """
 
@@ -39,14 +39,14 @@ class EventType(StrEnum):
 
 
 class User(Struct, frozen=True, gc=False):
-    """Somebody who can log in."""
+    """A user: an id that has logged in."""
 
     id: str
     name: str
 
 
 class UserState(Struct, frozen=True, gc=False):
-    """A user or member, and whether a connection of theirs is logged in somewhere."""
+    """A user, and whether any connection of theirs is logged in at any node."""
 
     id: str
     name: str
@@ -76,7 +76,7 @@ class Message(Struct, frozen=True, gc=False):
 
 
 class Sent(Struct, frozen=True, gc=False):
-    """What a sender learns of the message just stored."""
+    """The reply to a sender about the message just stored."""
 
     id: str
     session_id: str
@@ -85,7 +85,7 @@ class Sent(Struct, frozen=True, gc=False):
 
 
 class SessionHead(Struct, frozen=True, gc=False):
-    """A session as its reader sees it: a private one bears the peer's name."""
+    """A session as its reader sees it: the title of a private one is the peer's name."""
 
     id: str
     type: int
@@ -95,8 +95,8 @@ class SessionHead(Struct, frozen=True, gc=False):
 class Push(Struct, frozen=True, dict=True):
     """Messages of one session on their way to connections.
 
-    ``skipped`` counts the older messages that an interval left out. Beside its fields it holds its own
-    frame by codec name, in its ``__dict__``: the first connection that writes it puts it there.
+    ``skipped`` counts the older messages that an interval left out. Its ``__dict__`` caches its encoded
+    frame by codec name: the first connection that writes it encodes it.
     """
 
     session: SessionHead
@@ -105,7 +105,7 @@ class Push(Struct, frozen=True, dict=True):
 
 
 class Event(Struct, frozen=True, dict=True, omit_defaults=True):
-    """Something that happened beside a message, on its way to connections.
+    """Something other than a message that happened, on its way to connections.
 
     ``by`` is who did it. What a type has no use for is left out: docs/protocol.md, section 6, has the
     table. It holds its own frames as a `Push` does.

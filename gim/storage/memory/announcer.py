@@ -24,7 +24,7 @@ class Announcer:
 
     def membership_changed(self, person: Person, news: MemberJoined | MemberLeft) -> None:
         """Report that a membership of the person began or ended."""
-        if person.watched:
+        if person.is_subscribed:
             self.announce(news)
         if self.observer is not None:
             self.observer.on_announcement(news)

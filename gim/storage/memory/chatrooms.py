@@ -107,7 +107,7 @@ class MemoryChatrooms:
 
     def announce(self, chatroom: Chatroom, event: Event) -> None:
         """Announce an event in a chatroom if it is subscribed to."""
-        if chatroom.watched:
+        if chatroom.is_subscribed:
             self._announcer.announce(SessionEvent(chatroom.session, event, ""))
 
     def member_ids(self, chatroom_id: str, after: str = "", count: int | None = None) -> list[str]:
@@ -131,7 +131,7 @@ class MemoryChatrooms:
         ids = self.member_ids(chatroom_id, after, count + 1)
         people = [self._people[user_id] for user_id in ids[:count]]
         items = [
-            Member(person.id, person.title, person.watched, chatroom.role_of(person.id))
+            Member(person.id, person.title, person.is_subscribed, chatroom.role_of(person.id))
             for person in people
         ]
         return items, chatroom.members, len(ids) > count
@@ -141,12 +141,12 @@ class MemoryChatrooms:
         return list(person.rooms) if person is not None else []
 
     async def subscribe(self, chatroom_id: str) -> None:
-        self._archive.chatroom(chatroom_id).watched = True
+        self._archive.chatroom(chatroom_id).is_subscribed = True
 
     def unsubscribe(self, chatroom_id: str) -> None:
         chatroom = self._archive.get(chatroom_session(chatroom_id).id)
         if isinstance(chatroom, Chatroom):
-            chatroom.watched = False
+            chatroom.is_subscribed = False
 
     def observe(self, observer: MembershipObserver) -> None:
         self._announcer.observer = observer

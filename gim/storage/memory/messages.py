@@ -59,7 +59,7 @@ class MemoryMessages:
         message = self._archive.store(chatroom, sender, draft)
         if (membership := sender.rooms.get(chatroom_id)) is not None:
             membership.read = message.id
-        if chatroom.watched:
+        if chatroom.is_subscribed:
             self._announce(MessageStored(message, draft.session, chatroom.name, draft.origin, ""))
         self._archive.trim(chatroom)
         return message
@@ -81,9 +81,9 @@ class MemoryMessages:
         receiver.private[session.id] = receiver.private.pop(session.id, FIRST)
         sender.private.pop(session.id, None)
         sender.private[session.id] = message.id
-        if receiver.watched:
+        if receiver.is_subscribed:
             self._announce(MessageStored(message, session, sender.title, draft.origin, receiver.id))
-        if sender.watched and not draft.is_alone:
+        if sender.is_subscribed and not draft.is_alone:
             self._announce(MessageStored(message, session, receiver.title, draft.origin, sender.id))
         self._archive.trim(conversation)
         return message

@@ -113,7 +113,7 @@ class MemoryModeration:
             self._chatrooms.announce(self._archive.chatroom(session.parts[0]), event)
             return
         for user_id in session.parts:
-            if self._people[user_id].watched:
+            if self._people[user_id].is_subscribed:
                 self._announce(SessionEvent(session, event, user_id))
 
     def _may_recall(self, session: Session, by: str, sender: str, sent_at: int) -> bool:

@@ -22,7 +22,7 @@ class MemoryNodes:
     async def command_connections(self, command: ConnectionCommand) -> list[ConnectionState]:
         person = self._people.get(command.user_id)
         self._replies = []
-        if person is not None and person.watched:
+        if person is not None and person.is_subscribed:
             self._announcer.announce(command)
         replies, self._replies = self._replies, []
         return replies

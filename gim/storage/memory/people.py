@@ -11,7 +11,7 @@ from gim.storage import refusals
 from gim.storage.memory.event_numbers import EventNumbers
 from gim.storage.memory.records import Person
 from gim.storage.message_ids import FIRST
-from gim.storage.rules import HOLD
+from gim.storage.rules import LOGIN_HOLD
 
 
 class People:
@@ -64,7 +64,7 @@ class People:
         person = self._by_id.get(user_id)
         if person is None or not person.has_logged_in:
             raise refusals.no_user(user_id)
-        return UserState(user_id, person.title, person.watched)
+        return UserState(user_id, person.title, person.is_subscribed)
 
     def title(self, user_id: str) -> str:
         """Return the name that others see."""
@@ -82,14 +82,14 @@ class People:
     def count_event(self, user_id: str, online: bool | None) -> int | None:
         """See `gim.storage.interface.WebhookLog.next_event_number`."""
         person = self.make(user_id)
-        is_none = online is False and person.watched
+        is_none = online is False and person.is_subscribed
         number = None if is_none else self._events.count(user_id, online)
         self.let_go(person)
         return number
 
     def hold(self, user_id: str) -> None:
-        """Keep the person for at least `HOLD` seconds from now."""
-        self._held[user_id] = self._clock.seconds() + HOLD
+        """Keep the person for at least `LOGIN_HOLD` seconds from now."""
+        self._held[user_id] = self._clock.seconds() + LOGIN_HOLD
         self._held.move_to_end(user_id)
 
     def release(self, limit: int) -> bool:

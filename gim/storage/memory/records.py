@@ -19,12 +19,12 @@ class Person:
         "delivered_up_to",
         "has_logged_in",
         "id",
+        "is_subscribed",
         "newest_dropped",
         "private",
         "rooms",
         "stored",
         "user",
-        "watched",
     )
 
     def __init__(self, user_id: str) -> None:
@@ -36,7 +36,7 @@ class Person:
         self.stored = 0  # kept messages that they sent, or received in private
         self.delivered_up_to = FIRST  # delivery mark: the newest private message that a connection got
         self.newest_dropped = FIRST  # the newest private message of theirs that was trimmed or expired
-        self.watched = False  # a connection of theirs is logged in
+        self.is_subscribed = False  # a connection of theirs is logged in
 
     @property
     def title(self) -> str:
@@ -52,7 +52,7 @@ class Person:
 
     def is_needed(self) -> bool:
         """Say whether anything refers to this person."""
-        return self.watched or self.stored > 0 or bool(self.rooms)
+        return self.is_subscribed or self.stored > 0 or bool(self.rooms)
 
 
 class Membership:
@@ -86,14 +86,14 @@ class Chatroom(Conversation):
     About 350 bytes.
     """
 
-    __slots__ = ("admins", "is_kept", "members", "mutes", "name", "owner", "watched")
+    __slots__ = ("admins", "is_kept", "is_subscribed", "members", "mutes", "name", "owner")
 
     def __init__(self, session: Session, name: str) -> None:
         assert session.type == CHATROOM
         super().__init__(session)
         self.name = name
         self.members = 0
-        self.watched = False
+        self.is_subscribed = False
         self.is_kept = False
         self.owner = ""  # "" for none
         self.admins: dict[str, None] | None = None  # in the order of appointment; made when needed

@@ -5,15 +5,15 @@ What is kept, and for how long (sizes measured on CPython 3.11, 64 bit):
 - a message, about 500 bytes with 100 bytes of content: until it is older than the time to live, until
   its session has ``max_session_messages`` newer ones, or until there are ``max_messages`` newer ones
   in all. An expired message is not handed out; `MemoryStore.sweep` removes it soon after.
-- a private session, about 600 bytes with both people's read positions: while it holds messages. Of
-  those emptied last, `gim.storage.memory.archive.MAX_EMPTIED`, the sequence is kept, so that it goes on.
+- a private session, about 600 bytes with both users' read positions: while it holds messages. The
+  sequence goes on after that, for the sessions emptied last: `gim.storage.memory.archive.MAX_EMPTIED`.
 - a membership, about 480 bytes: until the user leaves.
 - a chatroom, about 350 bytes: while it has a member or holds messages; one that the server's
   administrator made, until it is dismissed. Its mutes, 100 bytes each, until another follows their end.
 - a ban, about 300 bytes: until it has ended and all tokens from before it have expired.
-- a user, about 300 bytes: while a connection of theirs is logged in, while they are a member
-  somewhere, while a message is kept that they sent or were sent, and for `gim.storage.memory.people.HOLD`
-  seconds after a login without a connection.
+- a user, about 300 bytes: while a connection of theirs is logged in, while they are a
+  member of a chatroom, while a message that they sent or got is kept, and after a login without a
+  connection for `gim.storage.rules.LOGIN_HOLD` seconds.
 - the number of a user's last event, about 100 bytes, where events are counted: as long as the user.
 - the answer to a ``request_id``, about 400 bytes: see `gim.storage.memory.idempotency`.
 """

@@ -26,10 +26,10 @@ class MemoryUsers:
 
     async def subscribe(self, user_id: str) -> None:
         self._bans.check(user_id)
-        self._people.make(user_id).watched = True
+        self._people.make(user_id).is_subscribed = True
 
     def unsubscribe(self, user_id: str) -> None:
         person = self._people.get(user_id)
         if person is not None:
-            person.watched = False
+            person.is_subscribed = False
             self._people.let_go(person)

@@ -30,7 +30,7 @@ class LongLifeTests(RedisStoreCase):
         await self.store.ping()
 
     async def test_who_is_connected_for_days_stays_online_and_known(self) -> None:
-        self.patch(presence_refresh, "ROUND", 1)
+        self.patch(presence_refresh, "REFRESH_ROUND", 1)
         listening = await self.make_store(ttl=60)
         await listening.users.put("bob", "Bob")
         await listening.users.subscribe("bob")
@@ -40,7 +40,7 @@ class LongLifeTests(RedisStoreCase):
             self.assertEqual((state.name, state.online), ("Bob", True))
 
     async def test_nodes_that_died_are_forgotten_and_others_are_not(self) -> None:
-        self.patch(presence_refresh, "ROUND", 1)
+        self.patch(presence_refresh, "REFRESH_ROUND", 1)
         listening = await self.make_store("gim")
         await listening.users.subscribe("bob")
         await self.beat(1.0)
@@ -83,28 +83,19 @@ class LongLifeTests(RedisStoreCase):
             self.assertTrue(left == ms or 0 < ms - left < 60_000, (kind, left))
 
 
-class Watch:
-    """That of a user."""
-
-    session = None
-
-    def __init__(self, user_id: str) -> None:
-        self.user_id = user_id
-
-
 class Here:
     """The users who are connected, and the naming of them, which waits until a test ends it."""
 
     def __init__(self, *user_ids: str) -> None:
-        self.user_ids = list(user_ids)
+        self.ids = list(user_ids)
         self.named: list[str] = []
         self.naming: list[Deferred[None]] = []
 
     def user(self, user_id: str) -> str | None:
-        return user_id if user_id in self.user_ids else None
+        return user_id if user_id in self.ids else None
 
-    def __iter__(self) -> Any:
-        return iter([Watch(user_id) for user_id in self.user_ids])
+    def user_ids(self) -> list[str]:
+        return list(self.ids)
 
     async def refresh(self, user_id: str) -> None:
         self.named.append(user_id)
@@ -116,7 +107,7 @@ class RenewalTests(SynchronousTestCase):
     """A round of three beats."""
 
     def setUp(self) -> None:
-        self.patch(presence_refresh, "ROUND", 3)
+        self.patch(presence_refresh, "REFRESH_ROUND", 3)
         self.here: Any = Here(*"abcde")
         self.renewal = PresenceRefresh(self.here, self.here, every=1.0)
 
@@ -133,7 +124,7 @@ class RenewalTests(SynchronousTestCase):
 
     def test_who_left_is_not_named_and_who_came_is_in_the_next_round(self) -> None:
         self.beat(1)
-        self.here.user_ids = ["d", "x"]
+        self.here.ids = ["d", "x"]
         self.assertEqual(self.beat(2), ["d"])
         self.assertEqual(self.beat(3), ["d", "x"])
 

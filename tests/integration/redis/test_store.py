@@ -33,7 +33,7 @@ class RedisStoreCase(RedisTestCase):
         self.make_replies_small()
 
     def make_replies_small(self) -> None:
-        self.patch(inbox, "PAGE", 8)
+        self.patch(inbox, "MESSAGES_PER_REPLY", 8)
         self.patch(moderation, "EXITS_AT_A_TIME", 20)
 
     async def make_store(self, prefix: str | None = None, **limits: Any) -> RedisStore:

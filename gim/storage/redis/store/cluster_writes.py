@@ -24,9 +24,8 @@ from gim.storage.redis.store.retention import Retention
 from gim.storage.redis.store.retries import WriteRetries
 from gim.storage.rules import REQUEST_ID_WINDOW
 
-TOLD = (
-    2 * REQUEST_ID_WINDOW * 1000
-)  # ms that a user's announcements are known: longer than any may be repeated
+# How long a user's announcements are remembered: longer than a request can be repeated
+ANNOUNCED_KEPT_MS = 2 * REQUEST_ID_WINDOW * 1000
 SENT_WITHIN_MS = 3000  # how long before its deadline a message was sent, at most
 FIRST_STEP_WITHIN = 0.4  # seconds, so that all steps end in time
 ALL_STEPS_WITHIN = 1.9  # seconds until the sender gets an answer
@@ -149,7 +148,12 @@ class ClusterWrites:
         title, own_name = posted.name, ""
         if user_id == sender:
             title, own_name = await self._title(session.peer_of(sender)), posted.name
-        kept = self._heartbeat.retention_start(), self._retention.users_ms, self._retention.ttl_ms, TOLD
+        kept = (
+            self._heartbeat.retention_start(),
+            self._retention.users_ms,
+            self._retention.ttl_ms,
+            ANNOUNCED_KEPT_MS,
+        )
         words = session.id, posted.id, own_name, posted.announcement(title)
         await self._redis.run(scripts.INDEX, (self._keys.user(user_id),), *kept, *words)
 

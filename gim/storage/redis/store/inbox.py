@@ -18,16 +18,16 @@ from gim.storage.redis.store.people import People
 from gim.storage.redis.store.records import Value, message_of, time_of, value_of
 from gim.storage.redis.store.retention import Retention
 
-_RANK = 16  # digits of an id that rank a session: its time, its version and its counter
+_RANK_DIGITS = 16  # digits of an id that rank a session: its time, its version and its counter
 _TIES = 16  # sessions of the same rank that a page passes over, at most: on one server there are none
-PAGE = 500  # messages of one reply
+MESSAGES_PER_REPLY = 500
 _SESSIONS_AT_A_TIME = 32  # whose missed messages are fetched in one round trip
 
 
 _Found = tuple[str, str, Value]  # message id, session id, what is stored
 
 
-def rank_of(score: bytes) -> str:
+def rank_of_score(score: bytes) -> str:
     """Return the beginning of the id that has this score."""
     ms, micros = divmod(int(float(score)), 1000)
     return f"{ms:012x}7{micros:03x}"
@@ -82,7 +82,7 @@ class Inbox:
         words = top, private, self._retention.ttl_ms, int(kind != PRIVATE)
         flat, rooms = await self._redis.run(scripts.LISTED, (self._keys.user(user_id),), *words)
         ranks = [
-            (rank_of(score), ids.session(name.decode()))
+            (rank_of_score(score), ids.session(name.decode()))
             for name, score in zip(flat[::2], flat[1::2], strict=True)
         ]
         ranks += await self._chatroom_ranks(rooms)
@@ -96,7 +96,7 @@ class Inbox:
             self._redis.run(scripts.NEWEST, (base,), self._retention.ttl_ms) for base in bases
         )
         return [
-            ((last or joined)[:_RANK].decode(), session)
+            ((last or joined)[:_RANK_DIGITS].decode(), session)
             for last, joined, session in zip(newest, rooms[1::2], sessions, strict=True)
         ]
 
@@ -132,7 +132,7 @@ class Inbox:
         but = user_id if since is None else ""
         newest, is_whole = await self._newest(point.decode(), but, limit, flat)
         if since is None and not newest and flat:  # the next call need not pass over the own messages
-            self._marks.move(user_id, rank_of(flat[1]) + "0" * (32 - _RANK))
+            self._marks.move(user_id, rank_of_score(flat[1]) + "0" * (32 - _RANK_DIGITS))
         if newest and not self._redis.is_cluster:  # not to be announced again after a reconnect
             self._heartbeat.mark_seen(newest[-1][0])
         messages = [message_of(session_id, one, value) for one, session_id, value in newest[-limit:]]
@@ -190,7 +190,7 @@ class Inbox:
         found: list[_Found] = []
         base, before, is_whole = self._keys.session(session_id), "", True
         while len(found) < limit:
-            wanted = min(limit - len(found), PAGE)
+            wanted = min(limit - len(found), MESSAGES_PER_REPLY)
             words = point, before, but, wanted, self._retention.ttl_ms
             ids, values, nothing_lost = await self._redis.run(scripts.AFTER, (base,), *words)
             is_whole = is_whole and nothing_lost == 1

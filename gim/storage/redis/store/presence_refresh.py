@@ -14,11 +14,13 @@ from gim.log.logger import Logger
 from gim.storage.redis.store.people import NODES_KEPT_MS, People
 from gim.storage.redis.store.subscriptions import Subscriptions
 
-ROUND = NODES_KEPT_MS // 4000  # seconds in which each user is refreshed once: 4 times before it expires
+REFRESH_ROUND = (
+    NODES_KEPT_MS // 4000
+)  # seconds in which each user is refreshed once: 4 times before it expires
 
 
 class PresenceRefresh:
-    """Refreshes some of the users connected here with each beat, all of them within a `ROUND`."""
+    """Refreshes some of the users connected here with each beat, all of them within a `REFRESH_ROUND`."""
 
     _log = Logger()
 
@@ -26,7 +28,7 @@ class PresenceRefresh:
         """*every* is the time between two beats, in seconds."""
         self._people = people
         self._subscriptions = subscriptions
-        self._beats = round(ROUND / every)
+        self._beats = round(REFRESH_ROUND / every)
         self._left = 0  # beats of this round
         self._at_a_time = 0
         self._users: Iterator[str] = iter(())
@@ -41,7 +43,7 @@ class PresenceRefresh:
                 self._refresh(user_id)
 
     def _begin(self) -> None:
-        user_ids = [watch.user_id for watch in self._subscriptions if watch.session is None]
+        user_ids = self._subscriptions.user_ids()
         self._users = iter(user_ids)
         self._left = self._beats
         self._at_a_time = -(-len(user_ids) // self._beats)

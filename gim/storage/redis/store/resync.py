@@ -101,57 +101,61 @@ class Resync:
 
     async def _catch_up_all(self) -> None:
         """Look up users and chatrooms concurrently; few chatrooms, as each may have many messages."""
-        due = [watch for watch in self._subscriptions if self._is_due(watch)]
-        users = iter([watch for watch in due if watch.session is None])
-        chatrooms = iter([watch for watch in due if watch.session is not None])
+        due = [subscription for subscription in self._subscriptions if self._is_due(subscription)]
+        users = iter([subscription for subscription in due if subscription.session is None])
+        chatrooms = iter([subscription for subscription in due if subscription.session is not None])
         works = [self._catch_up_each(users) for _ in range(USERS_AT_A_TIME)]
         await gather(works + [self._catch_up_each(chatrooms) for _ in range(CHATROOMS_AT_A_TIME)])
 
-    async def _catch_up_each(self, watches: Iterator[Subscription]) -> None:
+    async def _catch_up_each(self, subscriptions: Iterator[Subscription]) -> None:
         """Catch up with one after the other; one that fails stays due and is tried again."""
-        for watch in watches:
+        for subscription in subscriptions:
             try:
-                await self._catch_up(watch)
+                await self._catch_up(subscription)
             except Unavailable:
                 pass
             except Exception:  # a bug that may hit all: one of a run is logged
                 self._failure = Failure()
 
-    def _is_due(self, watch: Subscription) -> bool:
+    def _is_due(self, subscription: Subscription) -> bool:
         """Say whether a subscription must catch up, and its channel is subscribed to again."""
-        return watch.held is not None and (watch.is_dropped or self._redis.hears(watch.base))
+        return subscription.held is not None and (
+            subscription.is_dropped or self._redis.hears(subscription.base)
+        )
 
-    async def _catch_up(self, watch: Subscription) -> None:
-        if watch.is_dropped and self._is_wanted(watch):
-            await self._redis.subscribe(watch.base)
-            watch.is_dropped = False
-        if not self._is_wanted(watch):  # it ended meanwhile
+    async def _catch_up(self, subscription: Subscription) -> None:
+        if subscription.is_dropped and self._is_wanted(subscription):
+            await self._redis.subscribe(subscription.base)
+            subscription.is_dropped = False
+        if not self._is_wanted(subscription):  # it ended meanwhile
             return
-        held = watch.held
-        missed = await (self._chatroom(watch) if watch.session else self._user(watch))
-        if watch in self._subscriptions and watch.held is held:
-            for news in watch.caught_up(missed):
+        held = subscription.held
+        missed = await (
+            self._chatroom(subscription) if subscription.session else self._user(subscription)
+        )
+        if subscription in self._subscriptions and subscription.held is held:
+            for news in subscription.caught_up(missed):
                 self._announce(news)
 
-    def _is_wanted(self, watch: Subscription) -> bool:
-        return not self._stopped and watch in self._subscriptions and self._is_due(watch)
+    def _is_wanted(self, subscription: Subscription) -> bool:
+        return not self._stopped and subscription in self._subscriptions and self._is_due(subscription)
 
-    async def _chatroom(self, watch: Subscription) -> list[Announcement]:
-        assert watch.session is not None
-        messages = await self._messages.since(watch.session, watch.point)
+    async def _chatroom(self, subscription: Subscription) -> list[Announcement]:
+        assert subscription.session is not None
+        messages = await self._messages.since(subscription.session, subscription.point)
         if not messages:
             return []
-        title = await self._messages.chatroom_name(watch.session)
-        return [MessageStored(message, watch.session, title, "", "") for message in messages]
+        title = await self._messages.chatroom_name(subscription.session)
+        return [MessageStored(message, subscription.session, title, "", "") for message in messages]
 
-    async def _user(self, watch: Subscription) -> list[Announcement]:
-        user_id = watch.user_id
+    async def _user(self, subscription: Subscription) -> list[Announcement]:
+        user_id = subscription.user_id
         try:
             await self._people.connect(user_id)
         except Forbidden:  # banned meanwhile: the command to close was missed
             return [ConnectionCommand(user_id, ConnectionAction.CLOSE)]
         missed, chatrooms = await gather(
-            [self._inbox.news(user_id, watch.point, MAX_MISSED), self._chatrooms.of_user(user_id)]
+            [self._inbox.news(user_id, subscription.point, MAX_MISSED), self._chatrooms.of_user(user_id)]
         )
         return [Memberships(user_id, frozenset(chatrooms)), *missed]
 

@@ -173,30 +173,30 @@ class RedisStore:
     def lost(self, bases: list[str]) -> None:
         point = self.heartbeat.resume_point()
         for base in bases:
-            if (watch := self._subscriptions.get(base.encode())) is not None:
-                watch.miss(point)
+            if (subscription := self._subscriptions.get(base.encode())) is not None:
+                subscription.miss(point)
 
     def published(self, channel: bytes, payload: bytes) -> None:
-        watch = self._subscriptions.get(channel)
-        if watch is None:
+        subscription = self._subscriptions.get(channel)
+        if subscription is None:
             return
         try:
-            news = news_of(payload, watch.user_id)
+            news = news_of(payload, subscription.user_id)
         except Exception:
             self._log.failure("an announcement on {channel} can't be read", channel=channel)
             return
         if isinstance(news, MessageStored) and not self._redis.is_cluster:
             self.heartbeat.mark_seen(news.message.id)
-        if watch.held is not None:
-            watch.held.append(news)
-        elif watch.recent is None or watch.recent.is_new(news):
+        if subscription.held is not None:
+            subscription.held.append(news)
+        elif subscription.recent is None or subscription.recent.is_new(news):
             self._announce(news)
 
     def dropped(self, channel: bytes) -> None:
-        watch = self._subscriptions.get(channel)
-        if watch is not None:
-            watch.miss(self.heartbeat.resume_point())
-            watch.is_dropped = True
+        subscription = self._subscriptions.get(channel)
+        if subscription is not None:
+            subscription.miss(self.heartbeat.resume_point())
+            subscription.is_dropped = True
             self._resync.begin()
 
     def _announce(self, news: Announcement) -> None:
@@ -207,8 +207,8 @@ class RedisStore:
         self._presence_refresh.refresh_some()
 
     def _replaced(self, epoch: str) -> None:
-        for watch in self._subscriptions:
-            watch.point, watch.held = "", None
+        for subscription in self._subscriptions:
+            subscription.point, subscription.held = "", None
         self._announce(DataSetReplaced(epoch))
 
     def _broadcast(self, payload: bytes) -> None:

@@ -60,8 +60,8 @@ class Subscriptions:
     def __iter__(self) -> Iterator[Subscription]:
         return iter(tuple(self._by_channel.values()))
 
-    def __contains__(self, watch: Subscription) -> bool:
-        return self._by_channel.get(watch.base.encode()) is watch
+    def __contains__(self, subscription: Subscription) -> bool:
+        return self._by_channel.get(subscription.base.encode()) is subscription
 
     def get(self, channel: bytes) -> Subscription | None:
         return self._by_channel.get(channel)
@@ -80,15 +80,20 @@ class Subscriptions:
 
     def _add(self, base: str, user_id: str, session: Session | None) -> Subscription:
         channel = base.encode()
-        watch = self._by_channel.get(channel)
-        if watch is None:
+        subscription = self._by_channel.get(channel)
+        if subscription is None:
             recent = AnnouncementDedup(self._clock) if self._clock else None
-            watch = self._by_channel[channel] = Subscription(base, user_id, session, recent)
-        return watch
+            subscription = self._by_channel[channel] = Subscription(base, user_id, session, recent)
+        return subscription
 
     def remove(self, base: str) -> bool:
         """Remove a subscription; say whether there was one."""
         return self._by_channel.pop(base.encode(), None) is not None
 
+    def user_ids(self) -> list[str]:
+        """Return the ids of the users among the subscriptions."""
+        return [one.user_id for one in self._by_channel.values() if one.session is None]
+
     def bases(self) -> list[str]:
-        return [watch.base for watch in self._by_channel.values()]
+        """Return the channels."""
+        return [subscription.base for subscription in self._by_channel.values()]

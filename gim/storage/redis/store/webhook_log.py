@@ -83,7 +83,7 @@ class RedisWebhookLog:
     def _is_known(self, known: bool) -> None:
         """Note whether the other nodes knew this node."""
         if not known:
-            self._own = iter([watch.user_id for watch in self._subscriptions if watch.session is None])
+            self._own = iter(self._subscriptions.user_ids())
 
     async def users_to_reannounce(self, limit: int) -> list[str]:
         """See `gim.storage.interface.WebhookLog.users_to_reannounce`."""

@@ -11,8 +11,8 @@ from gim.ids import SYSTEM, chatroom_session
 from gim.model import Role
 from gim.storage.announcements import ConnectionAction, ConnectionCommand
 from gim.storage.memory import archive
-from gim.storage.memory.people import HOLD
 from gim.storage.memory.store import MemoryStore
+from gim.storage.rules import LOGIN_HOLD
 from tests.support.storage_behaviour.base import (
     AB,
     ANCIENT,
@@ -99,7 +99,7 @@ class GrowthTests(MemoryCase):
 
     async def test_the_limit_in_all_bounds_sessions_and_users_too(self) -> None:
         store = await self.churn(max_messages=5)
-        self.clock.advance(HOLD + 1)
+        self.clock.advance(LOGIN_HOLD + 1)
         self.sweep_all(store)
         self.assertKept(store, messages=5, memberships=0)
         self.assertLessEqual(store.sizes()["conversations"], 5)

@@ -16,7 +16,7 @@ from gim.storage.memory.idempotency import IdempotencyCache
 from gim.storage.memory.message_index import MessageIndex
 from gim.storage.memory.people import People
 from gim.storage.message_ids import FIRST, LAST, TimeIds, first_id_of
-from gim.storage.rules import HOLD, REQUEST_ID_WINDOW, REQUEST_IDS_PER_SENDER
+from gim.storage.rules import LOGIN_HOLD, REQUEST_ID_WINDOW, REQUEST_IDS_PER_SENDER
 
 
 def clock_at(seconds: float) -> Clock:
@@ -149,7 +149,7 @@ class PeopleTests(SynchronousTestCase):
 
     def test_whoever_is_needed_is_not_let_go(self) -> None:
         person = self.people.make("ann")
-        for need in ("watched", "stored"):
+        for need in ("is_subscribed", "stored"):
             setattr(person, need, True)
             self.people.let_go(person)
             self.assertIs(self.people.get("ann"), person)
@@ -161,7 +161,7 @@ class PeopleTests(SynchronousTestCase):
         self.people.log_in("ann", None)
         self.people.hold("ann")
         self.people.let_go(self.people["ann"])
-        self.clock.advance(HOLD - 1)
+        self.clock.advance(LOGIN_HOLD - 1)
         self.assertEqual((self.people.release(10), len(self.people)), (False, 1))
         self.clock.advance(1)
         self.assertEqual((self.people.release(10), len(self.people)), (False, 0))

@@ -9,8 +9,8 @@ from twisted.trial.unittest import TestCase
 
 from gim.storage.interface import Storage
 from gim.storage.memory import archive
-from gim.storage.memory.people import HOLD
 from gim.storage.memory.store import MemoryStore
+from gim.storage.rules import LOGIN_HOLD
 from tests.support.storage_behaviour.base import (
     AB,
     RecordingListener,
@@ -69,7 +69,7 @@ class SizeTests(MemoryCase):
         for n in range(3):
             await store.users.put(f"held{n}", None, hold=True)
             await send(store, private(f"{n}", "bob", request_id="r"))
-        self.clock.advance(HOLD + 1)
+        self.clock.advance(LOGIN_HOLD + 1)
         self.assertKept(store, messages=3, users=7, answers=3)
         self.assertTrue(store.sweep(2))
         self.assertKept(store, messages=1, users=3, answers=1)  # bob, a sender, and one who was held
@@ -168,7 +168,7 @@ class HoldTests(MemoryCase):
     async def test_a_held_user_is_forgotten_when_the_hold_ends(self) -> None:
         store = self.make_store()
         await store.users.put("ann", "Ann", hold=True)
-        self.assertEqual(self.advance_and_sweep(store, HOLD - 1)["users"], 1)
+        self.assertEqual(self.advance_and_sweep(store, LOGIN_HOLD - 1)["users"], 1)
         self.advance_and_sweep(store, 2)
         self.assertEmpty(store)
 
@@ -177,7 +177,7 @@ class HoldTests(MemoryCase):
         for user_id in ("ann", "bob", "ann"):
             await store.users.put(user_id, None, hold=True)
             self.clock.advance(100)
-        self.advance_and_sweep(store, HOLD - 199)
+        self.advance_and_sweep(store, LOGIN_HOLD - 199)
         self.assertEqual((await store.users.get("ann")).id, "ann")
         self.assertKept(store, users=1)
 
@@ -185,7 +185,7 @@ class HoldTests(MemoryCase):
         store = self.make_store()
         await store.users.put("ann", "Ann", hold=True)
         await join(store, "room", "ann")
-        self.advance_and_sweep(store, HOLD + 1)
+        self.advance_and_sweep(store, LOGIN_HOLD + 1)
         self.assertEqual((await store.users.get("ann")).name, "Ann")
         await store.chatrooms.leave("room", "ann")
         self.assertEmpty(store)
@@ -194,6 +194,6 @@ class HoldTests(MemoryCase):
         store = self.make_store()
         for n in range(5):
             await store.users.put(str(n), None, hold=True)
-        self.clock.advance(HOLD + 1)
+        self.clock.advance(LOGIN_HOLD + 1)
         kept = [(store.sweep(2), store.sizes()["users"]) for _ in range(3)]
         self.assertEqual(kept, [(True, 3), (True, 1), (False, 0)])

@@ -1,5 +1,5 @@
 -- parts:
--- Adds to what all nodes are to hear: with their next beats, and for *age* ms at most.
+-- Adds a broadcast, which all nodes receive with their next beats. It is kept for *age* ms.
 local G = KEYS[1]
 local event, age, most = unpack(ARGV)
 local list, now = G .. ':said', ms_of(now_score())

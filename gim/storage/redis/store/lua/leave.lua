@@ -1,5 +1,5 @@
 -- parts: session room person
--- One server: a user is no member any more; returns 1 for one who was.
+-- One server: ends a membership; returns 1 if there was one.
 local S, U = unpack(KEYS)
 local user, chatroom, ttl, keep = unpack(ARGV)
 if not is_chatroom(S) then return 'none' end

@@ -23,7 +23,7 @@ local function floor_of(ttl)
   return now_score() - ttl * 1000
 end
 
--- Keys outlive what is in them by this much, so that they need not be told anew with every message.
+-- Keys outlive what is in them by this much, so that they need not be set anew with every message.
 local function renewal(ttl)
   return math.floor(math.min(ttl / 10, 3600000))
 end

@@ -1,5 +1,5 @@
 -- parts:
--- Returns what names the data set, made by whoever comes first: epoch, key of tokens, time of making, layout; and how
+-- Returns what names the data set, made by the first node: epoch, key of tokens, time of making, layout; and how
 -- much was said to all nodes so far.
 local data = KEYS[1] .. ':data'
 local epoch, key, layout = unpack(ARGV)

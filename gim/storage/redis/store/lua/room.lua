@@ -21,7 +21,7 @@ local function admit(S, user, name, makes)
   return call('ZCARD', S .. ':members')
 end
 
--- Ends the role of somebody who left; returns the heir of an owner.
+-- Ends the role of a former member; returns the heir of an owner.
 local function pass_on(S, user)
   call('ZREM', S .. ':admins', user)
   if call('HGET', S .. ':state', 'owner') ~= user then return nil end

@@ -53,7 +53,7 @@ local function renew(S, floor, ttl, is_private, keep)
   end
 end
 
--- Stores a message under the next id of *clock* and moves the read position of *reader*, false for nobody's. Returns
+-- Stores a message under the next id of *clock* and moves the read position of *reader*, false for none. Returns
 -- its id, its sequence, its score, and the end of its value that announcements share.
 local function store(S, clock, time, random, ttl, cap, numbered, is_private, keep, renewed, reader, sender, name,
     category, content, origin)

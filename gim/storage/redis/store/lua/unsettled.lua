@@ -1,5 +1,5 @@
 -- parts:
--- The nodes that announce who is online each keep a set of the users connected to them. That of a node without a lease
+-- The nodes that report who is online each keep a set of the users connected to them. That of a node without a lease
 -- becomes an orphan, out of which the others take users into their own, *limit* at a time; with 0 nothing of others is
 -- touched. Returns 1 for a node that was not known, since it is new or was taken for gone; and the users it took.
 local G = KEYS[1]
