@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import sys
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
 from twisted.internet import reactor
@@ -152,13 +152,17 @@ class DaemonTestCase(TestCase):
         self.http = int((await process.says(r"api listens on 127.0.0.1:(\d+)"))[1])
         self.ws = int((await process.says(r"gateway listens on 127.0.0.1:(\d+)"))[1])
 
-    async def client(
-        self, kind: type[AnyClient] = Client, protocols: list[str] | None = None
-    ) -> AnyClient:
+    @overload
+    async def client(self) -> Client: ...
+
+    @overload
+    async def client(self, kind: type[AnyClient], protocols: list[str] | None = None) -> AnyClient: ...
+
+    async def client(self, kind: type[Client] = Client, protocols: list[str] | None = None) -> Client:
         """Return a client that is connected to the gateway started last."""
         factory = WebSocketClientFactory(f"ws://127.0.0.1:{self.ws}", protocols=protocols)
         factory.protocol = kind
-        client = await HostnameEndpoint(reactor, "127.0.0.1", self.ws).connect(factory)
+        client: Any = await HostnameEndpoint(reactor, "127.0.0.1", self.ws).connect(factory)
         self.addCleanup(self._hang_up, client)
         await client.opened.addTimeout(PATIENCE, reactor)
         return client

@@ -13,7 +13,7 @@ KEY = "a-key-for-these-tests"
 
 
 class ModerationTests(DaemonTestCase):
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]
         address = "tcp:0:interface=127.0.0.1"
         words = ("twistd", "-n", "gim", "--ws", address, "--http", address)
         await self.listens(self.spawn(*words, GIM_ADMIN_KEY=KEY))

@@ -120,7 +120,7 @@ async def asked(connection: RespConnection, words: tuple[str | int, ...]) -> Any
 class HostileIdTests(NodesTestCase):
     """A chat of users and chatrooms with such ids."""
 
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]
         super().setUp()
         self.server = await self.durable_redis()
         await self.server.do("CONFIG", "SET", "notify-keyspace-events", "KEA")

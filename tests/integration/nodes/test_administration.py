@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gim.storage.redis.store.heartbeat import MAX_BROADCASTS
 from tests.support.nodes.client import Client
@@ -22,7 +22,7 @@ def types(client: Client) -> list[str]:
 class AdministrationCase(NodesTestCase):
     """Two nodes, and users at each."""
 
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]
         super().setUp()
         self.prefix = self.id().rpartition(".")[2]
         options = (*QUICK, "--redis-prefix", self.prefix)
@@ -52,13 +52,11 @@ class AdministrationCase(NodesTestCase):
         self.assertEqual(len(client.events), count)
 
 
-class OneServerCases:
-    """What holds on one server and on a cluster."""
+MixedIn = AdministrationCase if TYPE_CHECKING else object
 
-    a: Node
-    b: Node
-    ann: Client
-    bob: Client
+
+class OneServerCases(MixedIn):
+    """What holds on one server and on a cluster."""
 
     async def test_connections_of_all_nodes_are_listed_and_closed(self) -> None:
         other = await self.client(self.a, "bob")
@@ -193,7 +191,7 @@ class TwoNodesTests(OneServerCases, AdministrationCase):
 class MeanwhileTests(NodesTestCase):
     """What is done while a node does not reach Redis."""
 
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]
         super().setUp()
         server = await self.durable_redis()
         self.through = self.proxy(server)

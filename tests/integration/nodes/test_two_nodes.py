@@ -15,7 +15,7 @@ QUICK = ("--message-push-duration", "100ms")
 class TwoNodesCase(NodesTestCase):
     """Has a Redis and the nodes ``a`` and ``b`` on it."""
 
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]
         super().setUp()
         self.server = await self.durable_redis()
         self.a, self.b = await self.nodes(self.server.url, self.server.url, options=QUICK)
@@ -210,7 +210,7 @@ class StateTests(TwoNodesCase):
 class SlowNodeTests(NodesTestCase):
     """Nodes with push intervals of their own, one of which is stopped."""
 
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]
         super().setUp()
         url = ("--redis-url", (await self.durable_redis()).url)
         slow = ("--message-push-duration", "1m", "--message-push-count", "2")

@@ -15,7 +15,7 @@ COUNTED = ("user.online", "user.offline")
 
 
 class WebhookNodesTests(NodesTestCase):
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]
         super().setUp()
         self.hook: Hook = start_hook(self)
         self.server = await self.durable_redis()

@@ -119,7 +119,7 @@ class GapTests(SocketCase, gaps.Gaps):
 
     skip = RedisTestCase.skip or SKEW_MISSING
 
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]
         super().setUp()
         self.server: RedisServer = await self.redis(skewed=True)
         (self.node,) = await self.nodes(self.server.url, options=gaps.OPTIONS)

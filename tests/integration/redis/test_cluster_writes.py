@@ -128,7 +128,7 @@ class HalfwayCase(RedisTestCase):
 
     skip = RedisTestCase.skip or SKEW_MISSING
 
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]
         self.sending, self.hearing = await self.node(), await self.node("ann", "bob")
 
     async def node(self, *watched: str) -> Node:
@@ -303,7 +303,7 @@ class JoiningTests(HalfwayCase):
 class MissedTests(HalfwayCase):
     """A connection to a server is gone for a while, and announcements with it."""
 
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]
         await super().setUp()
         self.base = self.hearing.store._keys.user("bob")
 

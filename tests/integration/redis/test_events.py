@@ -22,7 +22,7 @@ class TwoStores(RedisStoreCase):
 
     skip = RedisTestCase.skip or SKEW_MISSING
 
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]
         await super().setUp()
         self.a, self.b = [await self.node() for _ in range(2)]
         await self.both_beat()
@@ -245,7 +245,7 @@ class EventsOfTwoNodes(TwoStores):
 class EventsOfTwoClusterNodes(EventsOfTwoNodes):
     """The same on a cluster, where users and nodes have slots of their own."""
 
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]
         self.server = shared_cluster()
         self.a, self.b = [await self.node() for _ in range(2)]
         await self.both_beat()

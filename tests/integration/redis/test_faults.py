@@ -32,7 +32,7 @@ class FaultCase(RedisStoreCase):
 
     skip = RedisTestCase.skip
 
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]
         self.server = await self.redis()
         self.sender = await self.make_store("gim")
 
@@ -180,7 +180,7 @@ class ReconnectTests(FaultCase):
 class StoppingTests(FaultCase):
     """A store that stops while users are looked up, one at a time."""
 
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]
         await super().setUp()
         self.patch(resync, "USERS_AT_A_TIME", 1)
         self.listening = await self.listen("bob", "cid")

@@ -28,7 +28,7 @@ class RedisStoreCase(RedisTestCase):
     made = 0
     server: RedisServer | SharedCluster
 
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]
         self.server = await self.redis(skewed=True)
         self.make_replies_small()
 
@@ -84,7 +84,7 @@ class ClusterBehaviourTests(RedisStoreCase, StorageBehaviour):
     skip = RedisTestCase.skip or SKEW_MISSING
     server: SharedCluster
 
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]
         self.server = shared_cluster()  # each store has a prefix of its own
         self.make_replies_small()
 

@@ -47,7 +47,7 @@ async def _is_replicated(master: RedisServer, offset: int) -> bool:
 class SentinelCase(FailoverCase):
     """Has a master, its replica and three sentinels, and ``traffic`` that flows."""
 
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]
         self.servers = await self.sentinels()
         await self.elect_at_once()
         await self.begin(self.servers.url)
@@ -86,7 +86,7 @@ def base(name: str) -> str:
 class ClusterCase(FailoverCase):
     """Has a cluster of three masters with a replica each."""
 
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]
         self.servers = await self.cluster()
         await self.begin(self.servers.url)
 
@@ -120,7 +120,7 @@ class ClusterCase(FailoverCase):
 class BusyClusterCase(ClusterCase):
     """Has ``traffic`` that flows, on people and sessions that no two servers alone hold."""
 
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]
         await super().setUp()
         await self.talk(self.a, self.b, "ann", "bob", "cid", "dan")
         self.watched = [f"u:{name}" for name in ("ann", "bob", "cid", "dan")] + ["s:1:den"]

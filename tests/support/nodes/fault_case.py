@@ -19,7 +19,7 @@ QUICK = ("--message-push-duration", "100ms")
 class FaultCase(NodesTestCase):
     """Has a Redis that keeps all it acknowledges, nodes ``a`` and ``b``, and ``traffic`` that flows."""
 
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]
         super().setUp()
         self.server = await self.durable_redis()
         self.through = self.proxy(self.server)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gim.errors import GimError
 from gim.ids import Session, chatroom_session, private_session
@@ -36,7 +36,13 @@ class RecordingListener:
         return Counts(connections=3, users=2, chatrooms=1)
 
 
-class StorageCase:
+if TYPE_CHECKING:
+    from twisted.trial.unittest import TestCase as MixedIn  # what the behaviour is mixed into
+else:
+    MixedIn = object
+
+
+class StorageCase(MixedIn):
     """The hooks that the TestCase of one implementation fills in."""
 
     news: list[Announcement]  # what the store has announced since it was made
