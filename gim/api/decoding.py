@@ -10,6 +10,7 @@ from twisted.web.iweb import IRequest
 
 from gim.errors import BadRequest, Unauthorized
 from gim.log.logger import accept_trace
+from gim.wire.broken_json import explain_broken
 from gim.wire.packets import explain
 
 T = TypeVar("T", bound=Struct)
@@ -19,10 +20,13 @@ _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 def from_body(request: IRequest, into: type[T], **path: str) -> T:
     """Read a JSON body; an empty one is ``{}``. Fields in *path* override it. Raises `BadRequest`."""
+    body = request.content.read() or b"{}"
     try:
-        fields = _decode_object(request.content.read() or b"{}")
-    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+        fields = _decode_object(body)
+    except msgspec.ValidationError as error:
         raise BadRequest("body: want a JSON object") from error
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+        raise BadRequest(f"body: {explain_broken(body, error)}") from error
     return _convert(_with_integers(fields) | path, into, strict=True)
 
 

@@ -116,6 +116,18 @@ class RouteTests(ApiTestCase):
         self.assertEqual(self.http("DELETE", f"{path}/me", bob), {})
         self.assertEqual(self.ask_http("GET", path, bob)["code"], 403)
 
+    def test_a_body_that_is_broken_json_is_refused_with_the_fault_and_its_place(self) -> None:
+        for body, reason in (
+            (rb'{"id":"\ud83d"}', r"half of a surrogate pair, \ud83d, at byte 7"),
+            (b'{"id":"ann","name":NaN}', "invalid character near byte 19"),
+            (b'{"id":"\xff"}', "not UTF-8 at byte 7"),
+            (b'{"id":"ann"', "it ends too early, at byte 11"),
+            (b'{"x":' + b"[" * 5000, "nested too deeply"),
+        ):
+            refused = self.request("POST", "/v1/login", body).envelope
+            self.assertEqual(refused["code"], 400)
+            self.assertIn(reason, refused["msg"])
+
     def test_a_user_who_joins_over_http_gets_the_pushes_on_the_connections_there_are(self) -> None:
         bob = self.user("bob")
         token = self.token("bob")
