@@ -162,6 +162,7 @@ class DaemonTestCase(TestCase):
         """Return a client that is connected to the gateway started last."""
         factory = WebSocketClientFactory(f"ws://127.0.0.1:{self.ws}", protocols=protocols)
         factory.protocol = kind
+        factory.setProtocolOptions(openHandshakeTimeout=PATIENCE)  # a daemon may take long to start
         client: Any = await HostnameEndpoint(reactor, "127.0.0.1", self.ws).connect(factory)
         self.addCleanup(self._hang_up, client)
         await client.opened.addTimeout(PATIENCE, reactor)
