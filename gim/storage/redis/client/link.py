@@ -189,6 +189,8 @@ class Link(Service):
             except CancelledError:
                 raise
             except Exception as error:
+                if not self.running:  # what ends a connecting is not a `CancelledError`
+                    return
                 failures += 1
                 self._complain(error)
             else:

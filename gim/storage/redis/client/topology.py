@@ -6,6 +6,7 @@ from typing import Any
 
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 from twisted.internet.defer import CancelledError
+from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.protocol import Factory
 
 from gim.errors import Unavailable
@@ -85,7 +86,12 @@ def _view(info: str, slots: Slots) -> _View:
 async def _ask(address: Address, target: Target, reactor: Any) -> _View:
     factory = Factory.forProtocol(lambda: RedisProtocol(reactor, SLOTS_TIMEOUT))
     factory.noisy = False
-    connection: Any = await endpoint(reactor, address, target.tls).connect(factory)
+    try:
+        connection: Any = await endpoint(reactor, address, target.tls).connect(factory)
+    except (
+        ConnectingCancelledError
+    ) as error:  # it is not a `CancelledError`, and would count as a failure
+        raise CancelledError from error
     try:
         await Handshake(target, "gim").login(connection)
         info = (await connection.call("CLUSTER", "INFO")).decode()
