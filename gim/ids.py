@@ -15,9 +15,8 @@ from gim.errors import BadRequest
 CHATROOM: Final = 1
 PRIVATE: Final = 2
 
-SYSTEM: Final = (
-    "."  # the sender of what the server's administrator says: no id, so nobody can log in as it
-)
+# The sender of the administrator's messages: not a valid id, so no user can log in as it
+SYSTEM: Final = "."
 
 MAX_ID: Final = 64  # characters
 
@@ -65,7 +64,7 @@ class Session(NamedTuple):
     parts: tuple[str, ...]
 
     def peer_of(self, user_id: str) -> str:
-        """Return whom *user_id* talks to in this private session."""
+        """Return the other user of this private session."""
         one, other = self.parts
         return other if user_id == one else one
 

@@ -83,8 +83,8 @@ class LongLifeTests(RedisStoreCase):
             self.assertTrue(left == ms or 0 < ms - left < 60_000, (kind, left))
 
 
-class Here:
-    """The users who are connected, and the naming of them, which waits until a test ends it."""
+class ConnectedUsers:
+    """The users who are connected, and their refreshes, which wait until a test ends them."""
 
     def __init__(self, *user_ids: str) -> None:
         self.ids = list(user_ids)
@@ -103,19 +103,19 @@ class Here:
         await self.naming[-1]
 
 
-class RenewalTests(SynchronousTestCase):
+class PresenceRefreshTests(SynchronousTestCase):
     """A round of three beats."""
 
     def setUp(self) -> None:
         self.patch(presence_refresh, "REFRESH_ROUND", 3)
-        self.here: Any = Here(*"abcde")
-        self.renewal = PresenceRefresh(self.here, self.here, every=1.0)
+        self.here: Any = ConnectedUsers(*"abcde")
+        self.refreshing = PresenceRefresh(self.here, self.here, every=1.0)
 
     def beat(self, times: int) -> list[str]:
         """Return who is named."""
         self.here.named.clear()
         for _ in range(times):
-            self.renewal.refresh_some()
+            self.refreshing.refresh_some()
         return list(self.here.named)
 
     def test_everybody_is_named_once_in_a_round_a_few_with_each_beat(self) -> None:

@@ -105,8 +105,8 @@ class ClusterWrites:
         session, tail = draft.session, random_tail()
         base = self._keys.session(session.id)
         deadline = self._redis.deadline(base)
-        kept = self._heartbeat.newest_seen, self._retention.users_ms
-        ours = *kept, tail, session.id, draft.sender.id, name
+        newest, users_ms = self._heartbeat.newest_seen, self._retention.users_ms
+        ours = newest, users_ms, tail, session.id, draft.sender.id, name
         said = draft.category, draft.content, draft.request_id, draft.origin
         of_chatroom = "exempt" if draft.as_admin else "chatroom"
         kind = of_chatroom if session.type == CHATROOM else "private"

@@ -70,33 +70,33 @@ class TimeIdTests(SynchronousTestCase):
         self.assertEqual(first_id_of(-1), FIRST)
 
 
-class OnceTests(SynchronousTestCase):
+class IdempotencyCacheTests(SynchronousTestCase):
     """Answers to requests."""
 
     def setUp(self) -> None:
         self.clock = clock_at(1000)
-        self.once = IdempotencyCache(self.clock)
+        self.cache = IdempotencyCache(self.clock)
 
     def remember(self, sender: str, *request_ids: str) -> None:
         for request_id in request_ids:
-            self.once.remember(sender, "s", request_id, Sent(request_id, "s", 0, 0))
+            self.cache.remember(sender, "s", request_id, Sent(request_id, "s", 0, 0))
 
     def found(self, sender: str, *request_ids: str) -> list[bool]:
-        return [self.once.find(sender, "s", request_id) is not None for request_id in request_ids]
+        return [self.cache.find(sender, "s", request_id) is not None for request_id in request_ids]
 
     def test_a_sweep_forgets_senders_who_were_silent_for_the_window(self) -> None:
         self.remember("ann", "1")
         self.clock.advance(REQUEST_ID_WINDOW / 2)
         self.remember("bob", "1", "2")
         self.clock.advance(REQUEST_ID_WINDOW / 2)
-        self.assertFalse(self.once.sweep(10))
-        self.assertEqual((len(self.once), self.found("bob", "1", "2")), (2, [True, True]))
+        self.assertFalse(self.cache.sweep(10))
+        self.assertEqual((len(self.cache), self.found("bob", "1", "2")), (2, [True, True]))
 
     def test_a_sweep_forgets_up_to_its_limit_and_says_if_more_may_wait(self) -> None:
         for sender in "abc":
             self.remember(sender, "1")
         self.clock.advance(REQUEST_ID_WINDOW)
-        kept = [(self.once.sweep(2), len(self.once)) for _ in range(2)]
+        kept = [(self.cache.sweep(2), len(self.cache)) for _ in range(2)]
         self.assertEqual(kept, [(True, 1), (False, 0)])
 
     def test_a_sender_who_sends_on_does_not_keep_others_from_being_swept(self) -> None:
@@ -105,18 +105,18 @@ class OnceTests(SynchronousTestCase):
         self.clock.advance(REQUEST_ID_WINDOW - 1)
         self.remember("ann", "2")
         self.clock.advance(1)
-        self.assertFalse(self.once.sweep(10))
-        self.assertEqual((self.found("ann", "1", "2"), len(self.once)), ([False, True], 2))  # both ann's
+        self.assertFalse(self.cache.sweep(10))
+        self.assertEqual((self.found("ann", "1", "2"), len(self.cache)), ([False, True], 2))  # both ann's
 
     def test_sending_drops_the_answers_of_that_sender_that_had_their_time(self) -> None:
         self.remember("ann", "1", "2")
         self.clock.advance(REQUEST_ID_WINDOW)
         self.remember("ann", "3")
-        self.assertEqual((len(self.once), self.found("ann", "1", "2", "3")), (1, [False, False, True]))
+        self.assertEqual((len(self.cache), self.found("ann", "1", "2", "3")), (1, [False, False, True]))
 
     def test_a_sender_has_so_many_answers_at_most(self) -> None:
         self.remember("ann", *map(str, range(REQUEST_IDS_PER_SENDER + 10)))
-        self.assertEqual(len(self.once), REQUEST_IDS_PER_SENDER)
+        self.assertEqual(len(self.cache), REQUEST_IDS_PER_SENDER)
         self.assertEqual(
             self.found("ann", "9", "10", str(REQUEST_IDS_PER_SENDER + 9)), [False, True, True]
         )
