@@ -9,7 +9,7 @@ GIM = --ws 8080 --http 8081
 # keeps it, with what the servers wrote
 TRIAL = temp=build/trial/$@-$$$$; $(BIN)/python -m twisted.trial --random=0 --temp-directory=$$temp $(1) && rm -r $$temp
 
-.PHONY: run test test-unit test-integration check lint proto failover fuzz package bench conformance conformance-quick format clean
+.PHONY: run test test-unit test-integration check lint docs proto failover fuzz package bench conformance conformance-quick format clean
 
 run: $(VENV)/.installed-run
 	$(BIN)/twistd -n gim $(GIM)
@@ -31,6 +31,10 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# docs/configuration.md and contrib/gim.toml, after gim/config/table.py was changed; a test compares them
+docs: $(VENV)/.installed-run
+	$(BIN)/python -m gim.config.reference
 
 # gim_pb2.py and its types, after gim.proto was changed; a test compares them
 proto: $(VENV)/.installed-test

@@ -1,5 +1,6 @@
 """The errors that clients get, one class for each code of the protocol: docs/errors.md."""
 
+from math import ceil
 from typing import Literal
 
 
@@ -41,6 +42,13 @@ class Forbidden(GimError):
     does not allow, a muted or banned user, or a request that only the server's machine may send."""
 
     code = 403
+
+
+class Banned(Forbidden):
+    """An administrator has banned the user, for *left_ms* milliseconds more."""
+
+    def __init__(self, left_ms: int) -> None:
+        super().__init__(f"you are banned for {max(1, ceil(left_ms / 1000))} s: wait until then")
 
 
 class NotFound(GimError):

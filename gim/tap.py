@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gim.config.options import Options
-from gim.daemon.build import DaemonBuilder
-from gim.daemon.daemon import Daemon
+from gim.startup import reported
+
+if TYPE_CHECKING:
+    from gim.daemon.daemon import Daemon
 
 __all__ = ["Options", "makeService"]
 
 
 def makeService(options: Options, reactor: Any = None) -> Daemon:
-    """Return the daemon with all that belongs to it, ready to be started.
+    """Return the daemon with all its services, ready to be started.
 
     Its services named ``gateway`` and ``api`` know the ports that they listen on.
     """
+    from gim.config.settings import settings_of
+    from gim.config.validate import validate
+    from gim.daemon.build import DaemonBuilder  # late: --help, --version and --check do without
+
     if reactor is None:
         from twisted.internet import reactor  # late, so that twistd can still choose one
-    return DaemonBuilder(options, reactor).daemon()
+    with reported():
+        settings = settings_of(options)
+        resources = validate(settings, reactor, starts=True)
+        return DaemonBuilder(settings, resources, reactor, twistd=options.parent).daemon()

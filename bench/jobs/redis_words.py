@@ -11,9 +11,12 @@ from typing import Any
 from twisted.internet.defer import succeed
 
 from gim.config.options import Options
+from gim.config.settings import settings_of
 from gim.ids import private_session
+from gim.limits.limits import LimitHits
 from gim.model import User
 from gim.storage.interface import Draft
+from gim.storage.membership_limits import MembershipLimits
 from gim.storage.redis.client.protocol import Word
 from gim.storage.redis.client.script import Script
 from gim.storage.redis.store import scripts
@@ -44,11 +47,10 @@ class _Recorder:
 def _limits() -> Retention:
     options = Options()
     options.parseOptions([])
-    return Retention(
-        round(options["message-ttl"] * 1000),
-        options["max-session-messages"],
-        options["enable-message-sequence"],
-    )
+    settings = settings_of(options)
+    stored = settings.storage
+    rooms = MembershipLimits(settings.limits, LimitHits(settings.are_limits_enforced))
+    return Retention(round(stored.ttl * 1000), stored.max_session_messages, stored.sequences, rooms)
 
 
 def send_private(prefix: str = _PREFIX, sender: str = "u0", receiver: str = "u1") -> tuple[Word, ...]:

@@ -15,15 +15,23 @@ from typing import Any
 from twisted.internet.task import Clock
 
 from gim.ids import private_session
+from gim.limits.limits import LimitHits, Limits
 from gim.model import User
 from gim.storage.interface import Draft
+from gim.storage.membership_limits import MembershipLimits
 from gim.storage.memory.store import MemoryStore
+from gim.storage.settings import MemorySettings
 
 PER_SESSION = 100  # messages of a private session, on average
 BUSY = 100  # sessions that are busy: what they touch fits in the caches of a CPU at any size
 OPERATIONS = 1000  # of one kind in a round: few, so that ten rounds do not change the size much
 COUNT = 20  # messages that a history query asks for
 CONTENT = "." * 64
+
+
+def _no_limits() -> MembershipLimits:
+    zero: Any = dict.fromkeys(Limits.__struct_fields__, 0)
+    return MembershipLimits(Limits(**zero), LimitHits(is_enforced=True))
 
 
 def finish(work: Coroutine[Any, Any, Any]) -> Any:
@@ -42,7 +50,13 @@ class Filled:
         self._random = random.Random(size)
         clock = Clock()
         clock.advance(1_800_000_000.0)
-        self._store = MemoryStore(clock, max_messages=2 * size + 10**6)
+        settings = MemorySettings(
+            max_session_messages=10_000,
+            max_messages=2 * size + 10**6,
+            ttl=30 * 86400.0,
+            sequences=False,
+        )
+        self._store = MemoryStore(clock, settings, _no_limits())
         self._pairs = [self._pair(number) for number in range(max(size // PER_SESSION, 1))]
         self._busy = self._random.sample(self._pairs, BUSY)
         self._middle: dict[str, str] = {}  # of each session, the id of a message amid the others

@@ -8,13 +8,11 @@ import jwt
 from jwt.types import Options
 from twisted.internet.interfaces import IReactorTime
 
-from gim.errors import Unauthorized
+from gim.auth.constants import AUDIENCE
+from gim.errors import Banned, Unauthorized
 from gim.model import Ban, User
-from gim.storage.refusals import banned
 
 LIFETIME = 86400  # seconds
-AUDIENCE = "gim-http"  # which login tokens can't have
-OPEN_AUDIENCE = "gim-http-open"  # of open mode: void once logins need proof
 _ALGORITHM = "HS256"
 _OPTIONS: Options = {  # `read` checks the expiry by the injected clock: PyJWT would use the wall clock
     "require": ["sub", "exp", "iat"],
@@ -70,6 +68,6 @@ class ApiTokens:
         """Refuse the token of a user who is banned, or was banned after it was issued."""
         ban = await self._ban_of(user_id)
         if ban.until:
-            raise banned(ban.until - int(1000 * self._clock.seconds()))
+            raise Banned(ban.until - int(1000 * self._clock.seconds()))
         if issued_ms <= ban.since:
             raise Unauthorized("a ban made the token void: log in again")

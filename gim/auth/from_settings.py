@@ -1,59 +1,56 @@
-"""From options to the keys that logins and the administrator need."""
+"""From settings to the keys of logins and of the administrator. What can't be used raises
+`InvalidSetting`, which does not repeat a key."""
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
-from gim.auth.keyring import Keyring, public_file, secret_file, secret_variable
-from gim.auth.keys import BadKey
+from gim.auth.constants import ADMIN_KEY_VARIABLE, KEY_VARIABLE
+from gim.auth.settings import AuthSettings
+from gim.startup import InvalidSetting
+
+if TYPE_CHECKING:  # with all of cryptography, which open mode does not need
+    from gim.auth.keyring import Keyring
 
 T = TypeVar("T")
 
-VARIABLE = "GIM_AUTH_KEY"
-ADMIN_VARIABLE = "GIM_ADMIN_KEY"
-_KEY = re.compile(rb"[!-~]{16,1024}")
+_ADMIN_KEY = re.compile(rb"[!-~]{16,1024}")
 
 
-def keyring(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Keyring | None:
-    """Return the keys that were given, None for none: open mode. Raises ValueError with what to do."""
-    given = [name for name in ("auth-key-file", "auth-jwks-file") if options[name] is not None]
-    if len(given) == 2:
-        raise ValueError("--auth-jwks-file: give it or --auth-key-file, not both")
-    if given:
-        _check_alone(given[0], environment)
-        return _read(f"--{given[0]}", options[given[0]])
-    if VARIABLE in environment:  # an empty one is a mistake that must not open the door
-        return _read(VARIABLE, environment[VARIABLE])
-    for name in ("auth-audience", "auth-issuer"):
-        if options[name] is not None:
-            raise ValueError(f"--{name}: add --auth-key-file or --auth-jwks-file, or leave it out")
-    return None
+def keyring(settings: AuthSettings) -> Keyring | None:
+    """Return the keys that verify logins, None for open mode."""
+    key_file, jwks_file = settings.auth_key_file, settings.auth_jwks_file
+    if jwks_file is not None and key_file is not None:
+        raise InvalidSetting("auth-jwks-file", "give it or --auth-key-file, not both")
+    if jwks_file is not None and settings.key is not None:
+        raise InvalidSetting("auth-jwks-file", f"give it or {KEY_VARIABLE}, not both")
+    if key_file is None and jwks_file is None and settings.key is None:
+        _check_open_mode(settings)
+        return None
+    from gim.auth import keyring
+
+    if key_file is not None:
+        return _read(keyring.secret_file, "auth-key-file", key_file)
+    if jwks_file is not None:
+        return _read(keyring.public_file, "auth-jwks-file", jwks_file)
+    return _read(keyring.secret_variable, KEY_VARIABLE, settings.key or "")  # an empty one is a mistake
 
 
-def _check_alone(option: str, environment: Mapping[str, str]) -> None:
-    if option == "auth-jwks-file" and VARIABLE in environment:
-        raise ValueError(f"--{option}: give it or {VARIABLE}, not both")
+def _check_open_mode(settings: AuthSettings) -> None:
+    parties = {"auth-audience": settings.auth_audience, "auth-issuer": settings.auth_issuer}
+    for name, value in parties.items():
+        if value is not None:
+            raise InvalidSetting(name, "add --auth-key-file or --auth-jwks-file, or leave it out")
 
 
-def _read(source: str, value: str) -> Keyring:
-    readers = {
-        "--auth-key-file": secret_file,
-        "--auth-jwks-file": public_file,
-        VARIABLE: secret_variable,
-    }
-    return _read_with(readers[source], source, value)
-
-
-def admin_key(options: Mapping[str, Any]) -> bytes | None:
-    """Return the administrator's key, None for none: then there are no routes for them. Raises
-    ValueError with what to do, which does not repeat the key."""
-    if (path := options["admin-key-file"]) is not None:
-        return _read_with(_admin_file, "--admin-key-file", path)
-    if ADMIN_VARIABLE in os.environ:  # an empty one is a mistake, too
-        return _read_with(_admin_key, ADMIN_VARIABLE, os.environ[ADMIN_VARIABLE])
+def admin_key(settings: AuthSettings) -> bytes | None:
+    """Return the administrator's key, None for no routes of the administrator."""
+    if settings.admin_key_file is not None:
+        return _read(_admin_file, "admin-key-file", settings.admin_key_file)
+    if settings.admin_key is not None:  # an empty one is a mistake, too
+        return _read(_admin_key, ADMIN_KEY_VARIABLE, settings.admin_key)
     return None
 
 
@@ -63,17 +60,21 @@ def _admin_file(path: str) -> bytes:
 
 
 def _admin_key(text: str) -> bytes:
+    from gim.auth.keys import BadKey
+
     key = text.encode(errors="surrogateescape")  # as it stood in the environment
-    if _KEY.fullmatch(key) is None:
-        raise BadKey("this is no key: want 16 to 1024 printable ASCII characters without spaces")
+    if _ADMIN_KEY.fullmatch(key) is None:
+        raise BadKey("this is not a valid key: want 16 to 1024 printable ASCII characters without spaces")
     return key
 
 
-def _read_with(read: Callable[[str], T], source: str, value: str) -> T:
+def _read(read: Callable[[str], T], source: str, value: str) -> T:
+    from gim.auth.keys import BadKey
+
     try:
         return read(value)
     except BadKey as error:
-        raise ValueError(f"{source}: {error}") from error
+        raise InvalidSetting(source, str(error)) from error
     except (OSError, ValueError) as error:  # a path with a NUL is the latter
         reason = getattr(error, "strerror", None) or error
-        raise ValueError(f"{source}: {value!r} can't be read: {reason}") from error
+        raise InvalidSetting(source, f"{value!r} can't be read: {reason}") from error

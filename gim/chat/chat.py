@@ -11,10 +11,11 @@ from twisted.internet.interfaces import IReactorTime
 from gim import ids
 from gim.auth.authenticator import Authenticator, Identity
 from gim.chat.cursors import read_cursor, read_position, write_cursor
+from gim.chat.settings import ChatSettings
 from gim.concurrency.clocks import now_ms
 from gim.errors import BadRequest, Conflict, Forbidden, NotReady, PayloadTooLarge, Unavailable
 from gim.ids import PRIVATE, Session
-from gim.limits.limits import CONTENT, Limits
+from gim.limits.limits import CONTENT, LimitHits
 from gim.limits.send_rate import SendRate
 from gim.model import (
     Credentials,
@@ -55,13 +56,12 @@ class Chat:
         pushes: PushDispatcher,
         admission: Authenticator,
         clock: IReactorTime,
-        max_content: int = 4096,
-        limits: Limits | None = None,
-        send_rate: SendRate | None = None,
+        settings: ChatSettings,
+        hits: LimitHits,
+        send_rate: SendRate,
         is_overloaded: Callable[[], bool] = lambda: False,
         max_missed: int = MAX_MISSED,
     ) -> None:
-        """*max_content* is in bytes of UTF-8; *limits* and *send_rate* are none unless given."""
         self._storage = storage
         self._users = storage.users
         self._messages = storage.messages
@@ -69,9 +69,9 @@ class Chat:
         self._pushes = pushes
         self._admission = admission
         self._clock = clock
-        self._max_content = max_content
-        self._limits = limits or Limits()
-        self._send_rate = send_rate or SendRate(self._limits, clock)
+        self._max_content = settings.max_content
+        self._hits = hits
+        self._send_rate = send_rate
         self._is_overloaded = is_overloaded
         self._max_missed = max_missed
         self._state: Literal["starting", "serving", "draining"] = "starting"
@@ -227,7 +227,7 @@ class Chat:
     def check_content(self, content: str) -> None:
         """Raise `PayloadTooLarge` for content above the limit."""
         if 4 * len(content) > self._max_content and len(content.encode()) > self._max_content:
-            self._limits.hit(CONTENT)
+            self._hits.hit(CONTENT)
             raise PayloadTooLarge(f"content: shorten it to {self._max_content} bytes of UTF-8")
 
     async def history(self, user_id: str, session_id: str, count: int, before: str | None) -> History:

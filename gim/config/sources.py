@@ -1,29 +1,28 @@
 """Where values of options come from beside the command line: a TOML file and the environment.
 
-Both take every spelling of an option. What is wrong raises `usage.UsageError` with one line that begins
-with the variable's name, or with the file, the line and the key.
+Both take every spelling of an option. What is wrong raises `StartupError` with one line that begins with
+the variable's name, or with the file, the line and the key.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from twisted.python.usage import UsageError
-
 from gim.config import types
+from gim.config.option import Reader, variable
+from gim.startup import StartupError
 
-Reader = Callable[[str], Any]
 _KINDS: dict[type, str] = {list: "a list", dict: "a table"}
 _TEXTS = (types.header_name, types.prefix)  # they would take the digits of a number for a name
 
 
 class Given(NamedTuple):
-    """A value that somebody gave, and what an error about it begins with."""
+    """A value that was given, and what an error about it begins with."""
 
     value: Any
     origin: str
@@ -34,25 +33,20 @@ def give(origin: str, text: str, read: Reader) -> Given:
     try:
         return Given(read(text), origin)
     except ValueError as error:
-        raise UsageError(f"{origin}: {error}") from error
-
-
-def variable(spelling: str) -> str:
-    """Return the name of an option's environment variable: ``GIM_MESSAGE_TTL`` for ``message-ttl``."""
-    return "GIM_" + spelling.upper().replace("-", "_")
+        raise StartupError(f"{origin}: {error}") from error
 
 
 def from_environment(
     environment: Mapping[str, str], spellings: Mapping[str, str], readers: Mapping[str, Reader]
 ) -> dict[str, Given]:
-    """Return what variables give, by option. An empty one counts as none, and others are nobody's
-    mistake: a cluster sets ``GIM_SERVICE_HOST`` and the like for a service called gim."""
+    """Return what variables give, by option. An empty variable counts as none, and an unknown one is not
+    a mistake: a cluster sets ``GIM_SERVICE_HOST`` and the like for a service called gim."""
     found: dict[str, Given] = {}
     for spelling, name in spellings.items():
         origin = variable(spelling)
         if text := environment.get(origin, ""):
             if name in found:
-                raise UsageError(f"{origin}: {found[name].origin} is the same option: set one of them")
+                raise StartupError(f"{origin}: {found[name].origin} is the same option: set one of them")
             found[name] = give(origin, text, readers[name])
     return found
 
@@ -67,9 +61,11 @@ def from_file(path: str, spellings: Mapping[str, str], readers: Mapping[str, Rea
         place = f"{path}, line {lines[key]}"
         name = spellings.get(key.replace("_", "-"))
         if name is None:
-            raise UsageError(f"{place}: {_unknown(key, value, spellings)}")
+            raise StartupError(f"{place}: {_unknown(key, value, spellings)}")
         if name in found:
-            raise UsageError(f"{place}: {key}: {found[name].origin} is the same option: keep one of them")
+            raise StartupError(
+                f"{place}: {key}: {found[name].origin} is the same option: keep one of them"
+            )
         found[name] = _give(f"{place}: {key}", value, readers[name])
     return found
 
@@ -78,12 +74,12 @@ def _text(path: str) -> str:
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        raise UsageError(f"{path}: the configuration can't be read: {error.strerror}") from error
+        raise StartupError(f"{path}: the configuration can't be read: {error.strerror}") from error
     try:
         return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise UsageError(f"{path}, line {line}: it is no text in UTF-8") from error
+        raise StartupError(f"{path}, line {line}: it is not valid UTF-8") from error
 
 
 def _parsed(path: str, text: str) -> dict[str, Any]:
@@ -93,14 +89,14 @@ def _parsed(path: str, text: str) -> dict[str, Any]:
         said, line = str(error), text.count("\n") + 1
         if found := re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", said, re.DOTALL):
             said, line = f"{found[1]} in column {found[3]}", int(found[2])
-        raise UsageError(f"{path}, line {line}: it is no TOML: {said}") from error
+        raise StartupError(f"{path}, line {line}: it is not valid TOML: {said}") from error
 
 
 def _lines(text: str) -> dict[str, int]:
-    """Return the line that each key of a good document begins in; keys below a table are left out.
+    """Return the line that each key of a valid document begins in; keys below a table are left out.
 
     A key and its value are the shortest run of lines that is TOML by itself: where a value goes on in
-    the next line, what stands before is none.
+    the next line, the lines before it are not valid.
     """
     lines: dict[str, int] = {}
     run: list[str] = []
@@ -130,7 +126,9 @@ def _unknown(key: str, value: Any, spellings: Mapping[str, str]) -> str:
 def _give(origin: str, value: Any, read: Reader) -> Given:
     if not isinstance(value, str | int | float):  # a bool is an int
         kind = _KINDS.get(type(value), "a date or time")
-        raise UsageError(f"{origin}: {kind} is no value here: write a text in quotes, a number or true")
+        raise StartupError(
+            f"{origin}: {kind} is not a valid value here: write a text in quotes, a number or true"
+        )
     if read in _TEXTS and not isinstance(value, str):
-        raise UsageError(f"{origin}: a text is wanted: write it in quotes")
+        raise StartupError(f"{origin}: a text is wanted: write it in quotes")
     return give(origin, str(value).lower() if isinstance(value, bool) else str(value), read)

@@ -1,8 +1,8 @@
-"""The parts of a daemon, each made when the first that needs it is."""
+"""The parts of a daemon. Each is made when the first part that needs it is made."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
 from typing import Any
 
@@ -14,34 +14,36 @@ from gim.api.server.site import ApiSite
 from gim.chat.administration import Administration
 from gim.chat.chat import Chat
 from gim.chat.moderation import Moderation
-from gim.config.limit_options import limits_of, overload_of
-from gim.config.options import Options
-from gim.config.types import speaks_proxy
+from gim.config.settings import Settings
+from gim.config.validate import Resources
 from gim.daemon.banner import StartupBanner
 from gim.daemon.build_api import route_names, route_sets
-from gim.daemon.build_auth import endpoint, make_admission, read_admin_key
+from gim.daemon.build_auth import make_admission
 from gim.daemon.build_storage import make_store, make_webhooks
-from gim.daemon.daemon import Daemon, Signals
+from gim.daemon.daemon import Daemon
 from gim.daemon.gc_tuning import GcTuner
+from gim.daemon.signals import StopSignals
 from gim.gateway import closing
 from gim.gateway.admission import ConnectionAdmission
 from gim.gateway.factory import GatewayFactory
 from gim.gateway.operations import Operations
-from gim.gateway.settings import GatewaySettings
-from gim.gateway.timeout_wheel import Timeouts, TimeoutWheel
+from gim.gateway.timeout_wheel import TimeoutWheel
 from gim.gateway.transport import write_at_once
 from gim.gateway.write_batch import WriteBatch
+from gim.limits.limits import LimitHits
+from gim.limits.overload import Overload
 from gim.limits.report import LimitReport
 from gim.limits.send_rate import SendRate
 from gim.log.output import prepare_log
 from gim.metrics.export.meters import Meters
 from gim.metrics.export.page import MetricsPage
-from gim.net.client_address import NO_PROXIES, Proxies
+from gim.net.endpoints import speaks_proxy
 from gim.net.listening import Listening
 from gim.profiling.profiler import Profiler
-from gim.push.chatroom import PushPolicy
 from gim.push.dispatcher import PushDispatcher
 from gim.storage.interface import Storage
+from gim.storage.membership_limits import MembershipLimits
+from gim.storage.settings import RedisSettings
 from gim.wire.json import JsonCodec
 from gim.wire.packets import Codec
 from gim.wire.proto import ProtoCodec
@@ -49,28 +51,40 @@ from gim.wire.requests import OPERATIONS
 
 
 class DaemonBuilder:
-    """Every part, by the name that others ask for it with."""
+    """Every part, by the name that other parts ask for it with."""
 
-    def __init__(self, options: Options, reactor: Any) -> None:
-        self._options = options
+    def __init__(
+        self,
+        settings: Settings,
+        resources: Resources,
+        reactor: Any,
+        twistd: Mapping[str, Any] | None = None,
+    ) -> None:
+        """*twistd* holds the options of twistd or twist, None where a .tac file makes the daemon."""
+        self._settings = settings
+        self._resources = resources
         self._reactor = reactor
-        self._meters = Meters(reactor, OPERATIONS, route_names()) if options["metrics"] else None
-        self._limits, self._overload = limits_of(options), overload_of(options, reactor)
-        self._send_rate = SendRate(self._limits, reactor)
+        self._twistd = twistd
+        self._meters = Meters(reactor, OPERATIONS, route_names()) if settings.daemon.metrics else None
+        self._limits, self._hits = settings.limits, LimitHits(settings.are_limits_enforced)
+        self._overload = Overload(reactor, self._limits.max_reactor_delay, self._limits.max_memory)
+        self._send_rate = SendRate(self._limits, self._hits, reactor)
         self._write_batch = WriteBatch(reactor)
         self._profiler = Profiler(reactor)
         self._stored, self._counted, *self._store_services = make_store(
-            options, self._limits, reactor, self._meters
+            settings.storage, MembershipLimits(self._limits, self._hits), reactor, self._meters
         )
-        self._webhooks = make_webhooks(options, self._stored, reactor)
-        self._admission, *self._auth_services = make_admission(options, self._store, reactor)
+        self._webhooks = make_webhooks(settings.webhooks, resources.webhook_secret, self._stored, reactor)
+        self._admission, *self._auth_services = make_admission(
+            settings.auth, resources.keyring, self._store, reactor
+        )
 
     def daemon(self) -> Daemon:
-        """Return the daemon with all that belongs to it."""
-        gateway, drain = self._gateway_port, self._options["drain"]
-        prepare = partial(prepare_log, self._options)
+        """Return the daemon with all its services."""
+        gateway, drain = self._gateway_port, self._settings.daemon.drain
+        prepare = partial(prepare_log, self._settings.log, self._twistd)
         daemon = Daemon(self._chat, self._gateway, gateway, self._reactor, drain, prepare)
-        Signals(self._reactor, daemon.hurry).setServiceParent(daemon)
+        StopSignals(self._reactor, daemon.hurry).setServiceParent(daemon)
         for service in self._services():
             service.setServiceParent(daemon)
         return daemon
@@ -84,37 +98,32 @@ class DaemonBuilder:
         if self._webhooks is not None:
             yield self._webhooks
         yield from (self._timeout_wheel, self._send_rate, self._overload)
-        yield LimitReport(self._limits, self._reactor)
+        yield LimitReport(self._hits, self._reactor)
         yield from (self._profiler, self._api_port, self._gateway_port)
-        yield StartupBanner(self._options, self._gateway_port, self._api_port, self._is_open)
+        yield StartupBanner(self._settings, self._gateway_port, self._api_port, self._is_open)
 
     @property
     def _is_open(self) -> bool:
         """Whether logins need no token."""
-        return not self._auth_services
-
-    @property
-    def _proxies(self) -> Proxies:
-        return self._options["trusted-proxies"] or NO_PROXIES
+        return self._resources.keyring is None
 
     # the chat
 
     @cached_property
     def _store(self) -> Storage:
-        """The storage as the chat has it: observed where somebody is to be told."""
+        """The storage as the chat has it: with webhooks, what happens in it becomes events."""
         return self._stored if self._webhooks is None else self._webhooks.observed()
 
     @cached_property
     def _pushes(self) -> PushDispatcher:
-        options = self._options
         return PushDispatcher(
             self._store,
             self._reactor,
-            PushPolicy(options["message-push-duration"], options["message-push-count"]),
-            options["message-push-concurrency-limit"],
+            self._settings.push,
+            self._limits,
+            self._hits,
             before_slice=self._write_batch.flush,
             replaced=self._data_lost,
-            limits=self._limits,
         )
 
     def _data_lost(self) -> None:
@@ -129,10 +138,10 @@ class DaemonBuilder:
             self._pushes,
             self._admission,
             self._reactor,
-            self._options["max-content"],
-            self._limits,
+            self._settings.chat,
+            self._hits,
             self._send_rate,
-            is_overloaded=lambda: self._limits.enforced and bool(self._overload.cause),
+            is_overloaded=lambda: self._hits.is_enforced and bool(self._overload.cause),
         )
 
     @cached_property
@@ -142,35 +151,19 @@ class DaemonBuilder:
     # the gateway
 
     @cached_property
-    def _timeouts(self) -> Timeouts:
-        options = self._options
-        return Timeouts(
-            handshake=options["handshake-timeout"],
-            login=options["login-timeout"],
-            heartbeat=options["heartbeat-interval"],
-        )
-
-    @cached_property
     def _timeout_wheel(self) -> TimeoutWheel:
-        return TimeoutWheel(self._reactor, self._timeouts.shortest())
+        return TimeoutWheel(self._reactor, self._settings.gateway.timeouts.shortest())
 
     @cached_property
     def _gateway(self) -> GatewayFactory:
-        options, meters = self._options, self._meters
+        meters = self._meters
         codecs: dict[str, Codec] = {"json": JsonCodec(), "proto": ProtoCodec()}
-        settings = GatewaySettings(
-            max_packet=options["max-packet"],
-            max_unsent=options["max-unsent"],
-            trace_header=options["trace-header"],
-            origins=options["allowed-origins"],
-            timeouts=self._timeouts,
-            default_codec=options["message-protocol"],
-        )
         return GatewayFactory(
-            settings,
+            self._settings.gateway,
             Operations(self._chat, self._moderation),
             codecs,
             self._limits,
+            self._hits,
             self._connection_admission,
             self._timeout_wheel,
             self._write_batch,
@@ -181,23 +174,22 @@ class DaemonBuilder:
 
     @property
     def _connection_admission(self) -> ConnectionAdmission:
-        proxied = speaks_proxy(self._options["gateway-address"])
-        return ConnectionAdmission(self._limits, self._proxies, lambda: self._overload.cause, proxied)
+        net = self._settings.net
+        proxied = speaks_proxy(net.gateway_address)
+        return ConnectionAdmission(
+            self._limits, self._hits, net.proxies, lambda: self._overload.cause, proxied
+        )
 
     @cached_property
     def _gateway_port(self) -> Listening:
-        where = endpoint("gateway", "gateway-address", self._options, self._reactor)
+        where = self._resources.gateway
         return Listening("gateway", where, self._gateway, write_at_once, at_once=False)
 
     # the HTTP API
 
     @cached_property
-    def _admin_key(self) -> bytes | None:
-        return read_admin_key(self._options)
-
-    @cached_property
     def _admin_routes(self) -> AdminRoutes | None:
-        if self._admin_key is None:
+        if self._resources.admin_key is None:
             return None
         administration = Administration(self._chat, self._store, self._reactor)
         return AdminRoutes(administration, self._moderation)
@@ -209,29 +201,26 @@ class DaemonBuilder:
         return self._meters.page(
             self._gateway,
             self._pushes,
-            self._options["storage"],
+            "redis" if isinstance(self._settings.storage, RedisSettings) else "memory",
             self._counted,
-            self._limits,
+            self._hits,
             self._overload,
             self._webhooks.counts if self._webhooks is not None else None,
         )
 
     @cached_property
     def _site(self) -> ApiSite:
-        options, meters = self._options, self._meters
+        settings, meters = self._settings.api, self._meters
         return ApiSite(
-            route_sets(options, self._chat, self._profiler, self._page, self._admin_routes),
+            route_sets(settings, self._chat, self._profiler, self._page, self._admin_routes),
+            settings,
+            self._hits,
             self._reactor,
-            access=AccessControl(self._chat.user_of_token, self._admin_key),
-            max_body=options["max-packet"],
-            trace_header=options["trace-header"],
+            access=AccessControl(self._chat.user_of_token, self._resources.admin_key),
             requests=meters.http_requests if meters is not None else None,
-            origins=options["allowed-origins"],
-            limits=self._limits,
-            proxies=self._proxies,
+            proxies=self._settings.net.proxies,
         )
 
     @cached_property
     def _api_port(self) -> Listening:
-        where = endpoint("api", "api-address", self._options, self._reactor, alone=self._is_open)
-        return Listening("api", where, self._site)
+        return Listening("api", self._resources.api, self._site)

@@ -8,24 +8,28 @@ from gim.api.routes.chat import ChatRoutes
 from gim.api.routes.documents import Documents
 from gim.api.routes.metrics import MetricsRoutes
 from gim.api.routes.profiling import ProfilingRoutes
+from gim.api.settings import ApiSettings
 from gim.chat.chat import Chat
-from gim.config.options import Options
 from gim.metrics.export.page import MetricsPage
 from gim.profiling.profiler import Profiler
 
 
 def route_sets(
-    options: Options, chat: Chat, profiler: Profiler, page: MetricsPage | None, admin: AdminRoutes | None
+    settings: ApiSettings,
+    chat: Chat,
+    profiler: Profiler,
+    page: MetricsPage | None,
+    admin: AdminRoutes | None,
 ) -> list[RouteSet]:
     """Return all that the HTTP API serves; without *page* or *admin* it does not serve those."""
     served: list[RouteSet] = [ChatRoutes(chat)]
     if page is not None:
         served.append(MetricsRoutes(page))
-    if options["enable-profiling"]:
+    if settings.enable_profiling:
         served.append(ProfilingRoutes(profiler))
     if admin is not None:
         served.append(admin)
-    return [*served, Documents(served, options["trace-header"])]
+    return [*served, Documents(served, settings.trace_header)]
 
 
 def route_names() -> list[str]:

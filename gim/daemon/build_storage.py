@@ -1,4 +1,4 @@
-"""The storage that the options choose, and what watches over it."""
+"""The storage that the settings choose, and the webhooks of what happens in it."""
 
 from __future__ import annotations
 
@@ -7,58 +7,45 @@ from typing import Any
 
 from twisted.application.service import Service
 
-from gim.config.options import Options, refuse_start
-from gim.limits.limits import Limits
 from gim.metrics.export.meters import Meters
 from gim.storage.interface import Storage
 from gim.storage.membership_limits import MembershipLimits
 from gim.storage.memory.store import MemoryStore
 from gim.storage.memory.sweeper import Sweeper
-from gim.webhooks.from_settings import settings
+from gim.storage.settings import MemorySettings, RedisSettings
 from gim.webhooks.service import Webhooks
+from gim.webhooks.settings import WebhookSettings
 
 
 def make_store(
-    options: Options, bounds: Limits, reactor: Any, meters: Meters | None
+    settings: MemorySettings | RedisSettings,
+    rooms: MembershipLimits,
+    reactor: Any,
+    meters: Meters | None,
 ) -> tuple[Storage, Callable[[], int] | None, *tuple[Service, ...]]:
-    """Return the storage, what counts its messages if it knows, and the services that it needs."""
-    limits = {
-        "max_session_messages": options["max-session-messages"],
-        "ttl": options["message-ttl"],
-        "sequences": options["enable-message-sequence"],
-        "rooms": MembershipLimits(bounds),
-    }
-    if options["storage"] == "redis":
-        redis = _redis_store(options, reactor, limits)
+    """Return the storage, a count of its messages if it knows it, and the services that it needs."""
+    if isinstance(settings, RedisSettings):
+        redis = _redis_store(settings, rooms, reactor)
         return redis if meters is None else meters.measured(redis, all_appends=True), None
-    store = MemoryStore(reactor, max_messages=options["max-messages"], **limits)
+    store = MemoryStore(reactor, settings, rooms)
     storage = store if meters is None else meters.measured(store, all_appends=False)
     return storage, lambda: store.sizes()["messages"], Sweeper(store.sweep, reactor)
 
 
-def _redis_store(options: Options, reactor: Any, limits: dict[str, Any]) -> Storage:
-    """Return the Redis storage, or end the process if that Redis can't be used."""
-    from gim.storage.redis.client.connect import connect  # 7 MiB that the memory store has no use for
-    from gim.storage.redis.probe.probe import Probe, Unusable
+def _redis_store(settings: RedisSettings, rooms: MembershipLimits, reactor: Any) -> Storage:
+    from gim.storage.redis.client.connect import connect  # 7 MiB that the memory store does not need
     from gim.storage.redis.store.store import RedisStore
 
-    target = options["redis-url"]
-    try:
-        Probe(target).run()
-    except Unusable as error:
-        refuse_start(f"{options.origin('redis-url')}: {error}")
-    return RedisStore(connect(target, reactor), reactor, prefix=options["redis-prefix"], **limits)
+    return RedisStore(connect(settings.redis_url, reactor), reactor, settings, rooms)
 
 
-def make_webhooks(options: Options, store: Storage, reactor: Any) -> Webhooks | None:
-    """Return what tells a backend of events, None if none is to be told; or end the process."""
-    try:
-        chosen = settings(options)
-    except ValueError as error:
-        refuse_start(str(error))
-    if chosen is None:
+def make_webhooks(
+    settings: WebhookSettings | None, secret: bytes, store: Storage, reactor: Any
+) -> Webhooks | None:
+    """Return the service that posts events to a backend, None without webhooks."""
+    if settings is None:
         return None
-    from gim.webhooks.receiver import Receiver  # treq, which others have no use for
+    from gim.webhooks.receiver import Receiver  # with treq, which a start without webhooks does not need
 
-    receiver = Receiver(chosen, reactor)
-    return Webhooks(store, chosen.events, chosen.grace, receiver.post, reactor, receiver.close)
+    receiver = Receiver(settings.url, secret, reactor)
+    return Webhooks(store, settings.events, settings.grace, receiver.post, reactor, receiver.close)

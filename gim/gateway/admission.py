@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from autobahn.websocket.types import ConnectionDeny
 
-from gim.limits.limits import ADDRESS_CONNECTIONS, CONNECTIONS, Limits
+from gim.limits.limits import ADDRESS_CONNECTIONS, CONNECTIONS, LimitHits, Limits
 from gim.net.client_address import Proxies, group_of, host_of
 
 
@@ -41,6 +41,7 @@ class ConnectionAdmission:
     def __init__(
         self,
         limits: Limits,
+        hits: LimitHits,
         proxies: Proxies,
         overload: Callable[[], str],
         speaks_proxy: bool,
@@ -50,6 +51,7 @@ class ConnectionAdmission:
         *speaks_proxy*: every connection begins with a header of the PROXY protocol.
         """
         self._limits = limits
+        self._hits = hits
         self.proxies = proxies
         self._overload = overload
         self._speaks_proxy = speaks_proxy
@@ -61,14 +63,15 @@ class ConnectionAdmission:
         *connected* is the number of connections that there are.
         """
         overload = self._overload()
-        if overload and self._limits.hit(overload):
+        if overload and self._hits.hit(overload):
             return OVERLOADED
-        if self._limits.reached(CONNECTIONS, connected):
+        if self._hits.reached(CONNECTIONS, self._limits.max_connections, connected):
             return TOO_MANY
         return self._refuse_group(self._group_of(address))
 
     def _refuse_group(self, group: str) -> Rejection | None:
-        if group and self._limits.reached(ADDRESS_CONNECTIONS, self._counts[group]):
+        limit = self._limits.max_address_connections
+        if group and self._hits.reached(ADDRESS_CONNECTIONS, limit, self._counts[group]):
             return TOO_MANY_OF_ADDRESS
         return None
 

@@ -23,7 +23,7 @@ from gim.gateway.rejecting import RejectingProtocol
 from gim.gateway.settings import GatewaySettings
 from gim.gateway.timeout_wheel import TimeoutWheel
 from gim.gateway.write_batch import WriteBatch
-from gim.limits.limits import Limits
+from gim.limits.limits import LimitHits, Limits
 from gim.metrics.instruments.requests import RequestMetrics
 from gim.push.presence import Login
 from gim.wire.packets import Codec
@@ -43,6 +43,7 @@ class GatewayFactory(WebSocketServerFactory):
         operations: Operations,
         codecs: Mapping[str, Codec],
         limits: Limits,
+        hits: LimitHits,
         admission: ConnectionAdmission,
         timeout_wheel: TimeoutWheel,
         write_batch: WriteBatch,
@@ -72,6 +73,7 @@ class GatewayFactory(WebSocketServerFactory):
         self.codecs = {codec.name: codec for codec in codecs.values()}  # by subprotocol
         self.default_codec = codecs[settings.default_codec]
         self.limits = limits
+        self.hits = hits
         self.admission = admission
         self.timeout_wheel = timeout_wheel
         self.write_batch = write_batch

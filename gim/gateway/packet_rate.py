@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from gim.limits.limits import PACKET_BURST, PACKET_RATE, Limits
+from gim.limits.limits import PACKET_RATE, LimitHits, Limits
 
 MAX_REJECTED_IN_A_ROW = 500  # consecutive rejected packets after which the connection is closed
 MAX_OVERLOAD = 10.0  # seconds of an overload period after which the connection is closed
@@ -19,6 +19,7 @@ class TokenBucket:
     """``available`` is how many packets are allowed until the next refill; the caller decrements it."""
 
     __slots__ = (
+        "_hits",
         "_last_rejected",
         "_limits",
         "_overloaded_since",
@@ -27,28 +28,29 @@ class TokenBucket:
         "available",
     )
 
-    def __init__(self, limits: Limits, now: float) -> None:
+    def __init__(self, limits: Limits, hits: LimitHits, now: float) -> None:
         """*now* is in seconds, for the methods as well."""
         self._limits = limits
+        self._hits = hits
         self._refilled_at = now
         self._rejected_in_a_row = 0
         self._overloaded_since = self._last_rejected = -MAX_OVERLOAD  # the latest overload period
-        self.available = limits[PACKET_BURST] if limits[PACKET_RATE] else sys.maxsize
+        self.available = limits.max_packet_burst if limits.max_packet_rate else sys.maxsize
 
     def refill(self, now: float) -> None:
         """Add the packets that the time since the last refill allows."""
-        rate = self._limits[PACKET_RATE]
+        rate = self._limits.max_packet_rate
         gained = int((now - self._refilled_at) * rate)
         if gained < 0:  # the clock was set back
             self._refilled_at = now
         elif gained and rate:
-            self.available = min(self._limits[PACKET_BURST], self.available + gained)
+            self.available = min(self._limits.max_packet_burst, self.available + gained)
             self._refilled_at += gained / rate
             self._rejected_in_a_row = 0
 
     def reject(self, now: float) -> bool:
         """Count a packet that came while none was available; return whether to reject it."""
-        if not self._limits.hit(PACKET_RATE):
+        if not self._hits.hit(PACKET_RATE):
             return False
         self._rejected_in_a_row += 1
         if now - self._last_rejected > OVERLOAD_END:

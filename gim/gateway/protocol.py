@@ -20,7 +20,6 @@ from gim.gateway.packet_rate import TokenBucket
 from gim.gateway.request_queue import RequestQueue
 from gim.gateway.timed_protocol import TimedProtocol
 from gim.limits import retry_after
-from gim.limits.limits import PACKET_RATE
 from gim.log import logger
 from gim.metrics.instruments.durations import add
 from gim.model import User
@@ -92,7 +91,9 @@ class GatewayProtocol(TimedProtocol):
         super().failHandshake(reason, code, responseHeaders)
 
     def onOpen(self) -> None:
-        self._packet_rate = TokenBucket(self.factory.limits, self.factory.timeout_wheel.seconds())
+        self._packet_rate = TokenBucket(
+            self.factory.limits, self.factory.hits, self.factory.timeout_wheel.seconds()
+        )
         self.logged_out()
 
     # what comes in
@@ -143,7 +144,7 @@ class GatewayProtocol(TimedProtocol):
             op, seq = reply_op(packet.op), packet.seq
         except BadPacket as bad:
             op, seq = bad.op, bad.seq
-        rate = self.factory.limits[PACKET_RATE]
+        rate = self.factory.limits.max_packet_rate
         refusal = TooManyRequests(f"more than {rate} packets a second: wait a second")
         requests.add(self._refuse(op, seq, refusal))
         self._close_if_abused()
@@ -252,7 +253,7 @@ class GatewayProtocol(TimedProtocol):
         if self.closedByMe:  # otherwise the server's close frame only answered the client's
             code, reason = self.localCloseCode, (self.localCloseReason or b"").decode(errors="replace")
             if code is not None and code in closing.LIMITS:
-                self.factory.limits.hit(closing.LIMITS[code])
+                self.factory.hits.hit(closing.LIMITS[code])
         with logger.traced(self.trace):
             self._log_end(code, reason or "")
             self.factory.operations.disconnected(self)

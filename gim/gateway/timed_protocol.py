@@ -60,7 +60,7 @@ class TimedProtocol(BoundedProtocol):
     def check_timeouts(self) -> int:
         """See `gim.gateway.timeout_wheel.HasTimeout`."""
         if self.state == self.STATE_CONNECTING:
-            self.factory.limits.hit(HANDSHAKE)
+            self.factory.hits.hit(HANDSHAKE)
             self.drop("it did not complete its handshake in time")
         if self.state == self.STATE_CLOSED:
             self.transport.abortConnection()

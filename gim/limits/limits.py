@@ -1,10 +1,12 @@
-"""How much anybody may do of what, and how often somebody came up against it."""
+"""How much a client may do, and how often a limit was reached."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 
+from msgspec import Struct
+
+# Names of limits in log lines and metrics: those of their options.
 CONNECTIONS = "max-connections"
 ADDRESS_CONNECTIONS = "max-address-connections"
 USER_CONNECTIONS = "max-user-connections"
@@ -20,7 +22,7 @@ LOGIN = "login-timeout"
 CONTENT = "max-content"
 PACKET = "max-packet"
 
-# Those that a dry run only counts, and those that hold in any case: sizes and times.
+# A dry run only counts these; sizes and times hold in any case.
 SWITCHED = (
     CONNECTIONS,
     ADDRESS_CONNECTIONS,
@@ -36,23 +38,34 @@ FIXED = (HANDSHAKE, LOGIN, CONTENT, PACKET)
 ALL = (*SWITCHED, *FIXED)
 
 
-class Limits:
-    """Bounds by the names of their options, 0 or no entry for none; ``hits`` counts by these names."""
+class Limits(Struct, frozen=True, kw_only=True):
+    """The limits by the names of their options; 0 is no limit."""
 
-    def __init__(self, bounds: Mapping[str, int] | None = None, enforced: bool = True) -> None:
-        """Unless *enforced*, what is above a bound of `SWITCHED` is counted and nothing else."""
-        self._bounds = bounds or {}
-        self.enforced = enforced
-        self.hits: Counter[str] = Counter()
+    max_connections: int
+    max_address_connections: int
+    max_user_connections: int
+    max_packet_rate: int  # a second
+    max_packet_burst: int
+    max_send_rate: int  # messages a second
+    max_user_chatrooms: int
+    max_chatroom_members: int
+    max_reactor_delay: float  # seconds
+    max_memory: int  # bytes
 
-    def __getitem__(self, name: str) -> int:
-        return self._bounds.get(name, 0)
 
-    def reached(self, name: str, count: int) -> bool:
-        """Say whether there are so many already that one more is to be refused, which is counted."""
-        return 0 < self._bounds.get(name, 0) <= count and self.hit(name)
+class LimitHits:
+    """Counts by name how often each limit was reached: ``counts``."""
+
+    def __init__(self, is_enforced: bool) -> None:
+        """Unless *is_enforced*, what reaches a limit of `SWITCHED` is counted and not refused."""
+        self.is_enforced = is_enforced
+        self.counts: Counter[str] = Counter()
 
     def hit(self, name: str) -> bool:
-        """Count that somebody came up against a limit; say whether to refuse them for it."""
-        self.hits[name] += 1
-        return self.enforced
+        """Count that a limit was reached; say whether to refuse for it."""
+        self.counts[name] += 1
+        return self.is_enforced
+
+    def reached(self, name: str, limit: int, count: int) -> bool:
+        """Say whether *count* is at the *limit*, so that one more is to be refused. That is counted."""
+        return 0 < limit <= count and self.hit(name)

@@ -1,6 +1,6 @@
 """Overload: too much to do for the reactor, or too much memory in use.
 
-New connections are then refused, so that those who are connected go on being served.
+New connections are then refused, so that the connected clients are still served.
 """
 
 from __future__ import annotations
@@ -13,31 +13,31 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from gim.limits.limits import MEMORY, REACTOR_DELAY
 from gim.log.logger import Logger
 
-EVERY = 0.5  # seconds between two looks
-IN_A_ROW = 4  # looks that must say the same, so that a pause of the garbage collector changes nothing
+SAMPLE_INTERVAL = 0.5  # seconds
+IN_A_ROW = 4  # samples that must agree, so that a pause of the garbage collector changes nothing
 LEAVE_DELAY = 0.5  # of the bound: the delay must fall below it
-LEAVE_MEMORY = 0.95  # likewise; Python gives memory back late and in part
+LEAVE_MEMORY = 0.95  # of the bound; Python gives memory back late and in part
 STATM = "/proc/self/statm"
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def resident(statm: int) -> int:
-    """Return how many bytes of RAM the process has, *statm* being an open file."""
+    """Return how many bytes of RAM the process has; *statm* is the open file `STATM`."""
     return int(os.pread(statm, 256, 0).split()[1]) * _PAGE
 
 
 class Hysteresis:
-    """Whether a value is above its bound: from `IN_A_ROW` looks above it on, until as many below *leave*
-    times the bound. A bound of 0 is never reached."""
+    """On after `IN_A_ROW` samples above *bound*, off after as many below ``leave * bound``. A bound of 0
+    disables it."""
 
     def __init__(self, bound: float, leave: float) -> None:
         self._bound = bound
         self._leave = leave * bound
-        self._row = 0  # looks that spoke for a change
+        self._row = 0  # samples that spoke for a change
         self.is_above = False
 
-    def look(self, value: float) -> bool:
-        """Take note of a value; say whether that changed ``is_above``."""
+    def add(self, value: float) -> bool:
+        """Take a sample; say whether it changed ``is_above``."""
         if not self._bound:
             return False
         speaks_for_change = value < self._leave if self.is_above else value > self._bound
@@ -49,10 +49,10 @@ class Hysteresis:
 
 
 class Overload(Service):
-    """Looks at the process while it runs.
+    """Samples the process while it runs.
 
-    The delay of the reactor is how late this timer fires, and so how long whoever sends something now has
-    to wait: also where `gim.metrics.instruments.ticks` measures nothing.
+    Reactor delay is how late this timer fires: what a request arriving now would wait. Works on every
+    reactor, unlike `gim.metrics.instruments.ticks`.
     """
 
     name = "overload"
@@ -64,7 +64,7 @@ class Overload(Service):
         self._delay = Hysteresis(max_delay, LEAVE_DELAY)
         self._memory = Hysteresis(max_memory, LEAVE_MEMORY)
         self._max_memory = max_memory
-        self._statm = -1  # kept open, as there may be no file left to open when it counts
+        self._statm = -1  # kept open: when it matters, there may be no file left to open
         self._due = 0.0
         self._call: IDelayedCall | None = None
 
@@ -91,17 +91,17 @@ class Overload(Service):
             self._statm = -1
 
     def _wait(self) -> None:
-        self._due = self._clock.seconds() + EVERY
-        self._call = self._clock.callLater(EVERY, self._look)
+        self._due = self._clock.seconds() + SAMPLE_INTERVAL
+        self._call = self._clock.callLater(SAMPLE_INTERVAL, self._sample)
 
-    def _look(self) -> None:
+    def _sample(self) -> None:
         delay = self._clock.seconds() - self._due
         self._wait()
-        if self._delay.look(delay):
+        if self._delay.add(delay):
             self._say(self._delay.is_above, f"the reactor is {delay:.1f} s late", REACTOR_DELAY)
         if self._max_memory:
             used = resident(self._statm)
-            if self._memory.look(used):
+            if self._memory.add(used):
                 self._say(self._memory.is_above, f"{used / 2**20:.0f} MiB are in use", MEMORY)
 
     def _say(self, is_above: bool, what: str, limit: str) -> None:

@@ -1,4 +1,4 @@
-"""The log line about limits that somebody came up against: one in ten seconds, however many they were."""
+"""The log line about limits that were reached: one in ten seconds at most."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
 from gim.concurrency.periodic import Periodic
-from gim.limits.limits import SWITCHED, Limits
+from gim.limits.limits import SWITCHED, LimitHits
 from gim.log.logger import Logger
 
-EVERY = 10.0  # seconds
+REPORT_INTERVAL = 10.0  # seconds
 
 
 class LimitReport(Periodic):
-    """Says, while it runs, what came to `Limits.hits`, but for sizes and times, which are there to be
-    reached now and then."""
+    """Logs, while it runs, which limits were reached and how often. Sizes and times are left out: clients
+    reach them now and then."""
 
     name = "limit log"
     _log = Logger()
 
-    def __init__(self, limits: Limits, clock: IReactorTime) -> None:
-        self._limits = limits
-        self._said = limits.hits.copy()
-        super().__init__(self._say, EVERY, clock)
+    def __init__(self, hits: LimitHits, clock: IReactorTime) -> None:
+        self._hits = hits
+        self._reported = hits.counts.copy()
+        super().__init__(self._report, REPORT_INTERVAL, clock)
 
     def stopService(self) -> Deferred[LoopingCall] | None:
         ended = super().stopService()
-        self._say()
+        self._report()
         return ended
 
-    def _say(self) -> None:
-        new, self._said = self._limits.hits - self._said, self._limits.hits.copy()
-        said = [f"--{name} {new[name]} times" for name in SWITCHED if new[name]]
-        if said:
+    def _report(self) -> None:
+        new, self._reported = self._hits.counts - self._reported, self._hits.counts.copy()
+        reached = [f"--{name} {new[name]} times" for name in SWITCHED if new[name]]
+        if reached:
             self._log.warn(
                 "limits were reached{how}: {limits}",
-                how="" if self._limits.enforced else " (dry run)",
-                limits=", ".join(said),
+                how="" if self._hits.is_enforced else " (dry run)",
+                limits=", ".join(reached),
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-REQUEST = 1  # of an HTTP request: rates count by the second, and storages come back within one
-CONNECTION = (
-    5  # of a WebSocket handshake: connections close more slowly, and each attempt costs a handshake
-)
+# after an HTTP request: rates count by the second, and storages come back within one
+REQUEST = 1
+# after a WebSocket handshake: connections close more slowly, and each attempt costs a handshake
+CONNECTION = 5

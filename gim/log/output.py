@@ -1,9 +1,9 @@
-"""Where the log goes: to what the options of twistd name, written as the options of gim say.
+"""Where the log goes: to what the options of twistd name, written as the settings of gim say.
 
-twistd opens its log when gim has been made, and before it is started; what was logged until then it has
-kept. It asks the application for an observer and finds the one that is put there here: so every line is
-written alike, twistd's own included. What twistd would do itself is done here in its place: a file,
-stdout or syslog; and rotation, when the file has grown or when SIGUSR1 comes.
+twistd opens its log after gim is made and before it is started, and keeps what is logged until then. It
+asks the application for an observer and finds the one that is put there here, so that every line is
+written alike, also those of twistd. This module does what twistd would do itself: a file, stdout or
+syslog; and rotation, when the file has grown or SIGUSR1 comes.
 """
 
 from __future__ import annotations
@@ -27,36 +27,40 @@ from twisted.python.logfile import LogFile
 from twisted.python.usage import UsageError
 from twisted.scripts.twistd import ServerOptions  # type: ignore[attr-defined]  # of this platform
 
-from gim.config.options import Options, refuse_start
 from gim.log.format import as_json, as_text
+from gim.log.settings import LogSettings
 from gim.log.syslog import SyslogObserver
+from gim.startup import StartupError
 
-SIZE = 10_000_000  # bytes until a file is rotated by itself
-KEPT = 20  # rotated files: what is older goes
+ROTATED_SIZE = 10_000_000  # bytes of a file that is rotated by itself
+MAX_ROTATED = 20  # rotated files that are kept
 
 
-def prepare_log(options: Options, application: Componentized) -> None:
-    """Give the application the observer that twistd asks it for. Must be called before logging begins."""
-    if options.parent is not None and "fileLogObserverFactory" in options.parent:
-        _tell_twist(options, options.parent)
+def prepare_log(settings: LogSettings, parent: Any, application: Componentized) -> None:
+    """Give the application the observer that twistd asks it for. Must be called before logging begins.
+
+    *parent* holds the options of twistd or twist, None where a .tac file makes the application.
+    """
+    if parent is not None and "fileLogObserverFactory" in parent:
+        _set_up_twist(settings, parent)
         return
-    twistd = options.parent or _options_of_twistd()
+    twistd = parent or _options_of_twistd()
     if twistd and not twistd.get("logger"):
-        filter = LogLevelFilterPredicate(LogLevel.levelWithName(options["log-level"]))
-        target = _target(twistd, json=options["log-format"] == "json")
+        filter = LogLevelFilterPredicate(LogLevel.levelWithName(settings.log_level))
+        target = _target(twistd, json=settings.log_format == "json")
         application.setComponent(ILogObserver, FilteringLogObserver(target, [filter]))
 
 
-def _tell_twist(options: Options, twist: Any) -> None:
-    """Hand the options to ``twist``, which has such options itself and begins its log later."""
-    if "log-level" in options.origins:
-        twist["logLevel"] = LogLevel.levelWithName(options["log-level"])
-    if "log-format" in options.origins:
-        twist["fileLogObserverFactory"] = _writer(options["log-format"] == "json")
+def _set_up_twist(settings: LogSettings, twist: Any) -> None:
+    """Hand the settings to ``twist``, which has such options itself and begins its log later."""
+    if settings.is_level_given:
+        twist["logLevel"] = LogLevel.levelWithName(settings.log_level)
+    if settings.is_format_given:
+        twist["fileLogObserverFactory"] = _writer(settings.log_format == "json")
 
 
 def _options_of_twistd() -> Mapping[str, Any] | None:
-    """Read twistd's command line once more: a .tac file is told nothing of it."""
+    """Read twistd's command line once more: a .tac file has no access to it."""
     twistd = _OptionsAgain()
     try:
         twistd.parseOptions(sys.argv[1:])
@@ -86,7 +90,7 @@ def _target(twistd: Mapping[str, Any], json: bool) -> Any:
         return SyslogObserver(twistd["prefix"], json)
     path, foreground = twistd.get("logfile"), twistd.get("nodaemon")
     if path == "-" and not foreground:
-        refuse_start("--logfile -: a daemon has no standard output: name a file, or add --nodaemon")
+        raise StartupError("--logfile -: a daemon has no standard output: name a file, or add --nodaemon")
     if foreground and path in ("-", None, ""):
         _on_sigusr1(lambda: None)  # its default would end the process
         return _writer(json)(sys.stdout)
@@ -111,13 +115,13 @@ def _on_sigusr1(call: Callable[[], None]) -> None:
 
 def _open(path: str) -> RotatedFile:
     try:
-        return RotatedFile.fromFullPath(path, SIZE, maxRotatedFiles=KEPT)  # type: ignore[no-any-return]
+        return RotatedFile.fromFullPath(path, ROTATED_SIZE, maxRotatedFiles=MAX_ROTATED)  # type: ignore[no-any-return]
     except OSError as error:
-        refuse_start(f"--logfile: {path!r} can't be written: {error.strerror}")
+        raise StartupError(f"--logfile: {path!r} can't be written: {error.strerror}") from error
 
 
 class RotatedFile(LogFile):
-    """A log file that is rotated as Twisted's, or by another program such as logrotate."""
+    """A log file that Twisted rotates, or another program such as logrotate."""
 
     def renew(self) -> None:
         """Rotate the file, or open it anew if another program has moved it away."""
@@ -127,7 +131,7 @@ class RotatedFile(LogFile):
             self.rotate()
 
     def reopen(self) -> None:
-        """Open the file anew; where that can't be done, go on with the old one, and raise OSError."""
+        """Open the file anew. Raises OSError if that can't be done: the old one stays in use."""
         old = self._file
         self._openFile()
         old.close()

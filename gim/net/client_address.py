@@ -1,4 +1,4 @@
-"""Where a client is, behind proxies as well, and which addresses count as one."""
+"""The address of a client, behind proxies as well, and which addresses count as one."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any
 
 from msgspec import Struct
 
-UNIX = "unix"  # stands for whatever connects to a UNIX socket
+UNIX = "unix"  # stands for any peer on a UNIX socket
 SITE = 64  # bits of an IPv6 address that a provider gives to one site, at least (RFC 6177, RFC 4291)
 _WITH_PORT = re.compile(r"\[([^\[\]]+)\](?::\d+)?|([\d.]+):\d+", re.ASCII)
 
 
 class Proxies(Struct, frozen=True):
-    """Those that are trusted to say for whom they ask."""
+    """Proxies that are trusted to name the client they forward."""
 
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     unix: bool = False
 
     def trust(self, host: str) -> bool:
-        """Say whether *host* is one of them, "" standing for a UNIX socket."""
+        """Say whether *host* is one of them; "" stands for a UNIX socket."""
         if not host:
             return self.unix
         if not self.networks:
@@ -29,11 +29,11 @@ class Proxies(Struct, frozen=True):
         return any(address in network for network in self.networks)
 
     def client(self, host: str, forwarded: str) -> str:
-        """Return the host for whom *host* asks: itself, unless it is trusted and *forwarded*, the value
-        of X-Forwarded-For, says otherwise.
+        """Return the client's host: *host* itself, unless it is trusted and *forwarded*, the value of
+        X-Forwarded-For, names another.
 
-        Each proxy adds at the right whom it was asked by. So the first from there that is not trusted is
-        the client; what is to the left of it anybody may have made up.
+        Each proxy appends the address it was contacted by, so the rightmost untrusted one is the client;
+        anything to its left can be forged.
         """
         for word in reversed(forwarded.split(",")):
             if not self.trust(host) or not (before := _host(word)):
@@ -57,12 +57,13 @@ def _network(word: str) -> IPv4Network | IPv6Network:
         return ip_network(word, strict=False)
     except ValueError as error:
         raise ValueError(
-            f"{word!r} is no proxy: write 10.0.0.7, 10.0.0.0/8, fd00::/8 or unix, with commas in between"
+            f"{word!r} is not a valid proxy: write 10.0.0.7, 10.0.0.0/8, fd00::/8 or unix, separated by"
+            " commas"
         ) from error
 
 
 def host_of(address: Any) -> str:
-    """Return the IP address of a transport's peer, "" for one without."""
+    """Return the IP address of a transport's peer, "" for a peer without one."""
     return _host(str(getattr(address, "host", "")))
 
 
@@ -74,7 +75,7 @@ def group_of(host: str) -> str:
 
 
 def _host(word: str) -> str:
-    """Write an address in one way, without a port; "" for what is none."""
+    """Return an address in its canonical form, without a port; "" for a word that is not an address."""
     word = word.strip()
     if found := _WITH_PORT.fullmatch(word):
         word = found[1] or found[2]

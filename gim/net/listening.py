@@ -1,57 +1,19 @@
-"""Listening addresses as services that end the start with one clear line when they can't be had."""
+"""Listening addresses as services that end the start with one line when an address can't be had."""
 
 from __future__ import annotations
 
 import socket
-import sys
 from collections.abc import Callable
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint, serverFromString
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.python.failure import Failure
 
-from gim.config.types import with_backlog
 from gim.log.logger import Logger
-
-# Connections that may wait to be accepted. Twisted's 50 would reset most of those who come back at once
-# when a server has restarted; the kernel lowers it to net.core.somaxconn.
-BACKLOG = 4096
-
-
-class StartFailed(SystemExit, Exception):
-    """The start can't go on. Ends the process with status 1 and no traceback.
-
-    It is an `Exception` as well so that twistd takes it for an error of the start: it removes the pid
-    file, and the process that waits for a daemon to start hears of it.
-    """
-
-    def __init__(self, line: str) -> None:
-        super().__init__(line)
-        self.code = 1  # the line has been said: the interpreter need not repeat it
-
-
-class NotHandedOver(ValueError):
-    """systemd has handed over no such socket; started through its socket unit, it may have."""
-
-
-def make_endpoint(text: str, reactor: Any, written: str = "") -> IStreamServerEndpoint:
-    """Make the endpoint of an endpoint string, or raise ValueError with a sentence that says why not,
-    of what was *written* if that was not the same.
-
-    Nothing is bound yet, but files are read: keys and certificates, for instance.
-    """
-    try:
-        endpoint: IStreamServerEndpoint = serverFromString(reactor, with_backlog(text, BACKLOG))
-    except Exception as error:  # each type of endpoint has errors of its own: files, keys, numbers
-        if text.startswith("systemd:") and isinstance(error, LookupError):
-            raise NotHandedOver(
-                f"{text!r} can't be used: systemd has handed over no such socket: start its socket unit"
-            ) from error
-        raise ValueError(f"{(written or text)!r} can't be used: {error}") from error
-    return endpoint
+from gim.net.endpoints import unwrapped
+from gim.startup import StartupError
 
 
 class Listening(Service):
@@ -68,8 +30,8 @@ class Listening(Service):
         at_once: bool = True,
     ) -> None:
         """*name* says in logs and errors what listens here; *prepare* is called with the port before
-        it accepts anybody. Unless *at_once*, those who connect wait in the kernel's queue until
-        `accept` is called."""
+        it accepts a connection. Unless *at_once*, connections wait in the kernel's queue until `accept`
+        is called."""
         self.setName(name)
         self._accepts = at_once
         self._endpoint = endpoint
@@ -85,7 +47,7 @@ class Listening(Service):
         if failures:
             line = f"{self.name}: {failures[0].getErrorMessage()}"
             self._log.critical("can't start: {line}", line=line)
-            raise _refused(line)
+            raise StartupError(line)
 
     def startService(self) -> None:
         super().startService()
@@ -93,7 +55,7 @@ class Listening(Service):
             self.privilegedStartService()
 
     def accept(self) -> None:
-        """Accept connections, those that wait already among them."""
+        """Accept connections, first of all those that wait already."""
         self._accepts = True
         if self.port is not None:
             self.port.startReading()  # type: ignore[attr-defined]  # every kind of port has it
@@ -105,7 +67,7 @@ class Listening(Service):
 
     @property
     def address(self) -> str:
-        """Where it listens, for people; "" while it does not."""
+        """The address for people; "" while it does not listen."""
         return _written(self.port.getHost()) if self.port is not None else ""
 
     def _listens(self, port: IListeningPort) -> None:
@@ -116,16 +78,18 @@ class Listening(Service):
         self._log.info("{name} listens on {address}", name=self.name, address=self.address)
 
 
-def check_free(name: str, endpoint: IStreamServerEndpoint) -> None:
-    """Refuse to start if a TCP endpoint's port is taken.
+def check_free(name: str, endpoint: IStreamServerEndpoint | None) -> None:
+    """Raise `StartupError` if a TCP endpoint's port is taken.
 
-    Asked before twistd goes into the background, as it has no stderr after that; what comes in between
-    is found by `Listening`.
+    Called before twistd daemonizes, while stderr is attached. A port that is taken after this check is
+    reported by `Listening`.
     """
-    endpoint = getattr(endpoint, "_wrappedEndpoint", endpoint)  # of haproxy:
-    if not isinstance(endpoint, TCP4ServerEndpoint | TCP6ServerEndpoint):
+    from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
+
+    found = unwrapped(endpoint)
+    if not isinstance(found, TCP4ServerEndpoint | TCP6ServerEndpoint):
         return
-    host, number = endpoint._interface, endpoint._port
+    host, number = found._interface, found._port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -133,12 +97,8 @@ def check_free(name: str, endpoint: IStreamServerEndpoint) -> None:
             probe.bind((host, number))
             probe.listen(1)
         except (OSError, OverflowError) as error:
-            raise _refused(f"{name}: cannot listen on {host or '*'}:{number}: {error}") from None
-
-
-def _refused(line: str) -> StartFailed:
-    print(f"gim: {line}", file=sys.__stderr__, flush=True)
-    return StartFailed(line)
+            line = f"{name}: cannot listen on {host or '*'}:{number}: {error}"
+            raise StartupError(line) from None
 
 
 def _written(address: Any) -> str:

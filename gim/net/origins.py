@@ -1,7 +1,7 @@
 """Which web pages may talk to gim: the Origin header of browsers (RFC 6454) against a list.
 
-A page's script can't change its origin, and whatever is no browser sends none or any it likes: the list
-protects the users of browsers from foreign pages, and nobody from other programs.
+A script cannot change its page's origin; other programs send what they like. So this protects users of
+browsers from other sites, and authenticates no client.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class _Origin(NamedTuple):
     scheme: str
     host: str
     port: int | None
-    with_subdomains: bool = False  # of the host, which itself is none of them
+    with_subdomains: bool = False  # of the host, without the host itself
 
     def covers(self, other: _Origin) -> bool:
         if (self.scheme, self.port) != (other.scheme, other.port):
@@ -30,7 +30,7 @@ class _Origin(NamedTuple):
 
 
 class Origins(NamedTuple):
-    """The list. The same host is that of the request's Host header, whatever the ports are."""
+    """The list. The same host is the one of the request's Host header, with any port."""
 
     same_host: bool = False
     any: bool = False  # but for null
@@ -38,7 +38,7 @@ class Origins(NamedTuple):
     listed: tuple[_Origin, ...] = ()
 
     def allow(self, origin: str, host: str) -> bool:
-        """Say whether a page of *origin* may talk to gim, which it knows by the Host header *host*."""
+        """Say whether a page of *origin* may talk to gim; *host* is the request's Host header."""
         origin = origin.strip().lower()
         if origin == NULL or origin.startswith("file://"):
             return self.null
@@ -69,14 +69,14 @@ def _entry(word: str) -> _Origin:
     entry = _read(word)
     if entry is None:
         raise ValueError(
-            f"{word!r} is no origin: write same-host, *, null, https://example.com, http://localhost:3000"
-            " or https://*.example.com (other alphabets as xn--…), with commas between them"
+            f"{word!r} is not a valid origin: write same-host, *, null, https://example.com, http://localhost:3000"
+            " or https://*.example.com (other alphabets as xn--…), separated by commas"
         )
     return entry
 
 
 def _read(text: str) -> _Origin | None:
-    """Read an origin in lower case; None for what is none."""
+    """Read an origin in lower case; None for a text that is not an origin."""
     found = _ORIGIN.fullmatch(text)
     if found is None:
         return None
@@ -89,13 +89,13 @@ def _read(text: str) -> _Origin | None:
 
 
 def _host(authority: str) -> str | None:
-    """Return the host of a Host header without the port; None for what is none."""
+    """Return the host of a Host header without the port; None for a value that is not valid."""
     found = _AUTHORITY.fullmatch(authority.strip().lower())
     return _canonical(found[1]) if found else None
 
 
 def _canonical(host: str) -> str | None:
-    """Write an IPv6 address, of which there are many ways, in one way; None for what is none."""
+    """Return a host with an IPv6 address in its canonical form; None for one that is not valid."""
     if host[0] != "[":
         return host
     try:

@@ -9,15 +9,15 @@ from twisted.internet.interfaces import IReactorTime
 from gim.concurrency.clocks import now_ms
 from gim.concurrency.gather import gather
 from gim.ids import PRIVATE, chatroom_session
-from gim.limits.limits import Limits
+from gim.limits.limits import LimitHits, Limits
 from gim.log.logger import Logger
 from gim.model import ConnectionState, Counts, Event, EventType, Push, SessionHead
 from gim.push.catchup import CatchUp
-from gim.push.chatroom import PushPolicy
 from gim.push.counts import PushCounts
 from gim.push.event_fanout import EventFanout
 from gim.push.local_chatrooms import LocalChatrooms
 from gim.push.presence import Connection, Login, OnlineUser, Presence
+from gim.push.settings import PushSettings
 from gim.push.writer import PER_CHUNK, PER_TURN, PushWriter
 from gim.storage.announcements import (
     Announcement,
@@ -47,29 +47,28 @@ class PushDispatcher:
         self,
         storage: Storage,
         clock: IReactorTime,
-        policy: PushPolicy,
-        concurrency: int,
+        settings: PushSettings,
+        limits: Limits,
+        hits: LimitHits,
         before_slice: Callable[[], None] = lambda: None,
         replaced: Callable[[], object] = lambda: None,
-        limits: Limits | None = None,
         per_turn: int = PER_TURN,
         per_chunk: int = PER_CHUNK,
     ) -> None:
-        """*concurrency*, *before_slice*, *per_turn* and *per_chunk* are for `PushWriter`. *replaced* is
-        called when the storage serves another data set, and must close all connections. *limits* are
-        none unless given."""
+        """*before_slice*, *per_turn* and *per_chunk* are for `PushWriter`. *replaced* is called when the
+        storage serves another data set, and must close all connections."""
         self._node = storage.node
         self._users = storage.users
         self._messages = storage.messages
         self._chatrooms = storage.chatrooms
         self._nodes = storage.nodes
         self._clock = clock
-        self._writer = PushWriter(clock, concurrency, before_slice, per_turn, per_chunk)
+        self._writer = PushWriter(clock, settings.concurrency, before_slice, per_turn, per_chunk)
         self._replaced = replaced
         self.pushed = PushCounts()
-        self._presence = Presence(limits)
+        self._presence = Presence(limits, hits)
         self._local = LocalChatrooms(
-            storage.chatrooms, self._presence, self._writer, policy, clock, self.pushed
+            storage.chatrooms, self._presence, self._writer, settings.policy, clock, self.pushed
         )
         self._pushers, self._pending_logins = self._local.pushers, self._local.pending_logins
 

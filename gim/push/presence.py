@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gim.errors import Conflict
-from gim.limits.limits import USER_CONNECTIONS, Limits
+from gim.limits.limits import USER_CONNECTIONS, LimitHits, Limits
 from gim.model import Event, Push
 from gim.push.catchup import CatchUp
 
@@ -93,9 +93,9 @@ class OnlineUser:
 class Presence:
     """The users online at this node."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
-        """*limits* are none unless given."""
-        self._limits = limits or Limits()
+    def __init__(self, limits: Limits, hits: LimitHits) -> None:
+        self._max_connections = limits.max_user_connections
+        self._hits = hits
         self._users: dict[str, OnlineUser] = {}
         self.connections = 0
 
@@ -112,8 +112,8 @@ class Presence:
     def enter(self, user_id: str, connection: Connection, catch_up: CatchUp, since: int) -> Login:
         """Add a connection of the user, logged in *since* Unix ms, or raise `TooManyConnections`."""
         user = self._users.get(user_id)
-        if user is not None and self._limits.reached(USER_CONNECTIONS, len(user.logins)):
-            most = self._limits[USER_CONNECTIONS]
+        most = self._max_connections
+        if user is not None and self._hits.reached(USER_CONNECTIONS, most, len(user.logins)):
             raise TooManyConnections(f"you have {most} connections, the most there may be: close one")
         if user is None:
             user = self._users[user_id] = OnlineUser(user_id)

@@ -37,13 +37,8 @@ def wrong_role(chatroom_id: str) -> Forbidden:
 
 
 def muted(chatroom_id: str, left_ms: int) -> Forbidden:
-    return Forbidden(
-        f"you are muted in chatroom {chatroom_id!r} for {_seconds(left_ms)}: wait until then"
-    )
-
-
-def banned(left_ms: int) -> Forbidden:
-    return Forbidden(f"you are banned for {_seconds(left_ms)}: wait until then")
+    seconds = max(1, ceil(left_ms / 1000))
+    return Forbidden(f"you are muted in chatroom {chatroom_id!r} for {seconds} s: wait until then")
 
 
 def no_message() -> NotFound:
@@ -55,7 +50,3 @@ def too_late_to_recall() -> Forbidden:
     return Forbidden(
         f"this message can't be recalled: you can recall only your own, for {limit} s after sending"
     )
-
-
-def _seconds(left_ms: int) -> str:
-    return f"{max(1, ceil(left_ms / 1000))} s"

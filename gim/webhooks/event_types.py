@@ -16,7 +16,9 @@ def events(text: str) -> frozenset[str]:
     """Read names of events, separated by commas."""
     found = frozenset(word.strip() for word in text.split(","))
     for word in found - set(EVENTS):
-        raise ValueError(f"{word!r} is not an event: write any of {', '.join(EVENTS)}, with commas")
+        raise ValueError(
+            f"{word!r} is not a valid event: write any of {', '.join(EVENTS)}, separated by commas"
+        )
     return found
 
 
@@ -28,9 +30,7 @@ def url(text: str) -> str:
     except ValueError as error:
         raise ValueError(f"{text!r} is not a valid URL: {error}") from error
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise ValueError(
-            f"{text!r} is not the URL of a receiver: write https://host/path or http://host/path"
-        )
+        raise ValueError(f"{text!r} is not a valid URL: write https://host/path or http://host/path")
     if not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError(
             f"{text!r} is not a valid URL: write other characters than ASCII as %XX, a host as xn--"

@@ -17,7 +17,6 @@ from twisted.web.http_headers import Headers
 from gim import __version__
 from gim.webhooks.attempt import MAX_CONCURRENT_ATTEMPTS, AttemptResult
 from gim.webhooks.events import NumberedEvent
-from gim.webhooks.from_settings import WebhookSettings
 from gim.webhooks.signature import sign
 
 CONNECT_TIMEOUT = 5.0  # seconds
@@ -30,8 +29,9 @@ class Receiver:
     """The receiver at the URL. Follows no redirects and keeps no cookies; accepts the certificates that
     the system trusts."""
 
-    def __init__(self, settings: WebhookSettings, reactor: Any) -> None:
-        self._settings = settings
+    def __init__(self, url: str, secret: bytes, reactor: Any) -> None:
+        self._url = url
+        self._secret = secret
         self._reactor = reactor
         self._pool = HTTPConnectionPool(reactor)
         self._pool.maxPersistentPerHost = MAX_CONCURRENT_ATTEMPTS
@@ -59,7 +59,7 @@ class Receiver:
 
     async def _post(self, event: NumberedEvent) -> AttemptResult:
         response = await self._client.post(
-            self._settings.url,
+            self._url,
             headers=self._headers(event),
             data=event.body,
             allow_redirects=False,
@@ -79,7 +79,7 @@ class Receiver:
                 "Gim-Event": [event.type],
                 "Gim-Event-Id": [event.id],
                 "Gim-Timestamp": [str(timestamp)],
-                "Gim-Signature": [sign(self._settings.secret, timestamp, event.body)],
+                "Gim-Signature": [sign(self._secret, timestamp, event.body)],
             }
         )
 

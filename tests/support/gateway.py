@@ -11,9 +11,10 @@ from gim.gateway.factory import GatewayFactory
 from gim.gateway.settings import GatewaySettings
 from gim.gateway.timeout_wheel import Timeouts, TimeoutWheel
 from gim.gateway.write_batch import WriteBatch
-from gim.limits.limits import Limits
+from gim.limits.limits import LimitHits
 from gim.net.client_address import NO_PROXIES
 from gim.net.origins import SAME_HOST
+from tests.support.settings import no_limits
 
 DEFAULTS = GatewaySettings(
     max_packet=65536,
@@ -37,14 +38,15 @@ def make_gateway(codec: Any, clock: Any, **settings: Any) -> GatewayFactory:
 
     *settings* replace those of `DEFAULTS`. The gateway's `timeout_wheel` is not started.
     """
-    chosen, limits = replace(DEFAULTS, **settings), Limits()
+    chosen, limits, hits = replace(DEFAULTS, **settings), no_limits(), LimitHits(is_enforced=True)
     operations: Any = NoOperations()
     return GatewayFactory(
         chosen,
         operations,
         {chosen.default_codec: codec},
         limits,
-        ConnectionAdmission(limits, NO_PROXIES, lambda: "", speaks_proxy=False),
+        hits,
+        ConnectionAdmission(limits, hits, NO_PROXIES, lambda: "", speaks_proxy=False),
         TimeoutWheel(clock, chosen.timeouts.shortest()),
         WriteBatch(clock),
         clock,

@@ -13,14 +13,18 @@ from twisted.trial.unittest import SynchronousTestCase
 from gim.auth.api_tokens import ApiTokens
 from gim.auth.authenticator import Authenticator, Identity
 from gim.chat.chat import Chat, Point
+from gim.chat.settings import ChatSettings
 from gim.ids import CHATROOM, PRIVATE
+from gim.limits.limits import LimitHits
+from gim.limits.send_rate import SendRate
 from gim.model import Event, LoggedIn, Push, Sent, User
 from gim.push.catchup import MAX_MISSED
 from gim.push.chatroom import PushPolicy
 from gim.push.dispatcher import PushDispatcher
 from gim.push.presence import Drained, Login
+from gim.push.settings import PushSettings
 from gim.push.writer import PER_CHUNK, PER_TURN
-from gim.storage.memory.store import MemoryStore
+from tests.support.settings import memory_store, no_limits
 
 T = TypeVar("T")
 START = 1_800_000_000.0  # a Unix time to begin with
@@ -116,12 +120,14 @@ class ChatTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.clock.advance(START)
-        self.store = MemoryStore(self.clock)
+        self.store = memory_store(self.clock)
+        limits, hits = no_limits(), LimitHits(is_enforced=True)
         self.pushes = PushDispatcher(
             self.store,
             self.clock,
-            self.policy,
-            self.concurrency,
+            PushSettings(self.policy, self.concurrency),
+            limits,
+            hits,
             per_turn=self.per_turn,
             per_chunk=self.per_chunk,
         )
@@ -131,6 +137,9 @@ class ChatTestCase(SynchronousTestCase):
             self.pushes,
             Authenticator(tokens),
             self.clock,
+            ChatSettings(max_content=4096),
+            hits,
+            SendRate(limits, hits, self.clock),
             max_missed=self.max_missed,
         )
         result_of(self.chat.start())

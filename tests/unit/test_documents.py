@@ -23,7 +23,7 @@ from gim.gateway import bounded_protocol, protocol, timed_protocol
 from gim.gateway.close_codes import CloseCode
 from gim.limits import limits
 from gim.log import logger, output
-from gim.net import listening
+from gim.net import endpoints
 from gim.wire.json import JsonCodec
 from gim.wire.requests import OPERATIONS, Op
 from tests.support.paths import ROOT
@@ -111,14 +111,14 @@ class CodesDocumentTests(SynchronousTestCase):
 class OperatorDocumentTests(SynchronousTestCase):
     def test_what_is_said_of_the_log_is_so(self) -> None:
         text = document("deployment.md")
-        self.assertIn(f"when it has {output.SIZE // 10**6} MB", text)
-        self.assertIn(f"{output.KEPT} old ones are kept", text)
+        self.assertIn(f"when it has {output.ROTATED_SIZE // 10**6} MB", text)
+        self.assertIn(f"{output.MAX_ROTATED} old ones are kept", text)
 
     def test_what_is_said_of_open_files_is_so(self) -> None:
         text = document("limits.md")
-        self.assertIn(f"reckon with {banner.RESERVED} more", text)
-        self.assertIn(f"fewer than {banner.ENOUGH:,} connections", text)
-        self.assertIn(f"raise it to {listening.BACKLOG} where", text)
+        self.assertIn(f"reckon with {banner.RESERVED_FILES} more", text)
+        self.assertIn(f"fewer than {banner.EXPECTED_CONNECTIONS:,} connections", text)
+        self.assertIn(f"raise it to {endpoints.BACKLOG} where", text)
 
     def test_every_line_of_the_log_that_is_explained_can_be_logged(self) -> None:
         section = document("troubleshooting.md").partition("\n## Log lines\n")[2]

@@ -23,12 +23,12 @@ from gim.api.openapi.document import Route, routes_of
 from gim.api.server.access import AccessControl
 from gim.api.server.channel import IDLE_TIMEOUT, BoundedChannel, BoundedRequest
 from gim.api.server.cors import Cors
+from gim.api.settings import ApiSettings
 from gim.errors import Forbidden, InvalidAdminKey, PayloadTooLarge
-from gim.limits.limits import PACKET, Limits
+from gim.limits.limits import PACKET, LimitHits
 from gim.log.logger import Logger, traced
 from gim.metrics.instruments.requests import RequestMetrics
 from gim.net.client_address import NO_PROXIES, Proxies, host_of
-from gim.net.origins import SAME_HOST, Origins
 
 _ABSOLUTE = re.compile(rb"^https?://[^/]*", re.IGNORECASE)  # RFC 9112, section 3.2.2
 
@@ -100,21 +100,18 @@ class ApiSite(server.Site):
     def __init__(
         self,
         route_sets: Sequence[RouteSet],
+        settings: ApiSettings,
+        hits: LimitHits,
         clock: IReactorTime,
         *,
         access: AccessControl,
-        max_body: int,
-        trace_header: str = "trace",
         requests: RequestMetrics[str] | None = None,
-        origins: Origins = SAME_HOST,
-        limits: Limits | None = None,
         proxies: Proxies = NO_PROXIES,
     ) -> None:
-        """*max_body* is in bytes; *requests* counts requests, None counts nothing; *origins* are those of
-        web pages that may send requests; *limits* counts bodies that are too long; *proxies* are
-        trusted to name their clients."""
+        """*hits* counts bodies that are too long; *requests* counts requests, None counts nothing;
+        *proxies* are trusted to name their clients."""
         super().__init__(
-            ApiRoot(route_sets, access, max_body, limits or Limits()),
+            ApiRoot(route_sets, access, settings.max_packet, hits),
             TracedRequest,
             timeout=IDLE_TIMEOUT,
             reactor=clock,
@@ -122,10 +119,10 @@ class ApiSite(server.Site):
         )
         self.access = access
         self.clock = clock
-        self.max_body = max_body
-        self.trace_header = trace_header
+        self.max_body = settings.max_packet
+        self.trace_header = settings.trace_header
         self._requests = requests
-        self.cors = Cors(origins, trace_header)
+        self.cors = Cors(settings.origins, settings.trace_header)
         self._proxies = proxies
 
     def log(self, request: Any) -> None:
@@ -172,7 +169,7 @@ class ApiRoot(Resource):
     isLeaf = True
 
     def __init__(
-        self, route_sets: Sequence[RouteSet], access: AccessControl, max_body: int, limits: Limits
+        self, route_sets: Sequence[RouteSet], access: AccessControl, max_body: int, hits: LimitHits
     ) -> None:
         super().__init__()
         self._branches = {
@@ -180,14 +177,14 @@ class ApiRoot(Resource):
         }
         self._access = access
         self._max_body = max_body
-        self._limits = limits
+        self._hits = hits
 
     def render(self, request: Any) -> Any:
         branch = self._branch_of(request.postpath)
         if branch is not None and branch.is_for_admin and not self._access.is_admin(request):
             return refuse(request, InvalidAdminKey())
         if request.body_size > self._max_body:
-            self._limits.hit(PACKET)
+            self._hits.hit(PACKET)
             return refuse(request, PayloadTooLarge(f"body: shorten it to {self._max_body} bytes"))
         if not _is_text(request):
             return refuse(request, undecodable_path())

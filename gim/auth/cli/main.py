@@ -18,14 +18,13 @@ from typing import Any, TypeVar
 import jwt
 import msgspec
 
-from gim import ids
+from gim import ids, units
 from gim.auth.cli.files import replace_file, with_key, write_secret
 from gim.auth.cli.signing import NEW_KEYS, new_pair, new_secret, signing_key
-from gim.auth.from_settings import VARIABLE
+from gim.auth.constants import KEY_VARIABLE as VARIABLE
 from gim.auth.keyring import public_file, secret_file, secret_variable
 from gim.auth.keys import BadKey
 from gim.auth.login_tokens import KeySource, LoginTokens
-from gim.config import types
 from gim.errors import BadRequest, Unauthorized
 
 T = TypeVar("T")
@@ -98,7 +97,7 @@ def _add_parties(parser: argparse.ArgumentParser) -> None:
 
 def _duration(text: str) -> float:
     try:
-        return types.duration(text)
+        return units.duration(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

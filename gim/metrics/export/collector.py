@@ -15,7 +15,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from gim import __version__
-from gim.limits.limits import ALL, MEMORY, REACTOR_DELAY, Limits
+from gim.limits.limits import ALL, MEMORY, REACTOR_DELAY, LimitHits
 from gim.limits.overload import Overload
 from gim.metrics.export.numbers import GatewayNumbers, PushNumbers
 from gim.metrics.instruments.durations import Row, buckets, total
@@ -69,13 +69,13 @@ class GatewayCollector(Collector):
 class LimitCollector(Collector):
     """How often clients hit a limit, and whether the process is overloaded."""
 
-    def __init__(self, limits: Limits, overload: Overload) -> None:
-        self._limits = limits
+    def __init__(self, hits: LimitHits, overload: Overload) -> None:
+        self._hits = hits
         self._overload = overload
 
     def collect(self) -> Iterator[Metric]:
         words = "Times that a client came up against a limit, by the option that sets it."
-        hits = {name: self._limits.hits[name] for name in ALL}
+        hits = {name: self._hits.counts[name] for name in ALL}
         yield _counter("gim_limit_hits", words, "limit", hits)
         words = "1 while the process is above that limit, and new connections are refused."
         overloaded = GaugeMetricFamily("gim_overloaded", words, labels=["limit"])

@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.application.service import Service
 
-from gim.limits.limits import Limits
+from gim.limits.limits import LimitHits
 from gim.limits.overload import Overload
 from gim.metrics.export.collector import (
     GatewayCollector,
@@ -58,7 +58,7 @@ class Meters:
         pushes: PushNumbers,
         storage: str,
         stored: Callable[[], int] | None,
-        limits: Limits,
+        hits: LimitHits,
         overload: Overload,
         webhooks: WebhookNumbers | None = None,
     ) -> MetricsPage:
@@ -68,7 +68,7 @@ class Meters:
             [
                 *([WebhookCollector(webhooks)] if webhooks is not None else ()),
                 GatewayCollector(gateway),
-                LimitCollector(limits, overload),
+                LimitCollector(hits, overload),
                 RequestCollector("gim", "WebSocket", self.requests),
                 RequestCollector("gim_http", "HTTP", self.http_requests),
                 PushCollector(pushes),

@@ -7,8 +7,8 @@ from heapq import heappop, heappush
 from twisted.internet.interfaces import IReactorTime
 
 from gim.concurrency.clocks import now_ms
+from gim.errors import Banned
 from gim.model import Ban
-from gim.storage.refusals import banned
 
 _NONE = Ban(0, 0)
 
@@ -41,7 +41,7 @@ class Bans:
     def check(self, user_id: str) -> None:
         """Raise `Forbidden` for a user who is banned."""
         if user_id in self._bans and (until := self.of(user_id).until):
-            raise banned(until - self._now())
+            raise Banned(until - self._now())
 
     def begin(self, user_id: str, duration_ms: int, remember_ms: int) -> int:
         """See `gim.storage.interface.Moderation.ban`."""

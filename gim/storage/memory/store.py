@@ -39,6 +39,7 @@ from gim.storage.memory.users import MemoryUsers
 from gim.storage.memory.webhook_log import MemoryWebhookLog
 from gim.storage.node_names import new_node
 from gim.storage.rules import REQUEST_IDS_PER_SENDER
+from gim.storage.settings import MemorySettings
 
 
 class MemoryStore:
@@ -50,16 +51,10 @@ class MemoryStore:
     def __init__(
         self,
         clock: IReactorTime,
-        *,
-        max_session_messages: int = 10_000,
-        max_messages: int = 1_000_000,
-        ttl: float = 30 * 86400,
-        sequences: bool = False,
-        rooms: MembershipLimits | None = None,
+        settings: MemorySettings,
+        rooms: MembershipLimits,
         request_ids_per_sender: int = REQUEST_IDS_PER_SENDER,
     ) -> None:
-        """*ttl* is in seconds; *sequences* gives every message its number within the session; *rooms* are
-        no limits unless given."""
         self.node = new_node(clock)
         self._epoch, self._token_key = token_hex(8), token_bytes(32)
         self._announcer = announcer = Announcer()
@@ -67,16 +62,16 @@ class MemoryStore:
         self._archive = archive = Archive(
             clock,
             people,
-            max_session_messages=max_session_messages,
-            max_messages=max_messages,
-            ttl=ttl,
-            sequences=sequences,
+            max_session_messages=settings.max_session_messages,
+            max_messages=settings.max_messages,
+            ttl=settings.ttl,
+            sequences=settings.sequences,
         )
         self._answers = IdempotencyCache(clock, request_ids_per_sender)
         self._bans = Bans(clock)
         self.users = MemoryUsers(people, self._bans)
         self.messages = MemoryMessages(archive, people, self._answers, announcer)
-        self.chatrooms = MemoryChatrooms(archive, people, announcer, rooms or MembershipLimits())
+        self.chatrooms = MemoryChatrooms(archive, people, announcer, rooms)
         self.moderation = MemoryModeration(archive, people, self.chatrooms, self._bans, announcer)
         self.nodes = MemoryNodes(self.node, archive, people, announcer)
         self.webhook_log = MemoryWebhookLog(people)

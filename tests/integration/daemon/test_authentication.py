@@ -108,23 +108,11 @@ class KeyTests(AuthenticationTestCase):
 
 
 class StartTests(AuthenticationTestCase):
-    async def test_keys_that_can_not_be_used_end_the_start_with_one_line(self) -> None:
+    async def test_a_key_that_can_not_be_used_ends_the_start_with_one_line(self) -> None:
         FilePath(self.secret).setContent(b"too short")
-        FilePath(self.public).setContent(b"{}")
-        for words, environment in (
-            (("--auth-key-file", self.secret), {}),
-            (("--auth-key-file", self.files.child("none").path), {}),
-            (("--auth-key-file", ""), {}),
-            (("--auth-jwks-file", self.public), {}),
-            (("--auth-audience", "chat"), {}),
-            (("--auth-audience", "gim-http"), {}),
-            (("--allowed-origins", "example.com"), {}),
-            ((), {"GIM_AUTH_KEY": ""}),
-        ):
-            process = self.spawn("twistd", "-n", "gim", *words, **environment)
-            self.assertEqual(await process.exited, 1)
-            name = words[0] if words else "GIM_AUTH_KEY"
-            self.assertRegex(process.output[2], rf"\Agim: {name}: [^\n]+\n\Z")
+        process = self.spawn("twistd", "-n", "gim", "--auth-key-file", self.secret)
+        self.assertEqual(await process.exited, 1)
+        self.assertRegex(process.output[2], r"\Agim: --auth-key-file: [^\n]+\n\Z")
 
     def start(self, *words: str) -> Process:
         return self.spawn("twistd", "-n", "gim", "--ws", FREE, *words)

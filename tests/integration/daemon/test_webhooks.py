@@ -186,8 +186,9 @@ class DocumentTests(DaemonTestCase):
             f"later than {delivery.MAX_EVENT_AGE / 60:.0f} minutes",
             f"{service.MAX_QUEUED_EVENTS:,} events wait",
             f"events that wait {service.STOP_TIMEOUT:.0f} s",
-            f"after {heartbeat.LEASE_MS / 1000:.0f} s, and take over {presence_grace.MAX_REANNOUNCED} users",
-            f"{from_settings.SHORTEST} to {from_settings.LONGEST:,} bytes",
+            f"after {heartbeat.LEASE_MS / 1000:.0f} s, and take over"
+            f" {presence_grace.MAX_REANNOUNCED} users",
+            f"{from_settings.MIN_SECRET} to {from_settings.MAX_SECRET:,} bytes",
         ):
             self.assertIn(said, text)
         await deferLater(reactor, 0)

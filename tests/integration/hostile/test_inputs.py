@@ -10,7 +10,6 @@ from typing import Any
 
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
-from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim import ids
@@ -19,10 +18,11 @@ from gim.auth.keys import BadKey, Keys, public_keys, secret_key
 from gim.auth.login_tokens import Claims, LoginTokens
 from gim.chat.cursors import read_cursor, read_position
 from gim.config import sources
-from gim.config.options import _READERS, _SPELLINGS
+from gim.config.table import READERS, SPELLINGS
 from gim.errors import BadRequest, Unauthorized
 from gim.log.logger import MAX_TRACE, accept_trace
 from gim.net import origins
+from gim.startup import StartupError
 from gim.storage.redis.client import url
 from gim.wire.json import JsonCodec
 from gim.wire.packets import MAX_OP, MAX_SEQ, BadPacket
@@ -210,11 +210,11 @@ class OperatorTests(SynchronousTestCase):
     def one_line(self, error: Exception) -> None:
         self.assertNotIn("\n", str(error))
 
-    @fuzzed(150, name=st.sampled_from(sorted(_READERS)), text=drawn.texts)
+    @fuzzed(150, name=st.sampled_from(sorted(READERS)), text=drawn.texts)
     def test_values_of_options(self, name: str, text: str) -> None:
         try:
-            sources.give(f"--{name}", text, _READERS[name])
-        except UsageError as error:
+            sources.give(f"--{name}", text, READERS[name])
+        except StartupError as error:
             self.one_line(error)
 
     @fuzzed(
@@ -222,7 +222,7 @@ class OperatorTests(SynchronousTestCase):
         data=st.binary(max_size=60)
         | st.lists(
             st.tuples(
-                st.sampled_from((*sorted(_SPELLINGS), "[a]", "x.y", "'", "")),
+                st.sampled_from((*sorted(SPELLINGS), "[a]", "x.y", "'", "")),
                 st.sampled_from((" = ", "=", " ")),
                 drawn.values.map(json.dumps)
                 | drawn.texts.map(repr)
@@ -236,8 +236,8 @@ class OperatorTests(SynchronousTestCase):
         with open(path, "wb") as file:
             file.write(data)
         try:
-            sources.from_file(path, _SPELLINGS, _READERS)
-        except UsageError as error:
+            sources.from_file(path, SPELLINGS, READERS)
+        except StartupError as error:
             self.assertIn(path, str(error))
             self.one_line(error)
 

@@ -24,6 +24,7 @@ from tests.support.redis.machine import until
 from tests.support.redis.server import SKEW_MISSING, RedisTestCase
 from tests.support.redis.settling import settled
 from tests.support.redis.shared import shared_cluster
+from tests.support.settings import redis_store
 from tests.support.storage_behaviour.base import RecordingListener, private, send
 
 PATIENCE = 5.0  # seconds
@@ -41,7 +42,7 @@ class ClusterStoreCase(RedisTestCase):
     async def store(self, *more: str) -> RedisStore:
         """Start a store with the server's address and maybe more."""
         url = f"redis+cluster://{','.join([*more, str(self.address)])}"
-        store = RedisStore(connect(read(url), reactor), reactor, prefix=self.id())
+        store = redis_store(connect(read(url), reactor), reactor, prefix=self.id())
         self.addCleanup(store.stop)
         started: Deferred[None] = Deferred.fromCoroutine(store.start(self.listener))
         await started.addTimeout(PATIENCE, reactor)

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from gim.errors import Conflict, NotFound, Unavailable
-from gim.limits.limits import USER_CHATROOMS, Limits
+from gim.limits.limits import LimitHits
 from gim.model import Sent
 from gim.storage.announcements import MessageStored
 from gim.storage.membership_limits import MembershipLimits
@@ -17,11 +17,11 @@ from gim.storage.redis.client.connect import connect
 from gim.storage.redis.client.url import read
 from gim.storage.redis.store import cluster_writes, retries, scripts
 from gim.storage.redis.store.dedup import GENERATION
-from gim.storage.redis.store.store import RedisStore
 from tests.support.redis.machine import until
 from tests.support.redis.server import SKEW_MISSING, RedisTestCase
 from tests.support.redis.settling import settled
 from tests.support.redis.shared import shared_cluster
+from tests.support.settings import no_limits, redis_store
 from tests.support.storage_behaviour.base import (
     AB,
     RecordingListener,
@@ -87,9 +87,9 @@ class Node:
         self.listener = RecordingListener()
         way, rooms = (
             self._connect(connect(target, reactor)),
-            MembershipLimits(Limits({USER_CHATROOMS: 1})),
+            MembershipLimits(no_limits(max_user_chatrooms=1), LimitHits(is_enforced=True)),
         )
-        self.store = RedisStore(way, self.clock, prefix=prefix, rooms=rooms)
+        self.store = redis_store(way, self.clock, prefix=prefix, rooms=rooms)
 
     def _connect(self, way: Any) -> Any:
         def connected(subscriber: Any) -> Any:

@@ -12,6 +12,7 @@ from gim.storage.redis.store.store import RedisStore
 from tests.support.redis.machine import HOST, PATIENCE
 from tests.support.redis.server import RedisTestCase
 from tests.support.redis.settling import settled
+from tests.support.settings import redis_store
 from tests.support.storage_behaviour.base import AB, RecordingListener, private, send
 
 SECRET = "p/a:s@s?"
@@ -21,7 +22,7 @@ class WayTests(RedisTestCase):
     """A message goes in, comes back, and is announced."""
 
     async def serves(self, url: str) -> RedisStore:
-        store = RedisStore(connect(read(url), reactor), reactor)
+        store = redis_store(connect(read(url), reactor), reactor)
         listener = RecordingListener()
         started: Deferred[None] = Deferred.fromCoroutine(store.start(listener))
         self.addCleanup(lambda: Deferred.fromCoroutine(store.stop()))

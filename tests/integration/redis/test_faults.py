@@ -21,6 +21,7 @@ from tests.integration.redis.test_store import RedisStoreCase
 from tests.support.redis.machine import until
 from tests.support.redis.server import RedisTestCase
 from tests.support.redis.settling import settled
+from tests.support.settings import redis_store
 from tests.support.storage_behaviour.base import AB, RecordingListener, contents_of, private, send
 
 PATIENCE = 5.0  # seconds
@@ -214,7 +215,7 @@ class SilenceTests(RedisTestCase):
         observer = lambda event: lines.append(formatEvent(event))  # noqa: E731
         globalLogPublisher.addObserver(observer)
         self.addCleanup(globalLogPublisher.removeObserver, observer)
-        refused = RedisStore(connect(read(server.url), reactor), reactor)
+        refused = redis_store(connect(read(server.url), reactor), reactor)
         starting = Deferred.fromCoroutine(refused.start(RecordingListener()))
         self.addCleanup(lambda: starting)
         self.addCleanup(lambda: Deferred.fromCoroutine(refused.stop()))

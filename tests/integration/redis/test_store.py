@@ -15,6 +15,7 @@ from gim.storage.redis.store.store import RedisStore
 from tests.support.redis.server import SKEW_MISSING, RedisServer, RedisTestCase
 from tests.support.redis.settling import settled
 from tests.support.redis.shared import SharedCluster, shared_cluster
+from tests.support.settings import redis_store
 from tests.support.storage_behaviour.base import RecordingListener, contents, private, send
 from tests.support.storage_behaviour.suite import StorageBehaviour
 
@@ -39,7 +40,7 @@ class RedisStoreCase(RedisTestCase):
     async def make_store(self, prefix: str | None = None, **limits: Any) -> RedisStore:
         self.made += 1
         target = read(self.url())
-        self.store = RedisStore(
+        self.store = redis_store(
             connect(target, reactor), reactor, prefix=prefix or f"{self.id()}{self.made}", **limits
         )
         self.addCleanup(self.end, self.store)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from gim.concurrency.gather import gather
 from gim.errors import Conflict, Forbidden, NotFound
-from gim.limits.limits import CHATROOM_MEMBERS, USER_CHATROOMS, Limits
+from gim.limits.limits import CHATROOM_MEMBERS, USER_CHATROOMS, LimitHits
 from gim.storage.announcements import MemberJoined
 from gim.storage.interface import Storage
 from gim.storage.membership_limits import MembershipLimits
+from tests.support.settings import no_limits
 from tests.support.storage_behaviour.base import (
     StorageCase,
     contents_of,
@@ -22,11 +23,12 @@ from tests.support.storage_behaviour.base import (
 class RoomLimitBehaviour(StorageCase):
     """The limits of `gim.storage.membership_limits`."""
 
-    limits: Limits
+    hits: LimitHits
 
     async def make_limited(self, members: int = 0, chatrooms: int = 0, enforced: bool = True) -> Storage:
-        self.limits = Limits({CHATROOM_MEMBERS: members, USER_CHATROOMS: chatrooms}, enforced)
-        return await self.make_store(rooms=MembershipLimits(self.limits))
+        self.hits = LimitHits(enforced)
+        limits = no_limits(max_chatroom_members=members, max_user_chatrooms=chatrooms)
+        return await self.make_store(rooms=MembershipLimits(limits, self.hits))
 
     async def test_a_chatroom_has_so_many_members(self) -> None:
         store = await self.make_limited(members=2)
@@ -34,7 +36,7 @@ class RoomLimitBehaviour(StorageCase):
         for _ in range(2):
             refusal = await self.refusal(Conflict, store.chatrooms.join("room", user("cat"), ""))
         self.assertIn("has 2 members", str(refusal))
-        self.assertEqual(self.limits.hits, {CHATROOM_MEMBERS: 2})
+        self.assertEqual(self.hits.counts, {CHATROOM_MEMBERS: 2})
         self.assertEqual((await store.chatrooms.members("room", "ann", "", 9))[1], 2)
         await self.refusal(Forbidden, store.messages.append(posted("room", "cat")))
         self.assertEqual((await store.chatrooms.of_user("cat"), await listed(store, "cat")), ([], []))
@@ -48,7 +50,7 @@ class RoomLimitBehaviour(StorageCase):
         for chatroom_id in "c", "new":
             refusal = await self.refusal(Conflict, store.chatrooms.join(chatroom_id, user("ann"), ""))
             self.assertIn("in 2 chatrooms", str(refusal))
-        self.assertEqual(self.limits.hits, {USER_CHATROOMS: 2})
+        self.assertEqual(self.hits.counts, {USER_CHATROOMS: 2})
         self.assertEqual(sorted(await store.chatrooms.of_user("ann")), ["a", "b"])
         await self.refusal(Forbidden, store.messages.append(posted("c", "ann")))
         self.assertEqual((await store.chatrooms.members("c", "bob", "", 9))[1], 1)
@@ -67,7 +69,7 @@ class RoomLimitBehaviour(StorageCase):
         store = await self.make_limited(members=1, chatrooms=1)
         for _ in range(3):
             self.assertEqual(await store.chatrooms.join("room", user("ann"), ""), 1)
-        self.assertEqual(self.limits.hits, {})
+        self.assertEqual(self.hits.counts, {})
 
     async def test_leaving_makes_room(self) -> None:
         store = await self.make_limited(members=1, chatrooms=1)
@@ -108,5 +110,5 @@ class RoomLimitBehaviour(StorageCase):
         self.assertEqual(await store.chatrooms.join("a", user("cat"), ""), 3)
         self.assertEqual(await store.chatrooms.join("b", user("ann"), ""), 1)
         self.assertEqual(await store.chatrooms.join("a", user("ann"), ""), 3)
-        self.assertEqual(self.limits.hits, {CHATROOM_MEMBERS: 1, USER_CHATROOMS: 1})
+        self.assertEqual(self.hits.counts, {CHATROOM_MEMBERS: 1, USER_CHATROOMS: 1})
         self.assertEqual(sorted(await store.chatrooms.of_user("ann")), ["a", "b"])

@@ -8,6 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
 from gim.storage.memory.store import MemoryStore
+from tests.support.settings import memory_store
 
 START = 1_800_000_000.0  # a Unix time to begin with
 
@@ -20,7 +21,7 @@ class MemoryCase(TestCase):
         self.clock.advance(START)
 
     def make_store(self, **limits: Any) -> MemoryStore:
-        return MemoryStore(self.clock, **limits)
+        return memory_store(self.clock, **limits)
 
     def sweep_all(self, store: MemoryStore) -> None:
         while store.sweep(10):

@@ -13,7 +13,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.auth.api_tokens import AUDIENCE, LIFETIME, OPEN_AUDIENCE, ApiTokens
+from gim.auth.api_tokens import LIFETIME, ApiTokens
+from gim.auth.constants import AUDIENCE, OPEN_AUDIENCE
 from gim.errors import Forbidden, Unauthorized
 from gim.model import Ban, User
 

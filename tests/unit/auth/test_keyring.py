@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gim.auth.from_settings import keyring
 from gim.auth.keyring import MAX_FILE
+from gim.auth.settings import AuthSettings
 from tests.support.key_material import SECRET, pair, public_set
 
 
@@ -31,9 +32,10 @@ class KeyringTestCase(SynchronousTestCase):
             file.write(data)
 
     def keyring(self, environment: dict[str, str] | None = None, **options: str) -> Any:
-        names = "auth_key_file", "auth_jwks_file", "auth_audience", "auth_issuer"
-        given = {name.replace("_", "-"): options.get(name) for name in names}
-        return keyring(given, environment or {})
+        names = "auth_key_file", "auth_jwks_file", "auth_audience", "auth_issuer", "admin_key_file"
+        given = {name: options.get(name) for name in names}
+        key = (environment or {}).get("GIM_AUTH_KEY")
+        return keyring(AuthSettings(**given, key=key, admin_key=None))
 
     def refusal(self, environment: dict[str, str] | None = None, **options: str) -> str:
         return str(self.assertRaises(ValueError, self.keyring, environment, **options))
@@ -72,7 +74,7 @@ class SourceTests(KeyringTestCase):
         for option in "auth_key_file", "auth_jwks_file":
             for path in self.mktemp(), directory, "a\0b":
                 line = self.refusal(**{option: path})
-                self.assertTrue(line.startswith(f"--{option.replace('_', '-')}: "), line)
+                self.assertTrue(line.startswith(f"{option.replace('_', '-')}: "), line)
                 self.assertEqual(len(line.splitlines()), 1)
             self.assertIn("longer", self.refusal(**{option: self.file(b"x" * (MAX_FILE + 1))}))
 

@@ -6,7 +6,7 @@ import json
 import os
 from typing import Any
 
-from gim.auth.api_tokens import AUDIENCE
+from gim.auth.constants import AUDIENCE
 from tests.support.key_material import SECRET, public_token, secret_token
 from tests.support.pipe import Client
 from tests.support.world import START

@@ -7,11 +7,13 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim import tap
-from gim.auth import from_settings
+from gim.auth.from_settings import admin_key
 from gim.config.options import Options
-from gim.config.types import with_backlog
+from gim.config.settings import settings_of
 from gim.net import origins
-from gim.net.listening import StartFailed, check_free
+from gim.net.endpoints import with_backlog
+from gim.net.listening import check_free
+from gim.startup import StartupError
 from gim.storage.redis.client import url
 from gim.webhooks import event_types
 
@@ -77,7 +79,7 @@ class OptionsTests(SynchronousTestCase):
     def refusal(self, *words: str) -> str:
         """Return the one line that is said of words that can't work."""
         stderr = io.StringIO()
-        self.patch(sys, "stderr", stderr)
+        self.patch(sys, "__stderr__", stderr)
         with self.assertRaises(SystemExit) as raised:
             self.parse(*words)
         self.assertEqual(raised.exception.code, 1)
@@ -142,41 +144,46 @@ class OptionsTests(SynchronousTestCase):
         path = self.mktemp()
         with open(path, "w") as file:
             file.write("a-key-of-20-letters\n")
-        self.assertIsNone(from_settings.admin_key(self.parse()))
-        self.patch(os, "environ", {"GIM_ADMIN_KEY": "another-key-of-24-chars."})
-        self.assertEqual(from_settings.admin_key(self.parse()), b"another-key-of-24-chars.")
-        options = self.parse("--admin-key-file", path)
-        self.assertEqual(from_settings.admin_key(options), b"a-key-of-20-letters")
-        os.environ["GIM_ADMIN_KEY_FILE"] = path
-        self.assertEqual(from_settings.admin_key(self.parse()), b"a-key-of-20-letters")
+        self.assertIsNone(self.admin_key({}))
+        variables = {"GIM_ADMIN_KEY": "another-key-of-24-chars."}
+        self.assertEqual(self.admin_key(variables), b"another-key-of-24-chars.")
+        key = self.admin_key(variables, "--admin-key-file", path)
+        self.assertEqual(key, b"a-key-of-20-letters")
+        self.patch(os, "environ", {"GIM_ADMIN_KEY_FILE": path})
+        self.assertEqual(self.admin_key(variables), b"a-key-of-20-letters")
+
+    def admin_key(self, environment: dict[str, str], *words: str) -> bytes | None:
+        return admin_key(settings_of(self.parse(*words), environment).auth)
 
     def test_a_key_that_can_not_be_one_is_refused_and_not_shown(self) -> None:
         path = self.mktemp()
         for wrong in path, "\0":
-            with self.assertRaisesRegex(ValueError, "^--admin-key-file: .* can't be read: "):
-                from_settings.admin_key({"admin-key-file": wrong})
+            with self.assertRaisesRegex(ValueError, "^admin-key-file: .* can't be read: "):
+                self.admin_key({}, "--admin-key-file", wrong)
         for text in ("", "too-short", "with a space in it and long enough"):
             with open(path, "w") as file:
                 file.write(text)
-            with self.assertRaisesRegex(ValueError, "^--admin-key-file: this is no key"):
-                from_settings.admin_key({"admin-key-file": path})
+            with self.assertRaisesRegex(ValueError, "^admin-key-file: this is not a valid key"):
+                self.admin_key({}, "--admin-key-file", path)
         for text in "", "secret", "secret-with-\udcff-in-it":
-            self.patch(os, "environ", {"GIM_ADMIN_KEY": text})
-            with self.assertRaisesRegex(ValueError, "^GIM_ADMIN_KEY: this is no key") as refused:
-                from_settings.admin_key(self.parse())
+            with self.assertRaisesRegex(ValueError, "^GIM_ADMIN_KEY: this is not a valid key") as refused:
+                self.admin_key({"GIM_ADMIN_KEY": text})
             self.assertNotIn("secret", str(refused.exception))
 
     def test_limits_that_can_not_work_are_refused(self) -> None:
         for words, said in (
-            (("--limits", "no"), "--limits: 'no' is not known: write enforce or dry-run"),
-            (("--max-connections", "-1"), "--max-connections: '-1' is no whole number, 0 or more"),
-            (("--max-memory", "1MiB"), "--max-memory: '1MiB' is no size of memory from 128MiB: write"),
+            (("--limits", "no"), "--limits: 'no' is not a valid value: write enforce or dry-run"),
+            (("--max-connections", "-1"), "--max-connections: '-1' is not a whole number, 0 or more"),
+            (
+                ("--max-memory", "1MiB"),
+                "--max-memory: '1MiB' is not a valid size of memory from 128MiB: write",
+            ),
             (
                 ("--max-packet-burst", "9"),
                 "--max-packet-burst: it must be no less than --max-packet-rate",
             ),
             (("--max-packet-rate", "9999"), "--max-packet-rate: it must be no more than --max-packet-b"),
-            (("--trusted-proxies", "lb"), "--trusted-proxies: 'lb' is no proxy: write 10.0.0.7"),
+            (("--trusted-proxies", "lb"), "--trusted-proxies: 'lb' is not a valid proxy: write 10.0.0.7"),
         ):
             self.assertTrue(self.refusal(*words).startswith(f"gim: {said}"), words)
 
@@ -216,7 +223,7 @@ class EndpointTests(SynchronousTestCase):
 
     def test_an_endpoint_that_can_not_be_made_is_refused_in_one_line(self) -> None:
         stderr = io.StringIO()
-        self.patch(sys, "stderr", stderr)
+        self.patch(sys, "__stderr__", stderr)
         options = Options()
         options.parseOptions(["--ws", "tcp:x"])
         with self.assertRaises(SystemExit):
@@ -224,8 +231,7 @@ class EndpointTests(SynchronousTestCase):
         self.assertTrue(stderr.getvalue().startswith("gim: --gateway-address: 'tcp:x' can't be used: "))
 
     def test_an_address_of_another_machine_is_refused(self) -> None:
-        stderr = io.StringIO()
-        self.patch(sys, "__stderr__", stderr)
-        with self.assertRaises(StartFailed):
-            check_free("gateway", serverFromString(MemoryReactorClock(), "tcp:0:interface=192.0.2.1"))
-        self.assertTrue(stderr.getvalue().startswith("gim: gateway: cannot listen on 192.0.2.1:0: "))
+        taken = serverFromString(MemoryReactorClock(), "tcp:0:interface=192.0.2.1")
+        error = self.assertRaises(StartupError, check_free, "gateway", taken)
+        self.assertEqual(error.code, 1)
+        self.assertTrue(str(error).startswith("gateway: cannot listen on 192.0.2.1:0: "))

@@ -9,12 +9,13 @@ import tomllib
 
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.config import sources
-from gim.config.options import _SPELLINGS, _TABLE, Options
-from gim.config.sources import variable
+from gim.config.option import variable
+from gim.config.options import Options
+from gim.config.table import OPTIONS, READERS, SPELLINGS
+from gim.startup import StartupError
 from tests.support.paths import ROOT
 
 EXAMPLE = ROOT.child("contrib").child("gim.toml")
@@ -38,7 +39,7 @@ class SourceTestCase(SynchronousTestCase):
     def refusal(self, text: str = "", *words: str, **environment: str) -> str:
         """Return what is said of a file, after ``gim:`` and the file's name."""
         stderr = io.StringIO()
-        self.patch(sys, "stderr", stderr)
+        self.patch(sys, "__stderr__", stderr)
         with self.assertRaises(SystemExit) as raised:
             self.parse(text, *words, **environment)
         self.assertEqual(raised.exception.code, 1)
@@ -57,11 +58,9 @@ class PrecedenceTests(SourceTestCase):
         self.assertEqual(options["heartbeat-interval"], 120.0)
 
     def test_every_option_has_a_variable_in_every_spelling(self) -> None:
-        for spelling, name in _SPELLINGS.items():
-            default = next(row[2] for row in _TABLE if row[0] == name) or WITHOUT.get(name, "x")
-            found = sources.from_environment(
-                {variable(spelling): default}, _SPELLINGS, {row[0]: row[-1] for row in _TABLE}
-            )
+        for spelling, name in SPELLINGS.items():
+            default = OPTIONS[name].default or WITHOUT.get(name, "x")
+            found = sources.from_environment({variable(spelling): default}, SPELLINGS, READERS)
             self.assertEqual(list(found), [name])
 
     def test_the_file_may_be_named_by_a_variable(self) -> None:
@@ -77,7 +76,7 @@ class PrecedenceTests(SourceTestCase):
 
     def test_a_bad_variable_is_named_even_if_it_does_not_count(self) -> None:
         line = self.refusal("", "--max-content", "5", GIM_MAX_CONTENT="many")
-        self.assertTrue(line.startswith("GIM_MAX_CONTENT: 'many' is no size"), line)
+        self.assertTrue(line.startswith("GIM_MAX_CONTENT: 'many' is not a valid size"), line)
 
     def test_two_variables_for_one_option_are_refused(self) -> None:
         line = self.refusal(GIM_WS="1", GIM_GATEWAY_ADDRESS="2")
@@ -111,16 +110,16 @@ class FileTests(SourceTestCase):
 
     def test_a_bad_value_is_named_with_its_line_and_key(self) -> None:
         for text, said in (
-            ('\nmessage-ttl = "soon"', "line 2: message-ttl: 'soon' is no duration"),
-            ("message-push-count = -1", "line 1: message-push-count: '-1' is no whole number"),
-            ("message-push-count = 1.5", "line 1: message-push-count: '1.5' is no whole number"),
-            ("message-push-count = true", "line 1: message-push-count: 'true' is no whole number"),
+            ('\nmessage-ttl = "soon"', "line 2: message-ttl: 'soon' is not a valid duration"),
+            ("message-push-count = -1", "line 1: message-push-count: '-1' is not a whole number"),
+            ("message-push-count = 1.5", "line 1: message-push-count: '1.5' is not a whole number"),
+            ("message-push-count = true", "line 1: message-push-count: 'true' is not a whole number"),
             ("enable-message-sequence = 1", "line 1: enable-message-sequence: '1' is neither true"),
-            ("storage = 5", "line 1: storage: '5' is no storage: write memory or redis"),
-            ("login-timeout = inf", "line 1: login-timeout: 'inf' is no duration"),
-            ("ws = [\n 8080,\n]", "line 1: ws: a list is no value here"),
-            ("ws.port = 8080", "line 1: ws: a table is no value here"),
-            ("message-ttl = 2026-01-01", "line 1: message-ttl: a date or time is no value here"),
+            ("storage = 5", "line 1: storage: '5' is not a valid value: write memory or redis"),
+            ("login-timeout = inf", "line 1: login-timeout: 'inf' is not a valid duration"),
+            ("ws = [\n 8080,\n]", "line 1: ws: a list is not a valid value here"),
+            ("ws.port = 8080", "line 1: ws: a table is not a valid value here"),
+            ("message-ttl = 2026-01-01", "line 1: message-ttl: a date or time is not a valid value here"),
             ("trace-header = 5", "line 1: trace-header: a text is wanted: write it in quotes"),
             ("ws = 1\nws_ = 2\n", "line 2: unknown option 'ws_'"),
         ):
@@ -131,11 +130,11 @@ class FileTests(SourceTestCase):
         self.assertEqual(
             line, f"line 2: gateway-address: {self.path}, line 1: ws is the same option: keep one of them"
         )
-        self.assertTrue(self.refusal("ws = 1\nws = 2").startswith("line 2: it is no TOML: "))
+        self.assertTrue(self.refusal("ws = 1\nws = 2").startswith("line 2: it is not valid TOML: "))
 
     def test_what_is_no_toml_is_named_with_its_line(self) -> None:
         for text, line in ("ws = 1\nhttp = \n", 2), ('ws = 1\n\ntrace = """', 3), ("ws", 1):
-            self.assertTrue(self.refusal(text).startswith(f"line {line}: it is no TOML: "), text)
+            self.assertTrue(self.refusal(text).startswith(f"line {line}: it is not valid TOML: "), text)
 
     def test_what_does_not_fit_together_is_named_where_it_stands(self) -> None:
         line = self.refusal('\nredis-prefix = "x"')
@@ -150,15 +149,15 @@ class FileTests(SourceTestCase):
     def test_a_byte_order_mark_and_line_ends_of_windows_are_no_hindrance(self) -> None:
         with open(self.path, "wb") as file:
             file.write(b"\xef\xbb\xbf# here\r\nws = 7\r\nhttp = 8\r\n")
-        found = sources.from_file(self.path, _SPELLINGS, {"gateway-address": str, "api-address": str})
+        found = sources.from_file(self.path, SPELLINGS, {"gateway-address": str, "api-address": str})
         self.assertEqual(found["api-address"], ("8", f"{self.path}, line 3: http"))
 
     def test_a_file_that_can_not_be_read_is_refused(self) -> None:
-        with self.assertRaisesRegex(UsageError, "^/no/where: the configuration can't be read: No such"):
+        with self.assertRaisesRegex(StartupError, "^/no/where: the configuration can't be read: No such"):
             sources.from_file("/no/where", {}, {})
         with open(self.path, "wb") as file:
             file.write(b"ws = 1\n# \xff")
-        with self.assertRaisesRegex(UsageError, "line 2: it is no text in UTF-8"):
+        with self.assertRaisesRegex(StartupError, "line 2: it is not valid UTF-8"):
             sources.from_file(self.path, {}, {})
 
     @given(
@@ -207,7 +206,8 @@ class ExampleTests(SourceTestCase):
         shown = tomllib.loads("\n".join(lines))
         texts = {key: str(value) for key, value in shown.items()}
         texts |= {key: str(value).lower() for key, value in shown.items() if isinstance(value, bool)}
-        without = {row[0] for row in _TABLE if row[2] is None}  # shown with an example
+        defaults = {name: option.default for name, option in OPTIONS.items()}
+        without = {name for name, default in defaults.items() if default is None}  # shown with an example
         shown_defaults = {key: text for key, text in texts.items() if key not in without}
-        self.assertEqual(shown_defaults, {row[0]: row[2] for row in _TABLE if row[2] is not None})
+        self.assertEqual(shown_defaults, {name: defaults[name] for name in defaults.keys() - without})
         self.assertLessEqual(without, texts.keys())

@@ -6,7 +6,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.daemon.gc_tuning import EVERY, MOST, THRESHOLDS, GcTuner
+from gim.daemon.gc_tuning import COLLECTION_INTERVAL, MAX_WEIGHT, THRESHOLDS, GcTuner
 from gim.gateway.transport import DirectServer
 from tests.support.pipe import GatewayTestCase
 from tests.support.transports import Reactor, Socket
@@ -48,27 +48,27 @@ class GarbageTests(SynchronousTestCase):
 
     def test_old_garbage_goes_once_in_a_while(self) -> None:
         reference = self.make_old()
-        self.clock.advance(EVERY)
+        self.clock.advance(COLLECTION_INTERVAL)
         self.assertIsNone(reference())
 
     def test_after_a_rush_what_is_old_is_left_alone_and_later_garbage_goes(self) -> None:
         frozen = gc.get_freeze_count()
-        rush = [[] for _ in range(MOST)]
+        rush = [[] for _ in range(MAX_WEIGHT)]
         gc.collect(1)
         gc.collect(1)
-        self.clock.advance(EVERY)
-        self.assertGreaterEqual(gc.get_freeze_count(), frozen + MOST)
-        self.assertEqual(len(rush), MOST)
+        self.clock.advance(COLLECTION_INTERVAL)
+        self.assertGreaterEqual(gc.get_freeze_count(), frozen + MAX_WEIGHT)
+        self.assertEqual(len(rush), MAX_WEIGHT)
         self.test_old_garbage_goes_once_in_a_while()
 
     def test_one_large_container_counts_for_what_it_holds(self) -> None:
         frozen = gc.get_freeze_count()
-        large = [None] * (MOST + 1)
+        large = [None] * (MAX_WEIGHT + 1)
         gc.collect(1)
         gc.collect(1)
-        self.clock.advance(EVERY)
+        self.clock.advance(COLLECTION_INTERVAL)
         self.assertGreater(gc.get_freeze_count(), frozen)
-        self.assertEqual(len(large), MOST + 1)
+        self.assertEqual(len(large), MAX_WEIGHT + 1)
 
 
 HANDSHAKE = (

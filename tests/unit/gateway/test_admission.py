@@ -12,7 +12,7 @@ from twisted.test import iosim
 
 from gim.gateway import rejecting
 from gim.gateway.protocol import GatewayProtocol
-from gim.limits.overload import EVERY, IN_A_ROW
+from gim.limits.overload import IN_A_ROW, SAMPLE_INTERVAL
 from tests.support.pipe import GatewayTestCase
 from tests.unit.gateway.test_origins import Raw
 
@@ -36,7 +36,7 @@ class AdmissionTestCase(GatewayTestCase):
         return int(self.knock(address, *headers).received.split()[1])
 
     def hits(self) -> dict[str, int]:
-        return dict(self.gateway.limits.hits)
+        return dict(self.gateway.hits.counts)
 
     def hang_up(self, client: Any) -> None:
         client.transport.loseConnection()
@@ -174,7 +174,7 @@ class DryRunTests(AdmissionTestCase):
 class OverloadTests(AdmissionTestCase):
     def overload(self) -> None:
         for _ in range(IN_A_ROW):
-            self.clock.advance(EVERY + 2)
+            self.clock.advance(SAMPLE_INTERVAL + 2)
             self.pump()
 
     def ready(self) -> bytes:
@@ -192,7 +192,7 @@ class OverloadTests(AdmissionTestCase):
         self.assertIn(b"\r\nRetry-After: 5\r\n", client.received)
         self.assertIn("server_time", self.data(ann, 105))
         self.assertIn(b'"reason":"overloaded"', self.ready())
-        self.advance(EVERY * (IN_A_ROW + 1))
+        self.advance(SAMPLE_INTERVAL * (IN_A_ROW + 1))
         self.assertEqual(self.status(), 101)
         self.assertIn(b"200 OK", self.ready())
         self.assertEqual(self.hits(), {"max-reactor-delay": 1})

@@ -9,16 +9,18 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.gateway.packet_rate import MAX_OVERLOAD, MAX_REJECTED_IN_A_ROW, TokenBucket
-from gim.limits.limits import Limits
+from gim.limits.limits import LimitHits
 from tests.support.pipe import Client, GatewayTestCase, ProtoClient
+from tests.support.settings import no_limits
 
 START = 1_800_000_000.0
 
 
 class BucketTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.limits = Limits({"max-packet-rate": 100, "max-packet-burst": 200})
-        self.bucket = TokenBucket(self.limits, START)
+        self.limits = no_limits(max_packet_rate=100, max_packet_burst=200)
+        self.hits = LimitHits(is_enforced=True)
+        self.bucket = TokenBucket(self.limits, self.hits, START)
 
     def test_it_begins_full_and_never_holds_more(self) -> None:
         self.assertEqual(self.bucket.available, 200)
@@ -39,7 +41,7 @@ class BucketTests(SynchronousTestCase):
         self.assertEqual(self.bucket.available, 100)
 
     def test_without_a_limit_it_is_never_empty(self) -> None:
-        bucket = TokenBucket(Limits({"max-packet-burst": 5}), START)
+        bucket = TokenBucket(no_limits(max_packet_burst=5), self.hits, START)
         bucket.refill(START + 1)
         self.assertEqual(bucket.available, sys.maxsize)
 
@@ -72,7 +74,9 @@ class BucketTests(SynchronousTestCase):
         self.assertFalse(self.bucket.is_abused())
 
     def test_a_dry_run_refuses_none(self) -> None:
-        bucket = TokenBucket(Limits({"max-packet-rate": 1, "max-packet-burst": 1}, enforced=False), START)
+        bucket = TokenBucket(
+            no_limits(max_packet_rate=1, max_packet_burst=1), LimitHits(is_enforced=False), START
+        )
         self.assertFalse(any(bucket.reject(START) for _ in range(1000)))
         self.assertFalse(bucket.is_abused())
 
@@ -92,7 +96,7 @@ class PacketRateTestCase(GatewayTestCase):
         return [reply["body"]["code"] for reply in replies]
 
     def hits(self) -> int:
-        return self.gateway.limits.hits["max-packet-rate"]
+        return self.gateway.hits.counts["max-packet-rate"]
 
 
 class RateTests(PacketRateTestCase):

@@ -15,7 +15,7 @@ class UserLimitTestCase(GatewayTestCase):
         return [self.ask(client, op, **body)["code"] for _ in range(count)]
 
     def hits(self, name: str) -> int:
-        return self.gateway.limits.hits[name]
+        return self.gateway.hits.counts[name]
 
     def http(self, method: str, path: str, token: str, body: dict[str, Any]) -> tuple[int, str, Any]:
         """Ask over HTTP; return status, Retry-After and envelope."""

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gim.limits import overload
 from gim.limits.limits import MEMORY, REACTOR_DELAY
-from gim.limits.overload import EVERY, IN_A_ROW, Overload, resident
+from gim.limits.overload import IN_A_ROW, SAMPLE_INTERVAL, Overload, resident
 
 
 class OverloadTestCase(SynchronousTestCase):
@@ -19,35 +19,35 @@ class OverloadTestCase(SynchronousTestCase):
         self.watch.startService()
         self.addCleanup(self.watch.stopService)
 
-    def look(self, times: int, late: float = 0.0) -> None:
+    def sample(self, times: int, late: float = 0.0) -> None:
         for _ in range(times):
-            self.clock.advance(EVERY + late)
+            self.clock.advance(SAMPLE_INTERVAL + late)
 
 
 class DelayTests(OverloadTestCase):
     def test_a_reactor_that_stays_late_is_overloaded(self) -> None:
-        self.look(IN_A_ROW - 1, late=1.1)
+        self.sample(IN_A_ROW - 1, late=1.1)
         self.assertEqual(self.watch.cause, "")
-        self.look(1, late=1.1)
+        self.sample(1, late=1.1)
         self.assertEqual(self.watch.cause, REACTOR_DELAY)
 
     def test_one_long_pause_is_none(self) -> None:
-        self.look(1, late=600)
-        self.look(1)
-        self.look(IN_A_ROW - 1, late=5)
-        self.look(1, late=0.9)
-        self.look(IN_A_ROW - 1, late=5)
+        self.sample(1, late=600)
+        self.sample(1)
+        self.sample(IN_A_ROW - 1, late=5)
+        self.sample(1, late=0.9)
+        self.sample(IN_A_ROW - 1, late=5)
         self.assertEqual(self.watch.cause, "")
 
     def test_it_ends_well_below_the_bound(self) -> None:
-        self.look(IN_A_ROW, late=2)
-        self.look(50, late=0.6)
+        self.sample(IN_A_ROW, late=2)
+        self.sample(50, late=0.6)
         self.assertEqual(self.watch.cause, REACTOR_DELAY)
-        self.look(IN_A_ROW - 1, late=0.4)
-        self.look(1, late=0.6)
-        self.look(IN_A_ROW - 1, late=0.4)
+        self.sample(IN_A_ROW - 1, late=0.4)
+        self.sample(1, late=0.6)
+        self.sample(IN_A_ROW - 1, late=0.4)
         self.assertEqual(self.watch.cause, REACTOR_DELAY)
-        self.look(1, late=0.4)
+        self.sample(1, late=0.4)
         self.assertEqual(self.watch.cause, "")
 
 
@@ -55,7 +55,7 @@ class MemoryTests(OverloadTestCase):
     def test_memory_above_the_bound_until_it_is_well_below(self) -> None:
         for used, cause in (1000, ""), (1001, MEMORY), (951, MEMORY), (949, ""), (1001, MEMORY):
             self.used = used
-            self.look(IN_A_ROW)
+            self.sample(IN_A_ROW)
             self.assertEqual(self.watch.cause, cause, used)
 
     def test_this_process_has_a_size(self) -> None:

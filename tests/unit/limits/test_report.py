@@ -2,25 +2,25 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.limits.limits import Limits
-from gim.limits.report import EVERY, LimitReport
+from gim.limits.limits import LimitHits
+from gim.limits.report import REPORT_INTERVAL, LimitReport
 
 
 class LimitLogTests(SynchronousTestCase):
     def test_one_line_in_ten_seconds_says_what_is_new(self) -> None:
-        clock, limits = Clock(), Limits()
-        log = LimitReport(limits, clock)
+        clock, hits = Clock(), LimitHits(is_enforced=True)
+        log = LimitReport(hits, clock)
         with capturedLogs() as lines:
             log.startService()
             for _ in range(2000):
-                limits.hit("max-packet-rate")
-            limits.hit("max-connections")
-            limits.hit("login-timeout")
-            clock.advance(EVERY)
-            clock.advance(EVERY)
-            limits.hit("login-timeout")
-            clock.advance(EVERY)
-            limits.hit("max-packet-rate")
+                hits.hit("max-packet-rate")
+            hits.hit("max-connections")
+            hits.hit("login-timeout")
+            clock.advance(REPORT_INTERVAL)
+            clock.advance(REPORT_INTERVAL)
+            hits.hit("login-timeout")
+            clock.advance(REPORT_INTERVAL)
+            hits.hit("max-packet-rate")
             log.stopService()
         self.assertEqual(
             [formatEvent(line) for line in lines],

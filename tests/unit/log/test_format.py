@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from gim.config.options import Options
+from gim.config.settings import settings_of
 from gim.log.format import as_json, as_text
 from gim.log.logger import Logger, traced
 from gim.log.output import RotatedFile, prepare_log
@@ -162,7 +163,7 @@ class SyslogTests(SynchronousTestCase):
         options.parent = {"syslog": True, "prefix": "chat", "logger": None}
         options.parseOptions(["--log-level", "error", "--log-format", "json"])
         application = Application("gim")
-        prepare_log(options, application)
+        prepare_log(settings_of(options).log, options.parent, application)
         observer = application.getComponent(ILogObserver)
         logged(lambda log: (log.warn("no"), log.error("yes")), observer)
         self.assertEqual(self.opened, ["chat"])

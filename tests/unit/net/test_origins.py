@@ -120,7 +120,7 @@ class ListTests(SynchronousTestCase):
             *("https://bücher.example", "https://*.[::1]", "https://a https://b", "https://[::g]"),
         ):
             error = self.assertRaises(ValueError, read, text)
-            self.assertIn("is no origin: write", str(error), text)
+            self.assertIn("is not a valid origin: write", str(error), text)
 
     @given(st.text() | st.text("htps:/*.[]1a,@%", max_size=20), st.text() | st.text(":.[]1a", max_size=9))
     def test_any_text_is_no_fault(self, origin: str, host: str) -> None:
@@ -129,4 +129,4 @@ class ListTests(SynchronousTestCase):
         try:
             read(origin)
         except ValueError as error:
-            self.assertIn("is no origin", str(error))
+            self.assertIn("is not a valid origin", str(error))

@@ -17,9 +17,8 @@ from twisted.web.server import NOT_DONE_YET
 
 from gim.webhooks import receiver
 from gim.webhooks.attempt import AttemptResult
-from gim.webhooks.event_types import EVENTS, ONLINE
+from gim.webhooks.event_types import ONLINE
 from gim.webhooks.events import NumberedEvent, presence
-from gim.webhooks.from_settings import WebhookSettings
 from gim.webhooks.receiver import MAX_RESPONSE_SIZE, Receiver
 from gim.webhooks.signature import sign
 from tests.support.redis.machine import write_certificate
@@ -40,8 +39,7 @@ class ReceiverCase(TestCase):
     timeout = 30
 
     def receiver(self, url: str) -> Receiver:
-        settings = WebhookSettings(url, SECRET.encode(), frozenset(EVENTS), 10.0)
-        client = Receiver(settings, reactor)
+        client = Receiver(url, SECRET.encode(), reactor)
         self.addCleanup(client.close)
         return client
 

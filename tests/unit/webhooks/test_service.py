@@ -13,13 +13,13 @@ from gim.errors import Forbidden, NotFound, Unavailable
 from gim.ids import private_session
 from gim.metrics.export.meters import Meters
 from gim.storage.interface import Draft, Storage
-from gim.storage.memory.store import MemoryStore
 from gim.storage.wrapping import WrappedStorage
 from gim.webhooks import service, throttle
 from gim.webhooks.counts import EXPIRED, FAULT, QUEUE_FULL, STOPPED, STORAGE
 from gim.webhooks.delivery import MAX_EVENT_AGE
 from gim.webhooks.event_types import EVENTS, JOINED, LEFT, OFFLINE, ONLINE, SENT
 from gim.webhooks.service import STOP_TIMEOUT, Webhooks
+from tests.support.settings import memory_store
 from tests.support.storage_behaviour.base import posted, private, user
 from tests.support.storage_behaviour.memory import containers_with_entries
 from tests.support.webhooks.posts import BUSY, START, Posts, new_clock
@@ -33,7 +33,7 @@ class ServiceCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.patch(throttle, "MAX_ATTEMPTS_PER_TURN", 1000)
         self.clock, self.posts = new_clock(), Posts()
-        self.memory = MemoryStore(self.clock)
+        self.memory = memory_store(self.clock)
         self.begin(self.memory)
 
     def begin(self, storage: Storage) -> None:

@@ -16,7 +16,7 @@ class Retention(Struct, frozen=True):
     ttl_ms: int  # of a message
     max_session_messages: int
     sequences: bool
-    rooms: MembershipLimits = MembershipLimits()
+    rooms: MembershipLimits
     request_ids_per_sender: int = REQUEST_IDS_PER_SENDER  # answers remembered of one sender
 
     @property

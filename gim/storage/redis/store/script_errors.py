@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from gim.errors import GimError
+from gim.errors import Banned, GimError
 from gim.storage import refusals
 
 _OF_CHATROOM: dict[bytes, Callable[[str], GimError]] = {
@@ -31,5 +31,5 @@ def _refusal(reply: bytes, chatroom_id: str) -> GimError:
     if kind == b"muted":
         return refusals.muted(chatroom_id, int(left))
     if kind == b"banned":
-        return refusals.banned(int(left))
+        return Banned(int(left))
     return refusals.no_message() if kind == b"gone" else refusals.too_late_to_recall()

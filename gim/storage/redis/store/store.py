@@ -41,6 +41,7 @@ from gim.storage.redis.store.subscriptions import Subscriptions
 from gim.storage.redis.store.users import RedisUsers
 from gim.storage.redis.store.webhook_log import RedisWebhookLog
 from gim.storage.rules import REQUEST_IDS_PER_SENDER
+from gim.storage.settings import RedisSettings
 
 STOP_TIMEOUT = 2.0  # seconds for the last commands when the store stops
 
@@ -62,28 +63,24 @@ class RedisStore:
         self,
         connect: Connect,
         clock: IReactorTime,
-        *,
-        prefix: str = "gim",
-        max_session_messages: int = 10_000,
-        ttl: float = 30 * 86400,
-        sequences: bool = False,
-        rooms: MembershipLimits | None = None,
+        settings: RedisSettings,
+        rooms: MembershipLimits,
         request_ids_per_sender: int = REQUEST_IDS_PER_SENDER,
         overlap_ms: int | None = None,
     ) -> None:
-        """*connect* returns the servers; *ttl* is in seconds; without *rooms* there are no limits.
+        """*connect* returns the servers.
 
         *overlap_ms* is for `gim.storage.redis.store.inbox.Inbox`. Its default is `CLUSTER_LAG_MS` on a
         cluster, 0 on a single server.
         """
         retention = Retention(
-            round(ttl * 1000),
-            max_session_messages,
-            sequences,
-            rooms or MembershipLimits(),
+            round(settings.ttl * 1000),
+            settings.max_session_messages,
+            settings.sequences,
+            rooms,
             request_ids_per_sender,
         )
-        self._keys = keys = Keys(prefix)
+        self._keys = keys = Keys(settings.redis_prefix)
         self.data_base = keys.data
         self._redis = redis = connect(self)
         if overlap_ms is None:

@@ -24,7 +24,7 @@ from gim.errors import GimError, NotFound
 from gim.ids import CHATROOM, PRIVATE, SYSTEM, Session, chatroom_session, private_session
 from gim.model import Message, Sent, User
 from gim.storage.interface import Draft
-from gim.storage.memory.store import MemoryStore
+from tests.support.settings import memory_store
 from tests.support.storage_behaviour.base import ANCIENT, FUTURE
 from tests.support.storage_behaviour.memory import START, containers_with_entries
 from tests.support.storage_behaviour.plain_model import ROOMS, WINDOW, Model, session_of
@@ -55,7 +55,7 @@ class MemoryMachine(RuleBasedStateMachine):
         self.clock = Clock()
         self.clock.advance(START)
         limits = {"max_session_messages": in_session, "max_messages": in_all, "ttl": ttl}
-        self.store = MemoryStore(self.clock, sequences=True, **limits)
+        self.store = memory_store(self.clock, sequences=True, **limits)
         self.model = Model(in_session, in_all, ttl * 1000)
         self.wait(0.0)
         self.sequences: dict[str, int] = {}

@@ -11,6 +11,7 @@ from gim.storage.interface import Storage
 from gim.storage.memory import archive
 from gim.storage.memory.store import MemoryStore
 from gim.storage.rules import LOGIN_HOLD
+from tests.support.settings import memory_store
 from tests.support.storage_behaviour.base import (
     AB,
     RecordingListener,
@@ -33,7 +34,7 @@ class MemoryBehaviourTests(StorageBehaviour, TotalBehaviour, TestCase):
         self.clock.advance(START)
 
     async def make_store(self, **limits: Any) -> MemoryStore:
-        store = MemoryStore(self.clock, **limits)
+        store = memory_store(self.clock, **limits)
         self.listener = RecordingListener(store)
         self.news = self.listener.news
         await store.start(self.listener)

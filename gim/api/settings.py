@@ -1,0 +1,16 @@
+"""What the operator sets of the HTTP API."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from gim.net.origins import Origins
+
+
+class ApiSettings(Struct, frozen=True):
+    """Fields have the names of their options, but for *origins*."""
+
+    max_packet: int  # bytes of a body
+    trace_header: str
+    origins: Origins  # web pages that may ask
+    enable_profiling: bool

@@ -1,0 +1,20 @@
+"""What the operator sets of logins and of the administrator's key."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class AuthSettings(Struct, frozen=True, kw_only=True):
+    """Fields have the names of their options, but for the two that come from the environment."""
+
+    auth_key_file: str | None
+    auth_jwks_file: str | None
+    auth_audience: str | None
+    auth_issuer: str | None
+    admin_key_file: str | None
+    key: str | None  # of `gim.auth.constants.KEY_VARIABLE`
+    admin_key: str | None  # of `gim.auth.constants.ADMIN_KEY_VARIABLE`
+
+    def __repr__(self) -> str:
+        return "<AuthSettings>"  # no keys in logs

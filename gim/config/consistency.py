@@ -1,0 +1,61 @@
+"""Options that don't go together. Each refusal is a line that names where the option was given."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from gim.limits.overload import STATM
+from gim.startup import StartupError
+
+
+def check(options: Mapping[str, Any], origins: Mapping[str, str], chosen: Collection[str]) -> None:
+    """Raise `StartupError` for options that can't work together.
+
+    *origins* says where each option was given, *chosen* are the options that are meant for gim for sure.
+    """
+    _check_storage(options, origins, chosen)
+    _check_sizes(options, origins)
+    _check_limits(options, origins)
+    _check_webhooks(options, origins)
+
+
+def _check_storage(
+    options: Mapping[str, Any], origins: Mapping[str, str], chosen: Collection[str]
+) -> None:
+    """Refuse options that have no effect on the storage in use."""
+    if options["storage"] == "redis" and "max-messages" in chosen:
+        raise StartupError(
+            f"{origins['max-messages']}: it is for --storage memory; what Redis holds is bounded by"
+            " --max-session-messages, --message-ttl and its own maxmemory"
+        )
+    useless = [name for name in ("redis-prefix", "redis-url") if name in chosen]
+    if options["storage"] != "redis" and useless:
+        raise StartupError(f"{origins[useless[0]]}: add --storage redis, or leave it out")
+
+
+def _check_sizes(options: Mapping[str, Any], origins: Mapping[str, str]) -> None:
+    if options["max-content"] < options["max-packet"]:
+        return
+    if "max-content" in origins:
+        raise StartupError(f"{origins['max-content']}: it must be smaller than --max-packet")
+    raise StartupError(f"{origins['max-packet']}: it must be greater than --max-content")
+
+
+def _check_limits(options: Mapping[str, Any], origins: Mapping[str, str]) -> None:
+    if options["max-memory"] and not os.path.exists(STATM):
+        raise StartupError(f"{origins['max-memory']}: it needs {STATM}, which is not there")
+    if options["max-packet-burst"] >= options["max-packet-rate"]:
+        return
+    name, word, other = "max-packet-rate", "more", "max-packet-burst"
+    if other in origins:
+        name, word, other = other, "less", name
+    raise StartupError(f"{origins[name]}: it must be no {word} than --{other}, {options[other]}")
+
+
+def _check_webhooks(options: Mapping[str, Any], origins: Mapping[str, str]) -> None:
+    if options["webhook-url"] is None:
+        for name in "webhook-events", "webhook-secret-file", "webhook-grace":
+            if name in origins:
+                raise StartupError(f"{origins[name]}: add --webhook-url, or leave it out")

@@ -1,0 +1,228 @@
+"""All options. This is the one source of ``--help``, docs/configuration.md and contrib/gim.toml.
+
+After a change run ``make docs``, which writes the two files again.
+"""
+
+from __future__ import annotations
+
+from gim.config import types
+from gim.config.limit_options import LIMITS
+from gim.config.option import Group, Option
+from gim.net import endpoints, origins
+from gim.storage.redis.client import url
+from gim.units import count, count_or_zero, duration, duration_or_zero, size
+from gim.webhooks import event_types
+
+_ADDRESSES = Group(
+    "Addresses",
+    "An address is a port, `:port`, `host:port`, `[v6]:port` or a Twisted endpoint string, such as"
+    " `ssl:8443:privateKey=/etc/gim/key.pem:certKey=/etc/gim/cert.pem` or `unix:/run/gim/gateway.sock`.",
+    (
+        Option(
+            "gateway-address", ":8080", endpoints.read,
+            "Address for WebSocket clients, short `--ws`: a port, :port, host:port, [v6]:port or a"
+            " Twisted endpoint string.",
+            aliases=("ws",),
+        ),
+        Option(
+            "api-address", ":8081", endpoints.read,
+            "Address of the HTTP API, short `--http`: written as `--ws`.",
+            "Without a key for logins, an address without a host is that of 127.0.0.1.",
+            aliases=("http",),
+        ),
+    ),
+)  # fmt: skip
+
+_MESSAGES = Group(
+    "Messages and pushes",
+    "docs/protocol.md describes what clients see of them.",
+    (
+        Option(
+            "message-protocol", "json", types.one_of("json", "proto"),
+            "Codec of clients that ask for none: `json` or `proto`.",
+            "Both are always served.",
+        ),
+        Option(
+            "message-push-count", "10", count_or_zero,
+            "The newest messages that a chatroom push holds, 0 for all.",
+        ),
+        Option(
+            "message-push-duration", "1s", duration, "Least time between two pushes of a chatroom."
+        ),
+        Option(
+            "message-push-concurrency-limit", "64", count,
+            "The most chatroom pushes that are written out at a time.",
+            "The others wait in order.",
+        ),
+        Option(
+            "enable-message-sequence", "false", types.switch,
+            "Number the messages of each session 1, 2, 3: alone, or `=true` or `=false`.",
+        ),
+        Option("max-content", "4096", size, "Longest content of a message, in bytes of UTF-8."),
+        Option(
+            "max-packet", "64KiB", size, "Longest packet or HTTP body that is accepted.",
+            "It must be greater than `--max-content`. What the server sends is as long as it must be.",
+        ),
+        Option(
+            "max-unsent", "1MiB", size,
+            "Unsent bytes per connection above which chatroom pushes are skipped; at four times this it"
+            " is closed.",
+        ),
+    ),
+)  # fmt: skip
+
+_STORAGE = Group(
+    "Storage",
+    "docs/redis.md says what to set up for `redis`.",
+    (
+        Option(
+            "storage", "memory", types.one_of("memory", "redis"),
+            "Where messages are kept: `memory`, or `redis` for several nodes.",
+        ),
+        Option(
+            "redis-url", "redis://127.0.0.1:6379/0", url.read,
+            "The Redis of `--storage redis`: redis://, rediss:// (TLS), unix://, redis+sentinel:// or"
+            " redis+cluster://. Better in the environment if it holds a password: `GIM_REDIS_URL`.",
+        ),
+        Option(
+            "redis-prefix", "gim", types.prefix, "What the names of all keys in Redis begin with.",
+            "For `--storage redis` only.",
+        ),
+        Option(
+            "max-session-messages", "10000", count,
+            "Messages kept of one session; the oldest are removed.",
+        ),
+        Option(
+            "max-messages", "1000000", count, "Messages kept in all; the oldest are removed.",
+            "For `--storage memory` only.",
+        ),
+        Option("message-ttl", "30d", duration, "Age at which a message is removed."),
+    ),
+)  # fmt: skip
+
+_CONNECTIONS = Group(
+    "Connections",
+    "",
+    (
+        Option(
+            "heartbeat-interval", "2m", duration,
+            "Silence after which a connection is closed; the server sends a ping after half of it.",
+        ),
+        Option("login-timeout", "30s", duration, "Time that a connection has for its login."),
+        Option(
+            "handshake-timeout", "5s", duration,
+            "Time that a connection has for its WebSocket handshake.",
+        ),
+        Option(
+            "drain", "5s", duration_or_zero,
+            "Time over which connections are closed when the server stops, 0 for all at once.",
+        ),
+    ),
+)  # fmt: skip
+
+_LOGINS = Group(
+    "Logins",
+    "Without a key every id is believed. docs/authentication.md describes keys and tokens,"
+    " docs/administration.md the routes of the administrator.",
+    (
+        Option(
+            "auth-key-file", None, types.path,
+            "File with the secret (HMAC) that login tokens are signed with. Or the secret itself in the"
+            " environment: `GIM_AUTH_KEY`.",
+            example="/etc/gim/auth.key",
+        ),
+        Option(
+            "auth-jwks-file", None, types.path,
+            "File with the public keys that verify login tokens, a JSON Web Key Set. SIGHUP reads either"
+            " file again.",
+            "Not together with `--auth-key-file`.",
+            example="/etc/gim/auth.jwks",
+        ),
+        Option(
+            "auth-audience", None, types.audience, "What `aud` of login tokens must say.",
+            example="chat.example.com",
+        ),
+        Option(
+            "auth-issuer", None, types.party, "What `iss` of login tokens must say.",
+            example="https://example.com",
+        ),
+        Option(
+            "admin-key-file", None, types.path,
+            "File with the key that opens /v1/admin/ of the HTTP API. Or the key itself in the"
+            " environment: `GIM_ADMIN_KEY`. Without a key there is no /v1/admin/.",
+            example="/etc/gim/admin.key",
+        ),
+        Option(
+            "allowed-origins", "same-host", origins.read,
+            "Web pages that may talk to gim: `same-host`, `*`, `null`, or origins like"
+            " `https://*.example.com`, separated by commas.",
+        ),
+    ),
+)  # fmt: skip
+
+_WEBHOOKS = Group(
+    "Webhooks",
+    "gim posts events to a backend, each with a signature: docs/webhooks.md. The other options need"
+    " `--webhook-url`.",
+    (
+        Option(
+            "webhook-url", None, event_types.url,
+            "The http:// or https:// URL that events are posted to.",
+            example="https://backend.example.com/gim",
+        ),
+        Option(
+            "webhook-events", ",".join(event_types.EVENTS), event_types.events,
+            "The events that are posted, separated by commas.",
+            "The default names all there are.",
+        ),
+        Option(
+            "webhook-secret-file", None, types.path,
+            "File with the secret of the signatures. Or the secret itself in the environment:"
+            " `GIM_WEBHOOK_SECRET`.",
+            example="/etc/gim/webhook.key",
+        ),
+        Option(
+            "webhook-grace", "10s", duration_or_zero,
+            "How long a user may take to reconnect before user.offline is sent; 0 sends it at once.",
+        ),
+    ),
+)  # fmt: skip
+
+_OBSERVATION = Group(
+    "Log, metrics and profiles",
+    "Where the log goes is an option of twistd: `--logfile`, `--syslog` or standard output.",
+    (
+        Option(
+            "log-format", "text", types.one_of("text", "json"),
+            "Format of the log: `text`, or `json` with one object a line.",
+        ),
+        Option(
+            "log-level", "info", types.one_of("debug", "info", "warn", "error", "critical"),
+            "The least severe level that is logged: `debug`, `info`, `warn`, `error` or `critical`.",
+        ),
+        Option(
+            "trace-header", "trace", types.header_name,
+            "HTTP header with the trace id of a request, short `--trace`.",
+            "Without it the trace id of a W3C `traceparent` counts.",
+            aliases=("trace",),
+        ),
+        Option(
+            "metrics", "true", types.switch, "Count and measure for GET /metrics: `=true` or `=false`.",
+            "docs/metrics.md lists what is measured.",
+        ),
+        Option(
+            "enable-profiling", "false", types.switch,
+            "Serve profiles of CPU and memory at /debug/pprof/ of the HTTP API, short `--profiling`.",
+            "Only for clients on this machine, or with the key of `--admin-key-file`: docs/profiling.md."
+            " Alone, or `=true` or `=false`.",
+            aliases=("profiling", "profiling-enabled"),
+        ),
+    ),
+)  # fmt: skip
+
+GROUPS = (
+    _ADDRESSES, _MESSAGES, _STORAGE, _CONNECTIONS, _LOGINS, _WEBHOOKS, LIMITS, _OBSERVATION,
+)  # fmt: skip
+OPTIONS = {option.name: option for group in GROUPS for option in group.options}
+SPELLINGS = {spelling: option.name for option in OPTIONS.values() for spelling in option.spellings}
+READERS = {option.name: option.read for option in OPTIONS.values()}

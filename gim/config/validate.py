@@ -1,0 +1,95 @@
+"""Whether the settings can work: makes endpoints, and reads the files that the settings name.
+
+The start and ``twistd gim --check`` take this step alike, so that they refuse alike.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from twisted.internet.interfaces import IStreamServerEndpoint
+
+from gim.auth import from_settings as auth
+from gim.config.settings import Settings
+from gim.config.table import OPTIONS
+from gim.net.endpoints import NotHandedOver, make_endpoint, on_loopback
+from gim.net.listening import check_free
+from gim.startup import InvalidSetting, StartupError
+from gim.storage.settings import RedisSettings
+from gim.webhooks import from_settings as webhooks
+
+if TYPE_CHECKING:
+    from gim.auth.keyring import Keyring
+
+
+class Resources(Struct, frozen=True, kw_only=True):
+    """What the files and addresses of the settings hold."""
+
+    gateway: Any  # an IStreamServerEndpoint; None before the start, if only systemd can hand it over
+    api: Any  # likewise
+    keyring: Keyring | None  # None for open mode
+    admin_key: bytes | None
+    webhook_secret: bytes
+
+    def __repr__(self) -> str:
+        return "<Resources>"  # no keys in logs
+
+
+def validate(settings: Settings, reactor: Any, *, starts: bool) -> Resources:
+    """Return what the start needs, or raise `StartupError` for what can't work.
+
+    When gim *starts*, its ports must be free, its sockets of systemd be there, and its Redis must
+    answer; until then nothing is bound, and Redis is not asked.
+    """
+    try:
+        return _validated(settings, reactor, starts)
+    except InvalidSetting as error:
+        source = settings.origin(error.source) if error.source in OPTIONS else error.source
+        raise StartupError(f"{source}: {error.reason}") from error
+
+
+def _validated(settings: Settings, reactor: Any, starts: bool) -> Resources:
+    keyring, net = auth.keyring(settings.auth), settings.net
+    resources = Resources(
+        gateway=_endpoint("gateway-address", net.gateway_address, reactor, starts),
+        api=_endpoint("api-address", net.api_address, reactor, starts, alone=keyring is None),
+        keyring=keyring,
+        admin_key=auth.admin_key(settings.auth),
+        webhook_secret=webhooks.secret_of(settings.webhooks) if settings.webhooks is not None else b"",
+    )
+    if isinstance(settings.storage, RedisSettings):
+        _check_redis(settings.storage, starts)
+    if starts:
+        check_free("gateway", resources.gateway)
+        check_free("api", resources.api)
+    return resources
+
+
+def _endpoint(
+    option: str, text: str, reactor: Any, starts: bool, *, alone: bool = False
+) -> IStreamServerEndpoint | None:
+    """Make an endpoint; *alone* keeps other machines out unless the option names a host."""
+    try:
+        return make_endpoint(on_loopback(text) if alone else text, reactor, text)
+    except ValueError as error:
+        if isinstance(error, NotHandedOver) and not starts:  # as it must be outside of its unit
+            return None
+        raise InvalidSetting(option, str(error)) from error
+
+
+def _check_redis(settings: RedisSettings, starts: bool) -> None:
+    from gim.storage.redis.probe.probe import (  # the memory store does without
+        Probe,
+        Unusable,
+        check_files,
+    )
+
+    target = settings.redis_url
+    try:
+        if starts:
+            Probe(target).run()
+        elif target.tls:
+            check_files(target.tls)
+    except Unusable as error:
+        raise InvalidSetting("redis-url", str(error)) from error

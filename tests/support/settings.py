@@ -1,0 +1,68 @@
+"""Settings for tests: without limits, and with the values of the defaults apart from what is given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import structs
+from twisted.internet.interfaces import IReactorTime
+
+from gim.limits.limits import LimitHits, Limits
+from gim.storage.membership_limits import MembershipLimits
+from gim.storage.memory.store import MemoryStore
+from gim.storage.redis.client.url import Target
+from gim.storage.redis.store.store import Connect, RedisStore
+from gim.storage.rules import REQUEST_IDS_PER_SENDER
+from gim.storage.settings import MemorySettings, RedisSettings
+
+
+def no_limits(**values: float) -> Limits:
+    """Return limits that are all 0, apart from the given *values*."""
+    zero: Any = dict.fromkeys(Limits.__struct_fields__, 0)
+    return Limits(**(zero | values))
+
+
+def no_membership_limits() -> MembershipLimits:
+    return MembershipLimits(no_limits(), LimitHits(is_enforced=True))
+
+
+def memory_store(
+    clock: IReactorTime,
+    rooms: MembershipLimits | None = None,
+    request_ids_per_sender: int = REQUEST_IDS_PER_SENDER,
+    **changes: Any,
+) -> MemoryStore:
+    """Return a store in this process; *changes* are fields of its settings."""
+    settings = MemorySettings(
+        max_session_messages=10_000, max_messages=1_000_000, ttl=30 * 86400.0, sequences=False
+    )
+    settings = structs.replace(settings, **changes)
+    return MemoryStore(clock, settings, rooms or no_membership_limits(), request_ids_per_sender)
+
+
+def redis_store(
+    connect: Connect,
+    clock: IReactorTime,
+    prefix: str = "gim",
+    rooms: MembershipLimits | None = None,
+    request_ids_per_sender: int = REQUEST_IDS_PER_SENDER,
+    overlap_ms: int | None = None,
+    **changes: Any,
+) -> RedisStore:
+    """Return a store on Redis; *changes* are fields of its settings. *connect* knows the servers."""
+    settings = RedisSettings(
+        redis_url=Target("server", ()),
+        redis_prefix=prefix,
+        max_session_messages=10_000,
+        ttl=30 * 86400.0,
+        sequences=False,
+    )
+    settings = structs.replace(settings, **changes)
+    return RedisStore(
+        connect,
+        clock,
+        settings,
+        rooms or no_membership_limits(),
+        request_ids_per_sender,
+        overlap_ms,
+    )
