@@ -2,14 +2,15 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+OTHER_PYTHON ?= python3.13
 BIN = $(VENV)/bin
 GIM = --ws 8080 --http 8081
 
 # trial in a directory of its own, so that runs at the same time do not disturb each other; a failed one
-# keeps it, with what the servers wrote
-TRIAL = temp=build/trial/$@-$$$$; $(BIN)/python -m twisted.trial --random=0 --temp-directory=$$temp $(1) && rm -r $$temp
+# keeps it, with what the servers wrote; the second argument is the Python, if it is not that of $(VENV)
+TRIAL = temp=build/trial/$@-$$$$; $(or $(2),$(BIN)/python) -m twisted.trial --random=0 --temp-directory=$$temp $(1) && rm -r $$temp
 
-.PHONY: run test test-unit test-integration check lint docs proto failover fuzz package bench conformance conformance-quick format clean
+.PHONY: run test test-unit test-integration check lint docs coverage lowest other-python news proto failover fuzz package bench conformance conformance-quick format clean
 
 run: $(VENV)/.installed-run
 	$(BIN)/twistd -n gim $(GIM)
@@ -35,6 +36,29 @@ lint: $(VENV)/.installed-dev
 # docs/configuration.md and contrib/gim.toml, after gim/config/table.py was changed; a test compares them
 docs: $(VENV)/.installed-run
 	$(BIN)/python -m gim.config.reference
+
+# how much of gim the unit tests and those with a Redis run, against the floor in pyproject.toml; child processes do not count
+coverage: $(VENV)/.installed-dev
+	$(call TRIAL,tests.unit tests.integration.redis,$(BIN)/coverage run)
+	$(BIN)/coverage report
+
+# the unit tests with the oldest dependencies that pyproject.toml allows
+lowest:
+	mkdir -p build
+	sed -n '/^dependencies = /,/^]/s/^ *"\([A-Za-z-]*\)[^>]*>=\([0-9.]*\).*/\1==\2/p' pyproject.toml >build/lowest.txt
+	$(PYTHON) -m venv --clear build/lowest
+	build/lowest/bin/pip install -q -c build/lowest.txt -e '.[test]'
+	$(call TRIAL,-j2 tests.unit,build/lowest/bin/python)
+
+# the unit tests with another Python, as in OTHER_PYTHON=python3.13
+other-python:
+	$(OTHER_PYTHON) -m venv --clear build/other-python
+	build/other-python/bin/pip install -q -e '.[test]'
+	$(call TRIAL,-j2 tests.unit,build/other-python/bin/python)
+
+# what the fragments in newsfragments/ say; with VERSION=1.1.0 they move into CHANGELOG.md
+news: $(VENV)/.installed-dev
+	$(BIN)/towncrier build $(if $(VERSION),--yes --version $(VERSION),--draft)
 
 # gim_pb2.py and its types, after gim.proto was changed; a test compares them
 proto: $(VENV)/.installed-test
@@ -76,7 +100,7 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info _trial_temp* .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info _trial_temp* .mypy_cache .ruff_cache .hypothesis .coverage
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

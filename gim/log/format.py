@@ -61,7 +61,7 @@ def _said(event: LogEvent) -> tuple[str, object]:
 
 
 def visible(text: str) -> str:
-    """Return a text with escapes, as ``\\n`` and ``\\u202e``, for all that is not printable."""
+    r"""Return a text with escapes, as ``\n`` and ``\u202e``, for all that is not printable."""
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() else _escaped(each) for each in text)
