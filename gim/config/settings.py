@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct
 
@@ -15,7 +15,6 @@ from gim.api.settings import ApiSettings
 from gim.auth.constants import ADMIN_KEY_VARIABLE, KEY_VARIABLE
 from gim.auth.settings import AuthSettings
 from gim.chat.settings import ChatSettings
-from gim.config.options import Options
 from gim.gateway.settings import GatewaySettings
 from gim.gateway.timeout_wheel import Timeouts
 from gim.limits.limits import Limits
@@ -26,6 +25,9 @@ from gim.push.chatroom import PushPolicy
 from gim.push.settings import PushSettings
 from gim.storage.settings import MemorySettings, RedisSettings
 from gim.webhooks.settings import SECRET_VARIABLE, WebhookSettings
+
+if TYPE_CHECKING:
+    from gim.config.options import Options
 
 T = TypeVar("T", bound=Struct)
 
