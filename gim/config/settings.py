@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -26,9 +26,6 @@ from gim.push.settings import PushSettings
 from gim.storage.settings import MemorySettings, RedisSettings
 from gim.webhooks.settings import SECRET_VARIABLE, WebhookSettings
 
-if TYPE_CHECKING:
-    from gim.config.options import Options
-
 T = TypeVar("T", bound=Struct)
 
 
@@ -37,6 +34,15 @@ class DaemonSettings(Struct, frozen=True):
 
     drain: float  # seconds over which connections are closed
     metrics: bool
+
+
+class GivenOptions(Protocol):
+    """The options by their long names, and where those that are not defaults were given."""
+
+    @property
+    def origins(self) -> dict[str, str]: ...
+
+    def __getitem__(self, name: str, /) -> Any: ...
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -61,7 +67,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         return self.origins.get(option, f"--{option}")
 
 
-def settings_of(options: Options, environment: Mapping[str, str] | None = None) -> Settings:
+def settings_of(options: GivenOptions, environment: Mapping[str, str] | None = None) -> Settings:
     """Return what the options say. Secrets may stand in the *environment* as well: that of the process
     unless one is given."""
     if environment is None:
@@ -93,7 +99,7 @@ def settings_of(options: Options, environment: Mapping[str, str] | None = None) 
     )
 
 
-def _read(struct: type[T], options: Mapping[str, Any], **named: Any) -> T:
+def _read(struct: type[T], options: GivenOptions, **named: Any) -> T:
     """Return a struct whose fields hold the options of their names, apart from those *named*."""
     found = {
         field: options[field.replace("_", "-")]
@@ -103,7 +109,7 @@ def _read(struct: type[T], options: Mapping[str, Any], **named: Any) -> T:
     return struct(**found, **named)
 
 
-def _gateway(options: Options) -> GatewaySettings:
+def _gateway(options: GivenOptions) -> GatewaySettings:
     return _read(
         GatewaySettings,
         options,
@@ -117,7 +123,7 @@ def _gateway(options: Options) -> GatewaySettings:
     )
 
 
-def _push(options: Options) -> PushSettings:
+def _push(options: GivenOptions) -> PushSettings:
     return _read(
         PushSettings,
         options,
@@ -126,14 +132,14 @@ def _push(options: Options) -> PushSettings:
     )
 
 
-def _storage(options: Options) -> MemorySettings | RedisSettings:
+def _storage(options: GivenOptions) -> MemorySettings | RedisSettings:
     kept = {"ttl": options["message-ttl"], "sequences": options["enable-message-sequence"]}
     if options["storage"] == "redis":
         return _read(RedisSettings, options, **kept)
     return _read(MemorySettings, options, **kept)
 
 
-def _webhooks(options: Options, environment: Mapping[str, str]) -> WebhookSettings | None:
+def _webhooks(options: GivenOptions, environment: Mapping[str, str]) -> WebhookSettings | None:
     if options["webhook-url"] is None:
         return None
     return WebhookSettings(
