@@ -26,7 +26,7 @@ def machine() -> dict[str, str]:
     cpuinfo = Path("/proc/cpuinfo").read_text()
     model = re.search(r"model name\s*:\s*(.+)", cpuinfo)
     meminfo = Path("/proc/meminfo").read_text()
-    kib = int(re.search(r"MemTotal:\s*(\d+)", meminfo)[1])
+    kib = int(re.findall(r"MemTotal:\s*(\d+)", meminfo)[0])
     facts = {
         "cores": str(os.cpu_count()),
         "CPU": model[1].strip() if model else platform.machine(),

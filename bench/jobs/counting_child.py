@@ -41,7 +41,7 @@ def main() -> None:
     reactor.addSystemEventTrigger("before", "shutdown", daemon.stopService)
     switch = Switch(daemon)
     for number, on in ((signal.SIGUSR1, True), (signal.SIGUSR2, False)):
-        signal.signal(number, lambda _number, _frame, on=on: reactor.callFromThread(switch.turn, on))
+        signal.signal(number, lambda _number, _frame, on=on: reactor.callFromThread(switch.turn, on))  # type: ignore[attr-defined, misc]
     reactor.run()
 
 

@@ -8,10 +8,10 @@ from itertools import islice
 from redis import Redis
 
 from bench.jobs import redis_words
-from bench.jobs.redis_words import Word
 from bench.process import BenchError
 from bench.redis import RedisServer, serving_redis
 from bench.results import Column, Plan, Table, new_table
+from gim.storage.redis.client.protocol import Word
 
 _SHAPES = ((10, 10_000), (1_000, 100), (20_000, 5), (50_000, 1))  # sessions, messages of each
 _COLUMNS = Column("bytes", "bytes per message"), Column("session", "bytes per session, with its people")

@@ -117,7 +117,7 @@ class ChatConnection(WebSocketServerProtocol):
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         request = read_packet(payload)
         body = read_body[request.op](request.body)
-        data = {101: self.on_login, 201: self.on_send, 301: self.on_join}[request.op](body)
+        data = {101: self.on_login, 201: self.on_send, 301: self.on_join}[request.op](body)  # type: ignore[operator]
         self.sendMessage(packet(request.op + 1, Reply(0, "", data), request.seq))
 
     def on_login(self, body: Login) -> Any:
@@ -131,12 +131,13 @@ class ChatConnection(WebSocketServerProtocol):
         return {"session_id": f"1:{body.id}", "total": len(room)}
 
     def on_send(self, body: Send) -> Any:
+        assert self.user is not None
         if body.type == 1:
             session_id, title = f"1:{body.target_id}", f"chatroom:{body.target_id}"
             receivers = self.factory.rooms[body.target_id]
         else:
             session_id = "2:" + ":".join(sorted((self.user.id, body.target_id)))
-            title, receivers = self.user.name, self.factory.users.get(body.target_id, ())
+            title, receivers = self.user.name, self.factory.users.get(body.target_id, set())
         message = self.factory.store(session_id, self.user, body)
         payload = packet(207, Push(Head(session_id, body.type, title), [message]), 0)
         for connection in tuple(receivers):

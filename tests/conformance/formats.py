@@ -29,7 +29,7 @@ schemathesis.openapi.format("gim-session-id", sessions)
 schemathesis.openapi.format("gim-cursor", cursors)
 
 
-@schemathesis.hook
+@schemathesis.hook  # type: ignore[untyped-decorator]
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     """Change what would take long, end the run, or be refused for what a schema can't say."""
     shorten(case)

@@ -37,7 +37,7 @@ class Selection(NamedTuple):
     """Cases, as ids or globs; how many they are, and how many to run at once."""
 
     cases: tuple[str, ...]
-    count: int
+    count: int  # type: ignore[assignment]
     parallel: int
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import txaio
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
@@ -54,7 +54,13 @@ class Wire:
         pass
 
 
-class Recording:
+if TYPE_CHECKING:
+    MixedIn = WebSocketServerProtocol
+else:
+    MixedIn = object
+
+
+class Recording(MixedIn):
     """Mixed into a protocol: logs what it is told, and does what it is asked for in a message."""
 
     def __init__(self) -> None:
@@ -86,11 +92,11 @@ class Recording:
         super().onClose(wasClean, code, reason)
 
 
-class Ours(Recording, GatewayProtocol):
+class Ours(Recording, GatewayProtocol):  # type: ignore[misc]
     pass
 
 
-class Stock(Recording, WebSocketServerProtocol):
+class Stock(Recording, WebSocketServerProtocol):  # type: ignore[misc]
     log = GatewayProtocol.log  # says as little
 
 
@@ -113,7 +119,7 @@ ENDS = (  # what Autobahn knows of the end of a connection
 class BothSidesTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
-        self.patch(txaio.config, "loop", self.clock)  # Autobahn's timers ask this one
+        self.patch(txaio.config, "loop", self.clock)  # type: ignore[attr-defined]  # that of Autobahn's timers
         self.patch(GatewayProtocol, "_log_end", lambda *args: None)
         self.factories: dict[tuple[type[Recording], int], Any] = {}
 

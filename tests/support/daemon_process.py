@@ -32,6 +32,8 @@ AnyClient = TypeVar("AnyClient", bound="Client")
 class Process(ProcessProtocol):
     """A child process: its output by stream, and a Deferred for what it says or how it ends."""
 
+    transport: Any
+
     def __init__(self) -> None:
         self.output = {1: "", 2: ""}
         self.exited: Deferred[int | None] = Deferred()  # the exit status, None for a signal
@@ -47,7 +49,8 @@ class Process(ProcessProtocol):
     def processEnded(self, reason: Failure) -> None:
         for _, deferred in self._waiting:
             deferred.errback(AssertionError(f"it ended: {self.output}"))
-        status = 0 if reason.check(ProcessDone) else reason.value.exitCode
+        ended: Any = reason.value
+        status = 0 if reason.check(ProcessDone) else ended.exitCode
         self.exited.callback(status)
 
     def says(self, pattern: str) -> Deferred[re.Match[str]]:
@@ -65,6 +68,8 @@ class Process(ProcessProtocol):
 
 class Client(WebSocketClientProtocol):
     """A client whose packets, bodies decoded, can be waited for."""
+
+    transport: Any
 
     def __init__(self) -> None:
         super().__init__()

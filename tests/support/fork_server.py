@@ -71,7 +71,8 @@ class Server:
     def run(self) -> dict[str, Any] | None:
         """Serve until the end of the input. Returns the request in a child, None in the server."""
         while True:
-            readable, _, _ = select.select([self._requests, self._awake], [], [])
+            both: list[Any] = [self._requests, self._awake]
+            readable, _, _ = select.select(both, [], [])
             if self._awake in readable:
                 os.read(self._awake, 1000)
                 self._reap()

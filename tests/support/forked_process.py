@@ -69,7 +69,7 @@ class ForkServer:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._server = subprocess.Popen(
             [sys.executable, "-m", "tests.support.fork_server"],
-            stdin=theirs,
+            stdin=theirs.fileno(),
             cwd=ROOT.path,
             env=os.environ | {"PYTHONWARNINGS": "error::SyntaxWarning"},
         )

@@ -107,7 +107,7 @@ class GatewayTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Reactor()
         self.clock.advance(START)
-        self.patch(txaio.config, "loop", self.clock)  # Autobahn's timers ask this one
+        self.patch(txaio.config, "loop", self.clock)  # type: ignore[attr-defined]  # that of Autobahn's timers
         self.start()
         self.addCleanup(self.stop)
 
@@ -142,7 +142,7 @@ class GatewayTestCase(SynchronousTestCase):
             create_url("localhost", 9000), protocols=protocols, headers=headers, reactor=self.clock
         )
         factory.protocol = kind
-        client = factory.buildProtocol(None)
+        client: Any = factory.buildProtocol(None)
         self.attach(client)
         return client
 

@@ -9,7 +9,7 @@ import signal
 import ssl
 from collections.abc import Mapping
 from http.client import HTTPSConnection
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
 from autobahn.twisted.websocket import WebSocketClientFactory
 from twisted.internet import reactor
@@ -112,11 +112,11 @@ class ProxyCase(DaemonTestCase):
         factory.protocol = Client
         root = Certificate.loadPEM(self.files.child("ca.pem").getContent())
         plain = TCP4ClientEndpoint(reactor, "127.0.0.1", self.port, bindAddress=(address, 0))
-        client = await wrapClientTLS(optionsForClientTLS(NAME, root), plain).connect(factory)
+        client: Any = await wrapClientTLS(optionsForClientTLS(NAME, root), plain).connect(factory)
         self.addCleanup(self._let_go, client)
         await client.opened.addTimeout(PATIENCE, reactor)
         self.token = (await client.ask(101, id=name))["token"]
-        return client
+        return cast(Client, client)
 
     async def _let_go(self, client: Client) -> None:
         if not client.gone.called:

@@ -83,7 +83,7 @@ class Reactor(Clock):
 @implementer(IHalfCloseableProtocol)
 class Peer(Protocol):
     def __init__(self) -> None:
-        self.lost: list[type[BaseException]] = []
+        self.lost: list[type[BaseException] | None] = []
         self.half_closed = 0
 
     def writeConnectionLost(self) -> None:
@@ -98,6 +98,7 @@ class Peer(Protocol):
 
 def build(kind: type[tcp.Server], takes: list[int | OSError]) -> tuple[Any, Socket, Reactor, Peer]:
     wire, loop, peer = Socket(takes), Reactor(), Peer()
-    transport = kind(wire, peer, ("127.0.0.1", 1), None, 1, loop)
+    words: Any = (wire, peer, ("127.0.0.1", 1), None, 1, loop)
+    transport: Any = kind(*words)
     peer.makeConnection(transport)
     return transport, wire, loop, peer

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from itertools import count
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -32,10 +31,10 @@ START = 1_800_000_000.0  # a Unix time to begin with
 _keys = count(1)
 
 
-def result_of(work: Coroutine[Deferred[Any], Any, T]) -> T:
+def result_of(work: Awaitable[T]) -> T:
     """Return what a coroutine that never waits comes to, or raise what it raises."""
     try:
-        work.send(None)
+        next(work.__await__())
     except StopIteration as end:
         return end.value
     raise AssertionError("it waits")

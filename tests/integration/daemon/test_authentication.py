@@ -12,6 +12,7 @@ from autobahn.twisted.websocket import WebSocketClientFactory
 from twisted.internet import reactor
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.python.filepath import FilePath
+from twisted.web.http_headers import Headers
 
 from tests.support.daemon_process import PATIENCE, Client, DaemonTestCase, Process
 
@@ -156,7 +157,7 @@ class OriginTests(AuthenticationTestCase):
                 self.assertEqual(await self.handshake(origin), status)
                 response = await treq.get(
                     f"http://127.0.0.1:{self.http}/healthz",
-                    headers={"Origin": origin},
+                    headers=Headers({"Origin": [origin]}),
                     persistent=False,
                 )
                 self.assertEqual(response.code, 200 if status == 101 else 403)
@@ -166,6 +167,6 @@ class OriginTests(AuthenticationTestCase):
         await self.daemon()
         factory = WebSocketClientFactory(f"ws://127.0.0.1:{self.ws}", origin="http://127.0.0.1")
         factory.protocol = Client
-        client = await HostnameEndpoint(reactor, "127.0.0.1", self.ws).connect(factory)
+        client: Any = await HostnameEndpoint(reactor, "127.0.0.1", self.ws).connect(factory)
         self.addCleanup(self._hang_up, client)
         await client.opened.addTimeout(PATIENCE, reactor)

@@ -41,7 +41,7 @@ class DrainingTests(DaemonTestCase):
         clients = await self.clients(CLIENTS)
         moments: list[float] = []
         for client in clients:
-            client.closed.addCallback(lambda code: moments.append(reactor.seconds()) or code)
+            client.closed.addCallback(lambda code: moments.append(reactor.seconds()) or code)  # type: ignore[call-overload]
         process.signal(signal.SIGTERM)
         await process.says("stopping, 300 connections to close")
         began = reactor.seconds()

@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import struct
+from typing import Any
 
 import treq
 from twisted.internet import reactor
@@ -61,8 +62,9 @@ class LimitTestCase(DaemonTestCase):
         return int(answer.split()[1]) if answer else 0
 
     async def get(self, path: str, **headers: str) -> tuple[int, str]:
+        given: Any = headers
         response = await treq.get(
-            f"http://127.0.0.1:{self.http}{path}", headers=headers, persistent=False, timeout=PATIENCE
+            f"http://127.0.0.1:{self.http}{path}", headers=given, persistent=False, timeout=PATIENCE
         )
         return response.code, await response.text()
 

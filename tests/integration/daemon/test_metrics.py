@@ -21,7 +21,7 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 class PageTestCase(DaemonTestCase):
     async def page(self, accept: str = "") -> tuple[str, str]:
         """Return content type and text."""
-        headers = {"Accept": accept} if accept else {}
+        headers: Any = {"Accept": accept} if accept else {}
         url = f"http://127.0.0.1:{self.http}/metrics"
         response = await treq.get(url, headers=headers, persistent=False, timeout=PATIENCE)
         self.assertEqual(response.code, 200)
@@ -112,8 +112,8 @@ class MetricsTests(PageTestCase):
             await client.gone
         await process.says("ended, 4321")
         samples = await self.samples()
-        for code in "1000", "other":
-            self.assertEqual(samples["gim_closed_connections_total", (("code", code),)], 1)
+        for label in "1000", "other":
+            self.assertEqual(samples["gim_closed_connections_total", (("code", label),)], 1)
 
     async def test_openmetrics_for_those_who_ask(self) -> None:
         await self.daemon()

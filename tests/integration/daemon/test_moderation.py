@@ -33,7 +33,7 @@ class ModerationTests(DaemonTestCase):
 
     async def admin(self, method: str, path: str, key: str, **fields: Any) -> tuple[int, Any]:
         url = f"http://127.0.0.1:{self.http}/v1/admin{path}"
-        headers = {"X-API-Key": key}
+        headers: Any = {"X-API-Key": key}
         response = await treq.request(
             method, url, json=fields, headers=headers, persistent=False, timeout=PATIENCE
         )

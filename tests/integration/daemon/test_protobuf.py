@@ -60,7 +60,8 @@ class ChatroomTests(DaemonTestCase):
 
     async def listen(self, client: Client, count: int) -> list[Any]:
         """Wait for so many pushed messages, and the reply to one that was sent."""
-        messages, replies = [], 0
+        messages: list[Any] = []
+        replies = 0
         while len(messages) < count or not replies:
             packet = await client.packet()
             if packet["op"] == PUSH:

@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import tempfile
+from typing import Any
 
 import treq
 from twisted.internet import reactor
@@ -71,10 +72,11 @@ class WaysToRunTests(DaemonTestCase):
         login = await treq.json_content(
             await treq.post(f"{url}/login", json={"id": "ann"}, persistent=False)
         )
+        headers: Any = {"Authorization": f"Bearer {login['data']['token']}"}
         await treq.post(
             f"{url}/messages",
             json={"type": 2, "target_id": "bob", "content": "hi"},
-            headers={"Authorization": f"Bearer {login['data']['token']}"},
+            headers=headers,
             persistent=False,
         )
         self.assertIn("hi", await bob.next())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+from typing import Any
 
 import treq
 from twisted.internet import reactor
@@ -23,7 +24,9 @@ class WebhookCase(DaemonTestCase):
     async def gim(self, *options: str, **environment: str) -> Process:
         """Start a daemon that tells the hook."""
         words = ("--webhook-url", self.hook.url, *options)
-        return await self.daemon(*words, **{"GIM_WEBHOOK_SECRET": SECRET} | environment)
+        environment.setdefault("GIM_WEBHOOK_SECRET", SECRET)
+        process: Process = await self.daemon(*words, **environment)  # type: ignore[arg-type]
+        return process
 
     async def metrics(self) -> dict[str, float]:
         response = await treq.get(f"http://127.0.0.1:{self.http}/metrics", persistent=False)
@@ -42,7 +45,7 @@ class DaemonTests(WebhookCase):
         login = await treq.json_content(
             await treq.post(f"{url}/login", json={"id": "bob"}, persistent=False)
         )
-        headers = {"Authorization": f"Bearer {login['data']['token']}"}
+        headers: Any = {"Authorization": f"Bearer {login['data']['token']}"}
         await treq.put(f"{url}/chatrooms/den/members/me", headers=headers, json={}, persistent=False)
         await ann.ask(303, id="den")
         ann.sendClose(1000)
@@ -160,11 +163,12 @@ class DocumentTests(DaemonTestCase):
         await ann.ask(101, id="ann")
         await ann.ask(201, type=2, target_id="bob", content="hi")
         await receiver.says(r"user.online ann \{\}\nmessage.sent ann .*'content': 'hi'")
-        for headers, status in (
+        rows: list[tuple[Any, int]] = [
             ({}, 401),
             ({"Gim-Timestamp": "1", "Gim-Signature": "v1=00"}, 401),
             ({"Gim-Timestamp": "1", "Gim-Signature": self.old(key)}, 400),
-        ):
+        ]
+        for headers, status in rows:
             response = await treq.post(url, b"{}", headers=headers, persistent=False)
             self.assertEqual(response.code, status)
 

@@ -108,7 +108,7 @@ def _status(command: list[str], output: Any, seconds: int) -> int:
 
 def _fuzz(given: Any) -> int:
     # until it begins, events are kept, and what they tell of
-    globalLogBeginner.beginLoggingTo([lambda event: None], redirectStandardIO=False, discardBuffer=True)
+    globalLogBeginner.beginLoggingTo([lambda event: None], redirectStandardIO=False, discardBuffer=True)  # type: ignore[list-item]
     directory = BUILD / given.only.removeprefix("tests.integration.hostile.")
     with _instrumented() if given.engine == "atheris" else nullcontext():
         case = _case(given.only)

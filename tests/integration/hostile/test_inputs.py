@@ -111,7 +111,7 @@ class TokenTests(SynchronousTestCase):
         self.readers = [LoginTokens(Held(keys), lambda: START) for keys in (SECRETS, sets)]
         clock = Clock()
         clock.advance(START)
-        self.issued = ApiTokens(_secret, clock, _not_banned)
+        self.issued = ApiTokens(_secret, clock, _not_banned)  # type: ignore[arg-type]
 
     @fuzzed(150, token=forged)
     def test_login_tokens(self, token: str) -> None:

@@ -52,7 +52,10 @@ class AdministrationCase(NodesTestCase):
         self.assertEqual(len(client.events), count)
 
 
-MixedIn = AdministrationCase if TYPE_CHECKING else object
+if TYPE_CHECKING:
+    MixedIn = AdministrationCase
+else:
+    MixedIn = object
 
 
 class OneServerCases(MixedIn):

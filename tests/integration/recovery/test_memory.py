@@ -12,11 +12,11 @@ from tests.support.recovery.device_life import Life
 from tests.support.world import result_of
 
 
-class JsonPipe(Cut, Client):
+class JsonPipe(Cut, Client):  # type: ignore[misc]
     """A JSON client that is cut off after so many bytes."""
 
 
-class ProtoPipe(Cut, ProtoClient):
+class ProtoPipe(Cut, ProtoClient):  # type: ignore[misc]
     """A Protobuf client that is."""
 
 
@@ -46,7 +46,7 @@ class PipeLink:
         raise HungUp
 
     async def cut(self) -> None:
-        self._client.transport.abortConnection()
+        self._client.transport.abortConnection()  # type: ignore[union-attr]
         self._case.pump()
 
 
@@ -56,7 +56,7 @@ class PipeCase(GatewayTestCase):
     _kinds = count()
 
     def life(self, name: str, seed: int) -> Life:
-        return Life(self, name, seed, self.link)
+        return Life(self, name, seed, self.link)  # type: ignore[arg-type]
 
     async def link(self, bytes_left: int | None) -> PipeLink:
         kind, protocol = ((JsonPipe, "gim.json"), (ProtoPipe, "gim.proto"))[next(self._kinds) % 2]
@@ -108,7 +108,7 @@ class LossTests(PipeCase):
         self.pump()
 
 
-class GapTests(PipeCase, gaps.Gaps):
+class GapTests(PipeCase, gaps.Gaps):  # type: ignore[misc]
     """The scenes of `tests.support.recovery.gaps`."""
 
     options = gaps.OPTIONS

@@ -20,7 +20,7 @@ from tests.support.redis.server import SKEW_MISSING, RedisServer, RedisTestCase
 from tests.support.redis.shared import shared_cluster
 
 
-class SocketLink(Cut, client.Client):
+class SocketLink(Cut, client.Client):  # type: ignore[misc]
     """Implements `tests.support.recovery.device.Link`."""
 
     async def ask(self, op: int, **body: Any) -> Any:
@@ -43,10 +43,10 @@ class SocketCase(NodesTestCase):
 
     async def link(self, bytes_left: int | None) -> SocketLink:
         """Connect; return when the handshake is done, or when it was cut."""
-        factory = WebSocketClientFactory(f"ws://{HOST}:{self.node.ws}")
+        factory: Any = WebSocketClientFactory(f"ws://{HOST}:{self.node.ws}")
         factory.noisy = False
         factory.protocol = type("SocketLink", (SocketLink,), {"bytes_left": bytes_left})
-        link: SocketLink = await HostnameEndpoint(reactor, HOST, self.node.ws).connect(factory)
+        link: Any = await HostnameEndpoint(reactor, HOST, self.node.ws).connect(factory)
         self.addCleanup(link.hang_up)
         both = DeferredList([link.opened, link.gone], fireOnOneCallback=True)
         await both.addTimeout(PATIENCE, reactor)

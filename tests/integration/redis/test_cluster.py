@@ -57,7 +57,8 @@ class ManyChannelsTests(ClusterStoreCase):
             await gather(map(store.users.subscribe, users[start : start + 100]))
         self.patch(protocol, "MAX_WAITING", 250)
         self.patch(cluster, "MAX_SUBSCRIBING", 100)
-        (link,) = store._redis._links.values()
+        redis: Any = store._redis
+        (link,) = redis._links.values()
         link.drop()
 
         async def hears_all() -> bool:
@@ -78,7 +79,7 @@ class UnreachableTests(ClusterStoreCase):
     """A way to a server can't even be tried."""
 
     async def test_a_name_that_can_not_be_resolved_is_nothing_to_the_other_servers(self) -> None:
-        way = topology.endpoint
+        way = topology.endpoint  # type: ignore[attr-defined]
 
         class Unknown:
             def connect(self, factory: Any) -> Any:
@@ -89,10 +90,11 @@ class UnreachableTests(ClusterStoreCase):
 
         self.patch(topology, "endpoint", endpoint)
         store = await self.store("gone:7000")
-        self.assertTrue(store._redis._slots.is_whole)
+        redis: Any = store._redis
+        self.assertTrue(redis._slots.is_whole)
         gone = read("redis+cluster://gone:7000")
         with self.assertRaisesRegex(Unavailable, "no such host"):
-            await ask_for_slots(gone.addresses, gone, reactor)
+            await ask_for_slots(list(gone.addresses), gone, reactor)
 
     async def test_a_file_that_can_not_be_read_for_a_while_is_read_again(self) -> None:
         for module in (topology, cluster):
@@ -128,7 +130,9 @@ class TopologyTests(SynchronousTestCase):
             return told[address]
 
         self.patch(topology, "_ask", ask)
-        return self.successResultOf(Deferred.fromCoroutine(ask_for_slots(target.addresses, target, None)))
+        return self.successResultOf(
+            Deferred.fromCoroutine(ask_for_slots(list(target.addresses), target, None))
+        )
 
     def test_a_server_that_sees_a_cluster_that_is_well_comes_before_one_that_does_not(self) -> None:
         self.assertIs(self.asked((False, 9, OLD), Unavailable("away"), (True, 2, NEW)), NEW)

@@ -14,6 +14,7 @@ from gim.model import Sent
 from gim.storage.announcements import MessageStored
 from gim.storage.membership_limits import MembershipLimits
 from gim.storage.redis.client.connect import connect
+from gim.storage.redis.client.script import Script
 from gim.storage.redis.client.url import read
 from gim.storage.redis.store import cluster_writes, retries, scripts
 from gim.storage.redis.store.dedup import GENERATION
@@ -41,10 +42,10 @@ class Faulty:
         self._redis = redis
         self.away: set[str] = set()
         self.away_after_storing: set[str] = set()
-        self.swallows: scripts.Script | None = None
-        self.slow: scripts.Script | None = None
+        self.swallows: Script | None = None
+        self.slow: Script | None = None
         self.waiting: list[Deferred[None]] = []  # runs of the slow script
-        self.fails: scripts.Script | None = None
+        self.fails: Script | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._redis, name)
@@ -53,7 +54,7 @@ class Faulty:
         if base in self.away:
             raise Unavailable("away")
 
-    async def run(self, script: scripts.Script, bases: tuple[str, ...], *words: Any) -> Any:
+    async def run(self, script: Script, bases: tuple[str, ...], *words: Any) -> Any:
         self._reach(bases[0])
         if script is self.slow:
             self.waiting.append(Deferred())
@@ -251,7 +252,7 @@ class RepairTests(HalfwayCase):
 class SlowTests(HalfwayCase):
     """All steps together are in time, however slow each of them is."""
 
-    async def begin(self, script: scripts.Script, runs: int) -> Deferred[Sent]:
+    async def begin(self, script: Script, runs: int) -> Deferred[Sent]:
         """Send a message; return when the sender waits for so many runs of this script."""
         redis = self.sending.redis
         redis.slow = script

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -48,12 +48,13 @@ class FaultCase(RedisStoreCase):
 
     async def cut(self) -> None:
         """End the connection of the store; return when it has another one."""
-        link = self.store._redis._link
+        redis: Any = self.store._redis
+        link = redis._link
         link.drop()
         await until(self.is_up, "another connection")
 
     async def is_up(self) -> bool:
-        return bool(self.store._redis._link.is_up)
+        return bool(cast(Any, self.store._redis)._link.is_up)
 
     async def is_caught_up(self) -> bool:
         return all(watch.held is None for watch in self.store._subscriptions)
@@ -85,7 +86,7 @@ class ReconnectTests(FaultCase):
     async def test_the_next_connection_goes_while_many_are_looked_up(self) -> None:
         users = [f"u{number}" for number in range(400)]
         listening = await self.listen(*users)
-        self.with_the_next_resync(listening._redis._link.drop)
+        self.with_the_next_resync(listening._redis._link.drop)  # type: ignore[attr-defined]
         await self.cut()
         await until(self.is_caught_up, "the end of the resync", PATIENCE)
         for user_id in (users[0], users[-1]):
@@ -118,7 +119,7 @@ class ReconnectTests(FaultCase):
                 raise Unavailable("away")
             return 1 / 0 if user_id == "cid" else await news(user_id, *words)
 
-        listening._inbox.news = fail_for_some
+        listening._inbox.news = fail_for_some  # type: ignore[assignment]
         await self.cut()
         await listening._resync.idle()
         held = [watch.user_id for watch in listening._subscriptions if watch.held is not None]
@@ -142,7 +143,7 @@ class ReconnectTests(FaultCase):
         listening = await self.listen("bob", *users)
         self.patch(protocol, "MAX_WAITING", 60)
         self.patch(resync, "LEAVING_AT_A_TIME", 20)
-        listening._redis._link.drop()
+        listening._redis._link.drop()  # type: ignore[attr-defined]
         for user_id in users:
             listening.users.unsubscribe(user_id)
         await until(self.is_up, "another connection")
@@ -171,7 +172,7 @@ class ReconnectTests(FaultCase):
     async def test_an_announcement_that_was_lost_behind_its_reply_is_made_up_for(self) -> None:
         """Redis 7.2 and newer announce to the sending connection after the reply."""
         listening = await self.listen("bob")
-        self.patch(listening._redis._link.connection, "_subscriber", None)
+        self.patch(listening._redis._link.connection, "_subscriber", None)  # type: ignore[attr-defined]
         await listening.messages.append(private("ann", "bob", "hi"))
         await self.cut()
         await settled(listening)
@@ -187,7 +188,7 @@ class StoppingTests(FaultCase):
         self.listening = await self.listen("bob", "cid")
         self.asked: list[str] = []
         self.answer: Deferred[Any] = Deferred()
-        self.listening._inbox.news = self.wait
+        self.listening._inbox.news = self.wait  # type: ignore[assignment]
         await self.cut()
 
     async def wait(self, user_id: str, *_words: Any) -> Any:
@@ -213,8 +214,8 @@ class SilenceTests(RedisTestCase):
         server = await self.redis("--rename-command", "HELLO", "", password=PASSWORD)
         lines: list[str] = []
         observer = lambda event: lines.append(formatEvent(event))  # noqa: E731
-        globalLogPublisher.addObserver(observer)
-        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        globalLogPublisher.addObserver(observer)  # type: ignore[arg-type]
+        self.addCleanup(globalLogPublisher.removeObserver, observer)  # type: ignore[arg-type]
         refused = redis_store(connect(read(server.url), reactor), reactor)
         starting = Deferred.fromCoroutine(refused.start(RecordingListener()))
         self.addCleanup(lambda: starting)

@@ -109,7 +109,7 @@ class PresenceRefreshTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.patch(presence_refresh, "REFRESH_ROUND", 3)
         self.here: Any = ConnectedUsers(*"abcde")
-        self.refreshing = PresenceRefresh(self.here, self.here, every=1.0)
+        self.refreshing = PresenceRefresh(self.here, self.here, every=1.0)  # type: ignore[arg-type]
 
     def beat(self, times: int) -> list[str]:
         """Return who is named."""

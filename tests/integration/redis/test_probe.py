@@ -41,6 +41,9 @@ def bulk(text: str) -> bytes:
 class StandIn(Protocol):
     """Says to each command what its factory has for the first word of it."""
 
+    transport: Any
+    factory: Any
+
     def connectionMade(self) -> None:
         self._reader = Reader()
         self.lost: Deferred[None] = Deferred()
@@ -94,12 +97,13 @@ class ProbeCase(SetupTestCase):
 
     async def stand_in(self, says: bytes | dict[bytes, bytes]) -> int:
         """Listen and answer; return the port."""
-        factory = Factory.forProtocol(StandIn)
+        factory: Any = Factory.forProtocol(StandIn)
         factory.noisy, factory.says, factory.connections = False, says, []
         port = reactor.listenTCP(0, factory, interface=HOST)
         self.addCleanup(self._end, factory)
         self.addCleanup(port.stopListening)
-        return int(port.getHost().port)
+        host: Any = port.getHost()
+        return int(host.port)
 
     def _end(self, factory: Any) -> Deferred[Any]:
         for connection in factory.connections:
@@ -329,7 +333,7 @@ class KindTests(ProbeCase):
         server = await self.redis(binary=OLD_SERVER)
         await self.assert_refused(server.url, "is of version 6.2.5: gim needs 7.0 or newer")
 
-    test_a_server_before_7_0_is_refused.skip = OLD_MISSING
+    test_a_server_before_7_0_is_refused.skip = OLD_MISSING  # type: ignore[attr-defined]
 
     async def test_versions_are_compared_as_numbers(self) -> None:
         for version in ("7.0", "7.2.4", "10.0.1"):
@@ -442,7 +446,7 @@ class ClusterTests(ProbeCase):
         node.advance(NEW_MASTER_DELAY)
         await probed
 
-    test_a_cluster_with_slots_without_a_master_is_waited_for.skip = SKEW_MISSING
+    test_a_cluster_with_slots_without_a_master_is_waited_for.skip = SKEW_MISSING  # type: ignore[attr-defined]
 
     async def test_what_is_wrong_is_said_before_what_may_come_right(self) -> None:
         hosts = f"{HOST}:{self.unstarted().port},{HOST}:{(await self.redis()).port}"

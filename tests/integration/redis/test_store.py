@@ -12,9 +12,9 @@ from gim.storage.redis.client.url import read
 from gim.storage.redis.store import inbox, moderation
 from gim.storage.redis.store.heartbeat import CLUSTER_LAG_MS
 from gim.storage.redis.store.store import RedisStore
-from tests.support.redis.server import SKEW_MISSING, RedisServer, RedisTestCase
+from tests.support.redis.server import SKEW_MISSING, RedisTestCase
 from tests.support.redis.settling import settled
-from tests.support.redis.shared import SharedCluster, shared_cluster
+from tests.support.redis.shared import shared_cluster
 from tests.support.settings import redis_store
 from tests.support.storage_behaviour.base import RecordingListener, contents, private, send
 from tests.support.storage_behaviour.suite import StorageBehaviour
@@ -27,7 +27,7 @@ class RedisStoreCase(RedisTestCase):
     """
 
     made = 0
-    server: RedisServer | SharedCluster
+    server: Any  # a `RedisServer`, or the cluster that all tests share
 
     async def setUp(self) -> None:  # type: ignore[override]
         self.server = await self.redis(skewed=True)
@@ -83,7 +83,6 @@ class ClusterBehaviourTests(RedisStoreCase, StorageBehaviour):
     """The behaviour of every storage, on a cluster of one server: it refuses commands on two slots."""
 
     skip = RedisTestCase.skip or SKEW_MISSING
-    server: SharedCluster
 
     async def setUp(self) -> None:  # type: ignore[override]
         self.server = shared_cluster()  # each store has a prefix of its own

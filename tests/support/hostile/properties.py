@@ -25,7 +25,7 @@ Property = Callable[..., None]
 
 def fuzzed(examples: int, **drawn: SearchStrategy[Any]) -> Callable[[Property], Any]:
     """Let a test method be tried with at most so many *examples* of what is *drawn*."""
-    bounded = settings(BOUNDED, max_examples=min(examples, settings.default.max_examples))
+    bounded = settings(BOUNDED, max_examples=min(examples, settings().max_examples))
 
     def decorate(method: Property) -> Any:
         def prepare(case: Any) -> Any:

@@ -17,8 +17,9 @@ class Watch:
     def __init__(self, case: SynchronousTestCase) -> None:
         self._case = case
         self.bad: list[str] = []
-        globalLogPublisher.addObserver(self._see)
-        case.addCleanup(globalLogPublisher.removeObserver, self._see)
+        see: Any = self._see
+        globalLogPublisher.addObserver(see)
+        case.addCleanup(globalLogPublisher.removeObserver, see)
 
     def _see(self, event: LogEvent) -> None:
         if event.get("log_level", LogLevel.info) >= LogLevel.error:

@@ -14,6 +14,8 @@ from twisted.python.failure import Failure
 class Transport(StringTransport):
     """Takes all that is written, and pulls from pull producers."""
 
+    producer: Any
+
     has_unsent = False  # bytes that its peer does not read: it closes when told to abort only
     is_closing = False
     is_aborting = False

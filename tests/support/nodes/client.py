@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
 from msgspec import Struct
@@ -31,6 +31,8 @@ class Answer(Struct, frozen=True):
 
 class Client(WebSocketClientProtocol):
     """One connection. Replies are matched by ``seq``; pushes gather in ``pushes``."""
+
+    transport: Any
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,7 +130,7 @@ async def connect(port: int) -> Client:
     factory = WebSocketClientFactory(f"ws://{HOST}:{port}")
     factory.noisy = False
     factory.protocol = Client
-    client: Client = await HostnameEndpoint(reactor, HOST, port).connect(factory)
+    client: Any = await HostnameEndpoint(reactor, HOST, port).connect(factory)
     await client.opened.addTimeout(PATIENCE, reactor)
     client.port = port
-    return client
+    return cast(Client, client)

@@ -25,7 +25,7 @@ ANSWER = 2.0 + SLACK  # seconds until the reply to any request
 RECOVERY = 2.0 + SLACK  # seconds from Redis answering again until a node serves
 
 
-async def eventually(check: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
+async def eventually(check: Callable[..., object], what: str, patience: float = PATIENCE) -> None:
     """Look every 20 ms until *check* holds; raises `AssertionError` after *patience* seconds."""
     deadline = reactor.seconds() + patience
     while not check():
@@ -50,7 +50,7 @@ class Node:
         self, method: str, path: str, token: str = "", json: object = None, key: str = ""
     ) -> tuple[int, Any]:
         """Ask the HTTP API with a token, or with the administrator's key; return status and data."""
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers: Any = {"Authorization": f"Bearer {token}"} if token else {}
         response = await treq.request(
             method,
             f"http://{HOST}:{self.http}{path}",
@@ -136,7 +136,9 @@ class NodesTestCase(RedisTestCase, DaemonTestCase):
         await node.becomes(200)
         return node
 
-    async def client(self, node: Node, user_id: str = "", **more: Any) -> Client:
+    async def client(  # type: ignore[override]
+        self, node: Node, user_id: str = "", **more: Any
+    ) -> Client:
         """Connect to a node, and log in if there is a user."""
         client = await connect(node.ws)
         self.addCleanup(client.hang_up)

@@ -41,7 +41,7 @@ class FailoverCase(FaultCase, SetupTestCase):
 async def _is_replicated(master: RedisServer, offset: int) -> bool:
     told = await master.info("replication")
     replicas = [told[key] for key in told if key.startswith("slave") and "state=online" in told[key]]
-    return any(int(re.search(r"offset=(\d+)", one)[1]) >= offset for one in replicas)
+    return any(int(re.findall(r"offset=(\d+)", one)[0]) >= offset for one in replicas)
 
 
 class SentinelCase(FailoverCase):

@@ -105,7 +105,7 @@ def skew_library() -> str:
     library = FilePath("skew.so")
     if not library.exists():
         source = FilePath(__file__).sibling("skew.c").path
-        words = [COMPILER, "-shared", "-fPIC", "-O1", "-o", library.path, source]
+        words = [str(COMPILER), "-shared", "-fPIC", "-O1", "-o", library.path, source]
         subprocess.run(words, check=True, capture_output=True, timeout=60)
     return library.path
 
@@ -138,7 +138,10 @@ def write_certificate(directory: FilePath[str]) -> None:
 
 
 async def until(
-    condition: Callable[[], Awaitable[object]], what: str, patience: float = PATIENCE, pause: float = 0.02
+    condition: Callable[..., Awaitable[object]],
+    what: str,
+    patience: float = PATIENCE,
+    pause: float = 0.02,
 ) -> None:
     """Ask every *pause* seconds until *condition* holds.
 

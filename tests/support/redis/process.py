@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Mapping
 from shutil import which
+from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -23,6 +24,8 @@ LEASH = ("setpriv", "--pdeathsig", "KILL", "--") if which("setpriv") else ()
 class Child(ProcessProtocol):
     """One run of a process."""
 
+    transport: Any
+
     def __init__(self) -> None:
         self.exited: Deferred[None] = Deferred()
 
@@ -36,7 +39,7 @@ class Process:
     def __init__(self, directory: FilePath[str]) -> None:
         self.directory = directory
         self.frozen = False
-        self._child: Child | None = None
+        self._child: Any = None  # a `Child` from the first start on
         directory.makedirs(ignoreExistingDirectory=True)
 
     def spawn(self, words: tuple[str, ...], environment: Mapping[str, str]) -> None:
@@ -44,11 +47,12 @@ class Process:
         assert not self.running, "it runs already"
         self._child, self.frozen = Child(), False
         words, environment = (*LEASH, *words), os.environ | environment
+        program = which(words[0]) or words[0]
         # no pipes: children of its own, as Redis has to save, would keep them open beyond its end
         with open(os.devnull) as nothing, self.directory.child("log").open("a") as log:
             files = {0: nothing.fileno(), 1: log.fileno(), 2: log.fileno()}
             reactor.spawnProcess(
-                self._child, which(words[0]), words, environment, self.directory.path, childFDs=files
+                self._child, program, words, environment, self.directory.path, childFDs=files
             )
 
     @property

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.interfaces import IAddress, IDelayedCall, IListeningPort
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from tests.support.redis.machine import HOST, hold_port
@@ -16,6 +17,8 @@ from tests.support.redis.machine import HOST, hold_port
 
 class End(Protocol):
     """One of the two ends of a link: what it reads goes to the *other*, late or never."""
+
+    transport: Any
 
     other: End | None = None  # None until the link reaches the upstream port
     swallows = False  # whether what it reads is lost, its end included
@@ -33,7 +36,7 @@ class End(Protocol):
     def dataReceived(self, data: bytes) -> None:
         self._take(data)
 
-    def connectionLost(self, reason: Failure) -> None:
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = True
         self._take(None)
         self._settle()
@@ -133,7 +136,7 @@ class Proxy(Factory):
         self._listening: IListeningPort | None = None
         self.allow()
 
-    def buildProtocol(self, addr: IAddress) -> Near:
+    def buildProtocol(self, addr: IAddress | None) -> Near:
         return Near(self)
 
     def delay(self, seconds: float) -> None:
@@ -149,12 +152,12 @@ class Proxy(Factory):
         """Refuse new connections; those there are stay."""
         if self._listening is not None:
             listening, self._listening = self._listening, None
-            await listening.stopListening()
+            await maybeDeferred(listening.stopListening)
 
     def allow(self) -> None:
         """Accept new connections again, on the same port."""
         if self._listening is None:
-            self._listening = reactor.listenTCP(self.port, self, interface=HOST)
+            self._listening = reactor.listenTCP(self.port, self, interface=HOST)  # type: ignore[arg-type]
 
     def black_hole(self, commands: bool = True) -> None:
         """Swallow all that is read, of old and new connections; none of them closes.

@@ -7,12 +7,14 @@ from typing import Any
 
 from hiredis import Reader, ReplyError, pack_command
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.protocol import Protocol
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 
 class RespConnection(Protocol):
     """One connection: each command gets the next reply."""
+
+    transport: Any
 
     def __init__(self) -> None:
         self._reader = Reader()
@@ -29,7 +31,7 @@ class RespConnection(Protocol):
             return fail(self._lost)
         deferred: Deferred[Any] = Deferred()
         self._waiting.append(deferred)
-        self.transport.write(pack_command(words))
+        self.transport.write(pack_command(words))  # type: ignore[arg-type]
         return deferred
 
     def dataReceived(self, data: bytes) -> None:
@@ -41,7 +43,7 @@ class RespConnection(Protocol):
             else:
                 deferred.callback(reply)
 
-    def connectionLost(self, reason: Failure) -> None:
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = reason
         while self._waiting:
             self._waiting.popleft().errback(reason)

@@ -7,6 +7,7 @@ from socket import socket
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
+from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
 
 from tests.support.redis.machine import HOST, hold_port, until
@@ -30,6 +31,7 @@ async def at_once(work: Iterable[Coroutine[Deferred[Any], Any, None]]) -> None:
     results = await DeferredList([Deferred.fromCoroutine(each) for each in work], consumeErrors=True)
     for succeeded, result in results:
         if not succeeded:
+            assert isinstance(result, Failure)
             result.raiseException()
 
 
@@ -38,7 +40,7 @@ class Setup:
 
     def __init__(self, directory: FilePath[str]) -> None:
         self.directory = directory
-        self.servers: list[RedisServer] = []
+        self.servers: list[Any] = []  # of `RedisServer`
 
     async def stop(self) -> None:
         """Kill all servers and wait for their end."""
@@ -48,7 +50,7 @@ class Setup:
         """Return the server with that port."""
         return next(server for server in self.servers if server.port == port)
 
-    def well(self) -> list[RedisServer]:
+    def well(self) -> list[Any]:
         """Return the servers that run and are not frozen."""
         return [server for server in self.servers if server.well]
 
@@ -173,8 +175,6 @@ class Node(RedisServer):
 
 class ClusterSetup(Setup):
     """A cluster of three masters with a replica each, which takes over 2 to 4 s after its master died."""
-
-    servers: list[Node]
 
     def __init__(self, directory: FilePath[str], skewed: bool = False) -> None:
         """With *skewed* clocks no new master keeps the cluster waiting."""

@@ -24,7 +24,7 @@ class RecordingListener:
 
     def __init__(self, store: Storage | None = None) -> None:
         self.store = store
-        self.news: list[Announcement] = []
+        self.news: list[Any] = []  # of `Announcement`
         self.connections: list[ConnectionState] = []
 
     def on_announcement(self, news: Announcement) -> None:
@@ -45,7 +45,7 @@ else:
 class StorageCase(MixedIn):
     """The hooks that the TestCase of one implementation fills in."""
 
-    news: list[Announcement]  # what the store has announced since it was made
+    news: list[Any]  # of `Announcement`: what the store has announced since it was made
     listener: RecordingListener  # whom it was announced to
 
     async def make_store(self, **limits: Any) -> Storage:
@@ -84,11 +84,11 @@ def user(user_id: str) -> User:
     return User(user_id, user_id)
 
 
-def private(sender: str, receiver: str, content: str = "hi", **more: str) -> Draft:
+def private(sender: str, receiver: str, content: str = "hi", **more: Any) -> Draft:
     return Draft(private_session(sender, receiver), user(sender), content, **more)
 
 
-def posted(chatroom_id: str, sender: str, content: str = "hi", **more: str) -> Draft:
+def posted(chatroom_id: str, sender: str, content: str = "hi", **more: Any) -> Draft:
     return Draft(chatroom_session(chatroom_id), user(sender), content, **more)
 
 

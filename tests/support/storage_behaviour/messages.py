@@ -139,7 +139,7 @@ class HistoryBehaviour(StorageCase):
         await send(store, private("ann", "bob"))
         messages = await messages_of(store, AB)
         with self.assertRaises(AttributeError):
-            messages[0].content = "changed"
+            messages[0].content = "changed"  # type: ignore[misc]
         messages.clear()
         self.assertEqual(await contents_of(store, AB), ["hi"])
 
@@ -198,7 +198,9 @@ class HistoryBehaviour(StorageCase):
         store = await self.make_store()
         await join(store, "room", "ann")
         await send(store, *(posted("room", "ann", str(n)) for n in range(10)))
-        found, before, more = [], None, []
+        found: list[Message] = []
+        more: list[bool] = []
+        before = None
         for _ in range(4):
             page, has_more = await store.messages.history(ROOM, "ann", before, 3)
             found, before, more = page + found, page[0].id, [*more, has_more]

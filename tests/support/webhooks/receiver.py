@@ -39,7 +39,7 @@ class Hook(Resource):
             name.decode().lower(): values[0].decode()
             for name, values in request.requestHeaders.getAllRawHeaders()
         }
-        self.requests.append((headers, request.content.read()))
+        self.requests.append((headers, request.content.read()))  # type: ignore[union-attr]
         answer = self.answers.pop(0) if self.answers else 204
         if callable(answer):
             return answer(request)
@@ -61,7 +61,7 @@ class Hook(Resource):
             if not types or event["type"] in types
         ]
 
-    async def until(self, check: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
+    async def until(self, check: Callable[..., object], what: str, patience: float = PATIENCE) -> None:
         """Wait until *check* holds."""
         deadline = reactor.seconds() + patience
         while not check():
@@ -85,14 +85,14 @@ def start_hook(case: TestCase, certificate: FilePath[str] | None = None) -> Hook
     *certificate*."""
     hook = Hook()
     site = Site(hook)
-    site.log = lambda request: None  # type: ignore[method-assign]
+    site.log = lambda request: None
     if certificate is None:
-        hook.port = reactor.listenTCP(0, site, interface="127.0.0.1")
+        hook.port = reactor.listenTCP(0, site, interface="127.0.0.1")  # type: ignore[arg-type]
     else:
         hook.scheme = "https"
         files = [certificate.child(name).path for name in ("key.pem", "ca.pem")]
-        context = DefaultOpenSSLContextFactory(*files, sslmethod=SSL.TLS_METHOD)
-        hook.port = reactor.listenSSL(0, site, context, interface="127.0.0.1")
+        context = DefaultOpenSSLContextFactory(*files, sslmethod=SSL.TLS_METHOD)  # type: ignore[misc]
+        hook.port = reactor.listenSSL(0, site, context, interface="127.0.0.1")  # type: ignore[attr-defined]
     case.addCleanup(hook.port.stopListening)
     return hook
 

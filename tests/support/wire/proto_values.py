@@ -91,4 +91,5 @@ def _value(message: Message, field: Any) -> Any:
 
 def list_unknown(message: Message) -> list[Any]:
     """Return the fields that gim.proto does not know."""
-    return list(UnknownFieldSet(message))
+    fields: Any = UnknownFieldSet(message)
+    return list(fields)

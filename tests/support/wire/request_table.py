@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 REQUIRED = object()
 LEFT_OUT = object()  # the default of a field without one: nothing
 
-NO_STRING = (7, -1.5, True, None, [], ["a"], {}, {"a": "b"})
-NO_INTEGER = ("1", "", 1.5, True, False, None, [], [1], {})
+NO_STRING: tuple[Any, ...] = (7, -1.5, True, None, [], ["a"], {}, {"a": "b"})
+NO_INTEGER: tuple[Any, ...] = ("1", "", 1.5, True, False, None, [], [1], {})
 
 
 class Field(NamedTuple):
@@ -42,7 +42,7 @@ def name(default: Any) -> Field:
 
 
 def number(default: Any, low: int, high: int) -> Field:
-    outside = (low - 1, high + 1, -low, -(2**31), 2**31, 2**63, 2**64, -(2**64), 10**30)
+    outside: tuple[int, ...] = (low - 1, high + 1, -low, -(2**31), 2**31, 2**63, 2**64, -(2**64), 10**30)
     outside = tuple(value for value in outside if not low <= value <= high)
     return Field(default, st.integers(low, high), (low, high), outside)
 

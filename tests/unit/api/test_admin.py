@@ -84,8 +84,9 @@ class KeyTests(AdminCase):
 
     def test_the_key_is_not_logged(self) -> None:
         events: list[Any] = []
-        globalLogPublisher.addObserver(events.append)
-        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        observe: Any = events.append
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
         for key in (KEY, f"{KEY}x"):
             self.shown("GET", "/statistics", key)
         logged = str([event for event in events if event.get("path") == "/v1/admin/statistics"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.unit.api.test_http import ApiTestCase, Response
 
 PAGE = "https://app.example.com"
@@ -9,7 +11,7 @@ PAGE = "https://app.example.com"
 
 class CorsTestCase(ApiTestCase):
     def preflight(self, origin: str, path: str = "/v1/messages", method: str = "POST") -> Response:
-        asked = {"Access-Control-Request-Method": method}
+        asked: Any = {"Access-Control-Request-Method": method}
         asked |= {"Access-Control-Request-Headers": "authorization,content-type"}
         return self.request("OPTIONS", path, Origin=origin, **asked)
 
@@ -83,7 +85,7 @@ class ListedTests(CorsTestCase):
     def test_options_without_a_page_behind_is_no_preflight(self) -> None:
         self.assertEqual(self.request("OPTIONS", "/v1/messages", Origin=PAGE).status, 405)
         headers = {"Access-Control-Request-Method": "POST"}
-        self.assertEqual(self.request("OPTIONS", "/v1/messages", **headers).status, 405)
+        self.assertEqual(self.request("OPTIONS", "/v1/messages", **headers).status, 405)  # type: ignore[arg-type]
 
     def test_a_whole_conversation_of_a_page(self) -> None:
         login = self.request("POST", "/v1/login", b'{"id":"ann"}', Origin=PAGE)

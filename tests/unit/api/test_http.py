@@ -318,12 +318,13 @@ class TraceTests(ApiTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.events: list[dict[str, Any]] = []
-        globalLogPublisher.addObserver(self.events.append)
-        self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
+        self.log_events: list[dict[str, Any]] = []
+        observe: Any = self.log_events.append
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
 
     def logged(self) -> list[tuple[str, str]]:
-        return [(e.get("path", ""), e["trace"]) for e in self.events if "trace" in e]
+        return [(e.get("path", ""), e["trace"]) for e in self.log_events if "trace" in e]
 
     def test_the_trace_header_is_echoed_and_logged(self) -> None:
         response = self.request("GET", "/healthz", X_Trace="abc 1")
@@ -372,7 +373,7 @@ class TraceTests(ApiTestCase):
         token = self.token("ann")
         self.http("GET", f"/v1/sessions?token={token}")
         self.assertEqual(self.logged()[-1][0], "/v1/sessions")
-        self.assertNotIn(token, repr(self.events))
+        self.assertNotIn(token, repr(self.log_events))
 
     def test_a_websocket_connection_may_bring_its_own(self) -> None:
         client = self.connect(headers={"X-Trace": "game-7"})
@@ -387,4 +388,4 @@ class TraceTests(ApiTestCase):
         self.data(ann, 201, type=2, target_id="bob", content="a secret")
         self.send_raw(ann, b'{"op":201,"body":{"content":"a secret"}}')
         self.http("POST", "/v1/messages", self.token("bob"), type=2, target_id="ann", content="a secret")
-        self.assertNotIn("a secret", repr(self.events))
+        self.assertNotIn("a secret", repr(self.log_events))

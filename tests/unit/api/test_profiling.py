@@ -175,7 +175,7 @@ class PeerTests(ProfilingTestCase):
     def test_nor_who_comes_through_a_proxy_on_this_machine(self) -> None:
         for header in "Forwarded", "Via", "X_Forwarded_For", "X_Real_IP":
             for path in PATHS:
-                envelope = self.request("GET", path, **{header: "for=192.0.2.1"}).envelope
+                envelope = self.request("GET", path, **{header: "for=192.0.2.1"}).envelope  # type: ignore[arg-type]
                 self.assertEqual(envelope["code"], 403, header)
                 self.assertIn(header.lower().replace("_", "-"), envelope["msg"])
         for method in "PUT", "DELETE":

@@ -54,12 +54,13 @@ class TokenTests(SynchronousTestCase):
         self.assertEqual(refused.code, 401)
         self.assertIn("log in again", str(refused))
 
-    def forge(self, key: bytes = KEY, algorithm: str = "HS256", **changes: Any) -> str:
+    def forge(self, key: bytes | None = KEY, algorithm: str = "HS256", **changes: Any) -> str:
         """Return a token like one of the server's, but for the changes; None leaves a claim out."""
         now = int(self.clock.seconds())
         claims = {"sub": "ann", "name": "Ann", "aud": AUDIENCE, "iat": now, "exp": now + 60}
         kept = {name: value for name, value in (claims | changes).items() if value is not None}
-        return jwt.encode(kept, key or None, algorithm)
+        secret: Any = key or None
+        return jwt.encode(kept, secret, algorithm)
 
     def test_a_ban_ends_the_tokens_from_before_it_and_all_while_it_lasts(self) -> None:
         old = self.issue()
@@ -156,6 +157,7 @@ class TokenTests(SynchronousTestCase):
 
     def test_a_strange_header_is_refused(self) -> None:
         claims = self.issue().split(".")[1]
+        headers: tuple[Any, ...]
         headers = ({}, [], 5, None, {"alg": None}, {"alg": ["HS256"]}, {"alg": {}}, {"alg": "hs256"})
         more = ({"kid": 5}, {"crit": 5}, {"crit": ["b64"], "b64": False}, {"crit": ["x"], "x": 1})
         for header in (*headers, *({"alg": "HS256"} | extra for extra in more)):

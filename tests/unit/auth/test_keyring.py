@@ -14,8 +14,9 @@ from tests.support.key_material import SECRET, pair, public_set
 class KeyringTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.lines: list[str] = []
-        globalLogPublisher.addObserver(self.observe)
-        self.addCleanup(globalLogPublisher.removeObserver, self.observe)
+        observe: Any = self.observe
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
 
     def observe(self, event: Any) -> None:
         if event["log_namespace"].startswith("gim.auth"):
@@ -66,17 +67,17 @@ class SourceTests(KeyringTestCase):
 
     def test_audience_and_issuer_are_of_no_use_without_a_key(self) -> None:
         for name in "auth_audience", "auth_issuer":
-            self.assertIn("add --auth-key-file", self.refusal(**{name: "x"}))
+            self.assertIn("add --auth-key-file", self.refusal(**{name: "x"}))  # type: ignore[arg-type]
 
     def test_files_that_can_not_be_read_are_refused_in_a_line_that_names_the_option(self) -> None:
         directory = self.mktemp()
         os.mkdir(directory)
         for option in "auth_key_file", "auth_jwks_file":
             for path in self.mktemp(), directory, "a\0b":
-                line = self.refusal(**{option: path})
+                line = self.refusal(**{option: path})  # type: ignore[arg-type]
                 self.assertTrue(line.startswith(f"{option.replace('_', '-')}: "), line)
                 self.assertEqual(len(line.splitlines()), 1)
-            self.assertIn("longer", self.refusal(**{option: self.file(b"x" * (MAX_FILE + 1))}))
+            self.assertIn("longer", self.refusal(**{option: self.file(b"x" * (MAX_FILE + 1))}))  # type: ignore[arg-type]
 
     def test_files_that_others_may_read_or_write_are_warned_of(self) -> None:
         for mode, warned in (0o600, False), (0o640, False), (0o644, True), (0o602, True):

@@ -28,7 +28,7 @@ class AuthenticatedTestCase(ApiTestCase):
         super().setUp()
 
     def login(self, client: Client, token: str | None, user_id: str = "ann", **body: Any) -> Any:
-        given = {} if token is None else {"token": token}
+        given: dict[str, Any] = {} if token is None else {"token": token}
         return self.ask(client, 101, id=user_id, **given, **body)
 
 

@@ -51,7 +51,7 @@ class PeriodicTests(SynchronousTestCase):
         self.failures.append(RuntimeError("for once"))
         self.clock.advance(2.0)
         self.flushLoggedErrors(RuntimeError)
-        self.successResultOf(service.stopService())
+        self.successResultOf(service.stopService())  # type: ignore[arg-type]
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_stopping_waits_for_the_call_under_way(self) -> None:
@@ -62,5 +62,5 @@ class PeriodicTests(SynchronousTestCase):
         stopped = service.stopService()
         self.assertNoResult(stopped)
         under_way.callback(None)
-        self.successResultOf(stopped)
+        self.successResultOf(stopped)  # type: ignore[arg-type]
         self.assertEqual(self.clock.getDelayedCalls(), [])

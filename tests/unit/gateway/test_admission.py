@@ -29,7 +29,7 @@ class AdmissionTestCase(GatewayTestCase):
         transport.abortConnection = transport.loseConnection
         self.pumps.append(iosim.connect(server, transport, client, iosim.FakeTransport(client, False)))
         self.pump()
-        client.server = server
+        client.server = server  # type: ignore[attr-defined]
         return client
 
     def status(self, address: Any = ANN, *headers: str) -> int:

@@ -88,14 +88,14 @@ class HandshakeTests(GatewayTestCase):
         self.assertNotIn("maxMessagePayloadSize", vars(server))
 
     def test_a_handshake_without_end_is_dropped(self) -> None:
-        client = Protocol()
+        client: Any = Protocol()
         server = self.attach(client)
         client.transport.write(b"GET / HTTP/1.1\r\nX: " + b"x" * MAX_HANDSHAKE)
         self.pump()
         self.assertNotIn(server, self.gateway.connections)
 
     def test_a_handshake_that_takes_too_long_is_dropped(self) -> None:
-        client = Protocol()
+        client: Any = Protocol()
         server = self.attach(client)
         for _ in range(19):
             client.transport.write(b"G")
@@ -191,7 +191,8 @@ class OrderTests(GatewayTestCase):
 
     def test_a_login_whose_client_has_gone_meanwhile_is_undone(self) -> None:
         messages = self.daemon._chat._messages
-        missed, gate = messages.missed, Deferred()
+        missed = messages.missed
+        gate: Deferred[None] = Deferred()
 
         async def slow_missed(*args: Any) -> Any:
             await gate
@@ -222,9 +223,9 @@ class AfterReplyTests(GatewayTestCase):
         self.user("ann")
         (server,) = self.gateway.connections
         write = server._reply
-        server._requests._write = lambda payload: (log.append("reply"), write(payload))
+        server._requests._write = lambda payload: (log.append("reply"), write(payload))  # type: ignore[union-attr]
         for name in "ab":
-            server.after_reply(lambda name=name: log.append(name))
+            server.after_reply(lambda name=name: log.append(name))  # type: ignore[misc]
         server.onMessage(b'{"op":105}', False)
         server.onMessage(b'{"op":105}', False)
         self.assertEqual(log, ["reply", "a", "b", "reply"])

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gim.auth import api_tokens
 from gim.gateway.operations import Operations
 from gim.wire.requests import OPERATIONS
-from tests.support.pipe import GatewayTestCase
+from tests.support.pipe import Client, GatewayTestCase
 
 UNKNOWN_ID = "0" * 32
 
@@ -22,7 +22,7 @@ class HandlerTests(SynchronousTestCase):
         for operation in OPERATIONS.values():
             hints = get_type_hints(getattr(Operations, f"on_{operation.name}"))
             self.assertIs(hints["body"], operation.request, operation.name)
-            self.assertIn(hints["return"], (operation.reply, Awaitable[operation.reply]), operation.name)
+            self.assertIn(hints["return"], (operation.reply, Awaitable[operation.reply]), operation.name)  # type: ignore[name-defined]
 
 
 class LoginTests(GatewayTestCase):
@@ -59,7 +59,7 @@ class LoginTests(GatewayTestCase):
             315: {"id": "9999", "user_id": "b", "role": "admin"},
         }
         for op, body in bodies.items():
-            self.assertEqual(self.refusal(client, op, **body)[0], 401, op)
+            self.assertEqual(self.refusal(client, op, **body)[0], 401, op)  # type: ignore[arg-type]
         self.assertIsNone(client.closed)
 
     def test_another_user_on_the_same_connection_is_a_conflict(self) -> None:
@@ -172,7 +172,7 @@ class SendTests(GatewayTestCase):
 
 
 class ReadingTests(GatewayTestCase):
-    def send(self, client: object, target: str, *contents: str, kind: int = 2) -> list[str]:
+    def send(self, client: Client, target: str, *contents: str, kind: int = 2) -> list[str]:
         return [
             self.data(client, 201, type=kind, target_id=target, content=content)["id"]
             for content in contents

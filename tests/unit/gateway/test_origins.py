@@ -19,7 +19,7 @@ class Raw(Protocol):
     def connectionMade(self) -> None:
         lines = ["GET / HTTP/1.1", "Upgrade: websocket", "Connection: Upgrade", *self.headers]
         lines += ["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13", "", ""]
-        self.transport.write("\r\n".join(lines).encode("latin-1"))
+        self.transport.write("\r\n".join(lines).encode("latin-1"))  # type: ignore[union-attr]
 
     def dataReceived(self, data: bytes) -> None:
         self.received += data

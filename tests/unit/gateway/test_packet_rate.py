@@ -82,7 +82,7 @@ class BucketTests(SynchronousTestCase):
 
 
 class PacketRateTestCase(GatewayTestCase):
-    options = ("--max-packet-rate", "100", "--max-packet-burst", "200")
+    options: tuple[str, ...] = ("--max-packet-rate", "100", "--max-packet-burst", "200")
 
     def flood(self, client: Client, count: int) -> list[int]:
         """Send so many heartbeats; return the codes of their replies, in order."""
@@ -150,7 +150,7 @@ class RateTests(PacketRateTestCase):
 
     def test_pings_count_as_well_and_are_not_answered_above_it(self) -> None:
         ann, answered = self.connect(), list[bytes]()
-        ann.onPong = answered.append  # type: ignore[method-assign]
+        ann.onPong = answered.append  # type: ignore[assignment]
         for _ in range(200 + MAX_REJECTED_IN_A_ROW - 1):
             ann.sendPing(b"")
         self.pump()

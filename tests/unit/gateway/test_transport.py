@@ -254,6 +254,8 @@ def certificate(path: FilePath[str]) -> str:
 class Greeter(Protocol):
     """Says at once what kind of transport it has, and echoes."""
 
+    transport: Any
+
     def connectionMade(self) -> None:
         kind = type(buffer_of(self.transport)).__name__
         self.transport.write(kind.encode() + b"\n")
@@ -263,6 +265,8 @@ class Greeter(Protocol):
 
 
 class Listener(Protocol):
+    transport: Any
+
     def __init__(self) -> None:
         self.received = b""
         self.done: Deferred[bytes] = Deferred()

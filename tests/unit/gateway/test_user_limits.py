@@ -148,11 +148,11 @@ class SizeTests(UserLimitTestCase):
     def test_a_long_packet_closes_and_is_counted(self) -> None:
         ann = self.user("ann")
         self.send_raw(ann, b" " * 201)
-        self.assertEqual((ann.closed[0], self.hits("max-packet")), (1009, 1))
+        self.assertEqual((ann.closed[0], self.hits("max-packet")), (1009, 1))  # type: ignore[index]
         self.assertEqual(self.http("POST", "/v1/login", "", {"id": "x" * 200})[0], 413)
         self.assertEqual(self.hits("max-packet"), 2)
 
     def test_who_is_late_is_counted(self) -> None:
         silent = self.connect()
         self.advance(31, step=0.25)
-        self.assertEqual((silent.closed[0], self.hits("login-timeout")), (3502, 1))
+        self.assertEqual((silent.closed[0], self.hits("login-timeout")), (3502, 1))  # type: ignore[index]

@@ -18,7 +18,8 @@ class Waiting:
 
 class WriteBatchTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.clock, self.log = Clock(), []
+        self.clock = Clock()
+        self.log: list[str] = []
         self.batch = WriteBatch(self.clock)
 
     def add(self, name: str) -> None:
@@ -55,7 +56,7 @@ class JoinedWritesTests(GatewayTestCase):
         self.bob = self.user("bob")
         self.writes: list[bytes] = []
         write = self.server.outbound._write
-        self.server.outbound._write = lambda data: (self.writes.append(data), write(data))
+        self.server.outbound._write = lambda data: (self.writes.append(data), write(data))  # type: ignore[assignment]
 
     def count_writes(self) -> int:
         count = len(self.writes)

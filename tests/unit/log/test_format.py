@@ -160,7 +160,7 @@ class SyslogTests(SynchronousTestCase):
 
     def test_it_is_what_twistd_is_told_to_use(self) -> None:
         options = Options()
-        options.parent = {"syslog": True, "prefix": "chat", "logger": None}
+        options.parent = {"syslog": True, "prefix": "chat", "logger": None}  # type: ignore[assignment]
         options.parseOptions(["--log-level", "error", "--log-format", "json"])
         application = Application("gim")
         prepare_log(settings_of(options).log, options.parent, application)

@@ -160,7 +160,7 @@ class StorageTests(ChatTestCase):
         self.patch(timed_storage, "perf_counter_ns", time)
         self.patch(durations, "perf_counter_ns", time)
         self.patch(self.store.users, "get", lambda user_id: answer)
-        waiting = Deferred.fromCoroutine(TimedStorage(self.store, self.times).users.get("ann"))  # type: ignore[arg-type]
+        waiting = Deferred.fromCoroutine(TimedStorage(self.store, self.times).users.get("ann"))
         self.assertEqual(self.counts(), {})
         time.now = 40 * MS
         answer.callback("Ann")

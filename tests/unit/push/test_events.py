@@ -20,7 +20,7 @@ class EventTests(ChatTestCase):
         return result_of(self.chat.send(User(sender, sender), CHATROOM, chatroom, content))
 
     def order(self, user_id: str, action: str, key: str = "") -> list[ConnectionState]:
-        return result_of(self.store.nodes.command_connections(ConnectionCommand(user_id, action, key)))
+        return result_of(self.store.nodes.command_connections(ConnectionCommand(user_id, action, key)))  # type: ignore[arg-type]
 
     def test_a_broadcast_reaches_all_who_are_connected_in_slices(self) -> None:
         everybody = [self.connect(f"u{n}") for n in range(2 * PER_TURN + 10)]

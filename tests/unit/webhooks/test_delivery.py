@@ -192,7 +192,7 @@ class ThrottleTests(DeliveryCase):
         self.delivery = Delivery(
             self.posts.post, self.counts, self.ended.append, self.lost.append, self.clock
         )
-        self.turns = self.delivery._throttle._clock = Turns()
+        self.turns = self.delivery._throttle._clock = Turns()  # type: ignore[assignment]
 
     def test_few_attempts_begin_in_a_turn(self) -> None:
         events = self.put("a", "b", "c", "d", "e")

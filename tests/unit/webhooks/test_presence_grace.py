@@ -34,7 +34,7 @@ class PresenceTests(SynchronousTestCase):
         self.presence = self.make(10.0)
 
     def make(self, grace: float) -> PresenceGrace:
-        presence = PresenceGrace(self.store, grace, lambda *change: self.said.append(change), self.clock)
+        presence = PresenceGrace(self.store, grace, lambda *change: self.said.append(change), self.clock)  # type: ignore[arg-type]
         presence.startService()
         return presence
 

@@ -166,7 +166,7 @@ class TroubleTests(ReceiverCase):
         self.assertIn("certificate verify failed", answer.reason)
 
     async def test_a_refused_connection_is_a_failure_with_its_reason(self) -> None:
-        port = reactor.listenTCP(0, Factory(), interface="127.0.0.1")
+        port: Any = reactor.listenTCP(0, Factory(), interface="127.0.0.1")  # type: ignore[arg-type]
         number = port.getHost().port
         await port.stopListening()
         answer = await self.receiver(f"http://127.0.0.1:{number}/").post(self.event())
@@ -176,11 +176,13 @@ class TroubleTests(ReceiverCase):
 
     async def test_a_server_that_does_not_speak_http_is_a_failure(self) -> None:
         class Mumble(Protocol):
+            transport: Any
+
             def dataReceived(self, data: bytes) -> None:
                 self.transport.write(b"220 mail.example.com ESMTP\r\n\r\n")
                 self.transport.loseConnection()
 
-        port = reactor.listenTCP(0, Factory.forProtocol(Mumble), interface="127.0.0.1")
+        port: Any = reactor.listenTCP(0, Factory.forProtocol(Mumble), interface="127.0.0.1")  # type: ignore[arg-type]
         self.addCleanup(port.stopListening)
         answer = await self.receiver(f"http://127.0.0.1:{port.getHost().port}/").post(self.event())
         self.assertEqual((answer.status, answer.is_final), (0, False), answer.reason)

@@ -43,7 +43,7 @@ class ServiceCase(SynchronousTestCase):
 
     def do(self, *works: Awaitable[T]) -> list[T]:
         """Do what never waits; the turn ends, and so do deliveries."""
-        results = [self.successResultOf(Deferred.fromCoroutine(work)) for work in works]
+        results = [self.successResultOf(Deferred.fromCoroutine(work)) for work in works]  # type: ignore[arg-type]
         self.turn()
         return results
 

@@ -118,14 +118,14 @@ class BothCodecsTests(SynchronousTestCase):
         for op in (*range(1, 320), 2**31 - 2, 2**31 - 1, 2**31, 2**32 - 1):
             if op not in FIELDS:
                 asked = with_string(op, {}, 9), proto_values.packet(op, b"", 9)
-                outcomes = map(self.outcome, (self.json, self.proto), asked)
+                outcomes = map(self.outcome, (self.json, self.proto), asked)  # type: ignore[arg-type]
                 self.assertEqual(len(set(outcomes)), 1, op)
 
     def test_refusals_of_seqs(self) -> None:
         for op in (0, 105, 106, 107):
             for seq in (MAX_SEQ + 1, 2**64 - 1):
                 asked = with_string(op, {}, seq), proto_values.packet(op, b"", seq)
-                outcomes = list(map(self.outcome, (self.json, self.proto), asked))
+                outcomes = list(map(self.outcome, (self.json, self.proto), asked))  # type: ignore[arg-type]
                 self.assertEqual([outcome[:2] for outcome in outcomes], [(0, 0)] * 2)  # type: ignore[index]
                 if op:
                     self.assertEqual(*outcomes)

@@ -58,7 +58,7 @@ class AnyInputTests(ProtoCase):
     @given(bodies_of_any, st.data())
     def test_any_packet_cut_short_or_with_bytes_changed(self, asked: object, data: st.DataObject) -> None:
         op, body = asked  # type: ignore[misc]
-        payload = bytearray(request(op, 7, **body))
+        payload = bytearray(request(op, 7, **body))  # type: ignore[has-type]
         at = data.draw(st.integers(0, len(payload) - 1))
         self.assertAnswered(bytes(payload[:at]))
         payload[at : at + 1] = data.draw(st.binary(max_size=2))

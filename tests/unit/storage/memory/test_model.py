@@ -55,7 +55,7 @@ class MemoryMachine(RuleBasedStateMachine):
         self.clock = Clock()
         self.clock.advance(START)
         limits = {"max_session_messages": in_session, "max_messages": in_all, "ttl": ttl}
-        self.store = memory_store(self.clock, sequences=True, **limits)
+        self.store = memory_store(self.clock, sequences=True, **limits)  # type: ignore[arg-type]
         self.model = Model(in_session, in_all, ttl * 1000)
         self.wait(0.0)
         self.sequences: dict[str, int] = {}

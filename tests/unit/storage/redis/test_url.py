@@ -341,4 +341,4 @@ class DescriptionTests(UrlCase):
         target = read("rediss://h")
         for part in (target, target.addresses[0], target.tls):
             with self.assertRaises(AttributeError):
-                part.port = 1
+                part.port = 1  # type: ignore[misc, union-attr]
