@@ -23,7 +23,7 @@ from twisted.python.filepath import FilePath
 from tests.support.daemon_process import PATIENCE, Client, DaemonTestCase
 from tests.support.daemon_process import Process as Daemon
 from tests.support.paths import ROOT
-from tests.support.redis.machine import hold_port, until, write_certificate
+from tests.support.redis.environment import hold_port, until, write_certificate
 from tests.support.redis.process import Process
 
 PAGE = ROOT.child("docs").child("behind-a-proxy.md")

@@ -13,7 +13,7 @@ from twisted.python.filepath import FilePath
 
 from tests.support.daemon_process import DaemonTestCase, Process
 from tests.support.paths import ROOT
-from tests.support.redis.machine import write_certificate
+from tests.support.redis.environment import write_certificate
 from tests.support.webhooks.receiver import SECRET, Hook, silent, start_hook, verify
 
 

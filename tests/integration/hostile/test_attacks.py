@@ -7,7 +7,7 @@ import socket
 
 from tests.support.daemon_process import SCRIPTS
 from tests.support.hostile.attacks import HANDSHAKE, AttackCase
-from tests.support.hostile.drawn import frame
+from tests.support.hostile.inputs import frame
 
 MIB = 2**20
 RUSH = 3000  # connections

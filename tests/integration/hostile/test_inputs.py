@@ -29,7 +29,7 @@ from gim.wire.packets import MAX_OP, MAX_SEQ, BadPacket
 from gim.wire.proto import ProtoCodec
 from tests.integration.hostile.test_sockets import proto_packets
 from tests.support import key_material
-from tests.support.hostile import drawn
+from tests.support.hostile import inputs
 from tests.support.hostile.properties import fuzzed
 from tests.support.world import START, result_of
 
@@ -55,7 +55,7 @@ class PacketTests(SynchronousTestCase):
         else:
             self.assertTrue(0 < packet.op <= MAX_OP and 0 <= packet.seq <= MAX_SEQ)
 
-    @fuzzed(100, payload=drawn.packets() | st.binary(max_size=60) | DEEP.map(str.encode))
+    @fuzzed(100, payload=inputs.packets() | st.binary(max_size=60) | DEEP.map(str.encode))
     def test_in_json(self, payload: bytes) -> None:
         for is_binary in (False, True):
             self.check(JsonCodec(), payload, is_binary)
@@ -76,29 +76,31 @@ _algorithms = st.sampled_from(
 _headers = st.fixed_dictionaries(
     {"alg": _algorithms},
     optional={
-        "kid": drawn.values,
-        "typ": drawn.values,
-        "crit": drawn.values | st.just(["b64"]),
+        "kid": inputs.values,
+        "typ": inputs.values,
+        "crit": inputs.values | st.just(["b64"]),
         "b64": st.booleans(),
-        "jwk": drawn.values,
-        "jku": drawn.texts,
-        "x5c": drawn.values,
+        "jwk": inputs.values,
+        "jku": inputs.texts,
+        "x5c": inputs.values,
     },
 )
 _claims = st.dictionaries(
-    st.sampled_from(("sub", "exp", "nbf", "iat", "aud", "iss", "name")), drawn.values, max_size=5
+    st.sampled_from(("sub", "exp", "nbf", "iat", "aud", "iss", "name")), inputs.values, max_size=5
 )
 _signed = st.builds(
     lambda claims: key_material.secret_token(**claims),
-    st.fixed_dictionaries({}, optional={"exp": st.just(2**40), "name": drawn.texts, "sub": drawn.texts}),
+    st.fixed_dictionaries(
+        {}, optional={"exp": st.just(2**40), "name": inputs.texts, "sub": inputs.texts}
+    ),
 )
 forged = st.one_of(
-    st.tuples(_headers | drawn.values, _claims | drawn.values, drawn.values).map(
+    st.tuples(_headers | inputs.values, _claims | inputs.values, inputs.values).map(
         lambda parts: ".".join(map(_part, parts))
     ),
-    _signed.flatmap(lambda token: drawn.hurt(token.encode()).map(lambda data: data.decode("latin-1"))),
+    _signed.flatmap(lambda token: inputs.hurt(token.encode()).map(lambda data: data.decode("latin-1"))),
     DEEP.map(lambda text: urlsafe_b64encode(text.encode()).decode() + ".e30.x"),
-    drawn.texts,
+    inputs.texts,
     st.just("a." * 5000),
 )  # fmt: skip
 
@@ -134,12 +136,12 @@ class TokenTests(SynchronousTestCase):
             st.fixed_dictionaries(
                 {"kty": st.sampled_from(("RSA", "EC", "OKP", "oct", "", None, 1))},
                 optional={
-                    name: drawn.values
+                    name: inputs.values
                     | st.sampled_from(("P-256", "Ed25519", "sig", "RS256", "AQAB", "AA"))
                     for name in ("kid", "use", "alg", "crv", "key_ops", "n", "e", "x", "y", "d", "k")
                 },
             )
-            | drawn.values,
+            | inputs.values,
             max_size=3,
         ),
         broken=st.booleans(),
@@ -174,7 +176,7 @@ class Held:
 class TextTests(SynchronousTestCase):
     """Small texts of clients: each is good, or a 400."""
 
-    @fuzzed(100, text=drawn.texts | drawn.cursors)
+    @fuzzed(100, text=inputs.texts | inputs.cursors)
     def test_cursors(self, text: str) -> None:
         for read in (lambda: read_cursor("members", text, 1), lambda: read_position("sessions", text)):
             try:
@@ -183,7 +185,7 @@ class TextTests(SynchronousTestCase):
                 continue
             self.assertTrue(place is None or all(isinstance(part, str) for part in place))
 
-    @fuzzed(100, text=drawn.texts)
+    @fuzzed(100, text=inputs.texts)
     def test_ids_of_sessions(self, text: str) -> None:
         try:
             session = ids.session(text)
@@ -192,13 +194,13 @@ class TextTests(SynchronousTestCase):
         self.assertTrue(all(ids.is_id(part) for part in session.parts))
         self.assertEqual(ids.session(session.id), session)
 
-    @fuzzed(100, origin=drawn.texts, host=drawn.texts)
+    @fuzzed(100, origin=inputs.texts, host=inputs.texts)
     def test_origins(self, origin: str, host: str) -> None:
         for page in (origin, f"https://{origin}", f"http://{origin}:80"):
             if origins.SAME_HOST.allow(page, host):
                 self.assertIn(page.partition("//")[2].partition(":")[0].lower(), host.lower())
 
-    @fuzzed(100, text=drawn.texts, parent=drawn.texts)
+    @fuzzed(100, text=inputs.texts, parent=inputs.texts)
     def test_trace_ids(self, text: str, parent: str) -> None:
         trace = accept_trace(text, parent)
         self.assertTrue(0 < len(trace) <= MAX_TRACE and trace.isascii() and trace.isprintable())
@@ -210,7 +212,7 @@ class OperatorTests(SynchronousTestCase):
     def one_line(self, error: Exception) -> None:
         self.assertNotIn("\n", str(error))
 
-    @fuzzed(150, name=st.sampled_from(sorted(READERS)), text=drawn.texts)
+    @fuzzed(150, name=st.sampled_from(sorted(READERS)), text=inputs.texts)
     def test_values_of_options(self, name: str, text: str) -> None:
         try:
             sources.give(f"--{name}", text, READERS[name])
@@ -224,8 +226,8 @@ class OperatorTests(SynchronousTestCase):
             st.tuples(
                 st.sampled_from((*sorted(SPELLINGS), "[a]", "x.y", "'", "")),
                 st.sampled_from((" = ", "=", " ")),
-                drawn.values.map(json.dumps)
-                | drawn.texts.map(repr)
+                inputs.values.map(json.dumps)
+                | inputs.texts.map(repr)
                 | st.sampled_from(("'''", "1979-05-27", "[")),
             ).map("".join),
             max_size=5,
@@ -250,8 +252,8 @@ class OperatorTests(SynchronousTestCase):
     @fuzzed(
         100,
         scheme=st.sampled_from(("redis", "rediss", "unix", "redis+sentinel", "rediss+cluster", "x")),
-        before=drawn.texts,
-        after=drawn.texts,
+        before=inputs.texts,
+        after=inputs.texts,
         rest=st.sampled_from(
             ("@h:1/0", "@/s?db=1", "@h:1,h:2/m/0", "@h:x/", "h", "@@h", "@h?ssl_cert_reqs=none&", "")
         ),

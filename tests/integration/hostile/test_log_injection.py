@@ -8,7 +8,7 @@ import socket
 
 from tests.support.daemon_process import PATIENCE, DaemonTestCase
 from tests.support.hostile.attacks import HANDSHAKE, QUICK
-from tests.support.hostile.drawn import frame
+from tests.support.hostile.inputs import frame
 from tests.support.hostile.watch import check_json
 
 FORGED = "2026-01-01T00:00:00+0000 [gim.forged#info] user admin logged in"

@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gim.concurrency.gather import gather
 from gim.ids import chatroom_session, is_id, private_session
 from gim.storage.redis.store.keys import Keys
-from tests.support.hostile import drawn
+from tests.support.hostile import inputs
 from tests.support.hostile.properties import fuzzed
 from tests.support.nodes.client import Client
 from tests.support.nodes.cluster_case import CHATROOM, PRIVATE, Node, NodesTestCase, eventually
@@ -46,7 +46,7 @@ FOREIGN = (
 )
 
 suffixes = st.sampled_from(("", ":user", ":nodes", ":rooms", ":state", ":members", ":ids"))
-ids = (st.sampled_from((*IDS, *NO_IDS)) | drawn.texts).filter(is_id)
+ids = (st.sampled_from((*IDS, *NO_IDS)) | inputs.texts).filter(is_id)
 
 
 def _has(client: Client, count: int) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address
 
-from tests.support.hostile import drawn, drawn_http
+from tests.support.hostile import http_inputs, inputs
 from tests.support.hostile.properties import fuzzed
 from tests.support.hostile.watch import Watch
 from tests.support.hostile.wire import Wire
@@ -50,17 +50,18 @@ class HostileRequestTests(GatewayTestCase):
             [str(call) for call in self.clock.getDelayedCalls() if is_of_a_channel(call)], []
         )
 
-    @fuzzed(50, pieces=drawn.cut_up(st.binary(max_size=300)))
+    @fuzzed(50, pieces=inputs.cut_up(st.binary(max_size=300)))
     def test_bytes(self, pieces: list[bytes]) -> None:
         self.play(pieces)
 
     @fuzzed(
-        100, requests=drawn.cut_up(st.lists(drawn_http.requests(), min_size=1, max_size=3).map(b"".join))
+        100,
+        requests=inputs.cut_up(st.lists(http_inputs.requests(), min_size=1, max_size=3).map(b"".join)),
     )
     def test_requests_of_somebody_unknown(self, requests: list[bytes]) -> None:
         self.play(requests)
 
-    @fuzzed(200, whole=st.lists(drawn_http.requests(), min_size=1, max_size=2).map(b"".join))
+    @fuzzed(200, whole=st.lists(http_inputs.requests(), min_size=1, max_size=2).map(b"".join))
     def test_requests_of_a_user(self, whole: bytes) -> None:
         self.play([whole.replace(b"Host: gim", self.bearer)])
 

@@ -10,7 +10,7 @@ from twisted.internet.address import IPv4Address
 
 from gim.gateway.close_codes import CloseCode
 from gim.wire import gim_pb2
-from tests.support.hostile import drawn, drawn_http
+from tests.support.hostile import http_inputs, inputs
 from tests.support.hostile.properties import fuzzed
 from tests.support.hostile.watch import Watch
 from tests.support.hostile.wire import Wire
@@ -26,7 +26,7 @@ CODES = {0, 400, 401, 403, 404, 409, 413}  # of replies
 CLOSES = {1000, 1002, 1003, 1007, 1009, 1011, CloseCode.BAD_TOKENS}
 ADDRESS = IPv4Address("TCP", "127.0.0.1", 5)
 
-json_frames = st.lists(drawn.frames(drawn.packets()), max_size=8).map(b"".join)
+json_frames = st.lists(inputs.frames(inputs.packets()), max_size=8).map(b"".join)
 
 
 def proto_packet(fields: dict[str, Any]) -> bytes:
@@ -44,10 +44,11 @@ def proto_packet(fields: dict[str, Any]) -> bytes:
 
 
 proto_packets = st.builds(
-    lambda op, body: proto_packet({**body, "op": op}), st.sampled_from(drawn.OPS), drawn.bodies
-).flatmap(drawn.hurt)
+    lambda op, body: proto_packet({**body, "op": op}), st.sampled_from(inputs.OPS), inputs.bodies
+).flatmap(inputs.hurt)
 proto_frames = st.lists(
-    (proto_packets | st.binary(max_size=9)).map(lambda payload: drawn.frame(payload, 0x82)), max_size=8
+    (proto_packets | st.binary(max_size=9)).map(lambda payload: inputs.frame(payload, 0x82)),
+    max_size=8,
 ).map(b"".join)
 
 
@@ -109,32 +110,32 @@ class HostileSocketTests(GatewayTestCase):
 
     @fuzzed(
         100,
-        pieces=drawn.cut_up(st.binary(max_size=300) | drawn_http.handshakes() | drawn_http.requests()),
+        pieces=inputs.cut_up(st.binary(max_size=300) | http_inputs.handshakes() | http_inputs.requests()),
     )
     def test_bytes_before_the_handshake(self, pieces: list[bytes]) -> None:
         self.play(pieces, self.check_handshake)
 
-    @fuzzed(60, shake=drawn_http.handshakes(), frames=drawn.cut_up(json_frames))
+    @fuzzed(60, shake=http_inputs.handshakes(), frames=inputs.cut_up(json_frames))
     def test_handshakes_with_frames_at_once(self, shake: bytes, frames: list[bytes]) -> None:
         self.play([shake + b"".join(frames[:1]), *frames[1:]], self.check_handshake)
 
-    @fuzzed(60, pieces=drawn.cut_up(st.binary(max_size=300)))
+    @fuzzed(60, pieces=inputs.cut_up(st.binary(max_size=300)))
     def test_bytes_after_the_handshake(self, pieces: list[bytes]) -> None:
         self.play([HANDSHAKE + b"\r\n", *pieces], self.check_json)
 
-    @fuzzed(80, pieces=drawn.cut_up(json_frames))
+    @fuzzed(80, pieces=inputs.cut_up(json_frames))
     def test_frames_of_somebody_unknown(self, pieces: list[bytes]) -> None:
         self.play([HANDSHAKE + b"\r\n", *pieces], self.check_json)
 
-    @fuzzed(150, pieces=drawn.cut_up(json_frames), name=st.sampled_from(("bob", "*", "{u:ann}")))
+    @fuzzed(150, pieces=inputs.cut_up(json_frames), name=st.sampled_from(("bob", "*", "{u:ann}")))
     def test_frames_of_a_user(self, pieces: list[bytes], name: str) -> None:
-        login = drawn.frame(json.dumps({"op": 101, "body": {"id": name}}).encode())
+        login = inputs.frame(json.dumps({"op": 101, "body": {"id": name}}).encode())
         self.play([HANDSHAKE + b"\r\n", login, *pieces], self.check_json)
 
-    @fuzzed(100, pieces=drawn.cut_up(proto_frames))
+    @fuzzed(100, pieces=inputs.cut_up(proto_frames))
     def test_frames_of_a_user_in_protobuf(self, pieces: list[bytes]) -> None:
         shake = HANDSHAKE + b"Sec-WebSocket-Protocol: gim.proto\r\n\r\n"
-        login = drawn.frame(proto_values.request(101, 1, id="bob"), 0x82)
+        login = inputs.frame(proto_values.request(101, 1, id="bob"), 0x82)
         self.play([shake, login, *pieces], self.check_proto)
 
 

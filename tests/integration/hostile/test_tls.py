@@ -11,7 +11,7 @@ from twisted.python.filepath import FilePath
 
 from tests.support.daemon_process import PATIENCE
 from tests.support.hostile.attacks import QUICK, AttackCase
-from tests.support.redis.machine import write_certificate
+from tests.support.redis.environment import write_certificate
 
 
 class TlsTests(AttackCase):

@@ -8,7 +8,7 @@ from tests.support.nodes.cluster_case import ANSWER, CHATROOM, PRIVATE, eventual
 from tests.support.nodes.failover_case import BusyClusterCase, ClusterCase, SentinelCase
 from tests.support.nodes.fault_case import QUICK
 from tests.support.nodes.traffic import Sender
-from tests.support.redis.machine import until
+from tests.support.redis.environment import until
 from tests.support.redis.setups import NAME
 from tests.support.redis.setups import Node as Server
 

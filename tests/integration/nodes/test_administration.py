@@ -8,7 +8,7 @@ from gim.storage.redis.store.heartbeat import MAX_BROADCASTS
 from tests.support.nodes.client import Client
 from tests.support.nodes.cluster_case import CHATROOM, PRIVATE, Node, NodesTestCase, eventually
 from tests.support.nodes.fault_case import QUICK
-from tests.support.redis.machine import until
+from tests.support.redis.environment import until
 from tests.support.redis.shared import shared_cluster
 
 KEY = "a-key-for-these-tests"

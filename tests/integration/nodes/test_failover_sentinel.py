@@ -8,7 +8,7 @@ from twisted.python.filepath import FilePath
 from gim.storage.redis.client.sentinel import MasterEndpoint
 from gim.storage.redis.client.url import Address, read
 from tests.support.nodes.failover_case import SentinelCase
-from tests.support.redis.machine import HOST
+from tests.support.redis.environment import HOST
 from tests.support.redis.setups import NAME, Sentinel, SetupTestCase
 
 

@@ -6,7 +6,7 @@ import treq
 from prometheus_client import parser
 
 from tests.support.nodes.cluster_case import PRIVATE, Node, NodesTestCase, eventually
-from tests.support.redis.machine import HOST, PATIENCE
+from tests.support.redis.environment import HOST, PATIENCE
 
 
 class HealthTests(NodesTestCase):

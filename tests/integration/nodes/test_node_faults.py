@@ -8,7 +8,7 @@ from tests.support.nodes.account import Account
 from tests.support.nodes.client import Client
 from tests.support.nodes.cluster_case import ANSWER, eventually
 from tests.support.nodes.fault_case import QUICK, FaultCase
-from tests.support.redis.machine import until
+from tests.support.redis.environment import until
 
 FROZEN = 3.0  # seconds
 OFFLINE = 30.0  # seconds until users of a dead node count as offline

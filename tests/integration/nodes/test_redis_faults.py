@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from tests.support.nodes.cluster_case import ANSWER, CHATROOM, PRIVATE, eventually
 from tests.support.nodes.fault_case import FaultCase
-from tests.support.redis.machine import until
+from tests.support.redis.environment import until
 
 FROZEN = 3.0  # seconds
 JUST_BEFORE = 1.2  # seconds after which a server that froze will soon be given up

@@ -6,7 +6,7 @@ from twisted.internet import reactor
 
 from tests.support.daemon_process import Process
 from tests.support.nodes.cluster_case import PRIVATE, NodesTestCase, eventually
-from tests.support.redis.machine import HOST, PATIENCE, hold_port, until
+from tests.support.redis.environment import HOST, PATIENCE, hold_port, until
 from tests.support.redis.server import OLD_MISSING, OLD_SERVER, RedisServer
 
 SECRET = "s3cret-of-mine"

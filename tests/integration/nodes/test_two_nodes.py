@@ -7,7 +7,7 @@ from typing import Any
 from gim.concurrency.gather import gather
 from tests.support.nodes.client import Client
 from tests.support.nodes.cluster_case import CHATROOM, PRIVATE, Node, NodesTestCase, eventually
-from tests.support.redis.machine import until
+from tests.support.redis.environment import until
 
 QUICK = ("--message-push-duration", "100ms")
 

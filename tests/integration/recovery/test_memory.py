@@ -6,9 +6,9 @@ from itertools import count
 from typing import Any
 
 from tests.support.pipe import Client, GatewayTestCase, ProtoClient
-from tests.support.recovery import gaps
+from tests.support.recovery import lost_messages
 from tests.support.recovery.device import Cut, HungUp
-from tests.support.recovery.device_life import Life
+from tests.support.recovery.random_run import RandomRun
 from tests.support.world import result_of
 
 
@@ -55,8 +55,8 @@ class PipeCase(GatewayTestCase):
 
     _kinds = count()
 
-    def life(self, name: str, seed: int) -> Life:
-        return Life(self, name, seed, self.link)  # type: ignore[arg-type]
+    def life(self, name: str, seed: int) -> RandomRun:
+        return RandomRun(self, name, seed, self.link)  # type: ignore[arg-type]
 
     async def link(self, bytes_left: int | None) -> PipeLink:
         kind, protocol = ((JsonPipe, "gim.json"), (ProtoPipe, "gim.proto"))[next(self._kinds) % 2]
@@ -79,7 +79,7 @@ class WholeTests(PipeCase):
             cuts += life.device.cuts_while_catching_up
         self.assertGreater(cuts, 10)
 
-    async def live(self, life: Life) -> None:
+    async def live(self, life: RandomRun) -> None:
         await life.begin()
         await life.live(80)
 
@@ -99,7 +99,7 @@ class LossTests(PipeCase):
             life.check_sequences()
             self.assertGreater(life.lacking, 0)
 
-    async def live(self, life: Life) -> None:
+    async def live(self, life: RandomRun) -> None:
         await life.begin()
         await life.live(80, self.time_goes_by)
 
@@ -108,10 +108,10 @@ class LossTests(PipeCase):
         self.pump()
 
 
-class GapTests(PipeCase, gaps.Gaps):  # type: ignore[misc]
-    """The scenes of `tests.support.recovery.gaps`."""
+class GapTests(PipeCase, lost_messages.LostMessageScenes):  # type: ignore[misc]
+    """The scenes of `tests.support.recovery.lost_messages`."""
 
-    options = gaps.OPTIONS
+    options = lost_messages.OPTIONS
 
     async def advance(self, seconds: float) -> None:  # type: ignore[override]
         self.clock.advance(seconds)

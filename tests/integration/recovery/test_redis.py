@@ -12,10 +12,10 @@ from twisted.internet.endpoints import HostnameEndpoint
 
 from tests.support.nodes import client
 from tests.support.nodes.cluster_case import Node, NodesTestCase, eventually
-from tests.support.recovery import gaps
+from tests.support.recovery import lost_messages
 from tests.support.recovery.device import Cut, HungUp
-from tests.support.recovery.device_life import Life
-from tests.support.redis.machine import HOST, PATIENCE
+from tests.support.recovery.random_run import RandomRun
+from tests.support.redis.environment import HOST, PATIENCE
 from tests.support.redis.server import SKEW_MISSING, RedisServer, RedisTestCase
 from tests.support.redis.shared import shared_cluster
 
@@ -38,8 +38,8 @@ class SocketCase(NodesTestCase):
 
     node: Node
 
-    def life(self, name: str, seed: int) -> Life:
-        return Life(self, name, seed, self.link)
+    def life(self, name: str, seed: int) -> RandomRun:
+        return RandomRun(self, name, seed, self.link)
 
     async def link(self, bytes_left: int | None) -> SocketLink:
         """Connect; return when the handshake is done, or when it was cut."""
@@ -114,15 +114,15 @@ class LossTests(SocketCase):
             self.assertGreater(life.lacking, 0)
 
 
-class GapTests(SocketCase, gaps.Gaps):
-    """The scenes of `tests.support.recovery.gaps`."""
+class GapTests(SocketCase, lost_messages.LostMessageScenes):
+    """The scenes of `tests.support.recovery.lost_messages`."""
 
     skip = RedisTestCase.skip or SKEW_MISSING
 
     async def setUp(self) -> None:  # type: ignore[override]
         super().setUp()
         self.server: RedisServer = await self.redis(skewed=True)
-        (self.node,) = await self.nodes(self.server.url, options=gaps.OPTIONS)
+        (self.node,) = await self.nodes(self.server.url, options=lost_messages.OPTIONS)
 
     async def advance(self, seconds: float) -> None:
         self.server.advance(seconds)

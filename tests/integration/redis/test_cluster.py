@@ -20,7 +20,7 @@ from gim.storage.redis.client.link import RECONNECT
 from gim.storage.redis.client.topology import Slots, ask_for_slots
 from gim.storage.redis.client.url import Address, read
 from gim.storage.redis.store.store import RedisStore
-from tests.support.redis.machine import until
+from tests.support.redis.environment import until
 from tests.support.redis.server import SKEW_MISSING, RedisTestCase
 from tests.support.redis.settling import settled
 from tests.support.redis.shared import shared_cluster

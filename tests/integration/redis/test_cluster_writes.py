@@ -18,7 +18,7 @@ from gim.storage.redis.client.script import Script
 from gim.storage.redis.client.url import read
 from gim.storage.redis.store import cluster_writes, retries, scripts
 from gim.storage.redis.store.dedup import GENERATION
-from tests.support.redis.machine import until
+from tests.support.redis.environment import until
 from tests.support.redis.server import SKEW_MISSING, RedisTestCase
 from tests.support.redis.settling import settled
 from tests.support.redis.shared import shared_cluster

@@ -9,7 +9,7 @@ from gim.storage.announcements import MessageStored
 from gim.storage.redis.client.connect import connect
 from gim.storage.redis.client.url import read
 from gim.storage.redis.store.store import RedisStore
-from tests.support.redis.machine import HOST, PATIENCE
+from tests.support.redis.environment import HOST, PATIENCE
 from tests.support.redis.server import RedisTestCase
 from tests.support.redis.settling import settled
 from tests.support.settings import redis_store

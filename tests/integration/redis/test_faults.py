@@ -18,7 +18,7 @@ from gim.storage.redis.client.url import read
 from gim.storage.redis.store import resync, store
 from gim.storage.redis.store.store import RedisStore
 from tests.integration.redis.test_store import RedisStoreCase
-from tests.support.redis.machine import until
+from tests.support.redis.environment import until
 from tests.support.redis.server import RedisTestCase
 from tests.support.redis.settling import settled
 from tests.support.settings import redis_store

@@ -22,7 +22,7 @@ from twisted.python.filepath import FilePath
 from gim.storage.redis.client.url import read
 from gim.storage.redis.probe.connection import ANSWER_TIMEOUT, NotYet
 from gim.storage.redis.probe.probe import Probe, Unusable
-from tests.support.redis.machine import HOST, until, write_certificate
+from tests.support.redis.environment import HOST, until, write_certificate
 from tests.support.redis.server import OLD_MISSING, OLD_SERVER, SKEW_MISSING, RedisServer
 from tests.support.redis.setups import NAME, NEW_MASTER_DELAY, Node, SetupTestCase
 

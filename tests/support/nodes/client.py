@@ -11,7 +11,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint
 
-from tests.support.redis.machine import HOST, PATIENCE
+from tests.support.redis.environment import HOST, PATIENCE
 
 PUSH, EVENT = 207, 213
 

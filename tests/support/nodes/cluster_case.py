@@ -14,7 +14,7 @@ from twisted.internet.task import deferLater
 
 from tests.support.daemon_process import DaemonTestCase, Process
 from tests.support.nodes.client import Client, connect
-from tests.support.redis.machine import HOST, PATIENCE
+from tests.support.redis.environment import HOST, PATIENCE
 from tests.support.redis.proxy import Proxy
 from tests.support.redis.server import RedisServer, RedisTestCase
 

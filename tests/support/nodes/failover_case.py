@@ -6,7 +6,7 @@ import re
 
 from tests.support.nodes.cluster_case import NodesTestCase
 from tests.support.nodes.fault_case import QUICK, FaultCase
-from tests.support.redis.machine import until
+from tests.support.redis.environment import until
 from tests.support.redis.server import RedisServer
 from tests.support.redis.setups import NAME, SetupTestCase
 from tests.support.redis.setups import Node as Server

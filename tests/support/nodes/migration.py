@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from tests.support.redis.machine import HOST, PATIENCE
+from tests.support.redis.environment import HOST, PATIENCE
 from tests.support.redis.setups import ClusterSetup
 from tests.support.redis.setups import Node as Server
 

@@ -15,7 +15,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
 
-from tests.support.redis.machine import PATIENCE
+from tests.support.redis.environment import PATIENCE
 
 # the kernel ends a child with the tests that started it, even when those get killed
 LEASH = ("setpriv", "--pdeathsig", "KILL", "--") if which("setpriv") else ()

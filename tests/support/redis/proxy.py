@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IAddress, IDelayedCall, IListeningPort
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from tests.support.redis.machine import HOST, hold_port
+from tests.support.redis.environment import HOST, hold_port
 
 
 class End(Protocol):

@@ -22,7 +22,7 @@ from twisted.internet.ssl import Certificate, optionsForClientTLS
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SkipTest, TestCase
 
-from tests.support.redis.machine import (
+from tests.support.redis.environment import (
     HOST,
     MISSING,
     OLD_MISSING,

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
 
-from tests.support.redis.machine import HOST, hold_port, until
+from tests.support.redis.environment import HOST, hold_port, until
 from tests.support.redis.server import RedisServer, RedisTestCase
 
 PROMPT_SYNC = ("--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0")  # else it takes 5 s

@@ -13,7 +13,7 @@ from typing import Any
 
 from redis import Redis, RedisError
 
-from tests.support.redis.machine import HOST, PATIENCE, SERVER, hold_port, move_clock, skew_library
+from tests.support.redis.environment import HOST, PATIENCE, SERVER, hold_port, move_clock, skew_library
 from tests.support.redis.process import LEASH
 
 

@@ -8,7 +8,7 @@ from twisted.internet.address import IPv4Address
 
 from gim.gateway.bounded_protocol import BYTES_PER_EXTRA_FRAGMENT, MAX_FRAGMENTS
 from tests.integration.hostile.test_sockets import HANDSHAKE, frames_of
-from tests.support.hostile.drawn import frame
+from tests.support.hostile.inputs import frame
 from tests.support.hostile.wire import Wire
 from tests.support.pipe import GatewayTestCase
 

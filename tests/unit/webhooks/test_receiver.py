@@ -21,7 +21,7 @@ from gim.webhooks.event_types import ONLINE
 from gim.webhooks.events import NumberedEvent, presence
 from gim.webhooks.receiver import MAX_RESPONSE_SIZE, Receiver
 from gim.webhooks.signature import sign
-from tests.support.redis.machine import write_certificate
+from tests.support.redis.environment import write_certificate
 from tests.support.webhooks.receiver import SECRET, Hook, silent, start_hook, verify
 
 

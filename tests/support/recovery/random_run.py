@@ -19,7 +19,7 @@ Connect = Callable[[int | None], Awaitable[Link]]
 Happening = Callable[[], Awaitable[None]]
 
 
-class Life:
+class RandomRun:
     """Its steps are drawn from a seed; what it sends and what is sent to it is numbered."""
 
     def __init__(self, case: TestCase, name: str, seed: int, connect: Connect) -> None:

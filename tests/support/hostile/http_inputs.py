@@ -6,7 +6,7 @@ import json
 
 from hypothesis import strategies as st
 
-from tests.support.hostile.drawn import bodies, hurt, plausible, rarely
+from tests.support.hostile.inputs import bodies, hurt, plausible, rarely
 
 METHODS = (b"GET", b"POST", b"PUT", b"DELETE", b"HEAD", b"OPTIONS", b"PATCH", b"get", b"G\x1bT", b"TRACE")
 PATHS = (

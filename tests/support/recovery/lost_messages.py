@@ -12,7 +12,7 @@ from tests.support.recovery.device import PRIVATE, Device, Link
 OPTIONS = ("--max-session-messages", "400", "--message-ttl", "60", "--heartbeat-interval", "1d")
 
 
-class Gaps(TestCase):
+class LostMessageScenes(TestCase):
     """Scenes: a device has one message of bob's and goes, something happens, and it comes back."""
 
     scene = ""  # a part of the ids of its users
