@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -21,8 +22,14 @@ def table() -> dict[str, set[str]]:
     return {name: set(re.findall(r"`([\w.]+)`", allowed)) for name, allowed in _ROW.findall(text)}
 
 
-def modules() -> dict[str, ast.Module]:
-    """Return every module of gim, by its dotted name, parsed; packages by theirs."""
+@cache
+def imports() -> dict[str, set[str]]:
+    """Return what each module of gim imports of gim, by dotted names; packages by theirs."""
+    parsed = _modules()
+    return {name: set(_imports_of(tree, parsed)) for name, tree in parsed.items()}
+
+
+def _modules() -> dict[str, ast.Module]:
     found: dict[str, ast.Module] = {}
     for path in ROOT.child("gim").walk():
         if path.path.endswith(".py") and not path.path.endswith("_pb2.py"):
@@ -32,7 +39,7 @@ def modules() -> dict[str, ast.Module]:
     return found
 
 
-def imports_of(tree: ast.Module, known: Mapping[str, object]) -> Iterator[str]:
+def _imports_of(tree: ast.Module, known: Mapping[str, object]) -> Iterator[str]:
     """Yield the modules of gim that a module imports, late imports within functions too."""
     for node in _running(tree):
         if isinstance(node, ast.Import):
@@ -44,23 +51,27 @@ def imports_of(tree: ast.Module, known: Mapping[str, object]) -> Iterator[str]:
 
 
 def _running(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yield all nodes but those for type checkers only, which import nothing when the code runs."""
+    """Yield all statements but those for type checkers only, which import nothing when the code runs."""
     for node in ast.iter_child_nodes(tree):
-        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
-            yield node
-            yield from _running(node)
+        if isinstance(node, ast.expr) or _is_for_type_checkers(node):
+            continue
+        yield node
+        yield from _running(node)
+
+
+def _is_for_type_checkers(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
 
 
 class ArchitectureTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.table = table()
-        self.modules = modules()
-        self.inner = {name.rpartition(".")[0] for name in self.modules}  # that hold others
-        self.imports = {name: set(imports_of(tree, self.modules)) for name, tree in self.modules.items()}
+        self.imports = imports()
+        self.inner = {name.rpartition(".")[0] for name in self.imports}  # that hold others
 
     def packages(self) -> set[str]:
         """Return the packages below gim that have modules of their own."""
-        plain = set(self.modules) - self.inner
+        plain = set(self.imports) - self.inner
         return {name.rpartition(".")[0] for name in plain} - {"gim", ""}
 
     def package_of(self, module: str) -> str:
@@ -105,5 +116,5 @@ class ArchitectureTests(SynchronousTestCase):
             done.add(name)
 
     def test_few_modules_stand_at_the_top(self) -> None:
-        tops = {name for name in self.modules if name.count(".") == 1 and name not in self.inner}
+        tops = {name for name in self.imports if name.count(".") == 1 and name not in self.inner}
         self.assertEqual(tops, TOP - {"gim"} | {"gim.tap"})
