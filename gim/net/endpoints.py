@@ -69,6 +69,8 @@ def make_endpoint(text: str, reactor: Any, written: str = "") -> IStreamServerEn
     """
     from twisted.internet.endpoints import serverFromString  # with all of TLS
 
+    from gim.net.proxy_protocol import take_all_headers
+
     try:
         endpoint: IStreamServerEndpoint = serverFromString(reactor, with_backlog(text, BACKLOG))
         _check_directory(endpoint)
@@ -78,7 +80,7 @@ def make_endpoint(text: str, reactor: Any, written: str = "") -> IStreamServerEn
                 f"{text!r} can't be used: systemd has handed over no such socket: start its socket unit"
             ) from error
         raise ValueError(f"{(written or text)!r} can't be used: {error}") from error
-    return endpoint
+    return take_all_headers(endpoint)
 
 
 def unwrapped(endpoint: IStreamServerEndpoint | None) -> Any:

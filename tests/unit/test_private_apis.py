@@ -13,6 +13,10 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.epollreactor import EPollReactor
+from twisted.internet.protocol import Factory, Protocol
+from twisted.protocols.haproxy._v1parser import V1Parser
+from twisted.protocols.haproxy._v2parser import V2Parser
+from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper, HAProxyWrappingFactory
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http import HTTPChannel
 
@@ -32,8 +36,17 @@ class PrivateApiTests(SynchronousTestCase):
         self.assertEqual(self.endpoint("unix:/run/s")._address, "/run/s")
 
     def test_an_endpoint_of_the_proxy_protocol_shows_the_one_that_it_wraps(self) -> None:
-        wrapped = self.endpoint("haproxy:tcp:8080")._wrappedEndpoint
-        self.assertEqual(wrapped._port, 8080)
+        endpoint = self.endpoint("haproxy:tcp:8080")
+        self.assertEqual(endpoint._wrappedEndpoint._port, 8080)
+        self.assertIs(endpoint._wrapperFactory, HAProxyWrappingFactory)
+        self.assertTrue(issubclass(HAProxyWrappingFactory.protocol, HAProxyProtocolWrapper))
+
+    def test_the_peer_of_the_proxy_protocol_is_that_of_its_proxy_info(self) -> None:
+        wrapper = HAProxyProtocolWrapper(HAProxyWrappingFactory(Factory()), Protocol())
+        info = V1Parser.parse(b"PROXY TCP4 192.0.2.7 192.0.2.8 1 2")
+        wrapper._proxyInfo = info
+        self.assertEqual((wrapper.getPeer(), wrapper.getHost()), (info.source, info.destination))
+        self.assertIs(V2Parser.parse(V2Parser.PREFIX + b"\x20\0\0\0").source, None)
 
     def test_the_reactor_of_linux_polls_an_epoll_object(self) -> None:
         another = EPollReactor()

@@ -179,6 +179,7 @@ class ProxyTests(LimitTestCase):
         self.assertEqual(self.status(), 0)
         self.assertEqual(self.status(before=b"PROXY TCP9 a b c d\r\n"), 0)
         self.assertEqual(self.status(before=version_1(CLIENT)), 101)
+        self.assertEqual(self.status(before=b"PROXY UNKNOWN\r\n"), 101)
 
     async def test_a_chat_through_it(self) -> None:
         process = await self.behind()
@@ -197,6 +198,7 @@ class ProxyTests(LimitTestCase):
             (version_1(CLIENT), CLIENT, 403),  # profiles are for this machine
             (version_2("2001:db8::7"), "2001:db8::7", 403),
             (LOCAL, "127.0.0.1", 200),
+            (b"PROXY UNKNOWN\r\n", "127.0.0.1", 200),
         ):
             with socket.create_connection(("127.0.0.1", self.http), timeout=PATIENCE) as stranger:
                 request = b"GET /debug/pprof/ HTTP/1.1\r\nHost: gim\r\nConnection: close\r\n\r\n"

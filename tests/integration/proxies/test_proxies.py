@@ -51,6 +51,23 @@ class ProxyProtocolTests(HaproxyTests):
         return super().command(text.replace(plain, self.fit(proxies.block("haproxy-proxy-protocol"))))
 
 
+class ProxyProtocolChecksTests(proxies.ProxyCase):
+    """Health checks begin with a PROXY header, too: version 1 sends ``PROXY UNKNOWN`` for them."""
+
+    language = "haproxy"
+    skip = missing("haproxy")
+    options = ("--http", "haproxy:tcp:0:interface=127.0.0.1")
+
+    def command(self, text: str) -> tuple[str, ...]:
+        """Let everything that goes to the HTTP API begin with a header."""
+        text = text.replace("bind :443", f"bind 127.0.0.1:{self.port}")
+        text = text.replace(f"check port {self.http}", f"check port {self.http} check-send-proxy")
+        server = f"server gim1 127.0.0.1:{self.http} check"
+        self.assertIn(server, text)
+        text = text.replace(server, f"{server} check-send-proxy send-proxy")
+        return ("haproxy", "-db", "-f", self.write("haproxy.cfg", text))
+
+
 class CaddyTests(proxies.ProxyCase):
     language = "caddy"
     skip = missing("caddy")
