@@ -45,7 +45,7 @@ def make_webhooks(
     """Return the service that posts events to a backend, None without webhooks."""
     if settings is None:
         return None
-    from gim.webhooks.receiver import Receiver  # with treq, which a start without webhooks does not need
+    from gim.webhooks.receiver import Receiver  # with an HTTP client, of no use without webhooks
 
     receiver = Receiver(settings.url, secret, reactor)
     return Webhooks(store, settings.events, settings.grace, receiver.post, reactor, receiver.close)

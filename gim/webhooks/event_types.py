@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from ipaddress import IPv6Address
 from urllib.parse import urlsplit
 
 ONLINE = "user.online"
@@ -10,6 +12,10 @@ SENT = "message.sent"
 JOINED = "chatroom.joined"
 LEFT = "chatroom.left"
 EVENTS = (ONLINE, OFFLINE, SENT, JOINED, LEFT)
+
+
+_LABEL = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
+_HOST_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")  # RFC 1123, section 2.1; IPv4 addresses, too
 
 
 def events(text: str) -> frozenset[str]:
@@ -35,6 +41,20 @@ def url(text: str) -> str:
         raise ValueError(
             f"{text!r} is not a valid URL: write other characters than ASCII as %XX, a host as xn--"
         )
+    if not _can_be_host(parts.hostname, in_brackets="[" in parts.netloc):
+        raise ValueError(
+            f"{text!r} is not a valid URL: a host is a name of letters, digits, - and dots, or an address"
+            " such as 192.0.2.7 or [2001:db8::7]"
+        )
     if "@" in parts.netloc or parts.fragment:
         raise ValueError("leave out user, password and #: the signature tells who sends")
-    return text
+    return text if parts.path else parts._replace(path="/").geturl()
+
+
+def _can_be_host(host: str, in_brackets: bool) -> bool:
+    if not in_brackets:
+        return len(host) <= 253 and _HOST_NAME.fullmatch(host) is not None
+    try:
+        return IPv6Address(host).scope_id is None
+    except ValueError:
+        return False

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from email.utils import parsedate_to_datetime
-from http.cookiejar import DefaultCookiePolicy
+from io import BytesIO
 from typing import Any
 
-from treq.client import HTTPClient
-from treq.cookies import IndexableCookieJar
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
-from twisted.web.client import Agent, HTTPConnectionPool
+from twisted.web.client import Agent, FileBodyProducer, HTTPConnectionPool
 from twisted.web.http_headers import Headers
 
 from gim import __version__
@@ -36,9 +34,7 @@ class Receiver:
         self._pool = HTTPConnectionPool(reactor)
         self._pool.maxPersistentPerHost = MAX_CONCURRENT_ATTEMPTS
         self._pool.cachedConnectionTimeout = IDLE_TIMEOUT
-        agent = Agent(reactor, connectTimeout=CONNECT_TIMEOUT, pool=self._pool)
-        jar = IndexableCookieJar(DefaultCookiePolicy(allowed_domains=()))
-        self._client = HTTPClient(agent, jar)
+        self._agent = Agent(reactor, connectTimeout=CONNECT_TIMEOUT, pool=self._pool)
 
     async def post(self, event: NumberedEvent) -> AttemptResult:
         """Make one attempt. Raises nothing but `CancelledError`, when it is cancelled."""
@@ -58,14 +54,8 @@ class Receiver:
                 timer.cancel()
 
     async def _post(self, event: NumberedEvent) -> AttemptResult:
-        response = await self._client.post(
-            self._url,
-            headers=self._headers(event),
-            data=event.body,
-            allow_redirects=False,
-            unbuffered=True,
-            reactor=self._reactor,
-        )
+        url, body = self._url.encode(), FileBodyProducer(BytesIO(event.body))
+        response = await self._agent.request(b"POST", url, self._headers(event), body)
         retry_after = self._retry_after(response.headers)
         await _discard_body(response)
         return AttemptResult(response.code, f"status {response.code}", retry_after)

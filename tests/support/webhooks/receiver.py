@@ -48,7 +48,9 @@ class Hook(Resource):
 
     @property
     def url(self) -> str:
-        return f"{self.scheme}://127.0.0.1:{self.port.getHost().port}/hook?v=1"
+        address = self.port.getHost()
+        host = f"[{address.host}]" if ":" in address.host else address.host
+        return f"{self.scheme}://{host}:{address.port}/hook?v=1"
 
     def events(self) -> list[Any]:
         return [json.loads(body) for _, body in self.requests]
@@ -80,19 +82,21 @@ def silent(request: Request) -> Any:
     return NOT_DONE_YET
 
 
-def start_hook(case: TestCase, certificate: FilePath[str] | None = None) -> Hook:
+def start_hook(
+    case: TestCase, certificate: FilePath[str] | None = None, interface: str = "127.0.0.1"
+) -> Hook:
     """Return a receiver that listens until the end of the test, with TLS if there is the directory of a
     *certificate*."""
     hook = Hook()
     site = Site(hook)
     site.log = lambda request: None
     if certificate is None:
-        hook.port = reactor.listenTCP(0, site, interface="127.0.0.1")  # type: ignore[arg-type]
+        hook.port = reactor.listenTCP(0, site, interface=interface)  # type: ignore[arg-type]
     else:
         hook.scheme = "https"
         files = [certificate.child(name).path for name in ("key.pem", "ca.pem")]
         context = DefaultOpenSSLContextFactory(*files, sslmethod=SSL.TLS_METHOD)  # type: ignore[misc]
-        hook.port = reactor.listenSSL(0, site, context, interface="127.0.0.1")  # type: ignore[attr-defined]
+        hook.port = reactor.listenSSL(0, site, context, interface=interface)  # type: ignore[attr-defined]
     case.addCleanup(hook.port.stopListening)
     return hook
 

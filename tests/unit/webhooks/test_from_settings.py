@@ -110,6 +110,8 @@ class SettingsTests(SynchronousTestCase):
     def test_values_that_are_none_are_refused(self) -> None:
         for name, bad in (
             *(("url", text) for text in ("ftp://x/", "//x/", "x", "http://", "https:///path", "")),
+            *(("url", f"http://{host}/") for host in ("a_b", "a..b", "-a", "a-", "a" * 64, "a%41", "*")),
+            *(("url", f"http://[{host}]/") for host in ("::g", "fe80::1%25eth0", "v1.x", "1:2")),
             *(("url", text) for text in ("http://x:0/", "http://x:99999/", "http://[::1/")),
             *(("url", text) for text in ("http://ann:secret@x/", "http://x/#here", "http://x/a b")),
             *(("url", text) for text in ("http://é.example/", "http://x/\n")),

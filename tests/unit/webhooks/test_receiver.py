@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted.web.http import Request
 from twisted.web.server import NOT_DONE_YET
 
-from gim.webhooks import receiver
+from gim.webhooks import event_types, receiver
 from gim.webhooks.attempt import AttemptResult
 from gim.webhooks.event_types import ONLINE
 from gim.webhooks.events import NumberedEvent, presence
@@ -45,6 +45,25 @@ class ReceiverCase(TestCase):
 
     def event(self, user_id: str = "ann") -> NumberedEvent:
         return presence(user_id, True, reactor.seconds()).numbered(1)
+
+
+class UrlTests(ReceiverCase):
+    async def test_an_ipv6_address_can_be_the_host(self) -> None:
+        hook = start_hook(self, interface="::1")
+        self.assertIn("//[::1]:", hook.url)
+        answer = await self.receiver(event_types.url(hook.url)).post(self.event())
+        self.assertEqual(answer.status, 204)
+        ((headers, _),) = hook.requests
+        self.assertEqual(headers["host"], f"[::1]:{hook.port.getHost().port}")
+
+    async def test_without_a_path_the_root_is_asked_for(self) -> None:
+        hook = start_hook(self)
+        paths = []
+        for rest in "", "/", "?v=1":
+            hook.answers.append(lambda request: paths.append(request.uri) or b"")
+            url = event_types.url(hook.url.replace("/hook?v=1", rest))
+            self.assertEqual((await self.receiver(url).post(self.event())).status, 200)
+        self.assertEqual(paths, [b"/", b"/", b"/?v=1"])
 
 
 class PostTests(ReceiverCase):
