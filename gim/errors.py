@@ -80,6 +80,19 @@ class PayloadTooLarge(GimError):
     code = 413
 
 
+class Misdirected(GimError):
+    """A server without a key, and a host that is neither an IP address nor localhost nor listed: a web
+    page may have given its own name this server's address."""
+
+    code = 421
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this host is not served without a key: use an IP address or localhost, or list its name in"
+            " --allowed-origins"
+        )
+
+
 class TooManyRequests(GimError):
     """More packets or messages in a period than the limit allows."""
 

@@ -8,9 +8,10 @@ from gim.net.origins import Origins
 
 
 class ApiSettings(Struct, frozen=True):
-    """Fields have the names of their options, but for *origins*."""
+    """Fields have the names of their options, but for *hosts* and *origins*."""
 
     max_packet: int  # bytes of a body
     trace_header: str
+    hosts: Origins | None  # the hosts that requests may be for, None for any host
     origins: Origins  # web pages that may ask
     enable_profiling: bool

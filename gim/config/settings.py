@@ -82,7 +82,7 @@ def settings_of(options: GivenOptions, environment: Mapping[str, str] | None = N
             is_level_given="log-level" in options.origins,
         ),
         gateway=_gateway(options),
-        api=_read(ApiSettings, options, origins=options["allowed-origins"]),
+        api=_read(ApiSettings, options, hosts=None, origins=options["allowed-origins"]),
         auth=_read(
             AuthSettings,
             options,
@@ -113,6 +113,7 @@ def _gateway(options: GivenOptions) -> GatewaySettings:
     return _read(
         GatewaySettings,
         options,
+        hosts=None,
         origins=options["allowed-origins"],
         timeouts=Timeouts(
             handshake=options["handshake-timeout"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from time import perf_counter_ns
 from typing import Any
@@ -11,8 +11,8 @@ from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from gim.errors import GimError, InternalError, TooManyRequests
-from gim.gateway import closing
+from gim.errors import GimError, InternalError, Misdirected, TooManyRequests
+from gim.gateway import closing, handshake
 from gim.gateway.autobahn_log import AutobahnLog
 from gim.gateway.frames import cut
 from gim.gateway.outbound import OutboundQueue
@@ -51,6 +51,7 @@ class GatewayProtocol(TimedProtocol):
     _packet_rate: TokenBucket  # from the end of the handshake on
     _after_reply: list[Callable[[], None]] | None = None
     _bad_tokens = 0
+    _headers: Mapping[str, str] = {}  # of the handshake while it is read
 
     # the handshake
 
@@ -60,9 +61,13 @@ class GatewayProtocol(TimedProtocol):
         self._use_codec(self.factory.default_codec)
 
     def onConnect(self, request: ConnectionRequest) -> tuple[str | None, dict[str, str]]:
-        settings, headers = self.factory.settings, request.headers  # with names in lower case
+        settings, headers = self.factory.settings, self._headers
         self.factory.admission.identify(self, headers.get("x-forwarded-for", ""))
+        if settings.hosts is not None and not settings.hosts.serve(headers.get("host", "")):
+            raise ConnectionDeny(421, str(Misdirected()))
         origin = headers.get("origin")
+        if origin is not None and "," in origin:
+            raise ConnectionDeny(400, "want one Origin")
         if origin is not None and not settings.origins.allow(origin, headers.get("host", "")):
             raise ConnectionDeny(403, "this origin is not allowed: see --allowed-origins")
         explicit = headers.get(settings.trace_header.lower(), "")
@@ -85,10 +90,20 @@ class GatewayProtocol(TimedProtocol):
             self._key, codec, self.transport, batch, max_unsent, self.close_with
         )
 
+    def _shake_hands(self, data: bytes) -> None:
+        """Hand a complete request to Autobahn, with what comes behind it."""
+        end = data.index(handshake.END) + len(handshake.END)
+        shake = handshake.read(data[:end])
+        if shake.has_other_version():
+            self.failHandshake(f"this server speaks WebSocket version {handshake.VERSION} only", 426)
+            return
+        self._headers = shake.headers
+        self.feed(shake.request + data[end:])
+        self._headers = {}
+
     def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
-        if code in (429, 503):
-            responseHeaders = [("Retry-After", retry_after.CONNECTION)]
-        super().failHandshake(reason, code, responseHeaders)
+        headers = handshake.headers_of_refusal(code, retry_after.CONNECTION)
+        super().failHandshake(reason, code, headers)
 
     def onOpen(self) -> None:
         self._packet_rate = TokenBucket(
@@ -117,10 +132,19 @@ class GatewayProtocol(TimedProtocol):
             if used == len(data):
                 return
             data = data[used:]
-        elif self.state == self.STATE_CONNECTING and len(self.data) + len(data) > MAX_HANDSHAKE:
-            self.drop("its handshake is too long")
+        elif self.state == self.STATE_CONNECTING:
+            self._collect_handshake(data)
             return
         self.feed(data)
+
+    def _collect_handshake(self, data: bytes) -> None:
+        received, self.data = self.data + data, b""
+        if len(received) > MAX_HANDSHAKE:
+            self.drop("its handshake is too long")
+        elif handshake.END in received:
+            self._shake_hands(received)
+        else:
+            self.data = received
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         if self.state != self.STATE_OPEN or self._requests is None:

@@ -15,5 +15,6 @@ class GatewaySettings(Struct, frozen=True):
     max_unsent: int  # bytes that may wait for a slow reader, see `gim.gateway.outbound`
     trace_header: str  # the header of the handshake that carries the trace id, both ways
     origins: Origins  # of the web pages that may connect
+    hosts: Origins | None  # the hosts that handshakes may be for, None for any host
     timeouts: Timeouts
     default_codec: str  # "json" or "proto": for clients that ask for no subprotocol

@@ -36,6 +36,8 @@ class Proxies(Struct, frozen=True):
         anything to its left can be forged.
         """
         for word in reversed(forwarded.split(",")):
+            if not word.strip():  # empty members of a list do not count (RFC 9110, section 5.6.1)
+                continue
             if not self.trust(host) or not (before := _host(word)):
                 break
             host = before

@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 SAME_HOST_WORD, ANY, NULL = "same-host", "*", "null"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_HOST = r"(\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?)(?::(\d{1,5}))?"
-_ORIGIN = re.compile(rf"([a-z][a-z0-9+.-]*)://(\*\.)?{_HOST}", re.ASCII)
-_AUTHORITY = re.compile(_HOST, re.ASCII)
+_HOST = r"(\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?\.?)"
+_ORIGIN = re.compile(rf"([a-z][a-z0-9+.-]*)://(\*\.)?{_HOST}(?::(\d{{1,5}}))?", re.ASCII)
+_IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}", re.ASCII)
+_AUTHORITY = re.compile(rf"{_HOST}(?::\d{{0,5}})?", re.ASCII)
 
 
 class _Origin(NamedTuple):
@@ -24,9 +25,10 @@ class _Origin(NamedTuple):
     with_subdomains: bool = False  # of the host, without the host itself
 
     def covers(self, other: _Origin) -> bool:
-        if (self.scheme, self.port) != (other.scheme, other.port):
-            return False
-        return other.host.endswith(f".{self.host}") if self.with_subdomains else self.host == other.host
+        return (self.scheme, self.port) == (other.scheme, other.port) and self.is_at(other.host)
+
+    def is_at(self, host: str) -> bool:
+        return host.endswith(f".{self.host}") if self.with_subdomains else host == self.host
 
 
 class Origins(NamedTuple):
@@ -48,6 +50,19 @@ class Origins(NamedTuple):
         if self.any or (self.same_host and page.scheme in _DEFAULT_PORTS and page.host == _host(host)):
             return True
         return any(entry.covers(page) for entry in self.listed)
+
+    def serve(self, host: str) -> bool:
+        """Say whether a Host header has an IP address, localhost or the host of a listed origin.
+
+        Any other name may belong to a web page of another site, whose DNS server has given it the address
+        of this server for a moment (DNS rebinding); its requests would come from the same host.
+        """
+        name = _host(host)
+        if name is None:
+            return False
+        if self.any or name == "localhost" or name[0] == "[" or _IPV4.fullmatch(name):
+            return True
+        return any(entry.is_at(name) for entry in self.listed)
 
 
 SAME_HOST = Origins(same_host=True)
@@ -95,9 +110,10 @@ def _host(authority: str) -> str | None:
 
 
 def _canonical(host: str) -> str | None:
-    """Return a host with an IPv6 address in its canonical form; None for one that is not valid."""
+    """Return a host in its canonical form: a name without the dot at its end, an IPv6 address in its
+    shortest form; None for one that is not valid."""
     if host[0] != "[":
-        return host
+        return host.removesuffix(".")
     try:
         return f"[{IPv6Address(host[1:-1])}]"
     except AddressValueError:

@@ -20,6 +20,7 @@ DEFAULTS = GatewaySettings(
     max_packet=65536,
     max_unsent=2**20,
     trace_header="trace",
+    hosts=None,
     origins=SAME_HOST,
     timeouts=Timeouts(handshake=5.0, login=30.0, heartbeat=120.0),
     default_codec="json",

@@ -24,13 +24,13 @@ from gim.api.server.access import AccessControl
 from gim.api.server.channel import IDLE_TIMEOUT, BoundedChannel, BoundedRequest
 from gim.api.server.cors import Cors
 from gim.api.settings import ApiSettings
-from gim.errors import Forbidden, InvalidAdminKey, PayloadTooLarge
+from gim.errors import BadRequest, GimError, InvalidAdminKey, Misdirected, PayloadTooLarge
 from gim.limits.limits import PACKET, LimitHits
 from gim.log.logger import Logger, traced
 from gim.metrics.instruments.requests import RequestMetrics
 from gim.net.client_address import NO_PROXIES, Proxies, host_of
 
-_ABSOLUTE = re.compile(rb"^https?://[^/]*", re.IGNORECASE)  # RFC 9112, section 3.2.2
+_ABSOLUTE = re.compile(rb"^https?://([^/?]*)", re.IGNORECASE)
 
 
 class TracedRequest(BoundedRequest):
@@ -51,13 +51,14 @@ class TracedRequest(BoundedRequest):
 
     def process(self) -> None:
         site = self.channel.site
-        self.path = _ABSOLUTE.sub(b"", self.path) or b"/"
+        self._take_host_of_path()
         self.began, self.began_ns = site.clock.seconds(), perf_counter_ns()
         self.trace = trace_of(self, site.trace_header)
         self.setHeader(site.trace_header, self.trace)
         try:
+            site.check_host(self)
             site.cors.check(self)
-        except Forbidden as refusal:
+        except GimError as refusal:
             self.write(refuse(self, refusal))
             self.finish()
             return
@@ -66,6 +67,13 @@ class TracedRequest(BoundedRequest):
             return
         with traced(self.trace):  # a coroutine keeps the trace of where it starts
             super().process()
+
+    def _take_host_of_path(self) -> None:
+        """Take the host of a path in absolute form for the header Host (RFC 9112, section 3.2.2)."""
+        absolute = _ABSOLUTE.match(self.path)
+        if absolute is not None:
+            self.path = self.path[absolute.end() :] or b"/"
+            self.requestHeaders.setRawHeaders(b"host", [absolute[1]])
 
     def _handleStar(self) -> None:
         self.write(refuse(self, no_such_path()))
@@ -76,6 +84,29 @@ class ApiChannel(BoundedChannel):
     """Answers bytes that are not an HTTP request with the envelope, and closes the connection."""
 
     transport: Any
+    length: int | None  # of the body; None if it comes in chunks
+    persistent: bool
+    requests: list[TracedRequest]
+    site: ApiSite
+
+    def allHeadersReceived(self) -> None:
+        if self.length is not None and self.length > self.site.max_body and self._expects_continue():
+            self._refuse_body(self.length)
+        else:
+            super().allHeadersReceived()
+
+    def _expects_continue(self) -> bool:
+        fields = self.requests[-1].requestHeaders.getRawHeaders(b"expect") or [b""]
+        return fields[0].lower() == b"100-continue"
+
+    def _refuse_body(self, length: int) -> None:
+        """Serve a request without its body, of which it is only told how long it is: its client waits for
+        the leave to send it. The connection ends with the response."""
+        request = self.requests[-1]
+        request.requestHeaders.removeHeader(b"expect")
+        super().allHeadersReceived()
+        request.body_size, self.length, self.persistent = length, 0, False
+        request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
 
     def _respondToBadRequestAndDisconnect(self) -> None:
         body = b'{"code":400,"msg":"not a valid HTTP request: want one as in RFC 9112","data":null}'
@@ -124,6 +155,15 @@ class ApiSite(server.Site):
         self._requests = requests
         self.cors = Cors(settings.origins, settings.trace_header)
         self._proxies = proxies
+        self._hosts = settings.hosts
+
+    def check_host(self, request: Any) -> None:
+        """Raise `BadRequest` unless there is one Host, `Misdirected` unless it is served here."""
+        hosts = request.requestHeaders.getRawHeaders(b"host") or []
+        if len(hosts) > 1 or (not hosts and request.clientproto == b"HTTP/1.1"):
+            raise BadRequest("want one header Host (RFC 9112, section 3.2)")
+        if hosts and self._hosts is not None and not self._hosts.serve(hosts[0].decode("latin-1")):
+            raise Misdirected
 
     def log(self, request: Any) -> None:
         """Count and log a request that has been answered."""

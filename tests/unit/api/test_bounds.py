@@ -138,3 +138,26 @@ class BodyTests(BoundsCase):
         self.wire(POST + b"Content-Length: 200000\r\n\r\n", b"{}")
         login = LOGIN.replace(b"Content-Length: 12\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\nc\r\n")
         self.assertEqual(self.status(self.wire(login + b"\r\n0\r\n\r\n")), 200)
+
+
+class ExpectTests(BoundsCase):
+    """``Expect: 100-continue``: the client waits before it sends its body."""
+
+    def expecting(self, length: int) -> Wire:
+        return self.wire(POST + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % length)
+
+    def test_a_body_of_good_length_is_asked_for(self) -> None:
+        wire = self.expecting(12)
+        self.assertEqual(wire.transport.value(), b"HTTP/1.1 100 Continue\r\n\r\n")
+        wire.feed([b'{"id":"ann"}'])
+        self.assertIn(b"\r\n\r\nHTTP/1.1 200 OK\r\n", wire.transport.value())
+
+    def test_a_body_that_is_too_long_is_refused_before_it_is_sent(self) -> None:
+        wire = self.expecting(self.api.max_body + 1)
+        self.assertTrue(wire.transport.value().startswith(b"HTTP/1.1 413 "))
+        self.assertIn(b"\r\nConnection: close\r\n", wire.transport.value())
+        self.assertFalse(wire.is_open)
+
+    def test_one_of_unknown_length_is_asked_for(self) -> None:
+        wire = self.wire(POST + b"Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n")
+        self.assertEqual(wire.transport.value(), b"HTTP/1.1 100 Continue\r\n\r\n")

@@ -254,6 +254,13 @@ class RefusalTests(ApiTestCase):
         ):
             self.assertEqual(self.raw(data).envelope["code"], 400, data[:40])
 
+    def test_http_1_1_requires_one_host(self) -> None:
+        for hosts in "", "Host: a\r\nHost: a\r\n":
+            refused = self.raw(f"GET /healthz HTTP/1.1\r\n{hosts}\r\n".encode()).envelope
+            self.assertEqual((refused["code"], "Host" in refused["msg"]), (400, True))
+        for head in "GET /healthz HTTP/1.0\r\n", "GET /healthz HTTP/1.1\r\nHost:\r\n":
+            self.assertEqual(self.raw(f"{head}\r\n".encode()).status, 200, head)
+
     def test_a_path_in_absolute_form_is_fine(self) -> None:
         for form in "http://127.0.0.1:8081/healthz", "HTTPS://x/healthz?a=b":
             self.assertEqual(self.ask_http("GET", form)["code"], 0, form)

@@ -32,6 +32,10 @@ class ClientTests(SynchronousTestCase):
         self.assertEqual(self.proxies.client(PROXY, f"1.1.1.1,{CLIENT},{OUTER}"), CLIENT)
         self.assertEqual(self.proxies.client(PROXY, f"10.4.4.4, {OUTER}"), "10.4.4.4")
 
+    def test_empty_members_do_not_count(self) -> None:
+        for forwarded in f"{CLIENT},", f"{CLIENT}, ", f"{CLIENT}, , {OUTER}", f" ,{CLIENT} ,,":
+            self.assertEqual(self.proxies.client(PROXY, forwarded), CLIENT, forwarded)
+
     def test_it_ends_at_what_is_no_address(self) -> None:
         for word in "unknown", "_hidden", "a b", "999.1.1.1", "\x00", "1.1.1.1:", "[::1", "é":
             self.assertEqual(self.proxies.client(PROXY, f"{CLIENT}, {word}, {OUTER}"), OUTER, word)

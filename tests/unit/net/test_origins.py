@@ -18,6 +18,10 @@ class SameHostTests(SynchronousTestCase):
             ("http://[::1]", "[0:0:0:0:0:0:0:1]:8080"),
             ("http://[2001:DB8::A]", "[2001:db8:0::a]"),
             (" http://localhost ", " localhost "),
+            ("http://chat.example.com.", "chat.example.com"),
+            ("http://chat.example.com:3000", "chat.example.com.:8080"),
+            ("http://chat.example.com.:80", "chat.example.com."),
+            ("http://chat.example.com", "chat.example.com:"),
         ):
             self.assertTrue(SAME_HOST.allow(origin, host), (origin, host))
 
@@ -31,6 +35,8 @@ class SameHostTests(SynchronousTestCase):
             ("http://localhost", "127.0.0.1"),
             ("http://[::2]", "[::1]"),
             ("http://chat.example.com", ""),
+            ("http://chat.example.com..", "chat.example.com"),
+            ("http://[::1].", "[::1]"),
             ("http://evil.example", "chat.example.com, evil.example"),
             ("http://evil.example", "evil.example@chat.example.com"),
         ):
