@@ -9,19 +9,20 @@ from typing import Protocol
 
 import jwt
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from gim.auth.keys import Keys
 from gim.errors import Unauthorized
-from gim.wire.fields import Name
+from gim.wire.fields import Name, none_if_unset
 from gim.wire.packets import explain
 
 LEEWAY = 30  # seconds that an issuer's clock may be ahead; for nbf and iat, not for exp
+MAX_TIME = 253_402_300_800  # Unix time of the year 10000; every date since 1978 is later in milliseconds
 MAX_TOKEN = 8192  # characters; a longer token is refused before it costs anything
 
 
 class _Header(Struct):
-    kid: str | None = None
+    kid: str | UnsetType = UNSET
 
 
 class Claims(Struct, frozen=True):
@@ -83,16 +84,19 @@ class LoginTokens:
             raise _refused("its kid is not that of a key in use here")
         try:
             payload: bytes = _verify(token, key.material, key.algorithms)
-        except (jwt.PyJWTError, RecursionError) as error:
+        except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError) as error:
             raise _refused(
                 "it is not signed with a key in use here and an algorithm of that key"
             ) from error
+        except (jwt.PyJWTError, RecursionError) as error:
+            raise _refused(f"it is not a valid JWT: {str(error)[:100]}") from error
         return payload
 
     def _check_times(self, claims: Claims) -> None:
         now = self._now()
-        if not all(map(isfinite, (claims.exp, claims.nbf, claims.iat))):
-            raise _refused("exp, nbf and iat: want Unix times in seconds")
+        times = claims.exp, claims.nbf, claims.iat
+        if not all(isfinite(time) and time < MAX_TIME for time in times):
+            raise _refused("exp, nbf and iat: want Unix times in seconds, not in milliseconds")
         if claims.exp <= now:
             raise _refused("it has expired: get a new one")
         if max(claims.nbf, claims.iat) > now + LEEWAY:
@@ -112,7 +116,9 @@ def _key_id(token: str) -> str | None:
     """Return the key id in a token's header, without checking the rest of the token."""
     header = token.partition(".")[0]
     try:
-        return _decode_header(urlsafe_b64decode(header + "=" * (-len(header) % 4))).kid
+        return none_if_unset(_decode_header(urlsafe_b64decode(header + "=" * (-len(header) % 4))).kid)
+    except msgspec.ValidationError as error:
+        raise _refused(explain(error)) from error
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise _refused("want a JWT, three parts with dots between them") from error
 

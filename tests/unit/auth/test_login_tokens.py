@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.auth.keys import Key, Keys, public_keys, secret_key
-from gim.auth.login_tokens import LEEWAY, MAX_TOKEN, LoginTokens
+from gim.auth.login_tokens import LEEWAY, MAX_TIME, MAX_TOKEN, LoginTokens
 from gim.errors import Unauthorized
 from tests.support.key_material import (
     SECRET,
@@ -84,6 +84,12 @@ class ClaimTests(LoginTokenTestCase):
         for text in "NaN", "Infinity", "-Infinity", "1e400", "9" * 400, "-1", "0", "0x7fffffff", "1_000":
             self.refusal(signed('{"sub":"ann","exp":' + text + "}"))
 
+    def test_times_in_milliseconds_are_refused_for_that(self) -> None:
+        for name in "exp", "nbf", "iat":
+            refused = self.refusal(secret_token(**{name: 1000 * (START + 3600)}))
+            self.assertIn("not in milliseconds", refused)
+        self.tokens.read(secret_token(exp=MAX_TIME - 1))
+
     def test_a_payload_that_is_no_object_is_refused(self) -> None:
         for text in (
             "[]",
@@ -151,6 +157,17 @@ class SecretTests(LoginTokenTestCase):
         for extra in {"crit": ["exp"]}, {"crit": []}, {"b64": False, "crit": ["b64"]}, {"kid": 5}:
             self.refusal(signed(json.dumps(claims()), {"alg": "HS256", **extra}))
         self.tokens.read(signed(json.dumps(claims()), {"alg": "HS256", "kid": "any", "jku": "http://x"}))
+
+    def test_a_kid_that_is_not_text_is_refused_for_that(self) -> None:
+        for kid in None, 5, ["a"]:
+            token = signed(json.dumps(claims()), {"alg": "HS256", "kid": kid})
+            self.assertTrue(self.refusal(token).startswith("token: kid: expected str"), kid)
+
+    def test_a_header_that_can_not_be_understood_is_refused_for_that(self) -> None:
+        token = signed(json.dumps(claims()), {"alg": "HS256", "crit": ["x" * 5000]})
+        self.assertTrue(self.refusal(token).startswith("token: it is not a valid JWT: "))
+        self.assertLess(len(self.refusal(token)), 200)
+        self.assertIn("not signed with a key in use", self.refusal(secret_token("t" * 64)))
 
     def test_keys_that_were_changed_count_at_once(self) -> None:
         token = secret_token("t" * 64)
