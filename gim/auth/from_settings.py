@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from gim.auth.constants import ADMIN_KEY_VARIABLE, KEY_VARIABLE
 from gim.auth.settings import AuthSettings
+from gim.auth.weak_keys import WEAK_SECRET, is_weak_secret
 from gim.startup import InvalidSetting
 
 if TYPE_CHECKING:  # with all of cryptography, which open mode does not need
@@ -65,6 +66,8 @@ def _admin_key(text: str) -> bytes:
     key = text.encode(errors="surrogateescape")  # as it stood in the environment
     if _ADMIN_KEY.fullmatch(key) is None:
         raise BadKey("this is not a valid key: want 16 to 1024 printable ASCII characters without spaces")
+    if is_weak_secret(key):
+        raise BadKey(WEAK_SECRET)
     return key
 
 

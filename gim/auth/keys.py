@@ -13,6 +13,8 @@ import msgspec
 from jwt.algorithms import HMACAlgorithm
 from msgspec import UNSET, Struct
 
+from gim.auth.weak_keys import WEAK_SECRET, is_weak_ed25519, is_weak_rsa, is_weak_secret
+
 MIN_HMAC_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 MIN_RSA_BITS = 2048
 ALGORITHMS = {("RSA", None): "RS256", ("EC", "P-256"): "ES256", ("OKP", "Ed25519"): "EdDSA"}
@@ -57,6 +59,8 @@ def secret_key(data: bytes) -> Key:
             f"{len(secret)} bytes are too short for a secret: write 32 or more, 64 for HS512,"
             " as gim-token key does"
         )
+    if is_weak_secret(secret):
+        raise BadKey(WEAK_SECRET)
     try:
         HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(secret)
     except jwt.InvalidKeyError as error:
@@ -137,4 +141,12 @@ def _material(item: dict[str, Any], algorithm: str) -> Any:
         raise _Unusable("its numbers do not make a valid key") from error
     if algorithm == "RS256" and material.key_size < MIN_RSA_BITS:
         raise _Unusable(f"RSA of {material.key_size} bits is too weak: {MIN_RSA_BITS} at least")
+    if _is_weak(material, algorithm):
+        raise _Unusable("it is weak: anyone can make signatures for it")
     return material
+
+
+def _is_weak(material: Any, algorithm: str) -> bool:
+    if algorithm == "RS256":
+        return is_weak_rsa(material.public_numbers().n)
+    return algorithm == "EdDSA" and is_weak_ed25519(material.public_bytes_raw())

@@ -6,6 +6,7 @@ import os
 import stat
 
 from gim.auth.key_files import read_key_file
+from gim.auth.weak_keys import WEAK_SECRET, is_weak_secret
 from gim.log.logger import Logger
 from gim.startup import InvalidSetting
 from gim.webhooks.settings import SECRET_VARIABLE, WebhookSettings
@@ -46,4 +47,6 @@ def _checked(source: str, data: bytes) -> bytes:
             f"{len(secret)} bytes are not a valid secret: write {MIN_SECRET} to {MAX_SECRET}, as"
             " openssl rand -hex 32 does",
         )
+    if is_weak_secret(secret):
+        raise InvalidSetting(source, WEAK_SECRET)
     return secret

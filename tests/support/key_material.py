@@ -14,7 +14,8 @@ from gim.auth.cli.signing import new_pair, signing_key
 from gim.auth.keys import Key
 from tests.support.world import START
 
-SECRET = "s" * 64
+SECRET = "a secret of 64 bytes: " + "0123456789" * 4 + "ab"
+OTHER_SECRET = "other " + SECRET[6:]
 Jwk = dict[str, Any]
 
 

@@ -156,7 +156,7 @@ class TokenTests(SynchronousTestCase):
 
 
 async def _secret() -> bytes:
-    return b"k" * 32
+    return b"a key of thirty-two bytes, 01234"
 
 
 SECRETS = Keys([secret_key(key_material.SECRET.encode())])

@@ -8,7 +8,7 @@ import jwt
 
 from tests.support.nodes.cluster_case import PRIVATE, NodesTestCase, eventually
 
-SECRET = "s" * 64
+SECRET = "a secret of 64 bytes: " + "0123456789" * 4 + "ab"
 
 
 def token(user_id: str, **claims: object) -> str:

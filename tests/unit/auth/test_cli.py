@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gim.auth.cli.main import main
 from gim.auth.keys import public_keys
-from tests.support.key_material import SECRET, assembled, pair, private_key
+from tests.support.key_material import OTHER_SECRET, SECRET, assembled, pair, private_key
 from tests.support.world import START
 
 
@@ -106,7 +106,7 @@ class MakeAndCheckTests(ToolTestCase):
 
     def test_what_is_wrong_with_a_token_is_said(self) -> None:
         token = self.said("make", "--key-file", self.secret, "--sub", "ann")
-        other = self.file("other", "t" * 64)
+        other = self.file("other", OTHER_SECRET)
         for words, line in (
             ((token, "--key-file", other), "not signed"),
             ((token, "--key-file", self.secret, "--audience", "chat"), "aud: "),

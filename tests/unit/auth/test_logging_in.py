@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from gim.auth.constants import AUDIENCE
-from tests.support.key_material import SECRET, public_token, secret_token
+from tests.support.key_material import OTHER_SECRET, SECRET, public_token, secret_token
 from tests.support.pipe import Client
 from tests.support.world import START
 from tests.unit.api.test_http import ApiTestCase
@@ -41,7 +41,7 @@ class WebSocketTests(AuthenticatedTestCase):
 
     def test_no_token_or_a_bad_one_is_a_401_and_the_connection_stays(self) -> None:
         client = self.connect()
-        for token in None, "", "x", secret_token("t" * 64):
+        for token in None, "", "x", secret_token(OTHER_SECRET):
             reply = self.login(client, token)
             self.assertEqual((reply["code"], reply["data"]), (401, None))
             self.assertTrue(reply["msg"].startswith("token: "), reply)

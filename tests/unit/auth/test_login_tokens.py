@@ -12,6 +12,7 @@ from gim.auth.keys import Key, Keys, public_keys, secret_key
 from gim.auth.login_tokens import LEEWAY, MAX_TIME, MAX_TOKEN, LoginTokens
 from gim.errors import Unauthorized
 from tests.support.key_material import (
+    OTHER_SECRET,
     SECRET,
     assembled,
     claims,
@@ -129,15 +130,15 @@ class SecretTests(LoginTokenTestCase):
             self.tokens.read(secret_token(algorithm=algorithm))
 
     def test_one_that_it_is_too_short_for_is_refused(self) -> None:
-        self.keys = Keys([secret_key(b"s" * 32)])
-        self.tokens.read(secret_token("s" * 32))
+        self.keys = Keys([secret_key(SECRET.encode()[:32])])
+        self.tokens.read(secret_token(SECRET[:32]))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # PyJWT warns of such tokens
             for algorithm in "HS384", "HS512":
-                self.assertIn("not signed", self.refusal(secret_token("s" * 32, algorithm)))
+                self.assertIn("not signed", self.refusal(secret_token(SECRET[:32], algorithm)))
 
     def test_another_secret_is_refused(self) -> None:
-        self.assertIn("not signed", self.refusal(secret_token("t" * 64)))
+        self.assertIn("not signed", self.refusal(secret_token(OTHER_SECRET)))
 
     def test_a_token_without_a_signature_is_refused(self) -> None:
         for algorithm in "none", "None", "NONE", "", None, ["HS256"], {}, 5:
@@ -167,12 +168,12 @@ class SecretTests(LoginTokenTestCase):
         token = signed(json.dumps(claims()), {"alg": "HS256", "crit": ["x" * 5000]})
         self.assertTrue(self.refusal(token).startswith("token: it is not a valid JWT: "))
         self.assertLess(len(self.refusal(token)), 200)
-        self.assertIn("not signed with a key in use", self.refusal(secret_token("t" * 64)))
+        self.assertIn("not signed with a key in use", self.refusal(secret_token(OTHER_SECRET)))
 
     def test_keys_that_were_changed_count_at_once(self) -> None:
-        token = secret_token("t" * 64)
+        token = secret_token(OTHER_SECRET)
         self.refusal(token)
-        self.keys = Keys([secret_key(b"t" * 64)])
+        self.keys = Keys([secret_key(OTHER_SECRET.encode())])
         self.tokens.read(token)
         self.refusal(secret_token())
 
