@@ -121,7 +121,22 @@ def _open(path: str) -> RotatedFile:
 
 
 class RotatedFile(LogFile):
-    """A log file that Twisted rotates, or another program such as logrotate."""
+    """A log file that Twisted rotates, or another program such as logrotate.
+
+    It is opened with O_APPEND: when another program truncates it (``copytruncate``), the next line stands
+    at its beginning, not behind a hole of zero bytes.
+    """
+
+    def _openFile(self) -> None:
+        self.closed = False
+        self._file = open(self.path, "ab", 0)  # noqa: SIM115  # Twisted closes it
+        self.size = self._file.tell()
+
+    def shouldRotate(self) -> bool:
+        """Return whether the file is too long; another program may have truncated it meanwhile."""
+        if self.size >= ROTATED_SIZE:
+            self.size = os.fstat(self._file.fileno()).st_size
+        return self.size >= ROTATED_SIZE
 
     def renew(self) -> None:
         """Rotate the file, or open it anew if another program has moved it away."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+from shutil import which
 
+from twisted.internet.utils import getProcessOutputAndValue
 from twisted.python.filepath import FilePath
 
 from tests.integration.daemon.test_running import FREE, Forked, LogReader
@@ -147,6 +150,32 @@ class DaemonTests(DaemonTestCase):
             [line[:8] for line in old + new if "logged in" in line], ["user ann", "user bob"]
         )
         self.assertIn("user bob logged in, 0 missed", new)
+
+    async def test_a_file_that_is_copied_and_truncated_has_no_hole(self) -> None:
+        await self.start()
+        await self.log_in("ann")
+        await self.reader.says("user ann logged in")
+        await self.copy_and_truncate()
+        await self.log_in("bob")
+        await self.reader.says("user bob logged in")
+        self.assertIn(b"user ann logged in", self.log.sibling("gim.log.1").getContent())
+        self.assertNotIn(b"user ann", self.log.getContent())
+        self.assertNotIn(b"\0", self.log.getContent())
+
+    async def copy_and_truncate(self) -> None:
+        """Rotate the file by ``copytruncate`` of logrotate, or without logrotate as it would."""
+        if (logrotate := which("logrotate")) is None:
+            shutil.copyfile(self.log.path, self.log.sibling("gim.log.1").path)
+            os.truncate(self.log.path, 0)
+            return
+        path, state = os.path.abspath(self.log.path), self.log.sibling("state").path
+        config = self.log.sibling("logrotate.conf")
+        config.setContent(f"{path} {{\n rotate 2\n copytruncate\n}}\n".encode())
+        config.chmod(0o600)
+        self.log.parent().chmod(0o700)
+        words = ["--force", "--state", state, config.path]
+        said = await getProcessOutputAndValue(logrotate, words, os.environ)
+        self.assertEqual(said, (b"", b"", 0))
 
     def messages(self, file: FilePath[str]) -> list[str]:
         return [json.loads(line)["message"] for line in file.getContent().splitlines()]
