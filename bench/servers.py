@@ -19,7 +19,16 @@ _TWISTD = "from twisted.scripts.twistd import run; run()"
 
 # gim pushes a chatroom message at once when nothing was pushed for one duration: 1 ms, so that it is the
 # generator that sets the pace. The heartbeat stays out of it. Limits only count, which costs as much.
-_GIM = ("--message-push-duration", "1ms", "--heartbeat-interval", "1h", "--limits", "dry-run")
+_GIM = (
+    "--message-push-duration",
+    "1ms",
+    "--heartbeat-interval",
+    "1h",
+    "--ping-interval",
+    "30m",
+    "--limits",
+    "dry-run",
+)
 
 WORDS = {
     "gim": "gim",

@@ -77,7 +77,9 @@ def masked(payload: str) -> bytes:
 def build(schedule: str, reactor: MemoryReactorClock) -> Any:
     """Start gim and return its gateway; without its service for the collector where that is asked."""
     options = Options()
-    options.parseOptions(["--ws", "0", "--http", "0", "--heartbeat-interval", "300d"])
+    options.parseOptions(
+        ["--ws", "0", "--http", "0", "--heartbeat-interval", "300d", "--ping-interval", "150d"]
+    )
     daemon = makeService(options, reactor)
     if schedule == "python":
         daemon.removeService(daemon.getServiceNamed("garbage"))

@@ -119,6 +119,7 @@ def _gateway(options: GivenOptions) -> GatewaySettings:
             handshake=options["handshake-timeout"],
             login=options["login-timeout"],
             heartbeat=options["heartbeat-interval"],
+            ping=options["ping-interval"],
         ),
         default_codec=options["message-protocol"],
     )

@@ -106,7 +106,13 @@ _CONNECTIONS = Group(
     (
         Option(
             "heartbeat-interval", "2m", duration,
-            "Silence after which a connection is closed; the server sends a ping after half of it.",
+            "Silence of a client after which its connection is closed.",
+        ),
+        Option(
+            "ping-interval", "25s", duration,
+            "Silence of a client after which the server sends a ping.",
+            "Or after half of `--heartbeat-interval`, if that is less. Keep it well below the time after"
+            " which a proxy cuts a quiet connection: docs/behind-a-proxy.md.",
         ),
         Option("login-timeout", "30s", duration, "Time that a connection has for its login."),
         Option(

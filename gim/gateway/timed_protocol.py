@@ -87,9 +87,9 @@ class TimedProtocol(BoundedProtocol):
         return 0
 
     def _ping_or_wait(self, silent_at: int) -> int:
-        """Ping a peer after half the heartbeat interval of silence; return the tick of the next check."""
-        wheel = self.factory.timeout_wheel
-        ping_at = wheel.tick_after(self._last_heard, self.factory.settings.timeouts.heartbeat / 2)
+        """Ping a peer that has been silent for long enough; return the tick of the next check."""
+        wheel, timeouts = self.factory.timeout_wheel, self.factory.settings.timeouts
+        ping_at = wheel.tick_after(self._last_heard, timeouts.silence_before_ping)
         if wheel.now < ping_at:
             return ping_at
         if self._pinged_for != self._last_heard:

@@ -1,7 +1,7 @@
 """The timeouts of all connections: one timer and a timing wheel.
 
 Each connection is in at most one bucket of the wheel: that of its next timeout. An idle one is checked
-every half heartbeat interval, and needs neither a timer nor a Deferred of its own. (Hashed timing wheels:
+when a ping is due, and needs neither a timer nor a Deferred of its own. (Hashed timing wheels:
 Varghese and Lauck, 1987; scheme 6.)
 
 Time is counted in ticks. A suspended process, or a wall clock set forward, counts as one tick, so clients
@@ -29,10 +29,17 @@ class Timeouts(Struct, frozen=True):
     handshake: float
     login: float
     heartbeat: float
+    ping: float
+
+    @property
+    def silence_before_ping(self) -> float:
+        """The silence, in seconds, after which a ping is sent: early enough for its answer to count as a
+        heartbeat."""
+        return min(self.ping, self.heartbeat / 2)
 
     def shortest(self) -> float:
         """Return the shortest time, in seconds, that a connection is checked after."""
-        return min(self.handshake, self.login, self.heartbeat / 2)
+        return min(self.handshake, self.login, self.silence_before_ping)
 
 
 class HasTimeout(Protocol):

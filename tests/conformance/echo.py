@@ -26,7 +26,7 @@ from tests.support.gateway import make_gateway
 
 MAX_PACKET = 32 * 2**20  # bytes; the longest message of the cases has 16 MiB
 MAX_UNSENT = 64 * 2**20
-TIMEOUTS = Timeouts(handshake=30.0, login=3600.0, heartbeat=3600.0)
+TIMEOUTS = Timeouts(handshake=30.0, login=3600.0, heartbeat=3600.0, ping=1800.0)
 
 
 def accept_deflate(offers: list[Any]) -> PerMessageDeflateOfferAccept | None:

@@ -22,7 +22,7 @@ DEFAULTS = GatewaySettings(
     trace_header="trace",
     hosts=None,
     origins=SAME_HOST,
-    timeouts=Timeouts(handshake=5.0, login=30.0, heartbeat=120.0),
+    timeouts=Timeouts(handshake=5.0, login=30.0, heartbeat=120.0, ping=25.0),
     default_codec="json",
 )
 

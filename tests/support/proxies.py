@@ -38,6 +38,7 @@ HANDSHAKE = {
 }
 TIMEOUT = 150  # seconds, of quiet connections on the page
 SHORT_TIMEOUT = 2  # seconds, of quiet connections here
+DEFAULT_TIMEOUT = 60  # seconds, of quiet connections, of nginx and Apache
 AS_ROOT = os.geteuid() == 0
 
 
@@ -69,8 +70,9 @@ class ProxyCase(DaemonTestCase):
             .replace("port 8081", f"port {self.http}")
         )
 
-    async def start(self, *options: str, quiet_time: int = TIMEOUT) -> None:
-        """Start gim and the proxy before it, which cuts connections after *quiet_time* seconds."""
+    async def start(self, *options: str, quiet_time: int | None = TIMEOUT) -> None:
+        """Start gim and the proxy before it, which cuts connections after *quiet_time* seconds: None for
+        the default of the proxy."""
         self.gim: Daemon = await self.daemon("--trusted-proxies", "127.0.0.1", *self.options, *options)
         self.files = FilePath(os.path.abspath(self.mktemp()))
         self.proxy = Process(self.files)
@@ -83,7 +85,12 @@ class ProxyCase(DaemonTestCase):
         holder = hold_port()
         self.addCleanup(holder.close)
         self.port = holder.getsockname()[1]
-        text = self.fit(block(self.language)).replace(str(TIMEOUT), str(quiet_time))
+        text = self.fit(block(self.language))
+        if quiet_time is None:
+            text = re.sub(rf"\n.*timeout {TIMEOUT}s?;| timeout={TIMEOUT}$", "", text, flags=re.MULTILINE)
+            assert str(TIMEOUT) not in text, text
+        else:
+            text = text.replace(str(TIMEOUT), str(quiet_time))
         self.proxy.spawn(self.command(text), {})
         self.addCleanup(self._end_proxy)
         await until(self._serves, "the proxy")
@@ -175,3 +182,16 @@ class TimedProxyCase(ProxyCase):
         await self.start("--heartbeat-interval", "1h", quiet_time=SHORT_TIMEOUT)
         ann = await self.log_in("ann")
         await ann.closed.addTimeout(PATIENCE, reactor)
+
+
+class DefaultTimeoutCase(TimedProxyCase):
+    """A proxy that has a timeout for quiet connections by default."""
+
+    timeout = DEFAULT_TIMEOUT + 60
+
+    async def test_with_its_default_timeout_it_keeps_quiet_connections(self) -> None:
+        await self.start(quiet_time=None)
+        ann = await self.log_in("ann")
+        await deferLater(reactor, DEFAULT_TIMEOUT + 2)
+        self.assertFalse(ann.closed.called)
+        await ann.ask(105)

@@ -19,3 +19,8 @@ class ProxyDocumentTests(SynchronousTestCase):
         self.assertEqual(len(timeouts), 4)
         for timeout in timeouts:
             self.assertGreater(float(timeout), options["heartbeat-interval"])
+
+    def test_pings_come_twice_within_the_default_timeouts_of_nginx_and_apache(self) -> None:
+        options = Options()
+        options.parseOptions([])
+        self.assertLess(2 * options["ping-interval"], 60)

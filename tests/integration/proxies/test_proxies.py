@@ -15,7 +15,7 @@ def missing(program: str) -> str | None:
     return None if which(program) else f"{program} is missing: apt-get install {program}"
 
 
-class NginxTests(proxies.TimedProxyCase):
+class NginxTests(proxies.DefaultTimeoutCase):
     language = "nginx"
     skip = missing("nginx")
 
@@ -86,7 +86,7 @@ class CaddyTests(proxies.ProxyCase):
         return ("env", *home, *run)
 
 
-class ApacheTests(proxies.TimedProxyCase):
+class ApacheTests(proxies.DefaultTimeoutCase):
     language = "apache"
     skip = missing("apache2")
     MODULES = ("mpm_event", "authz_core", "alias", "ssl", "socache_shmcb", "proxy", "proxy_http")
@@ -94,8 +94,10 @@ class ApacheTests(proxies.TimedProxyCase):
     def command(self, text: str) -> tuple[str, ...]:
         """Put the block where ``apache2.conf`` includes it.
 
-        The longer one of ``Timeout`` and the ``timeout`` of ProxyPass holds: the block decides.
+        The longer one of ``Timeout`` and the ``timeout`` of ProxyPass holds: the block decides if it has
+        one.
         """
+        limit = f"Timeout {proxies.SHORT_TIMEOUT}\n" if " timeout=" in text else ""
         text = text.replace("*:443", f"127.0.0.1:{self.port}")
         loads = "".join(
             f"LoadModule {module}_module /usr/lib/apache2/modules/mod_{module}.so\n"
@@ -105,6 +107,6 @@ class ApacheTests(proxies.TimedProxyCase):
         whole = (
             f"ServerName localhost\nServerRoot {self.files.path}\nDefaultRuntimeDir {self.files.path}\n"
             f"PidFile pid\nErrorLog /dev/stderr\nListen 127.0.0.1:{self.port}\n"
-            f"Timeout {proxies.SHORT_TIMEOUT}\n{loads}{user}{text}"
+            f"{limit}{loads}{user}{text}"
         )
         return ("apache2", "-X", "-f", self.write("apache2.conf", whole))

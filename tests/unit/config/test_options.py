@@ -41,6 +41,7 @@ DEFAULTS = {
     "webhook-secret-file": None,
     "webhook-grace": 10.0,
     "heartbeat-interval": 120.0,
+    "ping-interval": 25.0,
     "login-timeout": 30.0,
     "handshake-timeout": 5.0,
     "drain": 5.0,

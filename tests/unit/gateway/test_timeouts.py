@@ -65,6 +65,31 @@ class TimeoutTests(GatewayTestCase):
         self.assert_near(self.closed_after(client, 10), 0.5)
 
 
+class PingTests(GatewayTestCase):
+    """When a silent client is pinged."""
+
+    def assert_pinged_after(self, silence: float, *options: str) -> None:
+        """The first ping comes after so many seconds, and not more than 0.5 s late."""
+        self.stop()
+        self.options = options
+        self.start()
+        client = self.user("ann")
+        began = self.clock.seconds()
+        while not client.pings:
+            self.advance(0.25)
+        seconds = self.clock.seconds() - began
+        self.assertTrue(silence - 0.01 <= seconds <= silence + 0.5, f"{seconds}, not {silence}")
+
+    def test_by_default_after_25_seconds(self) -> None:
+        self.assert_pinged_after(25.0)
+
+    def test_after_the_interval_that_is_set(self) -> None:
+        self.assert_pinged_after(7.0, "--ping-interval", "7s")
+
+    def test_after_half_the_heartbeat_interval_if_that_is_less(self) -> None:
+        self.assert_pinged_after(10.0, "--heartbeat-interval", "20s")
+
+
 class Timed:
     due_at = 0
 
