@@ -42,7 +42,8 @@ class PrivateApiTests(SynchronousTestCase):
         self.assertTrue(issubclass(HAProxyWrappingFactory.protocol, HAProxyProtocolWrapper))
 
     def test_the_peer_of_the_proxy_protocol_is_that_of_its_proxy_info(self) -> None:
-        wrapper = HAProxyProtocolWrapper(HAProxyWrappingFactory(Factory()), Protocol())
+        factory: Any = HAProxyWrappingFactory(Factory())
+        wrapper = HAProxyProtocolWrapper(factory, Protocol())
         info = V1Parser.parse(b"PROXY TCP4 192.0.2.7 192.0.2.8 1 2")
         wrapper._proxyInfo = info
         self.assertEqual((wrapper.getPeer(), wrapper.getHost()), (info.source, info.destination))

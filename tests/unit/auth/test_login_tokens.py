@@ -87,7 +87,8 @@ class ClaimTests(LoginTokenTestCase):
 
     def test_times_in_milliseconds_are_refused_for_that(self) -> None:
         for name in "exp", "nbf", "iat":
-            refused = self.refusal(secret_token(**{name: 1000 * (START + 3600)}))
+            changes: dict[str, Any] = {name: 1000 * (START + 3600)}
+            refused = self.refusal(secret_token(**changes))
             self.assertIn("not in milliseconds", refused)
         self.tokens.read(secret_token(exp=MAX_TIME - 1))
 

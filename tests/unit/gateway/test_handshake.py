@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.protocol import Protocol
@@ -22,6 +24,7 @@ GOOD = {
 class Raw(Protocol):
     """Sends a request and keeps the answer."""
 
+    transport: Any
     received = b""
 
     def __init__(self, lines: list[str]) -> None:
@@ -46,7 +49,7 @@ class HandshakeTests(GatewayTestCase):
         return head.split("\r\n")
 
     def assertStatus(self, status: int, *more: str, **changed: str | None) -> list[str]:
-        lines = self.shake(*more, **changed)
+        lines = self.shake(*more, **changed)  # type: ignore[arg-type]  # request is a str
         self.assertEqual(int(lines[0].split()[1]), status, (more, changed, lines))
         return lines
 
@@ -106,7 +109,7 @@ class HandshakeTests(GatewayTestCase):
     def test_it_may_come_in_pieces_with_the_first_packet_behind_it(self) -> None:
         text = "\r\n".join(["GET / HTTP/1.1", *(f"{n}: {v}" for n, v in GOOD.items()), "", ""])
         client = Raw([])
-        client.connectionMade = lambda: None  # type: ignore[method-assign]
+        client.connectionMade = lambda: None
         self.attach(client)
         for at in range(0, len(text), 7):
             client.transport.write(text[at : at + 7].encode())

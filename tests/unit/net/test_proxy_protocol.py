@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,6 +57,7 @@ BAD = (
 
 
 class Recording(Protocol):
+    transport: Any
     received = b""
 
     def dataReceived(self, data: bytes) -> None:
@@ -65,7 +67,8 @@ class Recording(Protocol):
 class ProxyProtocolTests(SynchronousTestCase):
     def connect(self, segments: Iterable[bytes]) -> tuple[Recording, StringTransport]:
         factory = ProxiedFactory(Factory.forProtocol(Recording))
-        protocol, transport = factory.buildProtocol(SOCKET), StringTransport(peerAddress=SOCKET)
+        transport = StringTransport(peerAddress=SOCKET)
+        protocol: Any = factory.buildProtocol(SOCKET)
         protocol.makeConnection(transport)
         for segment in segments:
             protocol.dataReceived(segment)
