@@ -7,6 +7,7 @@ from typing import NamedTuple
 FIN, CONTINUED, TEXT, BINARY, CLOSE, PING, PONG = 0x80, 0, 1, 2, 8, 9, 10
 NO_MASK = b"\0\0\0\0"  # a mask, but one that changes nothing
 MASK = b"\x9a\x00\xff\x31"
+_MASKED = [bytes(byte ^ key for byte in range(256)) for key in range(256)]  # by key
 
 
 class Encoded(NamedTuple):
@@ -22,7 +23,7 @@ class Encoded(NamedTuple):
 def xor(mask: bytes, payload: bytes) -> bytes:
     masked = bytearray(payload)
     for place, key in enumerate(mask):
-        masked[place::4] = masked[place::4].translate(bytes(byte ^ key for byte in range(256)))
+        masked[place::4] = masked[place::4].translate(_MASKED[key])
     return bytes(masked)
 
 
