@@ -81,8 +81,8 @@ class PayloadTooLarge(GimError):
 
 
 class Misdirected(GimError):
-    """A server without a key, and a host that is neither an IP address nor localhost nor listed: a web
-    page may have given its own name this server's address."""
+    """The server has no key, and the header Host has a name other than localhost that is not listed in
+    ``--allowed-origins``: a web page may have given its own name the server's address."""
 
     code = 421
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
@@ -112,5 +113,5 @@ def plain(request: IRequest, media: str, body: bytes) -> bytes:
 
 
 def _body(request: IRequest, status: int, envelope: Struct) -> bytes:
-    request.setResponseCode(status)
+    request.setResponseCode(status, HTTPStatus(status).phrase.encode())  # Twisted does not know 421
     return plain(request, "application/json", _encode(envelope))

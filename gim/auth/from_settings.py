@@ -27,7 +27,7 @@ def keyring(settings: AuthSettings) -> Keyring | None:
         raise InvalidSetting("auth-jwks-file", "give it or --auth-key-file, not both")
     if jwks_file is not None and settings.key is not None:
         raise InvalidSetting("auth-jwks-file", f"give it or {KEY_VARIABLE}, not both")
-    if key_file is None and jwks_file is None and settings.key is None:
+    if settings.is_open:
         _check_open_mode(settings)
         return None
     from gim.auth import keyring

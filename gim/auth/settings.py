@@ -16,5 +16,10 @@ class AuthSettings(Struct, frozen=True, kw_only=True):
     key: str | None  # of `gim.auth.constants.KEY_VARIABLE`
     admin_key: str | None  # of `gim.auth.constants.ADMIN_KEY_VARIABLE`
 
+    @property
+    def is_open(self) -> bool:
+        """Whether logins need no token: there is no key."""
+        return self.auth_key_file is None and self.auth_jwks_file is None and self.key is None
+
     def __repr__(self) -> str:
         return "<AuthSettings>"  # no keys in logs

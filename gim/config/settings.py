@@ -20,6 +20,7 @@ from gim.gateway.timeout_wheel import Timeouts
 from gim.limits.limits import Limits
 from gim.log.settings import LogSettings
 from gim.net.client_address import NO_PROXIES
+from gim.net.origins import Origins
 from gim.net.settings import NetSettings
 from gim.push.chatroom import PushPolicy
 from gim.push.settings import PushSettings
@@ -72,6 +73,8 @@ def settings_of(options: GivenOptions, environment: Mapping[str, str] | None = N
     unless one is given."""
     if environment is None:
         environment = os.environ
+    auth = _auth(options, environment)
+    hosts = options["allowed-origins"] if auth.is_open else None
     return Settings(
         daemon=_read(DaemonSettings, options),
         net=_read(NetSettings, options, proxies=options["trusted-proxies"] or NO_PROXIES),
@@ -81,14 +84,9 @@ def settings_of(options: GivenOptions, environment: Mapping[str, str] | None = N
             is_format_given="log-format" in options.origins,
             is_level_given="log-level" in options.origins,
         ),
-        gateway=_gateway(options),
-        api=_read(ApiSettings, options, hosts=None, origins=options["allowed-origins"]),
-        auth=_read(
-            AuthSettings,
-            options,
-            key=environment.get(KEY_VARIABLE),
-            admin_key=environment.get(ADMIN_KEY_VARIABLE),
-        ),
+        gateway=_gateway(options, hosts),
+        api=_read(ApiSettings, options, hosts=hosts, origins=options["allowed-origins"]),
+        auth=auth,
         chat=_read(ChatSettings, options),
         push=_push(options),
         storage=_storage(options),
@@ -109,11 +107,20 @@ def _read(struct: type[T], options: GivenOptions, **named: Any) -> T:
     return struct(**found, **named)
 
 
-def _gateway(options: GivenOptions) -> GatewaySettings:
+def _auth(options: GivenOptions, environment: Mapping[str, str]) -> AuthSettings:
+    return _read(
+        AuthSettings,
+        options,
+        key=environment.get(KEY_VARIABLE),
+        admin_key=environment.get(ADMIN_KEY_VARIABLE),
+    )
+
+
+def _gateway(options: GivenOptions, hosts: Origins | None) -> GatewaySettings:
     return _read(
         GatewaySettings,
         options,
-        hosts=None,
+        hosts=hosts,
         origins=options["allowed-origins"],
         timeouts=Timeouts(
             handshake=options["handshake-timeout"],

@@ -55,8 +55,11 @@ class Origins(NamedTuple):
         """Say whether a Host header has an IP address, localhost or the host of a listed origin.
 
         Any other name may belong to a web page of another site, whose DNS server has given it the address
-        of this server for a moment (DNS rebinding); its requests would come from the same host.
+        of this server for a moment (DNS rebinding); its requests would come from the same host. Browsers
+        always send a host.
         """
+        if not host.strip():
+            return True
         name = _host(host)
         if name is None:
             return False

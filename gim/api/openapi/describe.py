@@ -18,6 +18,7 @@ from gim.errors import (
     GimError,
     InternalError,
     InvalidAdminKey,
+    Misdirected,
     NotFound,
     PayloadTooLarge,
     Unauthorized,
@@ -83,7 +84,7 @@ class Description(Struct, frozen=True):
 
         *path* holds the names of the parameters in its path.
         """
-        found = {*self.refuses, *_REFUSALS[self.access], PayloadTooLarge, InternalError}
+        found = {*self.refuses, *_REFUSALS[self.access], PayloadTooLarge, Misdirected, InternalError}
         if path or self.query is not None or self.body is not None:
             found.add(BadRequest)
         if path:  # with %2F in it, it is another path

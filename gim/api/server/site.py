@@ -162,7 +162,7 @@ class ApiSite(server.Site):
         hosts = request.requestHeaders.getRawHeaders(b"host") or []
         if len(hosts) > 1 or (not hosts and request.clientproto == b"HTTP/1.1"):
             raise BadRequest("want one header Host (RFC 9112, section 3.2)")
-        if hosts and self._hosts is not None and not self._hosts.serve(hosts[0].decode("latin-1")):
+        if self._hosts is not None and not self._hosts.serve((hosts or [b""])[0].decode("latin-1")):
             raise Misdirected
 
     def log(self, request: Any) -> None:

@@ -201,7 +201,7 @@ class ProxyTests(LimitTestCase):
             (b"PROXY UNKNOWN\r\n", "127.0.0.1", 200),
         ):
             with socket.create_connection(("127.0.0.1", self.http), timeout=PATIENCE) as stranger:
-                request = b"GET /debug/pprof/ HTTP/1.1\r\nHost: gim\r\nConnection: close\r\n\r\n"
+                request = b"GET /debug/pprof/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
                 stranger.sendall(header + request)
                 self.assertEqual(int(stranger.recv(4096).split()[1]), status)
             await process.says(f"/debug/pprof/ {status} .* from {seen} ")

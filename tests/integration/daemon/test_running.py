@@ -50,7 +50,7 @@ class StoppingTests(DaemonTestCase):
         process = await self.daemon("--drain", "0")
         with socket.create_connection(("127.0.0.1", self.ws)) as deaf:
             deaf.sendall(
-                b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                 b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
             )
             deaf.settimeout(PATIENCE)

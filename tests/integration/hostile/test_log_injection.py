@@ -47,11 +47,11 @@ class LogInjectionTests(DaemonTestCase):
 
     def over_http(self, text: bytes) -> None:
         for request in (
-            b"GET /v1/users/%s HTTP/1.1\r\nHost: x\r\n\r\n" % text,
-            b"GET /v1/users/a%%0a%%0d%%1b%%E2%%80%%AE?x=%s HTTP/1.1\r\nHost: x\r\n\r\n" % text,
-            b"%s / HTTP/1.1\r\nHost: x\r\n\r\n" % text,
+            b"GET /v1/users/%s HTTP/1.1\r\nHost: localhost\r\n\r\n" % text,
+            b"GET /v1/users/a%%0a%%0d%%1b%%E2%%80%%AE?x=%s HTTP/1.1\r\nHost: localhost\r\n\r\n" % text,
+            b"%s / HTTP/1.1\r\nHost: localhost\r\n\r\n" % text,
             b"GET / HTTP/1.1\r\nHost: %s\r\nUser-Agent: %s\r\ntrace: %s\r\n\r\n" % (text, text, text),
-            b"GET /\x7f\x80\x9b HTTP/1.1\r\nHost: x\r\ntraceparent: %s\r\nOrigin: %s\r\n\r\n"
+            b"GET /\x7f\x80\x9b HTTP/1.1\r\nHost: localhost\r\ntraceparent: %s\r\nOrigin: %s\r\n\r\n"
             % (text, text),
         ):
             self.tell(self.http, request)

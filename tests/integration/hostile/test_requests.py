@@ -14,10 +14,10 @@ from tests.support.hostile.watch import Watch
 from tests.support.hostile.wire import Wire
 from tests.support.pipe import GatewayTestCase
 
-STATUSES = {200, 400, 401, 403, 404, 405, 409, 413, 503}
+STATUSES = {200, 400, 401, 403, 404, 405, 409, 413, 421, 503}
 ADDRESS = IPv4Address("TCP", "127.0.0.1", 5)
-READY = b"GET /readyz HTTP/1.1\r\nHost: gim\r\n\r\n"
-LOGIN = b'POST /v1/login HTTP/1.1\r\nHost: gim\r\nContent-Length: 12\r\n\r\n{"id":"bob"}'
+READY = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+LOGIN = b'POST /v1/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 12\r\n\r\n{"id":"bob"}'
 
 
 class HostileRequestTests(GatewayTestCase):
@@ -63,7 +63,7 @@ class HostileRequestTests(GatewayTestCase):
 
     @fuzzed(200, whole=st.lists(http_inputs.requests(), min_size=1, max_size=2).map(b"".join))
     def test_requests_of_a_user(self, whole: bytes) -> None:
-        self.play([whole.replace(b"Host: gim", self.bearer)])
+        self.play([whole.replace(b"Host: localhost", b"Host: localhost\r\n" + self.bearer)])
 
 
 def is_of_a_channel(call: object) -> bool:

@@ -74,7 +74,7 @@ def requests(draw: st.DrawFn) -> bytes:
     if rarely(draw, 3):
         path += draw(queries)
     version = draw(st.sampled_from((b"HTTP/1.1",) * 20 + (b"HTTP/1.0", b"HTTP/2.0", b"HTTP/1.1 x", b"")))
-    lines = [method + b" " + path + b" " + version, b"Host: gim"]
+    lines = [method + b" " + path + b" " + version, b"Host: localhost"]
     if rarely(draw, 3):
         lines += draw(st.lists(headers, max_size=3))
     body = draw((bodies | plausible()).map(lambda body: json.dumps(body).encode()))

@@ -12,7 +12,7 @@ from tests.support.hostile.wire import Wire
 from tests.support.pipe import GatewayTestCase
 
 ADDRESS = IPv4Address("TCP", "127.0.0.1", 5)
-POST = b"POST /v1/login HTTP/1.1\r\nHost: gim\r\n"
+POST = b"POST /v1/login HTTP/1.1\r\nHost: localhost\r\n"
 
 
 class BoundsCase(GatewayTestCase):

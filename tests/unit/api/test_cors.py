@@ -23,7 +23,7 @@ class CorsTestCase(ApiTestCase):
 
 
 class SameHostTests(CorsTestCase):
-    """The Host of these requests is x."""
+    """The Host of these requests is localhost."""
 
     def test_without_an_origin_everything_is_as_ever(self) -> None:
         response = self.request("GET", "/healthz")
@@ -32,14 +32,14 @@ class SameHostTests(CorsTestCase):
         self.assertEqual(self.request("OPTIONS", "/v1/login").status, 405)
 
     def test_a_page_of_the_same_host_may_ask_whatever_its_port(self) -> None:
-        for origin in "http://x", "https://x:3000", "http://X":
+        for origin in "http://localhost", "https://localhost:3000", "http://LocalHost":
             response = self.request("GET", "/healthz", Origin=origin)
             self.assertEqual(response.status, 200)
             self.assertEqual(response.headers["access-control-allow-origin"], origin.lower())
             self.assertEqual(self.preflight(origin).status, 204)
 
     def test_a_foreign_page_is_refused_before_anything_is_done(self) -> None:
-        for origin in PAGE, "null", "http://x.evil.example", "", "x", "http://x/", "\xff":
+        for origin in PAGE, "null", "http://localhost.evil.example", "", "x", "http://localhost/", "\xff":
             body = b'{"id":"ann"}'
             self.assert_refused(self.request("POST", "/v1/login", body, Origin=origin))
             self.assert_refused(self.preflight(origin))
@@ -47,12 +47,12 @@ class SameHostTests(CorsTestCase):
         self.assertEqual(self.ask_http("GET", "/v1/users/ann", token)["code"], 404)
 
     def test_two_origins_are_refused(self) -> None:
-        lines = b"GET /healthz HTTP/1.1\r\nHost: x\r\nOrigin: http://x\r\nOrigin: http://y\r\n\r\n"
+        lines = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\nOrigin: http://y\r\n\r\n"
         self.assert_refused(self.raw(lines))
-        self.assert_refused(self.raw(lines.replace(b"http://y", b"http://x")))
+        self.assert_refused(self.raw(lines.replace(b"http://y", b"http://localhost")))
 
     def test_without_a_host_no_host_is_the_same(self) -> None:
-        self.assert_refused(self.raw(b"GET /healthz HTTP/1.0\r\nOrigin: http://x\r\n\r\n"))
+        self.assert_refused(self.raw(b"GET /healthz HTTP/1.0\r\nOrigin: http://localhost\r\n\r\n"))
 
 
 class ListedTests(CorsTestCase):
@@ -80,7 +80,7 @@ class ListedTests(CorsTestCase):
             self.assertEqual(response.headers["x-trace"], "t1")
 
     def test_the_same_host_is_not_listed_by_itself(self) -> None:
-        self.assert_refused(self.preflight("http://x"))
+        self.assert_refused(self.preflight("http://localhost"))
 
     def test_options_without_a_page_behind_is_no_preflight(self) -> None:
         self.assertEqual(self.request("OPTIONS", "/v1/messages", Origin=PAGE).status, 405)

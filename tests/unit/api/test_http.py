@@ -39,7 +39,7 @@ class ApiTestCase(GatewayTestCase):
     ) -> Response:
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        lines = [f"{method} {path} HTTP/1.1", "Host: x", f"Content-Length: {len(body)}"]
+        lines = [f"{method} {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         return self.raw("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
 
@@ -242,7 +242,7 @@ class RefusalTests(ApiTestCase):
             self.assertEqual(self.ask_http("GET", path)["code"], 404, path)
         for path in "/v1/users/%ff", "/%c3%28":
             self.assertEqual(self.ask_http("GET", path)["code"], 400, path)
-        self.assertEqual(self.raw(b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n").envelope["code"], 404)
+        self.assertEqual(self.raw(b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n").envelope["code"], 404)
 
     def test_what_is_no_http_request_gets_the_envelope_too(self) -> None:
         for data in (
@@ -262,7 +262,7 @@ class RefusalTests(ApiTestCase):
             self.assertEqual(self.raw(f"{head}\r\n".encode()).status, 200, head)
 
     def test_a_path_in_absolute_form_is_fine(self) -> None:
-        for form in "http://127.0.0.1:8081/healthz", "HTTPS://x/healthz?a=b":
+        for form in "http://127.0.0.1:8081/healthz", "HTTPS://localhost/healthz?a=b":
             self.assertEqual(self.ask_http("GET", form)["code"], 0, form)
 
     def test_a_wrong_method_names_the_right_ones(self) -> None:
@@ -270,11 +270,6 @@ class RefusalTests(ApiTestCase):
         self.assertEqual(response.envelope["code"], 405)
         self.assertEqual(response.headers["allow"], "delete, put")
         self.assertEqual(self.request("BREW", "/healthz").headers["allow"], "get, head")
-
-    def test_any_host_header_is_fine(self) -> None:
-        for host in b"\xff", b"a" * 300, b"[", b"x..y", b"":
-            response = self.raw(b"GET /healthz HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
-            self.assertEqual(response.envelope["code"], 0, host)
 
     def test_bad_bodies_and_queries_are_400_and_name_the_field(self) -> None:
         token = self.token("ann")
@@ -360,7 +355,7 @@ class TraceTests(ApiTestCase):
 
     def test_two_traceparents_are_none(self) -> None:
         twice = f"traceparent: {PARENT}\r\nTraceparent: {PARENT}\r\n"
-        response = self.raw(f"GET /healthz HTTP/1.1\r\nHost: x\r\n{twice}\r\n".encode())
+        response = self.raw(f"GET /healthz HTTP/1.1\r\nHost: localhost\r\n{twice}\r\n".encode())
         self.assertNotEqual(response.headers["x-trace"], TRACE_ID)
 
     def test_a_websocket_handshake_is_answered_with_it(self) -> None:

@@ -47,7 +47,7 @@ class ProfilingTestCase(ApiTestCase):
         self.transport.abortConnection = self.transport.loseConnection
         self.channel = self.api.buildProtocol(None)
         self.channel.makeConnection(self.transport)
-        self.channel.dataReceived(f"GET {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n".encode())
+        self.channel.dataReceived(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n".encode())
 
     def answered(self) -> tuple[int, bytes]:
         head, _, body = self.transport.value().partition(b"\r\n\r\n")

@@ -181,7 +181,7 @@ class OverloadTests(AdmissionTestCase):
         transport = StringTransport()
         channel = self.api.buildProtocol(None)
         channel.makeConnection(transport)
-        channel.dataReceived(b"GET /readyz HTTP/1.1\r\nHost: gim\r\nConnection: close\r\n\r\n")
+        channel.dataReceived(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         return transport.value()
 
     def test_new_ones_are_refused_and_those_connected_go_on(self) -> None:

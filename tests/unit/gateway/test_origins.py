@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from autobahn.twisted.websocket import WebSocketClientProtocol
 from twisted.internet.protocol import Protocol
 
@@ -26,9 +28,11 @@ class Raw(Protocol):
 
 
 class OriginTestCase(GatewayTestCase):
-    def status(self, *headers: str, host: str = "chat.example.com:8080") -> int:
+    host = "chat.example.com:8080"
+
+    def status(self, *headers: str, host: str | None = None) -> int:
         """Return the status of a handshake; one that is refused ends the connection."""
-        client = Raw(f"Host: {host}", *headers)
+        client = Raw(f"Host: {self.host if host is None else host}", *headers)
         before = len(self.gateway.connections)
         self.attach(client)
         status = int(client.received.split()[1])
@@ -40,6 +44,10 @@ class OriginTestCase(GatewayTestCase):
 
 
 class SameHostTests(OriginTestCase):
+    def setUp(self) -> None:
+        self.patch(os, "environ", {**os.environ, "GIM_AUTH_KEY": "0123456789" * 4})  # for any host
+        super().setUp()
+
     def test_without_an_origin_it_is_no_browser(self) -> None:
         self.assertEqual(self.status(), 101)
         self.assertIsInstance(self.connect(), WebSocketClientProtocol)
@@ -73,6 +81,7 @@ class SameHostTests(OriginTestCase):
 
 class ListedTests(OriginTestCase):
     options = ("--allowed-origins", "https://*.example.org, http://localhost:3000,null")
+    host = "localhost:8080"
 
     def test_the_list_decides(self) -> None:
         good = "https://a.example.org", "https://a.b.example.org:443", "http://localhost:3000", "null"

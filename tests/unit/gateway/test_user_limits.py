@@ -23,7 +23,7 @@ class UserLimitTestCase(GatewayTestCase):
         transport = StringTransport()
         channel = self.api.buildProtocol(None)
         channel.makeConnection(transport)
-        head = f"{method} {path} HTTP/1.1\r\nHost: gim\r\nAuthorization: Bearer {token}\r\n"
+        head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
         channel.dataReceived(f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content)
         answer, _, envelope = transport.value().decode().partition("\r\n\r\n")
         fields = dict(line.split(": ", 1) for line in answer.split("\r\n")[1:])
