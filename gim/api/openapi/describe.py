@@ -45,6 +45,19 @@ PATH_PARAMETERS: Final[Mapping[str, tuple[Any, str]]] = {
 }
 
 
+# The groups of routes, in the order of the document.
+GROUPS: Final[Mapping[str, str]] = {
+    "users": "Log in, and see who is online.",
+    "messages": "Send messages.",
+    "sessions": "Conversations: list them, read their history, mark them as read.",
+    "chatrooms": "Join and leave chatrooms, and list their members.",
+    "administration": "What the administrator may do, with the key in the header X-API-Key.",
+    "health": "Whether the server lives and can serve, and its metrics.",
+    "profiling": "Profiles of CPU and memory, for clients on the server's machine.",
+    "documents": "This description.",
+}
+
+
 class Access(Enum):
     """Who may call a route."""
 

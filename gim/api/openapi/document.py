@@ -13,6 +13,7 @@ from gim import __version__
 from gim.api.envelope import ENVELOPES, HEADERS, Refusal, Success
 from gim.api.openapi import schemas
 from gim.api.openapi.describe import (
+    GROUPS,
     JSON,
     PATH_PARAMETERS,
     Access,
@@ -80,6 +81,7 @@ def document(route_sets: Iterable[RouteSet], trace_header: str) -> dict[str, Any
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "/"}],
+        "tags": writer.tags(),
         "paths": paths,
         "components": writer.components(),
     }
@@ -92,6 +94,7 @@ class _Writer:
         self._trace_header = trace_header
         self._answers: dict[str, type[Struct]] = {}
         self._errors: dict[str, type[GimError]] = {}
+        self._groups: set[str] = set()
 
     def operation(self, route: Route) -> dict[str, Any]:
         description = route.description
@@ -104,9 +107,13 @@ class _Writer:
         }
         if description.body is not None:
             written["requestBody"] = schemas.request_body(description.body, _filled(route))
-        if description.access in _SECURITY:
-            written["security"] = _SECURITY[description.access]
+        written["security"] = _SECURITY.get(description.access, [])
+        self._groups.add(description.group)
         return written
+
+    def tags(self) -> list[dict[str, str]]:
+        """Return the groups of the operations with what they are about."""
+        return [{"name": name, "description": GROUPS[name]} for name in GROUPS if name in self._groups]
 
     def _parameters(self, route: Route) -> Iterator[dict[str, Any]]:
         for name in route.parameters:
@@ -158,8 +165,8 @@ class _Writer:
         if error in HEADERS:
             name, about, _ = HEADERS[error]
             headers[name] = {"description": about, "required": True, "schema": {"type": "string"}}
-        code = {"properties": {"code": {"const": error.code}}}
-        schema = {"allOf": [schemas.reference(ENVELOPES.get(error, Refusal)), code]}
+        # a plain reference: generators of clients fail with one that is narrowed to the error's code
+        schema = schemas.reference(ENVELOPES.get(error, Refusal))
         about = schemas.markdown(error.__doc__ or error.__name__)
         return {"description": about, "headers": headers, "content": {JSON: {"schema": schema}}}
 

@@ -11,6 +11,8 @@ from msgspec import Struct
 
 from gim.api.openapi.describe import JSON
 
+MAX_INT32 = 2**31 - 1
+
 _PLACE = "#/components/schemas/{name}"
 
 
@@ -58,12 +60,15 @@ def markdown(docstring: str) -> str:
 
 
 def _neutral(schema: Any) -> Any:
-    """Make schemas language-neutral: drop Python-only regex syntax and defaults that break minLength."""
+    """Make schemas language-neutral: drop Python-only regex syntax and defaults that break minLength, say
+    which integers need 64 bits."""
     if isinstance(schema, list):
         return [_neutral(each) for each in schema]
     if isinstance(schema, str):
         return re.sub(r"\\Z$", "$", markdown(schema))  # the end of a pattern: JavaScript knows no \Z
     if not isinstance(schema, dict):
         return schema
+    if schema.get("type") == "integer" and schema.get("maximum", MAX_INT32 + 1) > MAX_INT32:
+        schema = {**schema, "format": "int64"}  # generators of clients take 32 bits otherwise
     is_broken = schema.get("default") == "" and "minLength" in schema
     return {key: _neutral(each) for key, each in schema.items() if not (key == "default" and is_broken)}

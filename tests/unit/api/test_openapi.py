@@ -69,12 +69,12 @@ class DocumentTests(DocumentTestCase):
             if "profile" in path or path == "/v1/login":  # takes its time; depends on the keys
                 continue
             refused = self.request(method, re.sub("{.*?}", "x", path)).status == 401
-            self.assertEqual("security" in operation, refused, (method, path))
+            self.assertEqual(operation["security"] != [], refused, (method, path))
             self.assertEqual("401" in operation["responses"], refused, (method, path))
 
     def test_each_path_asks_for_what_opens_it(self) -> None:
         for (method, path), operation in self.operations().items():
-            schemes = [name for way in operation.get("security", ()) for name in way]
+            schemes = [name for way in operation["security"] for name in way]
             if path.startswith("/v1/admin/"):
                 self.assertEqual(schemes, ["key"], (method, path))
                 wrong = operation["responses"]["401"]["$ref"]
@@ -83,6 +83,25 @@ class DocumentTests(DocumentTestCase):
                 self.assertNotIn("key", schemes, (method, path))
         key = self.document["components"]["securitySchemes"]["key"]
         self.assertEqual(key, {"type": "apiKey", "in": "header", "name": "X-API-Key"})
+
+    def test_every_group_is_described(self) -> None:
+        used = {tag for operation in self.operations().values() for tag in operation["tags"]}
+        described = {tag["name"]: tag["description"] for tag in self.document["tags"]}
+        self.assertEqual(set(described), used)
+        self.assertTrue(all(described.values()))
+
+    def test_an_error_is_a_plain_reference(self) -> None:
+        for name, response in self.document["components"]["responses"].items():
+            self.assertEqual(list(response["content"]["application/json"]["schema"]), ["$ref"], name)
+
+    def test_integers_that_may_need_64_bits_say_so(self) -> None:
+        schemas = self.document["components"]["schemas"]
+        for name, field in ("Sent", "created_at"), ("Until", "until"), ("Message", "sequence"):
+            self.assertEqual(schemas[name]["properties"][field]["format"], "int64")
+        parameters = self.operations()["GET", "/v1/sessions"]["parameters"]
+        self.assertNotIn(
+            "format", next(each for each in parameters if each.get("name") == "count")["schema"]
+        )
 
     def test_no_two_operations_have_one_name(self) -> None:
         names = [operation["operationId"] for operation in self.operations().values()]
