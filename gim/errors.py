@@ -63,7 +63,7 @@ class MethodNotAllowed(GimError):
     code = 405
 
     def __init__(self, allow: str) -> None:
-        super().__init__(f"this path takes {allow}")
+        super().__init__(f"this path does not have this method: use {allow}")
         self.allow = allow
 
 

@@ -40,7 +40,7 @@ def check_id(text: str, field: str) -> str:
     """Return *text*, or raise `BadRequest` that names *field*."""
     if not is_id(text):
         raise BadRequest(
-            f"{field}: want 1 to {MAX_ID} printable characters without white space, ':' and '/',"
+            f"{field}: write 1 to {MAX_ID} printable characters without white space, ':' and '/',"
             " and not '.' or '..'"
         )
     return text
@@ -49,7 +49,7 @@ def check_id(text: str, field: str) -> str:
 def check_message_id(text: str, field: str) -> str:
     """Return *text*, or raise `BadRequest` that names *field*."""
     if _MESSAGE_ID(text) is None:
-        raise BadRequest(f"{field}: want the id of a message, 32 lower-case hex digits")
+        raise BadRequest(f"{field}: write the id of a message, 32 lower-case hex digits")
     return text
 
 
@@ -93,4 +93,4 @@ def session(text: str) -> Session:
         if parts[0] != parts[1]:
             return private_session(*parts)
         raise BadRequest("session_id: a private session is between two different users")
-    raise BadRequest("session_id: want 1:CHATROOM or 2:USER:USER, for example 1:9999 or 2:1001:1002")
+    raise BadRequest("session_id: write 1:CHATROOM or 2:USER:USER, for example 1:9999 or 2:1001:1002")

@@ -59,7 +59,7 @@ def count(text: str) -> int:
     """Read a whole number, 1 or more."""
     number = count_or_zero(text)
     if number == 0:
-        raise ValueError("0 is too few: write a whole number, 1 or more")
+        raise ValueError("0 is too small: write a whole number, 1 or more")
     return number
 
 

@@ -24,7 +24,7 @@ def from_body(request: IRequest, into: type[T], **path: str) -> T:
     try:
         fields = _decode_object(body)
     except msgspec.ValidationError as error:
-        raise BadRequest("body: want a JSON object") from error
+        raise BadRequest("body: send a JSON object") from error
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise BadRequest(f"body: {explain_broken(body, error)}") from error
     return _convert(_with_integers(fields) | path, into, strict=True)
@@ -43,7 +43,7 @@ def from_query(request: IRequest, into: type[T], **path: str) -> T:
     try:
         fields = {name.decode(): values[-1].decode() for name, values in request.args.items()}
     except UnicodeDecodeError as error:
-        raise BadRequest("want query parameters in percent-encoded UTF-8") from error
+        raise BadRequest("write the query parameters in percent-encoded UTF-8") from error
     return _convert(fields | path, into, strict=False)
 
 
@@ -76,5 +76,5 @@ def token_of(request: IRequest) -> str:
     if in_query:
         return bytes(in_query).decode("ascii", "replace")
     raise Unauthorized(
-        "log in first: send Authorization: Bearer and the token that POST /v1/login returns"
+        "log in first: send Authorization: Bearer TOKEN, with the token that POST /v1/login returns"
     )

@@ -26,12 +26,12 @@ def refusal(request: IRequest, failure: Failure) -> GimError:
 
 def no_such_path() -> NotFound:
     """Return the refusal of a path that has no route."""
-    return NotFound("no such path: docs/http.md lists all paths")
+    return NotFound("no such path: /docs lists all paths")
 
 
 def undecodable_path() -> BadRequest:
     """Return the refusal of a path or method that is not text."""
-    return BadRequest("want a path in percent-encoded UTF-8 and a method in ASCII")
+    return BadRequest("write the path in percent-encoded UTF-8 and the method in ASCII")
 
 
 def fault(request: IRequest, failure: Failure) -> InternalError:

@@ -65,7 +65,9 @@ def _admin_key(text: str) -> bytes:
 
     key = text.encode(errors="surrogateescape")  # as it stood in the environment
     if _ADMIN_KEY.fullmatch(key) is None:
-        raise BadKey("this is not a valid key: want 16 to 1024 printable ASCII characters without spaces")
+        raise BadKey(
+            "this is not a valid key: write 16 to 1024 printable ASCII characters without spaces"
+        )
     if is_weak_secret(key):
         raise BadKey(WEAK_SECRET)
     return key

@@ -215,7 +215,7 @@ class Chat:
         self._send_rate.take(sender.id)
         if kind == PRIVATE:
             if target_id == sender.id:
-                raise BadRequest("target_id: choose another user, this is yourself")
+                raise BadRequest("target_id: this is your own id: choose another user")
             session = ids.private_session(sender.id, target_id)
         else:
             session = ids.chatroom_session(target_id)

@@ -57,4 +57,4 @@ def read_position(kind: str, cursor: str) -> tuple[str, str] | None:
 
 
 def _foreign() -> BadRequest:
-    return BadRequest("cursor: pass back the cursor of the page before, or leave it out to start anew")
+    return BadRequest("cursor: send the cursor of the previous page, or leave it out to start again")

@@ -45,13 +45,13 @@ def _check_sizes(options: Mapping[str, Any], origins: Mapping[str, str]) -> None
 
 def _check_limits(options: Mapping[str, Any], origins: Mapping[str, str]) -> None:
     if options["max-memory"] and not os.path.exists(STATM):
-        raise StartupError(f"{origins['max-memory']}: it needs {STATM}, which is not there")
+        raise StartupError(f"{origins['max-memory']}: it needs {STATM}, which does not exist here")
     if options["max-packet-burst"] >= options["max-packet-rate"]:
         return
     name, word, other = "max-packet-rate", "more", "max-packet-burst"
     if other in origins:
         name, word, other = other, "less", name
-    raise StartupError(f"{origins[name]}: it must be no {word} than --{other}, {options[other]}")
+    raise StartupError(f"{origins[name]}: it must not be {word} than --{other}, {options[other]}")
 
 
 def _check_webhooks(options: Mapping[str, Any], origins: Mapping[str, str]) -> None:

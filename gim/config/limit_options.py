@@ -9,21 +9,21 @@ from gim.units import count, count_or_zero, duration_or_zero, memory_or_zero
 
 LIMITS = Group(
     "Limits",
-    "How much clients may do; 0 is no limit. docs/limits.md says what a client notices, and how to"
-    " find values.",
+    "How much clients may do; 0 stands for no limit. docs/limits.md says what a client notices, and"
+    " how to choose values.",
     (
         Option(
             "limits", "enforce", types.one_of("enforce", "dry-run"),
             "What to do above the limits that follow: `enforce` them, or `dry-run`, which only counts.",
-            "`gim_limit_hits` of docs/metrics.md tells how often each was reached.",
+            "`gim_limit_hits` of docs/metrics.md counts how often each was reached.",
         ),
         Option(
             "max-connections", "50000", count_or_zero,
-            "WebSocket connections in all; 0 for no limit, here and below.",
+            "WebSocket connections in total; 0 for no limit, here and below.",
         ),
         Option(
             "max-address-connections", "0", count_or_zero,
-            "WebSocket connections from one address, or one /64 of IPv6.",
+            "WebSocket connections from one address, or from one /64 network of IPv6.",
         ),
         Option("max-user-connections", "100", count_or_zero, "Connections of one user to this node."),
         Option("max-packet-rate", "1000", count_or_zero, "Packets a second from one connection."),
@@ -51,8 +51,8 @@ LIMITS = Group(
         ),
         Option(
             "trusted-proxies", None, client_address.read,
-            "Proxies whose X-Forwarded-For is believed: addresses, networks like `10.0.0.0/8`, or `unix`,"
-            " separated by commas.",
+            "Proxies whose X-Forwarded-For gim believes: addresses, networks like `10.0.0.0/8`, or"
+            " `unix`, separated by commas.",
             "`unix` stands for any peer on a UNIX socket.",
             example="10.0.0.7, fd00::/8",
         ),

@@ -38,7 +38,7 @@ class Options(usage.Options):
         "Serves WebSocket clients and an HTTP API in one process."
         " Durations are written as 500ms, 2s, 1m, 12h, 30d or plain seconds, sizes as 4096 or 64KiB."
         " Every option may also be given in the environment, as GIM_MESSAGE_TTL, and in the file of"
-        " --config, as message-ttl; the command line counts first, then the environment."
+        " --config, as message-ttl; the command line takes precedence, then the environment."
     )
     optFlags = [["check", None, "Check all options and files, say what is wrong in one line, and exit."]]
     optParameters = [

@@ -20,29 +20,30 @@ _INTRODUCTION = """\
 
 <!-- make docs writes this page from gim/config/table.py. -->
 
-Every option can be given in three ways. The first of them that gives an option counts:
+Every option can be given in three ways. If it is given in several, the first in this list takes
+precedence:
 
 1. on the command line: `twistd gim --message-ttl 7d`;
-2. in the environment, in capitals, with `_` for `-`: `GIM_MESSAGE_TTL=7d`. An empty variable counts as
-   none;
+2. in the environment, in capitals, with `_` for `-`: `GIM_MESSAGE_TTL=7d`. gim ignores an empty
+   variable;
 3. in a [TOML](https://toml.io) file that `--config` names: `message-ttl = "7d"`.
    [contrib/gim.toml](../contrib/gim.toml) holds every option with its default.
 
-Some options have short names, as `--ws` for `--gateway-address`. All names of an option work in all three
+Some options have short names, such as `--ws` for `--gateway-address`. All names of an option work in all three
 ways.
 
-Durations are written as `500ms`, `2s`, `1m`, `12h`, `30d` or in plain seconds. Sizes are written as
-`4096` (bytes), `64KiB` or `1MiB`, and those of memory also as `4GiB`.
+Write durations as `500ms`, `2s`, `1m`, `12h`, `30d` or in plain seconds. Write sizes as `4096` (bytes),
+`64KiB` or `1MiB`, and sizes of memory also as `4GiB`.
 
-A start that can't work ends with one line on standard error and exit status 1. To find out before a
-restart, run
+If gim can't start, it prints one line on standard error and ends with exit status 1. To find out before
+a restart, run
 
 ```
 twistd gim --config /etc/gim/gim.toml --check
 ```
 
 It checks all options, the file, and the files that options name, says what is wrong in one line, and ends
-with exit status 0 or 1. It starts nothing, and does not see whether a port is free or whether Redis
+with exit status 0 or 1. It starts nothing, and does not check whether a port is free or whether Redis
 answers.
 
 These options are for the command line only:
@@ -56,13 +57,13 @@ These options are for the command line only:
 """
 
 _HEADING = """\
-# Options of gim: every one there is, with its default. Remove the # before an option to change it.
+# All options of gim with their defaults. Remove the # before an option to change it.
 # make docs writes this file from gim/config/table.py.
 #
 #     twistd gim --config /etc/gim/gim.toml --check
 #
-# says whether all of it is valid. The command line counts before the environment (GIM_MESSAGE_TTL=7d),
-# and that before this file. Durations: "500ms", "2s", "1m", "12h", "30d" or seconds; sizes: 4096 or
+# checks this file. The command line takes precedence over the environment (GIM_MESSAGE_TTL=7d), and the
+# environment over this file. Durations: "500ms", "2s", "1m", "12h", "30d" or seconds; sizes: 4096 or
 # "64KiB".
 """
 

@@ -119,16 +119,17 @@ def _unknown(key: str, value: Any, spellings: Mapping[str, str]) -> str:
     if near:
         return f"unknown option {key!r}: did you mean {near[0]!r}?"
     if isinstance(value, dict):
-        return f"unknown table {key!r}: options stand by themselves, above any table"
-    return f"unknown option {key!r}: twistd gim --help lists those there are"
+        return f"unknown table {key!r}: write options at the top of the file, outside any table"
+    return f"unknown option {key!r}: twistd gim --help lists all options"
 
 
 def _give(origin: str, value: Any, read: Reader) -> Given:
     if not isinstance(value, str | int | float):  # a bool is an int
         kind = _KINDS.get(type(value), "a date or time")
         raise StartupError(
-            f"{origin}: {kind} is not a valid value here: write a text in quotes, a number or true"
+            f"{origin}: {kind} is not a valid value here: write a string in quotes, a number, true or"
+            " false"
         )
     if read in _TEXTS and not isinstance(value, str):
-        raise StartupError(f"{origin}: a text is wanted: write it in quotes")
+        raise StartupError(f"{origin}: this is not a string: write it in quotes")
     return give(origin, str(value).lower() if isinstance(value, bool) else str(value), read)

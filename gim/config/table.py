@@ -26,8 +26,8 @@ _ADDRESSES = Group(
         ),
         Option(
             "api-address", ":8081", endpoints.read,
-            "Address of the HTTP API, short `--http`: written as `--ws`.",
-            "Without a key for logins, an address without a host is that of 127.0.0.1.",
+            "Address of the HTTP API, short `--http`: in the same forms as `--ws`.",
+            "Without a key for logins, an address without a host stands for 127.0.0.1.",
             aliases=("http",),
         ),
     ),
@@ -35,45 +35,46 @@ _ADDRESSES = Group(
 
 _MESSAGES = Group(
     "Messages and pushes",
-    "docs/protocol.md describes what clients see of them.",
+    "docs/protocol.md describes how clients see messages and pushes.",
     (
         Option(
             "message-protocol", "json", types.one_of("json", "proto"),
-            "Codec of clients that ask for none: `json` or `proto`.",
+            "Codec of clients that do not ask for one: `json` or `proto`.",
             "Both are always served.",
         ),
         Option(
             "message-push-count", "10", count_or_zero,
-            "The newest messages that a chatroom push holds, 0 for all.",
+            "How many of the newest messages a chatroom push holds, 0 for all.",
         ),
         Option(
-            "message-push-duration", "1s", duration, "Least time between two pushes of a chatroom."
+            "message-push-duration", "1s", duration, "Shortest time between two pushes of a chatroom."
         ),
         Option(
             "message-push-concurrency-limit", "64", count,
-            "The most chatroom pushes that are written out at a time.",
+            "How many chatroom pushes are written at a time.",
             "The others wait in order.",
         ),
         Option(
             "enable-message-sequence", "false", types.switch,
-            "Number the messages of each session 1, 2, 3: alone, or `=true` or `=false`.",
+            "Number the messages of each session 1, 2, 3 and so on. Give it alone, or with `=true` or"
+            " `=false`.",
         ),
         Option("max-content", "4096", size, "Longest content of a message, in bytes of UTF-8."),
         Option(
             "max-packet", "64KiB", size, "Longest packet or HTTP body that is accepted.",
-            "It must be greater than `--max-content`. What the server sends is as long as it must be.",
+            "It must be greater than `--max-content`. It does not limit what the server sends.",
         ),
         Option(
             "max-unsent", "1MiB", size,
-            "Unsent bytes per connection above which chatroom pushes are skipped; at four times this it"
-            " is closed.",
+            "Unsent bytes of a connection above which it gets no chatroom pushes; at four times this size"
+            " it is closed.",
         ),
     ),
 )  # fmt: skip
 
 _STORAGE = Group(
     "Storage",
-    "docs/redis.md says what to set up for `redis`.",
+    "docs/redis.md describes the set-up for `redis`.",
     (
         Option(
             "storage", "memory", types.one_of("memory", "redis"),
@@ -85,15 +86,15 @@ _STORAGE = Group(
             " redis+cluster://. Better in the environment if it holds a password: `GIM_REDIS_URL`.",
         ),
         Option(
-            "redis-prefix", "gim", types.prefix, "What the names of all keys in Redis begin with.",
+            "redis-prefix", "gim", types.prefix, "Prefix of all keys in Redis.",
             "For `--storage redis` only.",
         ),
         Option(
             "max-session-messages", "10000", count,
-            "Messages kept of one session; the oldest are removed.",
+            "Messages kept of each session; older ones are removed.",
         ),
         Option(
-            "max-messages", "1000000", count, "Messages kept in all; the oldest are removed.",
+            "max-messages", "1000000", count, "Messages kept in total; older ones are removed.",
             "For `--storage memory` only.",
         ),
         Option("message-ttl", "30d", duration, "Age at which a message is removed."),
@@ -114,53 +115,53 @@ _CONNECTIONS = Group(
             "Or after half of `--heartbeat-interval`, if that is less. Keep it well below the time after"
             " which a proxy cuts a quiet connection: docs/behind-a-proxy.md.",
         ),
-        Option("login-timeout", "30s", duration, "Time that a connection has for its login."),
+        Option("login-timeout", "30s", duration, "Time in which a connection must log in."),
         Option(
             "handshake-timeout", "5s", duration,
-            "Time that a connection has for its WebSocket handshake.",
+            "Time in which a connection must complete its WebSocket handshake.",
         ),
         Option(
             "drain", "5s", duration_or_zero,
-            "Time over which connections are closed when the server stops, 0 for all at once.",
+            "Time over which a stopping server closes its connections, 0 to close all at once.",
         ),
     ),
 )  # fmt: skip
 
 _LOGINS = Group(
     "Logins",
-    "Without a key every id is believed. docs/authentication.md describes keys and tokens,"
+    "Without a key, gim believes every id. docs/authentication.md describes keys and tokens,"
     " docs/administration.md the routes of the administrator.",
     (
         Option(
             "auth-key-file", None, types.path,
-            "File with the secret (HMAC) that login tokens are signed with. Or the secret itself in the"
-            " environment: `GIM_AUTH_KEY`.",
+            "File with the secret (HMAC) that login tokens are signed with. Instead of the file,"
+            " `GIM_AUTH_KEY` in the environment can hold the secret.",
             example="/etc/gim/auth.key",
         ),
         Option(
             "auth-jwks-file", None, types.path,
             "File with the public keys that verify login tokens, a JSON Web Key Set. SIGHUP reads either"
             " file again.",
-            "Not together with `--auth-key-file`.",
+            "It can't be combined with `--auth-key-file`.",
             example="/etc/gim/auth.jwks",
         ),
         Option(
-            "auth-audience", None, types.audience, "What `aud` of login tokens must say.",
+            "auth-audience", None, types.audience, "The claim `aud` that login tokens must have.",
             example="chat.example.com",
         ),
         Option(
-            "auth-issuer", None, types.party, "What `iss` of login tokens must say.",
+            "auth-issuer", None, types.party, "The claim `iss` that login tokens must have.",
             example="https://example.com",
         ),
         Option(
             "admin-key-file", None, types.path,
-            "File with the key that opens /v1/admin/ of the HTTP API. Or the key itself in the"
-            " environment: `GIM_ADMIN_KEY`. Without a key there is no /v1/admin/.",
+            "File with the key that opens /v1/admin/ of the HTTP API. Instead of the file,"
+            " `GIM_ADMIN_KEY` in the environment can hold the key. Without a key, /v1/admin/ is a 404.",
             example="/etc/gim/admin.key",
         ),
         Option(
             "allowed-origins", "same-host", origins.read,
-            "Web pages that may talk to gim: `same-host`, `*`, `null`, or origins like"
+            "Web pages that may connect to gim: `same-host`, `*`, `null`, or origins like"
             " `https://*.example.com`, separated by commas.",
             "Without a key, it also names the hosts that requests may be for, beside IP addresses and"
             " localhost.",
@@ -181,12 +182,12 @@ _WEBHOOKS = Group(
         Option(
             "webhook-events", ",".join(event_types.EVENTS), event_types.events,
             "The events that are posted, separated by commas.",
-            "The default names all there are.",
+            "The default names all events.",
         ),
         Option(
             "webhook-secret-file", None, types.path,
-            "File with the secret of the signatures. Or the secret itself in the environment:"
-            " `GIM_WEBHOOK_SECRET`.",
+            "File with the secret of the signatures. Instead of the file, `GIM_WEBHOOK_SECRET` in the"
+            " environment can hold the secret.",
             example="/etc/gim/webhook.key",
         ),
         Option(
@@ -198,11 +199,11 @@ _WEBHOOKS = Group(
 
 _OBSERVATION = Group(
     "Log, metrics and profiles",
-    "Where the log goes is an option of twistd: `--logfile`, `--syslog` or standard output.",
+    "Options of twistd say where the log goes: `--logfile`, `--syslog` or standard output.",
     (
         Option(
             "log-format", "text", types.one_of("text", "json"),
-            "Format of the log: `text`, or `json` with one object a line.",
+            "Format of the log: `text`, or `json` with one object in each line.",
         ),
         Option(
             "log-level", "info", types.one_of("debug", "info", "warn", "error", "critical"),
@@ -211,7 +212,7 @@ _OBSERVATION = Group(
         Option(
             "trace-header", "trace", types.header_name,
             "HTTP header with the trace id of a request, short `--trace`.",
-            "Without it the trace id of a W3C `traceparent` counts.",
+            "If a request lacks it, gim takes the trace id of a W3C `traceparent`.",
             aliases=("trace",),
         ),
         Option(
@@ -221,8 +222,8 @@ _OBSERVATION = Group(
         Option(
             "enable-profiling", "false", types.switch,
             "Serve profiles of CPU and memory at /debug/pprof/ of the HTTP API, short `--profiling`.",
-            "Only for clients on this machine, or with the key of `--admin-key-file`: docs/profiling.md."
-            " Alone, or `=true` or `=false`.",
+            "Only clients on this machine, or with the key of `--admin-key-file`, may read them:"
+            " docs/profiling.md. Give it alone, or with `=true` or `=false`.",
             aliases=("profiling", "profiling-enabled"),
         ),
     ),

@@ -35,8 +35,8 @@ class StartupBanner(Service):
         self._log_origins()
         if self._is_open:
             self._log.warn(
-                "open mode: every id is believed, as there is no --auth-key-file and no"
-                " --auth-jwks-file; the HTTP API listens on loopback unless --http names a host"
+                "open mode: gim believes every id, as neither --auth-key-file nor --auth-jwks-file is"
+                " given; the HTTP API listens on loopback unless --http names a host"
             )
         if soft != resource.RLIM_INFINITY and soft < EXPECTED_CONNECTIONS + RESERVED_FILES:
             self._log.warn(

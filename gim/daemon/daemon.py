@@ -93,7 +93,7 @@ class Daemon(MultiService):
 
     def hurry(self) -> None:
         """Cut the stopping short: close what is left, and wait for no client's answer."""
-        self._log.info("stop signal again: not waiting for clients any more")
+        self._log.info("second stop signal: not waiting for clients any more")
         self._drain = 0.0  # if it has not begun yet
         self._gateway.finish_draining()
         self._clock.callLater(HURRY_TIME, self._gateway.abort_all)

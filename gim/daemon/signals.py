@@ -65,4 +65,4 @@ class SighupReloader(Service):
         try:
             self._reload()
         except Exception:  # of any kind: what was read before stays in use
-            self._log.failure("reading again at SIGHUP failed")
+            self._log.failure("reading keys again at SIGHUP failed")

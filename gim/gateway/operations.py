@@ -201,7 +201,7 @@ def _point(body: requests.LoginRequest) -> Point | None:
     if since is None and epoch is None:
         return None
     if since is None:
-        raise BadRequest("since: missing, but required beside epoch")
+        raise BadRequest("since: missing, but required with epoch")
     if epoch is None:
-        raise BadRequest("epoch: missing, but required beside since")
+        raise BadRequest("epoch: missing, but required with since")
     return Point(since, epoch)

@@ -286,7 +286,7 @@ class GatewayProtocol(TimedProtocol):
     def _log_end(self, code: int | None, reason: str) -> None:
         self._log.info(
             "connection of {user} from {peer} ended, {code} {reason!r}",
-            user=self.login.user.id if self.login is not None else "nobody",
+            user=self.login.user.id if self.login is not None else "unknown user",
             peer=self.peer,
             code=code,
             reason=reason[:MAX_LOGGED_REASON],

@@ -26,5 +26,5 @@ class SendRate(Periodic):
             return
         sent = self._sent.get(user_id, 0)
         if sent >= self._limit and self._hits.hit(SEND_RATE):
-            raise TooManyRequests(f"you sent {self._limit} messages in a second: send again in a second")
+            raise TooManyRequests(f"you sent {self._limit} messages in a second: wait a second")
         self._sent[user_id] = sent + 1

@@ -96,7 +96,7 @@ def _check_directory(endpoint: IStreamServerEndpoint) -> None:
     if isinstance(found, UNIXServerEndpoint):
         directory = os.path.dirname(os.path.abspath(found._address))
         if not os.path.isdir(directory):
-            raise ValueError(f"there is no directory {directory}")
+            raise ValueError(f"the directory {directory} does not exist")
 
 
 def _quoted(host: str) -> str:

@@ -114,7 +114,7 @@ class Presence:
         user = self._users.get(user_id)
         most = self._max_connections
         if user is not None and self._hits.reached(USER_CONNECTIONS, most, len(user.logins)):
-            raise TooManyConnections(f"you have {most} connections, the most there may be: close one")
+            raise TooManyConnections(f"you have {most} connections, the maximum: close one")
         if user is None:
             user = self._users[user_id] = OnlineUser(user_id)
         login = Login(user, connection, catch_up, since)

@@ -26,17 +26,14 @@ class MembershipLimits:
         refused."""
         if self._hits.hit(CHATROOM_MEMBERS):
             raise Conflict(
-                f"chatroom {chatroom_id!r} has {self._max_members} members, the most there may be:"
-                " try another"
+                f"chatroom {chatroom_id!r} has {self._max_members} members, the maximum: try another"
             )
 
     def are_many(self) -> None:
         """Count that a user is in as many chatrooms as they may be. Raises `Conflict` if that is to be
         refused."""
         if self._hits.hit(USER_CHATROOMS):
-            raise Conflict(
-                f"you are in {self._max_chatrooms} chatrooms, the most there may be: leave one"
-            )
+            raise Conflict(f"you are in {self._max_chatrooms} chatrooms, the maximum: leave one")
 
     @property
     def members(self) -> tuple[int, int]:

@@ -9,11 +9,11 @@ from gim.storage.rules import RECALL_WITHIN_MS
 
 
 def no_user(user_id: str) -> NotFound:
-    return NotFound(f"no user {user_id!r}: an id becomes a user with its first login")
+    return NotFound(f"user {user_id!r} does not exist: an id becomes a user with its first login")
 
 
 def no_chatroom(chatroom_id: str) -> NotFound:
-    return NotFound(f"no chatroom {chatroom_id!r}: joining creates it")
+    return NotFound(f"chatroom {chatroom_id!r} does not exist: joining creates it")
 
 
 def chatroom_exists(chatroom_id: str) -> Conflict:
@@ -42,7 +42,7 @@ def muted(chatroom_id: str, left_ms: int) -> Forbidden:
 
 
 def no_message() -> NotFound:
-    return NotFound("there is no such message in this session, or not any more")
+    return NotFound("this session does not have this message, or not any more")
 
 
 def too_late_to_recall() -> Forbidden:

@@ -89,7 +89,7 @@ def _end_of_value(text: bytes, begin: int) -> int | None:
 def explain_broken(text: bytes, error: Exception) -> str:
     """Say what is wrong with *text*, for which msgspec raised *error*, and at which byte of it."""
     if isinstance(error, RecursionError):
-        return "nested too deeply: want a flat JSON object"
+        return "nested too deeply: send a flat JSON object"
     if isinstance(error, UnicodeDecodeError) or str(error) == "Invalid UTF-8 encoded string":
         return f"not valid JSON: not UTF-8 at byte {_first_not_utf_8(text)}"
     is_about_surrogates = any(words in str(error) for words in _OF_SURROGATES)

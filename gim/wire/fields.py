@@ -24,7 +24,7 @@ _SESSION_ID = {
     "description": "1:CHATROOM, or 2:USER:USER with the two in either order",
 }
 _MESSAGE_ID = {"pattern": "^[0-9a-f]{32}$", "description": "the id of a message"}
-_CURSOR = {"format": "gim-cursor", "description": "the cursor of the page before; empty for the first"}
+_CURSOR = {"format": "gim-cursor", "description": "the cursor of the previous page; empty for the first"}
 
 Id = Annotated[str, Meta(extra_json_schema=_ID)]
 SessionId = Annotated[str, Meta(extra_json_schema=_SESSION_ID)]

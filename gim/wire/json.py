@@ -125,14 +125,14 @@ def _explain_broken(payload: bytes, op: int, body: bytes, error: Exception) -> s
             _decode_body[op](_body_of(Raw(body)))
         except _ERRORS as in_body:
             return _explain_body(body, in_body)
-    return f'not a packet: {explain_broken(payload, error)}; want a JSON object such as {{"op":105}}'
+    return f'not a packet: {explain_broken(payload, error)}; send a JSON object such as {{"op":105}}'
 
 
 def _explain_packet(error: msgspec.ValidationError) -> str:
     text = explain(error)
     if ":" in text:  # begins with the name of a field
         return text
-    return 'not a packet: want a JSON object such as {"op":105}'
+    return 'not a packet: send a JSON object such as {"op":105}'
 
 
 def _explain_body(body: bytes, error: Exception) -> str:

@@ -62,7 +62,7 @@ def reply_op(op: int) -> int:
 def unknown_op(op: int, seq: int) -> BadPacket:
     """Return the refusal of an op code that is not in `OPERATIONS`."""
     known = ", ".join(map(str, OPERATIONS))
-    return BadPacket(reply_op(op), seq, f"op: {op} is not a request: want one of {known}")
+    return BadPacket(reply_op(op), seq, f"op: {op} is not a request: send one of {known}")
 
 
 _PATH = re.compile(r" - at `\$\.?([^`]*)`$")
@@ -72,7 +72,7 @@ _MISSING = re.compile(r"Object missing required field `([^`]*)`")
 def explain(error: Exception) -> str:
     """Turn an error of msgspec into a sentence that begins with the name of the field."""
     if isinstance(error, RecursionError):
-        return "nested too deeply: want a flat JSON object"
+        return "nested too deeply: send a flat JSON object"
     text = str(error)
     if missing := _MISSING.match(text):
         return f"{missing[1]}: missing, but required"

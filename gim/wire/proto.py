@@ -89,7 +89,7 @@ class ProtoCodec:
         try:
             packet = _parse_packet(payload)
         except DecodeError as error:
-            raise BadPacket(0, 0, "not a packet: want a gim.v1.Packet") from error
+            raise BadPacket(0, 0, "not a packet: send a gim.v1.Packet") from error
         op, seq = packet.op, packet.seq
         read = _READERS.get(op)
         if read is None or seq > MAX_SEQ:
@@ -142,5 +142,5 @@ def _refusal(op: int, seq: int) -> BadPacket:
 
 def _explain_body(op: int, error: Exception) -> str:
     if isinstance(error, DecodeError):
-        return f"body: want a {_MESSAGES[op].DESCRIPTOR.full_name}, its strings in UTF-8"
+        return f"body: send a {_MESSAGES[op].DESCRIPTOR.full_name} with strings in UTF-8"
     return explain(error)

@@ -33,7 +33,9 @@ TEXT: Final = "text/plain; charset=utf-8"
 HTML: Final = "text/html; charset=utf-8"
 BINARY: Final = "application/octet-stream"
 
-ConnectionKey = Annotated[str, Meta(description="the `key` of a connection, as they are listed")]
+ConnectionKey = Annotated[
+    str, Meta(description="the `key` of a connection, from the list of connections")
+]
 
 # The parameters of paths: the type of each, and the field of a request's struct that it fills.
 PATH_PARAMETERS: Final[Mapping[str, tuple[Any, str]]] = {

@@ -79,7 +79,7 @@ class AdminRoutes:
         return answer(request, sent)
 
     @app.route("/v1/admin/sessions/<session_id>/messages/<message_id>", methods=["DELETE"])
-    @_describe("Recall a message: a stub of it stays.", returns=model.Nothing)
+    @_describe("Recall a message: it stays in its place, without content.", returns=model.Nothing)
     async def recall(self, request: IRequest, session_id: str, message_id: str) -> bytes:
         await self._moderation.recall(SYSTEM, session_id, message_id)
         return answer(request, NOTHING)
@@ -92,17 +92,17 @@ class AdminRoutes:
         return answer(request, await self._administration.connections(user_id))
 
     @app.route(f"{_USER}/connections", methods=["DELETE"])
-    @_describe("Close the connections of a user; returns them.", returns=model.ConnectionList)
+    @_describe("Close the connections of a user, and list them.", returns=model.ConnectionList)
     async def disconnect(self, request: IRequest, user_id: str) -> bytes:
         return answer(request, await self._administration.disconnect(user_id, ""))
 
     @app.route(f"{_USER}/connections/<key>", methods=["DELETE"])
-    @_describe("Close one connection of a user; returns it.", returns=model.ConnectionList)
+    @_describe("Close one connection of a user.", returns=model.ConnectionList)
     async def disconnect_one(self, request: IRequest, user_id: str, key: str) -> bytes:
         return answer(request, await self._administration.disconnect(user_id, key))
 
     @app.route(f"{_USER}/ban", methods=["GET"])
-    @_describe("When a user was banned last, and until when.", returns=model.Ban)
+    @_describe("Since when and until when a user is banned.", returns=model.Ban)
     async def ban_of(self, request: IRequest, user_id: str) -> bytes:
         return answer(request, await self._administration.ban_of(user_id))
 

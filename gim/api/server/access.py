@@ -55,10 +55,10 @@ class AccessControl:
 def _check_local(request: IRequest) -> None:
     """Raise `Forbidden` unless the request comes from this machine, and through no proxy."""
     if not _is_loopback(request.getClientAddress()):
-        raise Forbidden(f"{_FOR} machine: ask for it at 127.0.0.1 there")
+        raise Forbidden(f"{_FOR} machine: request it there, at 127.0.0.1")
     for name in _OF_PROXIES:
         if request.requestHeaders.hasHeader(name):
-            raise Forbidden(f"{_FOR} machine: ask without a proxy (the header {name})")
+            raise Forbidden(f"{_FOR} machine: request it without a proxy, which the header {name} shows")
 
 
 def _is_loopback(address: Any) -> bool:

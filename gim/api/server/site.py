@@ -109,7 +109,7 @@ class ApiChannel(BoundedChannel):
         request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
 
     def _respondToBadRequestAndDisconnect(self) -> None:
-        body = b'{"code":400,"msg":"not a valid HTTP request: want one as in RFC 9112","data":null}'
+        body = b'{"code":400,"msg":"not a valid HTTP request: send one as in RFC 9112","data":null}'
         self.transport.write(
             b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/json\r\n"
             b"Content-Length: %d\r\n\r\n" % len(body) + body

@@ -64,35 +64,43 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_make(make: argparse.ArgumentParser) -> None:
     _add_parties(make)
-    make.add_argument("--key-file", help=f"secret (HMAC) or private key, PEM or JWK; or {VARIABLE}")
+    make.add_argument(
+        "--key-file", help=f"file with the secret (HMAC) or private key (PEM or JWK); or {VARIABLE}"
+    )
     make.add_argument("--sub", required=True, type=_user_id, help="id of the user")
     make.add_argument("--name", type=_user_name, help="name of the user")
-    make.add_argument("--ttl", type=_duration, default="1h", help="for how long, 1h if left out")
-    make.add_argument("--kid", help="name of the key, unless its file has it")
-    make.add_argument("--algorithm", help="HS384 or HS512, if HS256 is not to be used")
+    make.add_argument(
+        "--ttl", type=_duration, default="1h", help="how long the token is valid, 1h if left out"
+    )
+    make.add_argument("--kid", help="id of the key, if its file has none")
+    make.add_argument("--algorithm", help="HS384 or HS512 instead of HS256")
     make.set_defaults(run=_make)
 
 
 def _add_check(check: argparse.ArgumentParser) -> None:
     _add_parties(check)
-    check.add_argument("token", nargs="?", default="-", help="standard input if left out, or -")
+    check.add_argument(
+        "token", nargs="?", default="-", help="the token; read from standard input if left out or -"
+    )
     keys = check.add_mutually_exclusive_group()
-    keys.add_argument("--key-file", help=f"secret (HMAC); or in the environment, {VARIABLE}")
-    keys.add_argument("--jwks-file", help="public keys, a JSON Web Key Set")
+    keys.add_argument("--key-file", help=f"file with the secret (HMAC); or {VARIABLE}")
+    keys.add_argument("--jwks-file", help="file with the public keys, a JSON Web Key Set")
     check.set_defaults(run=_check)
 
 
 def _add_key(key: argparse.ArgumentParser) -> None:
-    key.add_argument("--type", choices=["HS", *NEW_KEYS], default="HS", help="HS (HMAC) if left out")
+    key.add_argument(
+        "--type", choices=["HS", *NEW_KEYS], default="HS", help="HS if left out: a secret (HMAC)"
+    )
     key.add_argument("--key-file", required=True, help="new file for the secret or private key")
-    key.add_argument("--jwks-file", help="file for the public key, which is added to those it has")
-    key.add_argument("--kid", help="name of the key, made up if left out")
+    key.add_argument("--jwks-file", help="file that the public key is added to")
+    key.add_argument("--kid", help="id of the key, generated if left out")
     key.set_defaults(run=_key)
 
 
 def _add_parties(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--audience", help="as gim's --auth-audience")
-    parser.add_argument("--issuer", help="as gim's --auth-issuer")
+    parser.add_argument("--audience", help="the claim aud, as in gim's --auth-audience")
+    parser.add_argument("--issuer", help="the claim iss, as in gim's --auth-issuer")
 
 
 def _duration(text: str) -> float:
@@ -111,7 +119,7 @@ def _user_id(text: str) -> str:
 
 def _user_name(text: str) -> str:
     if len(text) > MAX_NAME:
-        raise argparse.ArgumentTypeError(f"want {MAX_NAME} characters at most")
+        raise argparse.ArgumentTypeError(f"write {MAX_NAME} characters at most")
     return text
 
 
@@ -138,7 +146,7 @@ def _key_data(path: str | None) -> tuple[str, bytes]:
     """Return the source of a key, as error messages name it, and its content."""
     if path is None:
         if VARIABLE not in os.environ:
-            raise _UsageError(f"--key-file: missing, and there is no {VARIABLE} in the environment")
+            raise _UsageError(f"--key-file: missing: name a file, or set {VARIABLE} in the environment")
         return VARIABLE, os.fsencode(os.environ[VARIABLE])
     with open(path, "rb") as file:
         return path, file.read()
@@ -173,16 +181,18 @@ def _keys(arguments: Any) -> KeySource:
 def _key(arguments: Any, now: Callable[[], float]) -> str:
     if arguments.type == "HS":
         if arguments.jwks_file is not None or arguments.kid is not None:
-            raise _UsageError("--type: the secret of HMAC has no --kid and stands in no --jwks-file")
+            raise _UsageError(
+                "--type: an HMAC secret takes neither --kid nor --jwks-file: leave them out"
+            )
         write_secret(arguments.key_file, new_secret())
-        return f"made {arguments.key_file}: for gim --auth-key-file, and for those who make tokens"
+        return f"made {arguments.key_file}: a secret for gim and for your backend, which both need it"
     if arguments.jwks_file is None:
-        raise _UsageError("--jwks-file: missing, the file for the public key")
+        raise _UsageError("--jwks-file: missing: name a file for the public key")
     private, public = new_pair(arguments.type, arguments.kid)
     public_set = _read_from(arguments.jwks_file, lambda: with_key(arguments.jwks_file, public))
     write_secret(arguments.key_file, json.dumps(private))
     replace_file(arguments.jwks_file, public_set)
     return (
-        f"made {arguments.key_file}, kid {public['kid']}: for those who make tokens;"
-        f" {arguments.jwks_file} is for gim --auth-jwks-file"
+        f"made {arguments.key_file}, kid {public['kid']}: the private key, which makes tokens;"
+        f" its public key is in {arguments.jwks_file}, for gim --auth-jwks-file"
     )

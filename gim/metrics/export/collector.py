@@ -74,10 +74,10 @@ class LimitCollector(Collector):
         self._overload = overload
 
     def collect(self) -> Iterator[Metric]:
-        words = "Times that a client came up against a limit, by the option that sets it."
+        words = "Times that a limit was reached, by the option that sets it."
         hits = {name: self._hits.counts[name] for name in ALL}
         yield _counter("gim_limit_hits", words, "limit", hits)
-        words = "1 while the process is above that limit, and new connections are refused."
+        words = "1 while the process is above the limit and refuses new connections."
         overloaded = GaugeMetricFamily("gim_overloaded", words, labels=["limit"])
         for name in (REACTOR_DELAY, MEMORY):
             overloaded.add_metric([name], self._overload.cause == name)
@@ -105,7 +105,11 @@ class PushCollector(Collector):
             },
         )
         yield _counter(
-            *("gim_pushed_messages", "Messages in those pushes.", "kind"),
+            *(
+                "gim_pushed_messages",
+                "Messages in pushes, each counted for every connection it was written to.",
+                "kind",
+            ),
             {
                 "private": counts.private,
                 "chatroom": counts.chatroom_messages,
@@ -129,7 +133,7 @@ class StorageCollector(Collector):
         words = "Time that the storage took, by operation."
         yield _histogram("gim_storage_duration_seconds", words, "operation", self._times.rows)
         errors = {name: self._times.errors[name] for name in self._times.rows}
-        words = "Operations that the storage could not do: out of reach, too late, or a fault."
+        words = "Operations that failed because the storage was out of reach, too late, or at fault."
         yield _counter("gim_storage_errors", words, "operation", errors)
         if self._stored is not None:
             yield _gauge("gim_stored_messages", "Messages kept in memory.", self._stored())
@@ -145,9 +149,9 @@ class ProcessCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         about = {"version": __version__, "storage": self._storage}
-        yield InfoMetricFamily("gim", "What runs here.", about)
+        yield InfoMetricFamily("gim", "Version and storage of the running gim.", about)
         ticks = HistogramMetricFamily(
-            "python_twisted_reactor_tick_time", "Time of a turn of the reactor, in seconds."
+            "python_twisted_reactor_tick_time", "Duration of a reactor iteration, in seconds."
         )
         ticks.add_metric([], buckets(self._ticks.row), total(self._ticks.row))
         yield ticks

@@ -24,21 +24,25 @@ class WebhookCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         counts = self._counts
-        words = "Events that wait for their delivery, or are on their way."
+        words = "Events that wait for their delivery or are being delivered."
         yield GaugeMetricFamily("gim_webhook_queued_events", words, counts.queued)
         delivered = CounterMetricFamily(
-            "gim_webhook_delivered", "Events that the receiver has taken.", labels=["event"]
+            "gim_webhook_delivered", "Events that the receiver accepted.", labels=["event"]
         )
         for event, times in counts.delivered.items():
             delivered.add_metric([event], times)
         yield delivered
-        yield CounterMetricFamily("gim_webhook_retries", "Attempts after the first.", counts.retries)
+        yield CounterMetricFamily(
+            "gim_webhook_retries", "Attempts after the first one of each event.", counts.retries
+        )
         dropped = CounterMetricFamily(
-            "gim_webhook_dropped", "Events that were given up.", labels=["reason"]
+            "gim_webhook_dropped", "Events that were not delivered, by reason.", labels=["reason"]
         )
         for reason, times in counts.dropped.items():
             dropped.add_metric([reason], times)
         yield dropped
-        durations = HistogramMetricFamily("gim_webhook_duration_seconds", "Time that attempts took.")
+        durations = HistogramMetricFamily(
+            "gim_webhook_duration_seconds", "Duration of an attempt to deliver an event."
+        )
         durations.add_metric([], buckets(counts.attempts), total(counts.attempts))
         yield durations

@@ -56,7 +56,7 @@ class ConfigurationTests(DaemonTestCase):
         path = self.file('# gim\nmessage-ttl = "a while"\n')
         for words, environment, said in (
             (["--config", path], {}, f"{path}, line 2: message-ttl: 'a while' is not a valid duration"),
-            ([], {"GIM_ADMIN_KEY": "secret"}, "GIM_ADMIN_KEY: this is not a valid key: want 16"),
+            ([], {"GIM_ADMIN_KEY": "secret"}, "GIM_ADMIN_KEY: this is not a valid key: write 16"),
         ):
             _, line = await self.check(*words, **environment)
             self.assertTrue(line.startswith(f"gim: {said}"), line)

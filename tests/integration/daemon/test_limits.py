@@ -145,7 +145,7 @@ class ProxyTests(LimitTestCase):
         self.assertIn("\r\nRetry-After: 5\r\n", answer)
         self.assertEqual(self.status(f"X-Forwarded-For: {OTHER}"), 101)
         stranger.close()
-        await process.says(f"connection of nobody from {CLIENT} ended, 1006")
+        await process.says(f"connection of unknown user from {CLIENT} ended, 1006")
         await self.get("/healthz", **{"X-Forwarded-For": f"{OTHER}, {CLIENT}"})
         await process.says(f"/healthz 200 .* from {CLIENT} ")
 
@@ -172,7 +172,7 @@ class ProxyTests(LimitTestCase):
             self.assertEqual(self.status(before=header(f"{other}:2")), 429)  # of the same /64
         _, stranger = self.shake(before=version_2(CLIENT))
         stranger.close()
-        await process.says(f"connection of nobody from {CLIENT} ended, 1006")
+        await process.says(f"connection of unknown user from {CLIENT} ended, 1006")
 
     async def test_what_lacks_the_header_is_dropped(self) -> None:
         await self.behind()

@@ -98,7 +98,7 @@ class UnreadTests(AttackCase):
     async def test_pings(self) -> None:
         await self.attacked("--max-unsent", "64KiB", "--max-packet-rate", "0")
         pings, deaf = frame(b"x" * 125, 0x89) * 400, await self.opened(3)
-        closed = self.process.says(r"connection of nobody .* ended, 3008")
+        closed = self.process.says(r"connection of unknown user .* ended, 3008")
         for _ in range(20):  # 60 MB at most; the kernel takes some of it
             if not closed.called:
                 await self.flood(deaf, pings, rounds=20)
@@ -135,7 +135,7 @@ class BodyTests(AttackCase):
                 self.say(each, frame(b"", 0x00) * 2000)
             await self.ann_is_answered()
         self.assertLess(self.grown(), 40 * MIB)
-        await self.process.says(r"connection of nobody .* ended, 1009")
+        await self.process.says(r"connection of unknown user .* ended, 1009")
 
     async def test_deep_json_huge_numbers_and_broken_text_are_refused_in_a_sentence(self) -> None:
         await self.attacked()

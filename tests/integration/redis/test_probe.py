@@ -179,7 +179,7 @@ class ReachTests(ProbeCase):
         await server.do("SAVE")
         restarted = Deferred.fromCoroutine(server.restart())
         await until(lambda: self._loads(server), "a server that loads")
-        await self.assert_tried_again(server.url, "still loads its data")
+        await self.assert_tried_again(server.url, "is still loading its data")
         await server.do("CONFIG", "SET", "key-load-delay", "0")
         await self.usable(server.url, LONG)
         await restarted
@@ -226,7 +226,9 @@ class AccessTests(ProbeCase):
         url = f"redis://ann:{PASSWORD}@{HOST}:{server.port}"
         for allowed, missing in (("+ping", "info"), ("+info", "time"), ("+time", "eval")):
             await server.do("ACL", "SETUSER", "ann", "on", f">{PASSWORD}", allowed)
-            await self.assert_refused(url, "'ann' too little", f"'{missing}' command", "ACL SETUSER")
+            await self.assert_refused(
+                url, "does not let user 'ann' do this", f"'{missing}' command", "ACL SETUSER"
+            )
         await server.do("ACL", "SETUSER", "ann", "+eval")
         await self.usable(url)
         await self.assert_refused(f"{url}/1", "'select' command")
@@ -272,7 +274,7 @@ class TlsTests(ProbeCase):
         key = server.directory.child("key.pem").path
         await self.usable(f"{server.url}?{ca}&ssl_certfile={server.ca_file}&ssl_keyfile={key}")
         self.assertIn(
-            "name a certificate by ssl_certfile", str(await self.refusal(f"{server.url}?{ca}", 0.0))
+            "name a certificate with ssl_certfile", str(await self.refusal(f"{server.url}?{ca}", 0.0))
         )
 
     async def test_tls_with_a_server_without_it_is_refused(self) -> None:
@@ -320,7 +322,7 @@ class KindTests(ProbeCase):
     async def test_what_is_no_redis_is_refused(self) -> None:
         port = await self.stand_in(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         await self.assert_refused(
-            f"redis://:{PASSWORD}@{HOST}:{port}", "does not speak as Redis does", "correct"
+            f"redis://:{PASSWORD}@{HOST}:{port}", "does not speak the Redis protocol", "correct"
         )
 
     async def test_what_refuses_a_command_is_quoted_in_one_line(self) -> None:
@@ -331,7 +333,7 @@ class KindTests(ProbeCase):
 
     async def test_a_server_before_7_0_is_refused(self) -> None:
         server = await self.redis(binary=OLD_SERVER)
-        await self.assert_refused(server.url, "is of version 6.2.5: gim needs 7.0 or newer")
+        await self.assert_refused(server.url, "has version 6.2.5: gim needs 7.0 or newer")
 
     test_a_server_before_7_0_is_refused.skip = OLD_MISSING  # type: ignore[attr-defined]
 

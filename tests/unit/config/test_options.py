@@ -181,9 +181,9 @@ class OptionsTests(SynchronousTestCase):
             ),
             (
                 ("--max-packet-burst", "9"),
-                "--max-packet-burst: it must be no less than --max-packet-rate",
+                "--max-packet-burst: it must not be less than --max-packet-rate",
             ),
-            (("--max-packet-rate", "9999"), "--max-packet-rate: it must be no more than --max-packet-b"),
+            (("--max-packet-rate", "9999"), "--max-packet-rate: it must not be more than --max-packet-b"),
             (("--trusted-proxies", "lb"), "--trusted-proxies: 'lb' is not a valid proxy: write 10.0.0.7"),
         ):
             self.assertTrue(self.refusal(*words).startswith(f"gim: {said}"), words)

@@ -103,8 +103,11 @@ class FileTests(SourceTestCase):
             ("\n\nmesage-ttl = 3", "line 3: unknown option 'mesage-ttl': did you mean 'message-ttl'?"),
             ("max_mesages = 3", "line 1: unknown option 'max_mesages': did you mean 'max-messages'?"),
             ('"--ws" = 8080', "line 1: unknown option '--ws': did you mean 'ws'?"),
-            ("zebra = 1", "line 1: unknown option 'zebra': twistd gim --help lists those there are"),
-            ("ws = 1\n[zebra]\nhttp = 2", "line 2: unknown table 'zebra': options stand by themselves"),
+            ("zebra = 1", "line 1: unknown option 'zebra': twistd gim --help lists all options"),
+            (
+                "ws = 1\n[zebra]\nhttp = 2",
+                "line 2: unknown table 'zebra': write options at the top of the file",
+            ),
         ):
             self.assertTrue(self.refusal(text).startswith(said), self.refusal(text))
 
@@ -120,7 +123,7 @@ class FileTests(SourceTestCase):
             ("ws = [\n 8080,\n]", "line 1: ws: a list is not a valid value here"),
             ("ws.port = 8080", "line 1: ws: a table is not a valid value here"),
             ("message-ttl = 2026-01-01", "line 1: message-ttl: a date or time is not a valid value here"),
-            ("trace-header = 5", "line 1: trace-header: a text is wanted: write it in quotes"),
+            ("trace-header = 5", "line 1: trace-header: this is not a string: write it in quotes"),
             ("ws = 1\nws_ = 2\n", "line 2: unknown option 'ws_'"),
         ):
             self.assertTrue(self.refusal(text).startswith(said), self.refusal(text))

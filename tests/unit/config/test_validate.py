@@ -83,7 +83,7 @@ class RefusalTests(StartCase):
             (["--redis-url", "http://x"], {}, "--redis-url: it begins with none of the known schemes"),
             (["--admin-key-file", "/no/file"], {}, "--admin-key-file: '/no/file' can't be read: No such"),
             (["--auth-key-file", "/no/file"], {}, "--auth-key-file: '/no/file' can't be read: No such"),
-            ([], {"GIM_ADMIN_KEY": "secret"}, "GIM_ADMIN_KEY: this is not a valid key: want 16"),
+            ([], {"GIM_ADMIN_KEY": "secret"}, "GIM_ADMIN_KEY: this is not a valid key: write 16"),
             (["--colour"], {}, "option --colour not recognized"),
             (["--no-such-option"], {}, "option --no-such-option not recognized"),
             (["surplus"], {}, "unexpected argument 'surplus'"),

@@ -38,7 +38,7 @@ class ConnectionTests(UserLimitTestCase):
     def test_one_too_many_is_refused_and_closed(self) -> None:
         first, _ = self.user("ann"), self.user("ann")
         third = self.connect()
-        sentence = "you have 2 connections, the most there may be: close one"
+        sentence = "you have 2 connections, the maximum: close one"
         self.assertEqual(self.refusal(third, 101, id="ann"), (409, sentence))
         self.assertEqual(third.closed, (3504, "too many connections of this user"))
         self.assertEqual(self.hits("max-user-connections"), 1)
@@ -76,7 +76,7 @@ class SendTests(UserLimitTestCase):
         phone, desk, bob = self.user("ann"), self.user("ann"), self.user("bob")
         self.assertEqual(self.codes(phone, 201, 2, **self.MESSAGE), [0, 0])
         self.assertEqual(self.codes(desk, 201, 2, **self.MESSAGE), [0, 429])
-        sentence = "you sent 3 messages in a second: send again in a second"
+        sentence = "you sent 3 messages in a second: wait a second"
         self.assertEqual(self.refusal(phone, 201, **self.MESSAGE), (429, sentence))
         self.assertEqual(self.codes(bob, 201, 1, type=2, target_id="ann", content="x"), [0])
         self.assertEqual(len(self.contents(bob)), 3)
@@ -115,7 +115,7 @@ class ChatroomTests(UserLimitTestCase):
         ann = self.user("ann")
         for chatroom in "a", "b", "a":
             self.data(ann, 301, id=chatroom)
-        sentence = "you are in 2 chatrooms, the most there may be: leave one"
+        sentence = "you are in 2 chatrooms, the maximum: leave one"
         self.assertEqual(self.refusal(ann, 301, id="c"), (409, sentence))
         self.assertEqual(self.refusal(ann, 305, id="c")[0], 404)
         self.data(ann, 303, id="a")
@@ -126,7 +126,7 @@ class ChatroomTests(UserLimitTestCase):
         users = [self.user(f"u{n}") for n in range(4)]
         for client in users[:3]:
             self.data(client, 301, id="a")
-        sentence = "chatroom 'a' has 3 members, the most there may be: try another"
+        sentence = "chatroom 'a' has 3 members, the maximum: try another"
         self.assertEqual(self.refusal(users[3], 301, id="a"), (409, sentence))
         self.assertEqual(self.data(users[0], 301, id="a")["total"], 3)
         token = self.data(self.connect(), 101, id="u3")["token"]

@@ -149,7 +149,7 @@ class PacketTests(ProtoCase):
         for op in FIELDS:
             refused = self.assertRaises(BadPacket, self.decode, packet(op, b"\x0a"))
             name = OPERATIONS[op].request.__name__
-            self.assertEqual(str(refused), f"body: want a gim.v1.{name}, its strings in UTF-8")
+            self.assertEqual(str(refused), f"body: send a gim.v1.{name} with strings in UTF-8")
 
 
 class OutgoingTests(ProtoCase):

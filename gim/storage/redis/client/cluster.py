@@ -189,7 +189,7 @@ class Cluster:
             except ReplyError as error:
                 refusal = error
             if self._reactor.seconds() > end:
-                raise Unavailable("the storage moves its data: try again in a moment")
+                raise Unavailable("the storage is moving its data: try again in a moment")
             if is_retry:
                 await deferLater(self._reactor, REDIRECT_PAUSE)
             is_retry = True

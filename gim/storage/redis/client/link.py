@@ -235,4 +235,4 @@ class Link(Service):
         """Log why there is no connection, once for each reason."""
         if (complaint := f"{type(error).__name__}: {error}") != self._complaint:
             self._complaint = complaint
-            self._log.warn("no Redis {name}: {why}", name=self.link_name, why=complaint)
+            self._log.warn("can't reach Redis {name}: {why}", name=self.link_name, why=complaint)

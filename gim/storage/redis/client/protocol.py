@@ -90,7 +90,7 @@ class RedisProtocol(Protocol):
         self._waiting_bytes += len(packed)
         if len(self._waiting) >= MAX_WAITING or self._waiting_bytes > MAX_WAITING_BYTES:
             self._waiting_bytes -= len(packed)
-            raise Unavailable("too much waits for the storage: try again in a moment")
+            raise Unavailable("too many requests wait for the storage: try again in a moment")
         deferred: Deferred[Any] = Deferred()
         self._waiting.append(_Waiting(deferred, self._clock.seconds(), len(packed), kind, channels))
         if self._timer is None:

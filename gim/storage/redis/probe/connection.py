@@ -102,17 +102,17 @@ class ProbeConnection:
         quoted = f": {_line(error)}" if words else ""  # the error of a login may repeat the password
         match error:
             case exceptions.BusyLoadingError():
-                return NotYet(f"{self} still loads its data: start gim when it has, or wait longer")
+                return NotYet(f"{self} is still loading its data: start gim when it has finished")
             case exceptions.AuthenticationError():
                 return Unusable(f"{self} {self._login_refused(error)}")
             case exceptions.NoPermissionError():
                 user = self._user or "default"
                 return Unusable(
-                    f"{self} allows user {user!r} too little{quoted}: allow it by ACL SETUSER"
+                    f"{self} does not let user {user!r} do this{quoted}: allow it with ACL SETUSER"
                 )
             case exceptions.InvalidResponse():
                 return Unusable(
-                    self._mismatch() or f"{self} does not speak as Redis does: correct the URL"
+                    self._mismatch() or f"{self} does not speak the Redis protocol: correct the URL"
                 )
             case exceptions.ConnectionError() | exceptions.TimeoutError():
                 return self._unreached(error)
@@ -138,7 +138,7 @@ class ProbeConnection:
                 return Unusable(f"{lost}: let gim's user read and write it")
             case ssl.SSLCertVerificationError():
                 why = cause.verify_message
-                return Unusable(f"can't verify {self}: {why}: name its CA by ssl_ca_certs")
+                return Unusable(f"can't verify {self}: {why}: name its CA with ssl_ca_certs")
             case ConnectionRefusedError() | FileNotFoundError():
                 return NotYet(f"{lost}: {_START}")
             case TimeoutError() if self._target.tls is None:
@@ -149,7 +149,7 @@ class ProbeConnection:
         """Explain a connection that ended, or got no answer."""
         todo, tls = _START, self._target.tls
         if tls is not None and not tls.cert_file and not isinstance(cause, TimeoutError):
-            todo += ", and name a certificate by ssl_certfile if it wants one"
+            todo += ", and name a certificate with ssl_certfile if the server requires one"
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError):
             return Unusable(f"{lost}: {todo}")
         return NotYet(f"{lost}: {todo}")
@@ -169,7 +169,7 @@ class ProbeConnection:
             case TimeoutError():
                 return f"no answer within {self._answer_timeout:g} s"
             case ssl.SSLEOFError() | ConnectionResetError() | BrokenPipeError():
-                return "it hung up"
+                return "it closed the connection"
             case ssl.SSLError() if cause.reason:
                 return f"TLS fails, {cause.reason}"
             case OSError() if cause.strerror:

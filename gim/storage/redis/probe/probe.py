@@ -129,7 +129,7 @@ def _check_version(server: ProbeConnection, version: str) -> None:
     found = re.match(r"(\d+)\.(\d+)", version)
     if found is None or (int(found[1]), int(found[2])) < OLDEST_VERSION:
         oldest = ".".join(map(str, OLDEST_VERSION))
-        raise Unusable(f"{server} is of version {version}: gim needs {oldest} or newer")
+        raise Unusable(f"{server} has version {version}: gim needs {oldest} or newer")
 
 
 def _check_mode(server: ProbeConnection, info: dict[str, str], mode: str) -> None:

@@ -160,7 +160,7 @@ class Heartbeat(Periodic):
         if before is None or before.epoch != self._data.epoch:
             self._last_broadcast = int(broadcast_count)
         if before is not None and before.epoch != self._data.epoch:
-            self._log.warn("the data set is another one: epoch {epoch}", epoch=self._data.epoch)
+            self._log.warn("Redis has another data set: epoch {epoch}", epoch=self._data.epoch)
             self.newest_seen, self._alive = FIRST, frozenset()
             self._on_replaced(self._data.epoch)
 
@@ -193,7 +193,7 @@ class Heartbeat(Periodic):
         words = payload, BROADCAST_KEPT_MS, MAX_BROADCASTS
         if await self._redis.run(scripts.BROADCAST, (self._base,), *words) == b"full":
             limit = f"{MAX_BROADCASTS} broadcasts in {BROADCAST_KEPT_MS // 1000} s"
-            raise Unavailable(f"there were {limit}, the most there may be: try again in a moment")
+            raise Unavailable(f"there were {limit}, the maximum: try again in a moment")
         await self.beat()
 
     async def counts(self) -> dict[bytes, bytes]:
