@@ -8,7 +8,7 @@
 FROM python:3.11-slim AS build
 COPY . /source
 RUN python -m venv /opt/gim && /opt/gim/bin/pip install --no-cache-dir /source
-# Twisted looks for plugins once, here, where it may write what it has found.
+# Let Twisted search for plugins here, where it may write its list of them.
 RUN /opt/gim/bin/python -c "from twisted.plugin import IPlugin, getPlugins; list(getPlugins(IPlugin))"
 
 FROM python:3.11-slim
@@ -18,7 +18,7 @@ ENV PATH=/opt/gim/bin:$PATH PYTHONDONTWRITEBYTECODE=1 GIM_LOG_FORMAT=json
 USER 10001
 WORKDIR /
 EXPOSE 8080 8081
-# Whether it is alive. Whether it should get traffic, which it should not while its Redis is away, says /readyz.
+# Says whether the process is alive. /readyz says whether it should get traffic, which depends on Redis, too.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8081/healthz', timeout=3)"]
 ENTRYPOINT ["twistd", "--nodaemon", "--pidfile=", "gim"]

@@ -1,8 +1,8 @@
 """A chat client for gim: python3 client.py ws://127.0.0.1:8080 ann bob
 
-It logs in as ann, prints what is written to ann, and sends each line of standard input to bob. When the
-connection breaks, it comes back, gets what it missed, and repeats what was not answered. It needs the
-package ``websockets``. Where the server has a key, put ann's login token into the variable TOKEN.
+It logs in as ann, prints messages to ann, and sends each line of standard input to bob. When the
+connection breaks, it comes back, gets the messages that it missed, and repeats sends that got no reply.
+It needs the package ``websockets``. Where the server has a key, put ann's login token into the variable TOKEN.
 """
 
 import asyncio
@@ -20,21 +20,21 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 LOGIN, SEND, PUSH = 101, 201, 207
 PRIVATE = 2  # the type of a session of two people
-TRY_AGAIN = (429, 503)  # codes of a reply: too fast; the storage is away
-FINAL = 3500  # close codes from here on: coming back does not help
+TRY_AGAIN = (429, 503)  # codes of a reply: too many requests; the storage is down
+FINAL = 3500  # from this close code on, connecting again does not help
 MAX_PAUSE = 30.0  # seconds between two attempts to connect
 
 
 class Refused(Exception):
-    """The server does not want this client."""
+    """The server refuses this client."""
 
 
 class Client:
-    """Talks to one peer. What it must remember between connections are the first four attributes."""
+    """Talks to one peer. It must remember the first four attributes between connections."""
 
     def __init__(self, url: str, user: str, peer: str) -> None:
         self.since = "0" * 32  # the newest message that was pushed to us
-        self.epoch = "0" * 16  # the data set that it is from
+        self.epoch = "0" * 16  # the data set that this message is from
         self.known: set[str] = set()  # ids of messages printed or sent: some come twice
         self.unanswered: dict[str, str] = {}  # request_id -> content, in the order of sending
         self.url, self.user, self.peer = url, user, peer

@@ -10,7 +10,7 @@ import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-MAX_AGE = 300  # seconds that a signature is good for
+MAX_AGE = 300  # seconds for which a signature is valid
 MAX_BODY = 2**20  # bytes
 
 

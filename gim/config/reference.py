@@ -29,11 +29,11 @@ precedence:
 3. in a [TOML](https://toml.io) file that `--config` names: `message-ttl = "7d"`.
    [contrib/gim.toml](../contrib/gim.toml) holds every option with its default.
 
-Some options have short names, such as `--ws` for `--gateway-address`. All names of an option work in all three
-ways.
+Some options have short names, such as `--ws` for `--gateway-address`. All names of an option work in all
+three ways.
 
-Write durations as `500ms`, `2s`, `1m`, `12h`, `30d` or in plain seconds. Write sizes as `4096` (bytes),
-`64KiB` or `1MiB`, and sizes of memory also as `4GiB`.
+Write durations as `500ms`, `2s`, `1m`, `12h`, `30d` or in plain seconds. Write sizes as `4096`
+(bytes), `64KiB` or `1MiB`, and sizes of memory also as `4GiB`.
 
 If gim can't start, it prints one line on standard error and ends with exit status 1. To find out before
 a restart, run

@@ -161,7 +161,7 @@ _LOGINS = Group(
         ),
         Option(
             "allowed-origins", "same-host", origins.read,
-            "Web pages that may connect to gim: `same-host`, `*`, `null`, or origins like"
+            "Web pages that may talk to gim: `same-host`, `*`, `null`, or origins like"
             " `https://*.example.com`, separated by commas.",
             "Without a key, it also names the hosts that requests may be for, beside IP addresses and"
             " localhost.",

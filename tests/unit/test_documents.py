@@ -116,7 +116,7 @@ class OperatorDocumentTests(SynchronousTestCase):
 
     def test_what_is_said_of_open_files_is_so(self) -> None:
         text = document("limits.md")
-        self.assertIn(f"reckon with {banner.RESERVED_FILES} more", text)
+        self.assertIn(f"add {banner.RESERVED_FILES} for them", text)
         self.assertIn(f"fewer than {banner.EXPECTED_CONNECTIONS:,} connections", text)
         self.assertIn(f"raise it to {endpoints.BACKLOG} where", text)
 
@@ -165,10 +165,10 @@ class SecurityDocumentTests(SynchronousTestCase):
         for said in (
             f"a request has {channel.REQUEST_TIMEOUT} s from its first byte to its last",
             f"a connection {channel.IDLE_TIMEOUT} s between requests",
-            f"dropped {channel.LINGER} s after the last answer",
-            f"{timed_protocol.LINGER:.0f} s after one that is but not read",
+            f"drops it {channel.LINGER} s after the last answer",
+            f"{timed_protocol.LINGER:.0f} s after one that it answers without reading the rest",
             f"more than {protocol.MAX_HANDSHAKE // 1024} KiB are dropped",
-            f"1009 after {bounded_protocol.MAX_FRAGMENTS:,} and one for each"
+            f"1009 after {bounded_protocol.MAX_FRAGMENTS:,} fragments and one more for each"
             f" {bounded_protocol.BYTES_PER_EXTRA_FRAGMENT} bytes",
             f"printable ASCII of {logger.MAX_TRACE} characters",
         ):
