@@ -134,9 +134,9 @@ class RotatedFile(LogFile):
 
     def shouldRotate(self) -> bool:
         """Return whether the file is too long; another program may have truncated it meanwhile."""
-        if self.size >= ROTATED_SIZE:
+        if self.size >= self.rotateLength:
             self.size = os.fstat(self._file.fileno()).st_size
-        return self.size >= ROTATED_SIZE
+        return bool(self.size >= self.rotateLength)
 
     def renew(self) -> None:
         """Rotate the file, or open it anew if another program has moved it away."""
