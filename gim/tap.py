@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gim.concurrency.clocks import WallClock, follow_monotonic_time
 from gim.config.options import Options
 from gim.startup import reported
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Options", "makeService"]
 
 
-def makeService(options: Options, reactor: Any = None) -> Daemon:
+def makeService(options: Options, reactor: Any = None, wall: WallClock | None = None) -> Daemon:
     """Return the daemon with all its services, ready to be started.
 
     Its services named ``gateway`` and ``api`` know the ports that they listen on.
@@ -24,7 +25,11 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
 
     if reactor is None:
         from twisted.internet import reactor  # late, so that twistd can still choose one
+
+        follow_monotonic_time(reactor)
     with reported():
         settings = settings_of(options)
         resources = validate(settings, reactor, starts=True)
-        return DaemonBuilder(settings, resources, reactor, twistd=options.parent).daemon()
+        return DaemonBuilder(
+            settings, resources, reactor, wall or WallClock(), twistd=options.parent
+        ).daemon()

@@ -14,6 +14,7 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
+from gim.concurrency.clocks import WallClock
 from gim.ids import private_session
 from gim.limits.limits import LimitHits, Limits
 from gim.model import User
@@ -43,6 +44,18 @@ def finish(work: Coroutine[Any, Any, Any]) -> Any:
     raise AssertionError("the memory store waited")
 
 
+class _Wall(WallClock):
+    """A wall clock that goes with a clock moved by hand."""
+
+    __slots__ = ("_clock",)
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def now_ms(self) -> int:
+        return int(self._clock.seconds() * 1000)
+
+
 class Filled:
     """A store with messages of many private sessions, stored in random order."""
 
@@ -56,7 +69,7 @@ class Filled:
             ttl=30 * 86400.0,
             sequences=False,
         )
-        self._store = MemoryStore(clock, settings, _no_limits())
+        self._store = MemoryStore(clock, _Wall(clock), settings, _no_limits())
         self._pairs = [self._pair(number) for number in range(max(size // PER_SESSION, 1))]
         self._busy = self._random.sample(self._pairs, BUSY)
         self._middle: dict[str, str] = {}  # of each session, the id of a message amid the others

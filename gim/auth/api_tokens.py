@@ -6,15 +6,15 @@ from collections.abc import Awaitable, Callable
 
 import jwt
 from jwt.types import Options
-from twisted.internet.interfaces import IReactorTime
 
 from gim.auth.constants import AUDIENCE
+from gim.concurrency.clocks import WallClock
 from gim.errors import Banned, Unauthorized
 from gim.model import Ban, User
 
 LIFETIME = 86400  # seconds
 _ALGORITHM = "HS256"
-_OPTIONS: Options = {  # `read` checks the expiry by the injected clock: PyJWT would use the wall clock
+_OPTIONS: Options = {  # `read` checks the expiry by the injected clock: PyJWT has one of its own
     "require": ["sub", "exp", "iat"],
     "verify_exp": False,
     "verify_iat": False,
@@ -27,14 +27,14 @@ class ApiTokens:
     def __init__(
         self,
         key: Callable[[], Awaitable[bytes]],
-        clock: IReactorTime,
+        wall: WallClock,
         ban_of: Callable[[str], Awaitable[Ban]],
         audience: str = AUDIENCE,
     ) -> None:
         """*key* yields the key of the data set; a new data set makes older tokens void. *ban_of* yields
         the ban of a user, which makes tokens issued before it void."""
         self._key = key
-        self._clock = clock
+        self._wall = wall
         self._ban_of = ban_of
         self._audience = audience
 
@@ -43,12 +43,12 @@ class ApiTokens:
 
         *until* is a Unix time in seconds.
         """
-        now = self._clock.seconds()
-        expires = int(now) + LIFETIME
+        now_ms = self._wall.now_ms()
+        expires = now_ms // 1000 + LIFETIME
         if until is not None:
             expires = int(min(expires, until))
         claims: dict[str, object] = {"sub": user.id, "name": user.name, "aud": self._audience}
-        claims |= {"iat": round(now, 3), "exp": expires}  # in ms, to compare it with a ban
+        claims |= {"iat": now_ms / 1000, "exp": expires}  # in ms, to compare it with a ban
         return jwt.encode(claims, await self._key(), _ALGORITHM)
 
     async def read(self, token: str) -> User:
@@ -59,7 +59,7 @@ class ApiTokens:
             claims = jwt.decode(token, key, [_ALGORITHM], _OPTIONS, audience=self._audience)
         except (jwt.InvalidTokenError, RecursionError) as error:
             raise Unauthorized("the token is not from this server: log in again") from error
-        if claims["exp"] <= self._clock.seconds():
+        if 1000 * claims["exp"] <= self._wall.now_ms():
             raise Unauthorized("the token has expired: log in again")
         await self._check_ban(claims["sub"], round(1000 * claims["iat"]))
         return User(claims["sub"], claims["name"])
@@ -68,6 +68,6 @@ class ApiTokens:
         """Refuse the token of a user who is banned, or was banned after it was issued."""
         ban = await self._ban_of(user_id)
         if ban.until:
-            raise Banned(ban.until - int(1000 * self._clock.seconds()))
+            raise Banned(ban.until - self._wall.now_ms())
         if issued_ms <= ban.since:
             raise Unauthorized("a ban made the token void: log in again")

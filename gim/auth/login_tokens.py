@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode
-from collections.abc import Callable
 from math import isfinite
 from typing import Protocol
 
@@ -12,6 +11,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from gim.auth.keys import Keys
+from gim.concurrency.clocks import WallClock
 from gim.errors import Unauthorized
 from gim.wire.fields import Name, none_if_unset
 from gim.wire.packets import explain
@@ -54,14 +54,14 @@ class LoginTokens:
     def __init__(
         self,
         keyring: KeySource,
-        now: Callable[[], float],
+        wall: WallClock,
         audience: str | None = None,
         issuer: str | None = None,
     ) -> None:
-        """*now* returns Unix seconds. *audience* and *issuer* are the required ``aud`` and ``iss``;
+        """*audience* and *issuer* are the required ``aud`` and ``iss``;
         without *audience* a token must not have an ``aud`` (RFC 7519, section 4.1.3)."""
         self._keyring = keyring
-        self._now = now
+        self._wall = wall
         self._audience = audience
         self._issuer = issuer
 
@@ -93,7 +93,7 @@ class LoginTokens:
         return payload
 
     def _check_times(self, claims: Claims) -> None:
-        now = self._now()
+        now = self._wall.now_ms() / 1000
         times = claims.exp, claims.nbf, claims.iat
         if not all(isfinite(time) and time < MAX_TIME for time in times):
             raise _refused("exp, nbf and iat: want Unix times in seconds, not in milliseconds")

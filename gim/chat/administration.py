@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
-from twisted.internet.interfaces import IReactorTime
-
 from gim import ids
 from gim.auth.api_tokens import LIFETIME
 from gim.chat.chat import Chat
-from gim.concurrency.clocks import now_ms
+from gim.concurrency.clocks import WallClock
 from gim.ids import SYSTEM, chatroom_session
 from gim.model import (
     Ban,
@@ -33,12 +31,12 @@ SYSTEM_USER = User(SYSTEM, "system")
 class Administration:
     """Every method may raise a `GimError`. `gim.chat.moderation.Moderation` has what roles allow."""
 
-    def __init__(self, chat: Chat, storage: Storage, clock: IReactorTime) -> None:
+    def __init__(self, chat: Chat, storage: Storage, wall: WallClock) -> None:
         self._chat = chat
         self._chatrooms = storage.chatrooms
         self._moderation = storage.moderation
         self._nodes = storage.nodes
-        self._clock = clock
+        self._wall = wall
 
     # messages
 
@@ -54,7 +52,7 @@ class Administration:
     async def broadcast(self, content: str, category: str) -> None:
         """Push an event to every connection of every node. It is not stored."""
         self._chat.check_content(content)
-        now = now_ms(self._clock)
+        now = self._wall.now_ms()
         event = Event(EventType.BROADCAST, SYSTEM, category=category, content=content, created_at=now)
         await self._nodes.broadcast(event)
 

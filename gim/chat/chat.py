@@ -6,13 +6,12 @@ from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from msgspec import Struct
-from twisted.internet.interfaces import IReactorTime
 
 from gim import ids
 from gim.auth.authenticator import Authenticator, Identity
 from gim.chat.cursors import read_cursor, read_position, write_cursor
 from gim.chat.settings import ChatSettings
-from gim.concurrency.clocks import now_ms
+from gim.concurrency.clocks import WallClock
 from gim.errors import BadRequest, Conflict, Forbidden, NotReady, PayloadTooLarge, Unavailable
 from gim.ids import PRIVATE, Session
 from gim.limits.limits import CONTENT, LimitHits
@@ -55,7 +54,7 @@ class Chat:
         storage: Storage,
         pushes: PushDispatcher,
         admission: Authenticator,
-        clock: IReactorTime,
+        wall: WallClock,
         settings: ChatSettings,
         hits: LimitHits,
         send_rate: SendRate,
@@ -68,7 +67,7 @@ class Chat:
         self._chatrooms = storage.chatrooms
         self._pushes = pushes
         self._admission = admission
-        self._clock = clock
+        self._wall = wall
         self._max_content = settings.max_content
         self._hits = hits
         self._send_rate = send_rate
@@ -190,7 +189,7 @@ class Chat:
 
     def server_time(self) -> ServerTime:
         """Return the time, in Unix milliseconds."""
-        return ServerTime(now_ms(self._clock))
+        return ServerTime(self._wall.now_ms())
 
     async def user(self, user_id: str) -> UserState:
         """Return a user, or raise `NotFound`."""

@@ -14,6 +14,7 @@ from gim.api.server.site import ApiSite
 from gim.chat.administration import Administration
 from gim.chat.chat import Chat
 from gim.chat.moderation import Moderation
+from gim.concurrency.clocks import WallClock
 from gim.config.settings import Settings
 from gim.config.validate import Resources
 from gim.daemon.banner import StartupBanner
@@ -58,25 +59,29 @@ class DaemonBuilder:
         settings: Settings,
         resources: Resources,
         reactor: Any,
+        wall: WallClock,
         twistd: Mapping[str, Any] | None = None,
     ) -> None:
         """*twistd* holds the options of twistd or twist, None where a .tac file makes the daemon."""
         self._settings = settings
         self._resources = resources
         self._reactor = reactor
+        self._wall = wall
         self._twistd = twistd
         self._meters = Meters(reactor, OPERATIONS, route_names()) if settings.daemon.metrics else None
         self._limits, self._hits = settings.limits, LimitHits(settings.are_limits_enforced)
         self._overload = Overload(reactor, self._limits.max_reactor_delay, self._limits.max_memory)
         self._send_rate = SendRate(self._limits, self._hits, reactor)
         self._write_batch = WriteBatch(reactor)
-        self._profiler = Profiler(reactor)
+        self._profiler = Profiler(reactor, wall)
         self._stored, self._counted, *self._store_services = make_store(
-            settings.storage, MembershipLimits(self._limits, self._hits), reactor, self._meters
+            settings.storage, MembershipLimits(self._limits, self._hits), reactor, wall, self._meters
         )
-        self._webhooks = make_webhooks(settings.webhooks, resources.webhook_secret, self._stored, reactor)
+        self._webhooks = make_webhooks(
+            settings.webhooks, resources.webhook_secret, self._stored, reactor, wall
+        )
         self._admission, *self._auth_services = make_admission(
-            settings.auth, resources.keyring, self._store, reactor
+            settings.auth, resources.keyring, self._store, reactor, wall
         )
 
     def daemon(self) -> Daemon:
@@ -119,6 +124,7 @@ class DaemonBuilder:
         return PushDispatcher(
             self._store,
             self._reactor,
+            self._wall,
             self._settings.push,
             self._limits,
             self._hits,
@@ -137,7 +143,7 @@ class DaemonBuilder:
             self._store,
             self._pushes,
             self._admission,
-            self._reactor,
+            self._wall,
             self._settings.chat,
             self._hits,
             self._send_rate,
@@ -152,7 +158,7 @@ class DaemonBuilder:
 
     @cached_property
     def _timeout_wheel(self) -> TimeoutWheel:
-        return TimeoutWheel(self._reactor, self._settings.gateway.timeouts.shortest())
+        return TimeoutWheel(self._reactor, self._wall, self._settings.gateway.timeouts.shortest())
 
     @cached_property
     def _gateway(self) -> GatewayFactory:
@@ -191,7 +197,7 @@ class DaemonBuilder:
     def _admin_routes(self) -> AdminRoutes | None:
         if self._resources.admin_key is None:
             return None
-        administration = Administration(self._chat, self._store, self._reactor)
+        administration = Administration(self._chat, self._store, self._wall)
         return AdminRoutes(administration, self._moderation)
 
     @cached_property

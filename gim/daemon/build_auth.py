@@ -12,19 +12,18 @@ from gim.auth.constants import AUDIENCE, OPEN_AUDIENCE
 from gim.auth.keyring import Keyring
 from gim.auth.login_tokens import LoginTokens
 from gim.auth.settings import AuthSettings
+from gim.concurrency.clocks import WallClock
 from gim.daemon.signals import SighupReloader
 from gim.storage.interface import Storage
 
 
 def make_admission(
-    settings: AuthSettings, keyring: Keyring | None, store: Storage, reactor: Any
+    settings: AuthSettings, keyring: Keyring | None, store: Storage, reactor: Any, wall: WallClock
 ) -> tuple[Authenticator, *tuple[Service, ...]]:
     """Return the authenticator and, where there are keys, the service that reads them again."""
     if keyring is None:
-        return (
-            Authenticator(ApiTokens(store.token_key, reactor, store.moderation.ban_of, OPEN_AUDIENCE)),
-        )
-    logins = LoginTokens(keyring, reactor.seconds, settings.auth_audience, settings.auth_issuer)
+        return (Authenticator(ApiTokens(store.token_key, wall, store.moderation.ban_of, OPEN_AUDIENCE)),)
+    logins = LoginTokens(keyring, wall, settings.auth_audience, settings.auth_issuer)
     return Authenticator(
-        ApiTokens(store.token_key, reactor, store.moderation.ban_of, AUDIENCE), logins
+        ApiTokens(store.token_key, wall, store.moderation.ban_of, AUDIENCE), logins
     ), SighupReloader(reactor, keyring.reload)

@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.application.service import Service
 
+from gim.concurrency.clocks import WallClock
 from gim.metrics.export.meters import Meters
 from gim.storage.interface import Storage
 from gim.storage.membership_limits import MembershipLimits
@@ -21,31 +22,34 @@ def make_store(
     settings: MemorySettings | RedisSettings,
     rooms: MembershipLimits,
     reactor: Any,
+    wall: WallClock,
     meters: Meters | None,
 ) -> tuple[Storage, Callable[[], int] | None, *tuple[Service, ...]]:
     """Return the storage, a count of its messages if it knows it, and the services that it needs."""
     if isinstance(settings, RedisSettings):
-        redis = _redis_store(settings, rooms, reactor)
+        redis = _redis_store(settings, rooms, reactor, wall)
         return redis if meters is None else meters.measured(redis, all_appends=True), None
-    store = MemoryStore(reactor, settings, rooms)
+    store = MemoryStore(reactor, wall, settings, rooms)
     storage = store if meters is None else meters.measured(store, all_appends=False)
     return storage, lambda: store.sizes()["messages"], Sweeper(store.sweep, reactor)
 
 
-def _redis_store(settings: RedisSettings, rooms: MembershipLimits, reactor: Any) -> Storage:
+def _redis_store(
+    settings: RedisSettings, rooms: MembershipLimits, reactor: Any, wall: WallClock
+) -> Storage:
     from gim.storage.redis.client.connect import connect  # 7 MiB that the memory store does not need
     from gim.storage.redis.store.store import RedisStore
 
-    return RedisStore(connect(settings.redis_url, reactor), reactor, settings, rooms)
+    return RedisStore(connect(settings.redis_url, reactor), reactor, wall, settings, rooms)
 
 
 def make_webhooks(
-    settings: WebhookSettings | None, secret: bytes, store: Storage, reactor: Any
+    settings: WebhookSettings | None, secret: bytes, store: Storage, reactor: Any, wall: WallClock
 ) -> Webhooks | None:
     """Return the service that posts events to a backend, None without webhooks."""
     if settings is None:
         return None
     from gim.webhooks.receiver import Receiver  # with an HTTP client, of no use without webhooks
 
-    receiver = Receiver(settings.url, secret, reactor)
-    return Webhooks(store, settings.events, settings.grace, receiver.post, reactor, receiver.close)
+    receiver = Receiver(settings.url, secret, reactor, wall)
+    return Webhooks(store, settings.events, settings.grace, receiver.post, reactor, wall, receiver.close)

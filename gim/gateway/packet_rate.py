@@ -29,7 +29,7 @@ class TokenBucket:
     )
 
     def __init__(self, limits: Limits, hits: LimitHits, now: float) -> None:
-        """*now* is in seconds, for the methods as well."""
+        """*now* is in monotonic seconds, for the methods as well."""
         self._limits = limits
         self._hits = hits
         self._refilled_at = now
@@ -41,9 +41,7 @@ class TokenBucket:
         """Add the packets that the time since the last refill allows."""
         rate = self._limits.max_packet_rate
         gained = int((now - self._refilled_at) * rate)
-        if gained < 0:  # the clock was set back
-            self._refilled_at = now
-        elif gained and rate:
+        if gained and rate:
             self.available = min(self._limits.max_packet_burst, self.available + gained)
             self._refilled_at += gained / rate
             self._rejected_in_a_row = 0

@@ -71,7 +71,7 @@ class TimedProtocol(BoundedProtocol):
         silent_at = wheel.tick_after(self._last_heard, timeouts.heartbeat)
         if self.login is None and wheel.now >= login_at:
             return self._time_out(closing.LOGIN_TIMEOUT)
-        if self._token_expires is not None and wheel.seconds() >= self._token_expires:
+        if self._token_expires is not None and wheel.has_come(self._token_expires):
             return self._time_out(closing.TOKEN_EXPIRED)
         if wheel.now >= silent_at:
             return self._time_out(closing.HEARTBEAT_TIMEOUT)
@@ -79,7 +79,7 @@ class TimedProtocol(BoundedProtocol):
         if self.login is None:
             return min(next_check, login_at)
         if self._token_expires is not None:
-            return min(next_check, wheel.tick_at(self._token_expires))
+            return min(next_check, wheel.tick_of_date(self._token_expires))
         return next_check
 
     def _time_out(self, closure: Closure) -> int:

@@ -4,8 +4,8 @@ Each connection is in at most one bucket of the wheel: that of its next timeout.
 when a ping is due, and needs neither a timer nor a Deferred of its own. (Hashed timing wheels:
 Varghese and Lauck, 1987; scheme 6.)
 
-Time is counted in ticks. A suspended process, or a wall clock set forward, counts as one tick, so clients
-are not timed out en masse for the server's own pause.
+Time is counted in ticks. A process that was suspended counts that as one tick, so clients are not timed
+out en masse for the server's own pause.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Protocol
 from msgspec import Struct
 from twisted.internet.interfaces import IReactorTime
 
+from gim.concurrency.clocks import WallClock, wait_for_date
 from gim.concurrency.periodic import Periodic
 from gim.log.logger import Logger
 
@@ -56,10 +57,11 @@ class TimeoutWheel(Periodic):
 
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime, shortest: float) -> None:
+    def __init__(self, clock: IReactorTime, wall: WallClock, shortest: float) -> None:
         """*shortest* is the shortest timeout in seconds; it determines how long a tick is."""
         self.now = 1
         self._clock = clock
+        self._wall = wall
         self.tick = min(shortest / TICKS_PER_TIMEOUT, MAX_TICK)  # in seconds
         self._buckets: dict[int, dict[HasTimeout, None]] = {}
         super().__init__(self._advance, self.tick, clock)
@@ -71,12 +73,16 @@ class TimeoutWheel(Periodic):
         """
         return since + ceil(timeout / self.tick) + 1
 
-    def tick_at(self, seconds: float) -> int:
-        """Return the tick in which the Unix time reaches *seconds*, if no tick is missed until then."""
-        return self.tick_after(self.now, max(0.0, seconds - self.seconds()))
+    def tick_of_date(self, unix_seconds: float) -> int:
+        """Return the tick at which to ask `has_come` for a date: at most `MAX_DATE_WAIT` ahead."""
+        return self.tick_after(self.now, wait_for_date(1000 * unix_seconds, self._wall))
+
+    def has_come(self, unix_seconds: float) -> bool:
+        """Say whether a date has come."""
+        return self._wall.now_ms() >= 1000 * unix_seconds
 
     def seconds(self) -> float:
-        """Return the Unix time."""
+        """Return monotonic seconds."""
         return self._clock.seconds()
 
     def schedule(self, timed: HasTimeout, tick: int) -> None:

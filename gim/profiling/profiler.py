@@ -8,6 +8,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from gim.concurrency.clocks import WallClock
 from gim.errors import Conflict
 from gim.log.logger import Logger
 from gim.profiling import heap
@@ -21,8 +22,9 @@ class Profiler(Service):
     name = "profiler"
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(self, clock: IReactorTime, wall: WallClock) -> None:
         self._clock = clock
+        self._wall = wall
         self._sampling: Deferred[None] | None = None  # fires when the CPU profile under way ends
         self._ends_at = 0.0
         self._tracing: IDelayedCall | None = None  # the end of the tracing of memory
@@ -43,7 +45,7 @@ class Profiler(Service):
         if self._sampling is not None:
             left = self._ends_at - self._clock.seconds()
             raise Conflict(f"a profile is being made: come back in {max(left, 0):.0f} s")
-        sampler = Sampler()
+        sampler = Sampler(self._wall)
         sampler.start()
         self._log.info("sampling the CPU for {seconds} s", seconds=seconds)
         try:
@@ -102,6 +104,6 @@ class Profiler(Service):
             raise Conflict("a profile of memory is being made: come back in a moment")
         self._counting = True
         try:
-            return await heap.traced(self._clock)
+            return await heap.traced(self._clock, self._wall)
         finally:
             self._counting = False

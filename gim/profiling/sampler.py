@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from types import CodeType, FrameType
 
+from gim.concurrency.clocks import WallClock
 from gim.profiling.profile import Kind, Place, Profile, Stack
 
 SAMPLING_PERIOD = 0.01  # seconds of CPU time; the kernel's limit is 250 signals per second
@@ -30,8 +31,9 @@ class Sampler:
     what the main thread does then; gim uses threads only to resolve host names.
     """
 
-    def __init__(self, cpu_time: Callable[[], int] = time.process_time_ns) -> None:
+    def __init__(self, wall: WallClock, cpu_time: Callable[[], int] = time.process_time_ns) -> None:
         """*cpu_time* returns the nanoseconds of CPU time that the process has used."""
+        self._wall = wall
         self._cpu_time = cpu_time
         self._counts: Counter[_Calls] = Counter()
         self._times: Counter[_Calls] = Counter()
@@ -44,7 +46,7 @@ class Sampler:
         self._times.clear()
         self._codes.clear()
         self._began, self._began_at, self._last = (
-            time.time_ns(),
+            self._wall.now_ms() * 1_000_000,
             time.monotonic_ns(),
             self._cpu_time(),
         )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import IReactorTime
 
-from gim.concurrency.clocks import now_ms
+from gim.concurrency.clocks import WallClock
 from gim.concurrency.gather import gather
 from gim.ids import PRIVATE, chatroom_session
 from gim.limits.limits import LimitHits, Limits
@@ -47,6 +47,7 @@ class PushDispatcher:
         self,
         storage: Storage,
         clock: IReactorTime,
+        wall: WallClock,
         settings: PushSettings,
         limits: Limits,
         hits: LimitHits,
@@ -62,7 +63,7 @@ class PushDispatcher:
         self._messages = storage.messages
         self._chatrooms = storage.chatrooms
         self._nodes = storage.nodes
-        self._clock = clock
+        self._wall = wall
         self._writer = PushWriter(clock, settings.concurrency, before_slice, per_turn, per_chunk)
         self._replaced = replaced
         self.pushed = PushCounts()
@@ -211,8 +212,7 @@ class PushDispatcher:
 
         Private pushes are buffered until `catch_up`, which the caller must call.
         """
-        now = now_ms(self._clock)
-        login = self._presence.enter(user_id, connection, catch_up, now)
+        login = self._presence.enter(user_id, connection, catch_up, self._wall.now_ms())
         self._pending_logins.add(login)
         try:
             await self._users.subscribe(user_id)

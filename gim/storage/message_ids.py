@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from random import getrandbits
 
-from twisted.internet.interfaces import IReactorTime
+from gim.concurrency.clocks import WallClock
 
 _COUNTER_END = 1 << 12
 _COUNTERS = [f"{number:03x}" for number in range(_COUNTER_END)]
@@ -26,18 +26,18 @@ def first_id_of(at_ms: int) -> str:
 
 
 class TimeIds:
-    """Makes ids from the injected clock."""
+    """Makes ids from the wall clock, whichever way it is set."""
 
-    __slots__ = ("_counter", "_ms", "_prefix", "_random", "_seconds")
+    __slots__ = ("_counter", "_ms", "_now_ms", "_prefix", "_random")
 
-    def __init__(self, clock: IReactorTime) -> None:
-        self._seconds = clock.seconds
+    def __init__(self, wall: WallClock) -> None:
+        self._now_ms = wall.now_ms
         self._begin(0)
         self._counter = -1  # none has been made
 
     def next(self) -> tuple[str, int]:
         """Return a new id, 32 lower-case hex digits, and its time in Unix milliseconds."""
-        now = int(self._seconds() * 1000)
+        now = self._now_ms()
         self._counter += 1
         if now > self._ms:
             self._begin(now)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from secrets import token_hex
 
-from twisted.internet.interfaces import IReactorTime
+from gim.concurrency.clocks import WallClock
 
 
-def new_node(clock: IReactorTime) -> str:
+def new_node(wall: WallClock) -> str:
     """Return a name: 8 hex digits of Unix seconds, which show the age of a node, and 8 random ones."""
-    return f"{int(clock.seconds()):08x}{token_hex(4)}"
+    return f"{wall.now_ms() // 1000:08x}{token_hex(4)}"

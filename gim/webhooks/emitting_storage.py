@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gim.concurrency.clocks import Moment
 from gim.model import Sent
 from gim.storage.announcements import Announcement, MemberJoined, MemberLeft
 from gim.storage.interface import Draft, Messages, Storage, Users
@@ -23,7 +24,7 @@ class EventEmittingStorage(WrappedStorage):
         wanted: frozenset[str],
         put: Callable[[WebhookEvent], None],
         presence: PresenceGrace | None,
-        now: Callable[[], float],
+        now: Callable[[], Moment],
     ) -> None:
         """*put* takes events of the types *wanted*. *presence* is None if none of them needs it."""
         super().__init__(store)
@@ -47,7 +48,7 @@ class EventEmittingStorage(WrappedStorage):
 
 class _EmittingMessages:
     def __init__(
-        self, messages: Messages, put: Callable[[WebhookEvent], None], now: Callable[[], float]
+        self, messages: Messages, put: Callable[[WebhookEvent], None], now: Callable[[], Moment]
     ) -> None:
         self._messages = messages
         self._put = put

@@ -7,6 +7,7 @@ from uuid import uuid4
 from msgspec import Struct, json
 from msgspec.structs import replace
 
+from gim.concurrency.clocks import Moment
 from gim.ids import CHATROOM
 from gim.model import Message, Sent
 from gim.storage.announcements import MemberJoined, MemberLeft
@@ -49,7 +50,7 @@ class NumberedEvent(Struct, frozen=True):
     id: str
     type: str
     user_id: str
-    happened_at: float  # Unix seconds
+    happened_at: float  # monotonic seconds
     body: bytes
 
 
@@ -59,14 +60,14 @@ class WebhookEvent(Struct, frozen=True):
     id: str
     type: str
     user_id: str
-    happened_at: float  # Unix seconds
+    happened: Moment
     data: object
 
     def numbered(self, number: int) -> NumberedEvent:
         """Return the event with the number that the storage gave it."""
-        time_ms = int(self.happened_at * 1000)
+        time_ms = self.happened.unix_ms
         body = json.encode(EventBody(self.id, self.type, self.user_id, number, time_ms, self.data))
-        return NumberedEvent(self.id, self.type, self.user_id, self.happened_at, body)
+        return NumberedEvent(self.id, self.type, self.user_id, self.happened.at, body)
 
 
 class PresenceChange(WebhookEvent, frozen=True):
@@ -80,7 +81,7 @@ class PresenceChange(WebhookEvent, frozen=True):
         return replace(self, is_silent=True)
 
 
-def sent(draft: Draft, sent: Sent, now: float) -> WebhookEvent:
+def sent(draft: Draft, sent: Sent, now: Moment) -> WebhookEvent:
     """Return the event of a stored message. It has the message's id, also for a repeated request."""
     message = Message(
         sent.id,
@@ -99,13 +100,13 @@ def sent(draft: Draft, sent: Sent, now: float) -> WebhookEvent:
     return WebhookEvent(sent.id, event_types.SENT, draft.sender.id, now, data)
 
 
-def membership(news: MemberJoined | MemberLeft, now: float) -> WebhookEvent:
+def membership(news: MemberJoined | MemberLeft, now: Moment) -> WebhookEvent:
     """Return the event of a user who joined or left a chatroom."""
     name = event_types.JOINED if isinstance(news, MemberJoined) else event_types.LEFT
     return WebhookEvent(_new_id(), name, news.user_id, now, ChatroomData(news.chatroom_id))
 
 
-def presence(user_id: str, online: bool, now: float) -> PresenceChange:
+def presence(user_id: str, online: bool, now: Moment) -> PresenceChange:
     """Return the event of a user who came online or went offline."""
     name = event_types.ONLINE if online else event_types.OFFLINE
     return PresenceChange(_new_id(), name, user_id, now, NoData(), online)

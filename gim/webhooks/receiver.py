@@ -13,6 +13,7 @@ from twisted.web.client import Agent, FileBodyProducer, HTTPConnectionPool
 from twisted.web.http_headers import Headers
 
 from gim import __version__
+from gim.concurrency.clocks import WallClock
 from gim.webhooks.attempt import MAX_CONCURRENT_ATTEMPTS, AttemptResult
 from gim.webhooks.events import NumberedEvent
 from gim.webhooks.signature import sign
@@ -27,10 +28,11 @@ class Receiver:
     """The receiver at the URL. Follows no redirects and keeps no cookies; accepts the certificates that
     the system trusts."""
 
-    def __init__(self, url: str, secret: bytes, reactor: Any) -> None:
+    def __init__(self, url: str, secret: bytes, reactor: Any, wall: WallClock) -> None:
         self._url = url
         self._secret = secret
         self._reactor = reactor
+        self._wall = wall
         self._pool = HTTPConnectionPool(reactor)
         self._pool.maxPersistentPerHost = MAX_CONCURRENT_ATTEMPTS
         self._pool.cachedConnectionTimeout = IDLE_TIMEOUT
@@ -61,7 +63,7 @@ class Receiver:
         return AttemptResult(response.code, f"status {response.code}", retry_after)
 
     def _headers(self, event: NumberedEvent) -> Headers:
-        timestamp = int(self._reactor.seconds())
+        timestamp = self._wall.now_ms() // 1000
         return Headers(
             {
                 "Content-Type": ["application/json"],
@@ -79,7 +81,7 @@ class Receiver:
         if text.isascii() and text.isdecimal():
             return float(text[:9])
         try:
-            left: float = parsedate_to_datetime(text).timestamp() - self._reactor.seconds()
+            left: float = parsedate_to_datetime(text).timestamp() - self._wall.now_ms() / 1000
         except (ValueError, OverflowError):
             return 0.0
         return max(0.0, left)

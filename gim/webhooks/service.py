@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, TimeoutError, maybeDeferred, succee
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import deferLater
 
+from gim.concurrency.clocks import Moment, WallClock
 from gim.errors import Unavailable
 from gim.storage.interface import Storage
 from gim.webhooks import events
@@ -35,6 +36,7 @@ class Webhooks(MultiService):
         grace: float,
         post: Callable[[NumberedEvent], Awaitable[AttemptResult]],
         clock: IReactorTime,
+        wall: WallClock,
         close: Callable[[], Deferred[None]] = lambda: succeed(None),
     ) -> None:
         """*wanted* are the types to deliver; *grace* is in seconds; *post* makes one attempt, and *close*
@@ -44,6 +46,7 @@ class Webhooks(MultiService):
         self._storage = storage
         self._webhook_log = storage.webhook_log
         self._clock = clock
+        self._wall = wall
         self._close = close
         self.counts = WebhookCounts(clock)
         self._presence: PresenceGrace | None = None
@@ -58,8 +61,10 @@ class Webhooks(MultiService):
 
     def observed(self) -> Storage:
         """Return a storage that puts its events here; all others use it in place of the plain one."""
-        now = self._clock.seconds
-        return EventEmittingStorage(self._storage, self._wanted, self.put, self._presence, now)
+        return EventEmittingStorage(self._storage, self._wanted, self.put, self._presence, self._now)
+
+    def _now(self) -> Moment:
+        return Moment(self._clock.seconds(), self._wall.now_ms())
 
     def data_lost(self) -> None:
         """Called when the storage serves another data set."""
@@ -67,7 +72,7 @@ class Webhooks(MultiService):
             self._presence.data_lost()
 
     def _presence_changed(self, user_id: str, online: bool) -> None:
-        event = events.presence(user_id, online, self._clock.seconds())
+        event = events.presence(user_id, online, self._now())
         self.put(event if event.type in self._wanted else event.silenced())
 
     def put(self, event: WebhookEvent) -> None:
@@ -111,7 +116,7 @@ class Webhooks(MultiService):
             except Unavailable:
                 failures += 1
                 pause = RETRY.pause(failures)
-                if self._clock.seconds() + pause > event.happened_at + MAX_EVENT_AGE:
+                if self._clock.seconds() + pause > event.happened.at + MAX_EVENT_AGE:
                     raise
             await deferLater(self._clock, pause)
 

@@ -14,6 +14,7 @@ from gim.gateway.write_batch import WriteBatch
 from gim.limits.limits import LimitHits
 from gim.net.client_address import NO_PROXIES
 from gim.net.origins import SAME_HOST
+from tests.support.clocks import SettableWallClock
 from tests.support.settings import no_limits
 
 DEFAULTS = GatewaySettings(
@@ -48,7 +49,7 @@ def make_gateway(codec: Any, clock: Any, **settings: Any) -> GatewayFactory:
         limits,
         hits,
         ConnectionAdmission(limits, hits, NO_PROXIES, lambda: "", speaks_proxy=False),
-        TimeoutWheel(clock, chosen.timeouts.shortest()),
+        TimeoutWheel(clock, SettableWallClock(clock.seconds), chosen.timeouts.shortest()),
         WriteBatch(clock),
         clock,
         flush_pushes=lambda login: None,

@@ -16,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gim.config.options import Options
 from gim.gateway.factory import GatewayFactory
 from gim.tap import makeService
+from tests.support.clocks import SettableWallClock
 from tests.support.wire import proto_values
 from tests.support.world import START
 
@@ -107,6 +108,7 @@ class GatewayTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Reactor()
         self.clock.advance(START)
+        self.wall = SettableWallClock(self.clock.seconds)
         self.patch(txaio.config, "loop", self.clock)  # type: ignore[attr-defined]  # that of Autobahn's timers
         self.start()
         self.addCleanup(self.stop)
@@ -115,7 +117,7 @@ class GatewayTestCase(SynchronousTestCase):
         """Start a daemon, in place of the one that was stopped if there was one."""
         options = Options()
         options.parseOptions(["--ws", "0", "--http", "0", "--drain", "0", *self.options])
-        self.daemon = makeService(options, self.clock)
+        self.daemon = makeService(options, self.clock, self.wall)
         # it is the whole process's, and would look at all of it for each test
         self.daemon.removeService(self.daemon.getServiceNamed("garbage"))
         self.daemon.startService()

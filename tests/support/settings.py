@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import structs
 from twisted.internet.interfaces import IReactorTime
 
+from gim.concurrency.clocks import WallClock
 from gim.limits.limits import LimitHits, Limits
 from gim.storage.membership_limits import MembershipLimits
 from gim.storage.memory.store import MemoryStore
@@ -14,6 +15,7 @@ from gim.storage.redis.client.url import Target
 from gim.storage.redis.store.store import Connect, RedisStore
 from gim.storage.rules import REQUEST_IDS_PER_SENDER
 from gim.storage.settings import MemorySettings, RedisSettings
+from tests.support.clocks import SettableWallClock
 
 
 def no_limits(**values: float) -> Limits:
@@ -28,16 +30,19 @@ def no_membership_limits() -> MembershipLimits:
 
 def memory_store(
     clock: IReactorTime,
+    wall: WallClock | None = None,
     rooms: MembershipLimits | None = None,
     request_ids_per_sender: int = REQUEST_IDS_PER_SENDER,
     **changes: Any,
 ) -> MemoryStore:
-    """Return a store in this process; *changes* are fields of its settings."""
+    """Return a store in this process; *changes* are fields of its settings. *wall* goes with *clock*
+    unless it is given."""
+    wall = wall or SettableWallClock(clock.seconds)
     settings = MemorySettings(
         max_session_messages=10_000, max_messages=1_000_000, ttl=30 * 86400.0, sequences=False
     )
     settings = structs.replace(settings, **changes)
-    return MemoryStore(clock, settings, rooms or no_membership_limits(), request_ids_per_sender)
+    return MemoryStore(clock, wall, settings, rooms or no_membership_limits(), request_ids_per_sender)
 
 
 def redis_store(
@@ -61,6 +66,7 @@ def redis_store(
     return RedisStore(
         connect,
         clock,
+        WallClock(),
         settings,
         rooms or no_membership_limits(),
         request_ids_per_sender,

@@ -23,6 +23,7 @@ from gim.push.dispatcher import PushDispatcher
 from gim.push.presence import Drained, Login
 from gim.push.settings import PushSettings
 from gim.push.writer import PER_CHUNK, PER_TURN
+from tests.support.clocks import SettableWallClock
 from tests.support.settings import memory_store, no_limits
 
 T = TypeVar("T")
@@ -119,23 +120,25 @@ class ChatTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.clock.advance(START)
-        self.store = memory_store(self.clock)
+        self.wall = SettableWallClock(self.clock.seconds)
+        self.store = memory_store(self.clock, self.wall)
         limits, hits = no_limits(), LimitHits(is_enforced=True)
         self.pushes = PushDispatcher(
             self.store,
             self.clock,
+            self.wall,
             PushSettings(self.policy, self.concurrency),
             limits,
             hits,
             per_turn=self.per_turn,
             per_chunk=self.per_chunk,
         )
-        tokens = ApiTokens(self.store.token_key, self.clock, self.store.moderation.ban_of)
+        tokens = ApiTokens(self.store.token_key, self.wall, self.store.moderation.ban_of)
         self.chat = Chat(
             self.store,
             self.pushes,
             Authenticator(tokens),
-            self.clock,
+            self.wall,
             ChatSettings(max_content=4096),
             hits,
             SendRate(limits, hits, self.clock),

@@ -11,7 +11,6 @@ import argparse
 import json
 import os
 import sys
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -25,18 +24,20 @@ from gim.auth.constants import KEY_VARIABLE as VARIABLE
 from gim.auth.keyring import public_file, secret_file, secret_variable
 from gim.auth.keys import BadKey
 from gim.auth.login_tokens import KeySource, LoginTokens
+from gim.concurrency.clocks import WallClock
 from gim.errors import BadRequest, Unauthorized
 
 T = TypeVar("T")
+_WALL = WallClock()
 
 MAX_NAME = 64  # characters, as in gim.wire.fields
 
 
-def main(argv: Sequence[str] | None = None, now: Callable[[], float] = time.time) -> int:
+def main(argv: Sequence[str] | None = None, wall: WallClock = _WALL) -> int:
     """Run the tool; return its exit status."""
     arguments = _parser().parse_args(argv)
     try:
-        print(arguments.run(arguments, now))
+        print(arguments.run(arguments, wall))
     except (BadRequest, Unauthorized, _UsageError) as error:
         return _failed(str(error))
     except OSError as error:
@@ -123,13 +124,13 @@ def _user_name(text: str) -> str:
     return text
 
 
-def _make(arguments: Any, now: Callable[[], float]) -> str:
+def _make(arguments: Any, wall: WallClock) -> str:
     source, data = _key_data(arguments.key_file)
     key = _read_from(source, lambda: signing_key(data, arguments.kid))
     algorithm = arguments.algorithm or key.algorithms[0]
     if algorithm not in key.algorithms:
         raise _UsageError(f"--algorithm: this key is for {', '.join(key.algorithms)}")
-    issued = int(now())
+    issued = wall.now_ms() // 1000
     claims = {
         "sub": arguments.sub,
         "name": arguments.name,
@@ -159,9 +160,9 @@ def _read_from(source: str, read: Callable[[], T]) -> T:
         raise _UsageError(f"{source}: {error}") from error
 
 
-def _check(arguments: Any, now: Callable[[], float]) -> str:
+def _check(arguments: Any, wall: WallClock) -> str:
     token = sys.stdin.read() if arguments.token == "-" else arguments.token
-    tokens = LoginTokens(_keys(arguments), now, arguments.audience, arguments.issuer)
+    tokens = LoginTokens(_keys(arguments), wall, arguments.audience, arguments.issuer)
     claims = tokens.read(token.strip())
     ids.check_id(claims.sub, "sub")
     present = {name: value for name, value in msgspec.structs.asdict(claims).items() if value}
@@ -178,7 +179,7 @@ def _keys(arguments: Any) -> KeySource:
     return _read_from(source, lambda: secret_variable(os.fsdecode(data)))
 
 
-def _key(arguments: Any, now: Callable[[], float]) -> str:
+def _key(arguments: Any, wall: WallClock) -> str:
     if arguments.type == "HS":
         if arguments.jwks_file is not None or arguments.kid is not None:
             raise _UsageError(

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from msgspec.structs import replace
-from twisted.internet.interfaces import IReactorTime
 
-from gim.concurrency.clocks import now_ms
+from gim.concurrency.clocks import RetentionClock, WallClock
 from gim.ids import PRIVATE, Session, chatroom_session
 from gim.model import Message, MessageStatus
 from gim.storage import refusals
@@ -26,12 +25,14 @@ class Archive:
     """Stores messages into conversations and removes the oldest.
 
     A conversation is dropped with its last message, a chatroom only if it has no members. Expired
-    messages stay in ``messages`` until `expire` removes them: readers start at `floor`.
+    messages stay in ``messages`` until `expire` removes them: readers start at `floor`. They grow old
+    by the *retention* clock.
     """
 
     def __init__(
         self,
-        clock: IReactorTime,
+        wall: WallClock,
+        retention: RetentionClock,
         people: People,
         *,
         max_session_messages: int,
@@ -39,13 +40,14 @@ class Archive:
         ttl: float,
         sequences: bool,
     ) -> None:
-        self._clock = clock
+        self._wall = wall
+        self._retention = retention
         self._people = people
         self._max_session_messages = max_session_messages
         self._max_messages = max_messages
         self._ttl_ms = round(ttl * 1000)
         self._sequences = sequences
-        self._ids = TimeIds(clock)
+        self._ids = TimeIds(wall)
         self._conversations: dict[str, Conversation] = {}  # by session id, the chatrooms among them
         self._emptied: OrderedDict[str, int] = OrderedDict()  # private session id to its sequence
         self.messages = MessageIndex()
@@ -62,11 +64,15 @@ class Archive:
 
     def now_ms(self) -> int:
         """Return the Unix time in ms."""
-        return now_ms(self._clock)
+        return self._wall.now_ms()
 
     def floor(self) -> str:
         """Return the id below which messages have expired."""
-        return first_id_of(now_ms(self._clock) - self._ttl_ms)
+        return first_id_of(self._retention.now_ms() - self._ttl_ms)
+
+    def retention_ms(self) -> int:
+        """Return the Unix time in ms by which to forget what has ended."""
+        return self._retention.now_ms()
 
     def time_id(self) -> str:
         """Return an id of now that ranks among those of the messages."""

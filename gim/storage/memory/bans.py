@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from heapq import heappop, heappush
 
-from twisted.internet.interfaces import IReactorTime
-
-from gim.concurrency.clocks import now_ms
+from gim.concurrency.clocks import RetentionClock, WallClock
 from gim.errors import Banned
 from gim.model import Ban
 
@@ -20,8 +18,10 @@ class Bans:
     entries that a later ban replaced.
     """
 
-    def __init__(self, clock: IReactorTime) -> None:
-        self._clock = clock
+    def __init__(self, wall: WallClock, retention: RetentionClock) -> None:
+        """Bans end by the wall clock and are forgotten by *retention*."""
+        self._wall = wall
+        self._retention = retention
         self._bans: dict[str, tuple[Ban, int]] = {}  # each with the time at which to forget it
         self._ends: list[tuple[int, str]] = []
 
@@ -29,7 +29,7 @@ class Bans:
         return len(self._bans)
 
     def _now(self) -> int:
-        return now_ms(self._clock)
+        return self._wall.now_ms()
 
     def of(self, user_id: str) -> Ban:
         """See `gim.storage.interface.Moderation.ban_of`."""
@@ -59,7 +59,7 @@ class Bans:
 
     def sweep(self, limit: int) -> bool:
         """Forget up to *limit* bans whose time has come; say whether more may wait."""
-        now = self._now()
+        now = self._retention.now_ms()
         for _ in range(limit):
             if not self._ends or self._ends[0][0] > now:
                 return False

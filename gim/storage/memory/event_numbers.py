@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twisted.internet.interfaces import IReactorTime
+from gim.concurrency.clocks import WallClock
 
 
 class EventNumbers:
@@ -11,8 +11,8 @@ class EventNumbers:
     A user who comes back starts above all numbers of forgotten users, so that no number comes twice.
     """
 
-    def __init__(self, clock: IReactorTime) -> None:
-        self._clock = clock
+    def __init__(self, wall: WallClock) -> None:
+        self._wall = wall
         self._last: dict[str, int] = {}
         self._online: set[str] = set()
         self._floor = 0  # the largest number of a forgotten user
@@ -27,7 +27,7 @@ class EventNumbers:
             if online is self.is_online(user_id):
                 return None
             (self._online.add if online else self._online.discard)(user_id)
-        last = self._last.get(user_id) or max(self._floor, int(self._clock.seconds() * 1e6))
+        last = self._last.get(user_id) or max(self._floor, self._wall.now_ms() * 1000)
         self._last[user_id] = last + 1
         return last + 1
 

@@ -76,7 +76,10 @@ class MemoryModeration:
         chatroom = self._allowed("mute", chatroom_id, by, user_id)
         now = self._archive.now_ms()
         until = now + duration_ms if duration_ms else 0
-        mutes = {one: end for one, end in (chatroom.mutes or {}).items() if end > now and one != user_id}
+        ended = self._archive.retention_ms()
+        mutes = {
+            one: end for one, end in (chatroom.mutes or {}).items() if end > ended and one != user_id
+        }
         if until:
             mutes[user_id] = until
         chatroom.mutes = mutes or None

@@ -6,6 +6,7 @@ from collections import OrderedDict
 
 from twisted.internet.interfaces import IReactorTime
 
+from gim.concurrency.clocks import WallClock
 from gim.model import User, UserState
 from gim.storage import refusals
 from gim.storage.memory.event_numbers import EventNumbers
@@ -21,12 +22,12 @@ class People:
     comes back begins with it, so that a gap in their private messages is never overlooked.
     """
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(self, clock: IReactorTime, wall: WallClock) -> None:
         self._clock = clock
         self._by_id: dict[str, Person] = {}
         self._held: OrderedDict[str, float] = OrderedDict()  # user id to when the hold ends
         self.forgotten_dropped = FIRST
-        self._events = EventNumbers(clock)
+        self._events = EventNumbers(wall)
 
     def __len__(self) -> int:
         return len(self._by_id)

@@ -24,6 +24,7 @@ from secrets import token_bytes, token_hex
 
 from twisted.internet.interfaces import IReactorTime
 
+from gim.concurrency.clocks import RetentionClock, WallClock
 from gim.storage.interface import Listener
 from gim.storage.membership_limits import MembershipLimits
 from gim.storage.memory.announcer import Announcer
@@ -51,16 +52,19 @@ class MemoryStore:
     def __init__(
         self,
         clock: IReactorTime,
+        wall: WallClock,
         settings: MemorySettings,
         rooms: MembershipLimits,
         request_ids_per_sender: int = REQUEST_IDS_PER_SENDER,
     ) -> None:
-        self.node = new_node(clock)
+        self.node = new_node(wall)
         self._epoch, self._token_key = token_hex(8), token_bytes(32)
         self._announcer = announcer = Announcer()
-        self._people = people = People(clock)
+        self._people = people = People(clock, wall)
+        retention = RetentionClock(clock, wall)
         self._archive = archive = Archive(
-            clock,
+            wall,
+            retention,
             people,
             max_session_messages=settings.max_session_messages,
             max_messages=settings.max_messages,
@@ -68,7 +72,7 @@ class MemoryStore:
             sequences=settings.sequences,
         )
         self._answers = IdempotencyCache(clock, request_ids_per_sender)
-        self._bans = Bans(clock)
+        self._bans = Bans(wall, retention)
         self.users = MemoryUsers(people, self._bans)
         self.messages = MemoryMessages(archive, people, self._answers, announcer)
         self.chatrooms = MemoryChatrooms(archive, people, announcer, rooms)

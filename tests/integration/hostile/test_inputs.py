@@ -9,7 +9,6 @@ from base64 import urlsafe_b64encode
 from typing import Any
 
 from hypothesis import strategies as st
-from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim import ids
@@ -29,6 +28,7 @@ from gim.wire.packets import MAX_OP, MAX_SEQ, BadPacket
 from gim.wire.proto import ProtoCodec
 from tests.integration.hostile.test_sockets import proto_packets
 from tests.support import key_material
+from tests.support.clocks import SettableWallClock
 from tests.support.hostile import inputs
 from tests.support.hostile.properties import fuzzed
 from tests.support.world import START, result_of
@@ -110,10 +110,10 @@ class TokenTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         sets = public_keys(key_material.public_set("RS256", "ES256", "EdDSA"))
-        self.readers = [LoginTokens(Held(keys), lambda: START) for keys in (SECRETS, sets)]
-        clock = Clock()
-        clock.advance(START)
-        self.issued = ApiTokens(_secret, clock, _not_banned)  # type: ignore[arg-type]
+        self.readers = [
+            LoginTokens(Held(keys), SettableWallClock(lambda: START)) for keys in (SECRETS, sets)
+        ]
+        self.issued = ApiTokens(_secret, SettableWallClock(lambda: START), _not_banned)
 
     @fuzzed(150, token=forged)
     def test_login_tokens(self, token: str) -> None:

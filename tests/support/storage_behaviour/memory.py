@@ -8,6 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
 from gim.storage.memory.store import MemoryStore
+from tests.support.clocks import SettableWallClock
 from tests.support.settings import memory_store
 
 START = 1_800_000_000.0  # a Unix time to begin with
@@ -19,9 +20,10 @@ class MemoryCase(TestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.clock.advance(START)
+        self.wall = SettableWallClock(self.clock.seconds)
 
     def make_store(self, **limits: Any) -> MemoryStore:
-        return memory_store(self.clock, **limits)
+        return memory_store(self.clock, self.wall, **limits)
 
     def sweep_all(self, store: MemoryStore) -> None:
         while store.sweep(10):

@@ -17,6 +17,7 @@ from gim.auth.api_tokens import LIFETIME, ApiTokens
 from gim.auth.constants import AUDIENCE, OPEN_AUDIENCE
 from gim.errors import Forbidden, Unauthorized
 from gim.model import Ban, User
+from tests.support.clocks import SettableWallClock
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
 ANN = User("ann", "Ann")
@@ -32,9 +33,10 @@ class TokenTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.clock.advance(1_800_000_000)
+        self.wall = SettableWallClock(self.clock.seconds)
         self.key = KEY
         self.bans: dict[str, Ban] = {}
-        self.tokens = ApiTokens(self.fetch_key, self.clock, self.ban_of)
+        self.tokens = ApiTokens(self.fetch_key, self.wall, self.ban_of)
 
     async def fetch_key(self) -> bytes:
         return self.key
@@ -105,10 +107,10 @@ class TokenTests(SynchronousTestCase):
     def test_tokens_of_open_mode_are_void_once_logins_need_proof(self) -> None:
         """With Redis the key of the data set is the same before and after gim is given a key."""
         token = self.issue()
-        self.tokens = ApiTokens(self.fetch_key, self.clock, self.ban_of, OPEN_AUDIENCE)
+        self.tokens = ApiTokens(self.fetch_key, self.wall, self.ban_of, OPEN_AUDIENCE)
         self.assertRefused(token)
         token = self.issue()
-        self.tokens = ApiTokens(self.fetch_key, self.clock, self.ban_of)
+        self.tokens = ApiTokens(self.fetch_key, self.wall, self.ban_of)
         self.assertRefused(token)
 
     def test_issuing_and_reading_wait_for_the_key(self) -> None:
@@ -117,7 +119,7 @@ class TokenTests(SynchronousTestCase):
         async def fetch() -> bytes:
             return await key
 
-        issuing = Deferred.fromCoroutine(ApiTokens(fetch, self.clock, self.ban_of).issue(ANN))
+        issuing = Deferred.fromCoroutine(ApiTokens(fetch, self.wall, self.ban_of).issue(ANN))
         self.assertNoResult(issuing)
         key.callback(KEY)
         self.assertEqual(self.read(self.successResultOf(issuing)), ANN)

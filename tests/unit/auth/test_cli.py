@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gim.auth.cli.main import main
 from gim.auth.keys import public_keys
+from tests.support.clocks import SettableWallClock
 from tests.support.key_material import OTHER_SECRET, SECRET, assembled, pair, private_key
 from tests.support.world import START
 
@@ -40,7 +41,7 @@ class ToolTestCase(SynchronousTestCase):
         for name, stream in ("stdin", io.StringIO(stdin)), ("stdout", out), ("stderr", err):
             self.patch(sys, name, stream)
         try:
-            status = main(words, lambda: self.now)
+            status = main(words, SettableWallClock(lambda: self.now))
         except SystemExit as end:
             status = int(end.code or 0)
         return status, out.getvalue().strip(), err.getvalue().strip()

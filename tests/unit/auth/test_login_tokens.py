@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gim.auth.keys import Key, Keys, public_keys, secret_key
 from gim.auth.login_tokens import LEEWAY, MAX_TIME, MAX_TOKEN, LoginTokens
 from gim.errors import Unauthorized
+from tests.support.clocks import SettableWallClock
 from tests.support.key_material import (
     OTHER_SECRET,
     SECRET,
@@ -36,7 +37,7 @@ class LoginTokenTestCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.now = START
-        self.tokens = LoginTokens(self, lambda: self.now, self.audience, self.issuer)
+        self.tokens = LoginTokens(self, SettableWallClock(lambda: self.now), self.audience, self.issuer)
 
     def refusal(self, token: str) -> str:
         error = self.assertRaises(Unauthorized, self.tokens.read, token)

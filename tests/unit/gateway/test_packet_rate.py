@@ -33,13 +33,6 @@ class BucketTests(SynchronousTestCase):
             self.bucket.refill(START + n * 0.0013)
         self.assertEqual(self.bucket.available, 130)
 
-    def test_a_clock_that_is_set_back_takes_nothing_and_goes_on(self) -> None:
-        self.bucket.available = 0
-        self.bucket.refill(START - 100)
-        self.assertEqual(self.bucket.available, 0)
-        self.bucket.refill(START - 99)
-        self.assertEqual(self.bucket.available, 100)
-
     def test_without_a_limit_it_is_never_empty(self) -> None:
         bucket = TokenBucket(no_limits(max_packet_burst=5), self.hits, START)
         bucket.refill(START + 1)

@@ -1,6 +1,7 @@
 from typing import Any
 
 from gim.gateway.timeout_wheel import TimeoutWheel
+from tests.support.clocks import SettableWallClock
 from tests.support.pipe import Client, GatewayTestCase, Reactor
 
 
@@ -107,7 +108,7 @@ class TimeoutWheelTests(GatewayTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.wheel_clock = Reactor()
-        self.wheel = TimeoutWheel(self.wheel_clock, 2.0)
+        self.wheel = TimeoutWheel(self.wheel_clock, SettableWallClock(self.wheel_clock.seconds), 2.0)
         self.wheel.startService()
         self.addCleanup(self.wheel.stopService)
 

@@ -11,6 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from gim.concurrency.clocks import WallClock
 from gim.errors import Conflict
 from gim.profiling.profile import Profile
 from gim.profiling.profiler import Profiler
@@ -32,7 +33,7 @@ def deeply(depth: int) -> None:
 class SamplerTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.now = 0
-        self.sampler = Sampler(lambda: self.now)
+        self.sampler = Sampler(WallClock(), lambda: self.now)
         self.addCleanup(signal.setitimer, signal.ITIMER_PROF, 0)
 
     def start(self) -> None:
@@ -65,7 +66,7 @@ class SamplerTests(SynchronousTestCase):
             self.assertEqual(len(self.sampler.stop().samples), 1)
 
     def test_the_kernel_sends_signals_while_the_cpu_is_used(self) -> None:
-        sampler = Sampler()
+        sampler = Sampler(WallClock())
         sampler.start()
         while not sampler._counts:  # until the first one: some 10 ms
             pass
@@ -80,7 +81,7 @@ class SamplerTests(SynchronousTestCase):
         self.assertEqual(signal.getitimer(signal.ITIMER_PROF), (0.0, 0.0))
 
     def test_a_fault_in_it_does_not_reach_the_code_that_was_interrupted(self) -> None:
-        self.sampler = Sampler(iter([0]).__next__)
+        self.sampler = Sampler(WallClock(), iter([0]).__next__)
         self.start()
         sampled()
         self.assertEqual(self.sampler.stop().samples, {})
@@ -103,7 +104,7 @@ class SamplerTests(SynchronousTestCase):
 class ProfilerTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
-        self.profiler = Profiler(self.clock)
+        self.profiler = Profiler(self.clock, WallClock())
         self.profiler.startService()
         self.addCleanup(tracemalloc.stop)
         self.addCleanup(signal.setitimer, signal.ITIMER_PROF, 0)

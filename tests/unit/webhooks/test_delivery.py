@@ -7,6 +7,7 @@ from collections.abc import Callable
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.concurrency.backoff import Backoff
+from gim.concurrency.clocks import Moment
 from gim.metrics.instruments.durations import count
 from gim.webhooks import delivery, throttle
 from gim.webhooks.attempt import MAX_CONCURRENT_ATTEMPTS, AttemptResult
@@ -30,7 +31,7 @@ class DeliveryCase(SynchronousTestCase):
         self.patch(delivery, "RETRY", Backoff(first=1.0, longest=1.0, shortest=1.0))
 
     def put(self, *user_ids: str) -> list[NumberedEvent]:
-        now = self.clock.seconds()
+        now = Moment(self.clock.seconds(), 0)
         events = [presence(user_id, True, now).numbered(1) for user_id in user_ids]
         for event in events:
             self.delivery.put(event)

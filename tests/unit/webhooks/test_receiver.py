@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted.web.http import Request
 from twisted.web.server import NOT_DONE_YET
 
+from gim.concurrency.clocks import Moment, WallClock
 from gim.webhooks import event_types, receiver
 from gim.webhooks.attempt import AttemptResult
 from gim.webhooks.event_types import ONLINE
@@ -23,6 +24,8 @@ from gim.webhooks.receiver import MAX_RESPONSE_SIZE, Receiver
 from gim.webhooks.signature import sign
 from tests.support.redis.environment import write_certificate
 from tests.support.webhooks.receiver import SECRET, Hook, silent, start_hook, verify
+
+WALL = WallClock()
 
 
 class SignatureTests(SynchronousTestCase):
@@ -39,12 +42,12 @@ class ReceiverCase(TestCase):
     timeout = 30
 
     def receiver(self, url: str) -> Receiver:
-        client = Receiver(url, SECRET.encode(), reactor)
+        client = Receiver(url, SECRET.encode(), reactor, WALL)
         self.addCleanup(client.close)
         return client
 
     def event(self, user_id: str = "ann") -> NumberedEvent:
-        return presence(user_id, True, reactor.seconds()).numbered(1)
+        return presence(user_id, True, Moment(reactor.seconds(), WALL.now_ms())).numbered(1)
 
 
 class UrlTests(ReceiverCase):
@@ -125,7 +128,7 @@ class PostTests(ReceiverCase):
 
             return answer
 
-        date = formatdate(reactor.seconds() + 100, usegmt=True)
+        date = formatdate(WALL.now_ms() / 1000 + 100, usegmt=True)
         rests = [
             (await self.post(after(text))).retry_after for text in ("7", "x", "-1", "1.5", "²", "9" * 99)
         ]

@@ -19,6 +19,7 @@ from gim.webhooks.counts import EXPIRED, FAULT, QUEUE_FULL, STOPPED, STORAGE
 from gim.webhooks.delivery import MAX_EVENT_AGE
 from gim.webhooks.event_types import EVENTS, JOINED, LEFT, OFFLINE, ONLINE, SENT
 from gim.webhooks.service import STOP_TIMEOUT, Webhooks
+from tests.support.clocks import SettableWallClock
 from tests.support.settings import memory_store
 from tests.support.storage_behaviour.base import posted, private, user
 from tests.support.storage_behaviour.memory import containers_with_entries
@@ -33,11 +34,12 @@ class ServiceCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.patch(throttle, "MAX_ATTEMPTS_PER_TURN", 1000)
         self.clock, self.posts = new_clock(), Posts()
-        self.memory = memory_store(self.clock)
+        self.wall = SettableWallClock(self.clock.seconds)
+        self.memory = memory_store(self.clock, self.wall)
         self.begin(self.memory)
 
     def begin(self, storage: Storage) -> None:
-        self.webhooks = Webhooks(storage, self.wanted, 10.0, self.posts.post, self.clock)
+        self.webhooks = Webhooks(storage, self.wanted, 10.0, self.posts.post, self.clock, self.wall)
         self.store = self.webhooks.observed()
         self.webhooks.startService()
 
@@ -220,7 +222,9 @@ class ChoiceTests(ServiceCase):
         self.assertEqual(self.webhooks.counts.queued, 0)
 
     def test_what_is_not_wanted_costs_nothing(self) -> None:
-        webhooks = Webhooks(self.memory, frozenset([JOINED]), 10.0, self.posts.post, self.clock)
+        webhooks = Webhooks(
+            self.memory, frozenset([JOINED]), 10.0, self.posts.post, self.clock, self.wall
+        )
         store = webhooks.observed()
         self.assertIs(store.messages, self.memory.messages)
         self.assertIs(store.users, self.memory.users)

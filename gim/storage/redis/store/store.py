@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 
+from gim.concurrency.clocks import WallClock
 from gim.concurrency.gather import gather
 from gim.errors import Unavailable
 from gim.log.logger import Logger
@@ -63,6 +64,7 @@ class RedisStore:
         self,
         connect: Connect,
         clock: IReactorTime,
+        wall: WallClock,
         settings: RedisSettings,
         rooms: MembershipLimits,
         request_ids_per_sender: int = REQUEST_IDS_PER_SENDER,
@@ -87,7 +89,7 @@ class RedisStore:
             overlap_ms = CLUSTER_LAG_MS if redis.is_cluster else 0
         self._clock = clock
         self._listener: Listener | None = None
-        self.node = new_node(clock)
+        self.node = new_node(wall)
         # one connection, one script: only where a server forgot its scripts, or set its clock, may an
         # append be overtaken while it is sent again
         self.keeps_order = not redis.is_cluster

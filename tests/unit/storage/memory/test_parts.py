@@ -17,6 +17,7 @@ from gim.storage.memory.message_index import MessageIndex
 from gim.storage.memory.people import People
 from gim.storage.message_ids import FIRST, LAST, TimeIds, first_id_of
 from gim.storage.rules import LOGIN_HOLD, REQUEST_ID_WINDOW, REQUEST_IDS_PER_SENDER
+from tests.support.clocks import SettableWallClock
 
 
 def clock_at(seconds: float) -> Clock:
@@ -31,7 +32,7 @@ class TimeIdTests(SynchronousTestCase):
     @given(st.lists(st.tuples(st.integers(-5000, 5000), st.sampled_from([1, 2, 5000])), max_size=4))
     def test_ids_rise_whatever_the_clock_does(self, steps: list[tuple[int, int]]) -> None:
         clock = clock_at(1000)
-        ids, made = TimeIds(clock), []
+        ids, made = TimeIds(SettableWallClock(clock.seconds)), []
         for milliseconds, count in steps:
             clock.advance(milliseconds / 1000)
             made += [ids.next() for _ in range(count)]
@@ -40,13 +41,13 @@ class TimeIdTests(SynchronousTestCase):
         self.assertTrue(all(int(message_id[:12], 16) == at_ms for message_id, at_ms in made))
 
     def test_the_4097th_id_of_a_millisecond_borrows_the_next(self) -> None:
-        ids = TimeIds(clock_at(1))
+        ids = TimeIds(SettableWallClock(clock_at(1).seconds))
         times = Counter(ids.next()[1] for _ in range(2 * 4096 + 1))
         self.assertEqual(times, {1000: 4096, 1001: 4096, 1002: 1})
 
     def test_ids_go_with_the_clock_again_once_it_has_caught_up(self) -> None:
         clock = clock_at(2)
-        ids = TimeIds(clock)
+        ids = TimeIds(SettableWallClock(clock.seconds))
         times = []
         for step in (0, -1, 0.999, 0.001, 0.001):
             clock.advance(step)
@@ -54,14 +55,14 @@ class TimeIdTests(SynchronousTestCase):
         self.assertEqual(times, [2000, 2000, 2000, 2000, 2001])
 
     def test_a_clock_at_0_makes_ids_too(self) -> None:
-        ids = TimeIds(Clock())
+        ids = TimeIds(SettableWallClock(Clock().seconds))
         first, second = ids.next(), ids.next()
         self.assertEqual((len(first[0]), first[0][:13], first[1]), (32, "0000000000007", 0))
         self.assertLess(first, second)
 
     @given(st.integers(0, 2**48 - 2))
     def test_the_first_id_of_a_time_divides_earlier_ids_from_later_ones(self, at_ms: int) -> None:
-        made, made_at = TimeIds(clock_at(at_ms / 1000)).next()
+        made, made_at = TimeIds(SettableWallClock(clock_at(at_ms / 1000).seconds)).next()
         self.assertLess(first_id_of(made_at), made)
         self.assertGreater(first_id_of(made_at + 1), made)
         self.assertTrue(FIRST <= first_id_of(made_at) < LAST)
@@ -135,7 +136,7 @@ class PeopleTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = clock_at(1000)
-        self.people = People(self.clock)
+        self.people = People(self.clock, SettableWallClock(self.clock.seconds))
 
     def test_somebody_written_to_is_known_but_no_user(self) -> None:
         self.people.make("ann")

@@ -11,6 +11,7 @@ from gim.storage.interface import Storage
 from gim.storage.memory import archive
 from gim.storage.memory.store import MemoryStore
 from gim.storage.rules import LOGIN_HOLD
+from tests.support.clocks import SettableWallClock
 from tests.support.settings import memory_store
 from tests.support.storage_behaviour.base import (
     AB,
@@ -32,16 +33,20 @@ class MemoryBehaviourTests(StorageBehaviour, TotalBehaviour, TestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.clock.advance(START)
+        self.wall = SettableWallClock(self.clock.seconds)
 
     async def make_store(self, **limits: Any) -> MemoryStore:
-        store = memory_store(self.clock, **limits)
+        store = memory_store(self.clock, self.wall, **limits)
         self.listener = RecordingListener(store)
         self.news = self.listener.news
         await store.start(self.listener)
         return store
 
     async def advance(self, seconds: float) -> None:
-        self.clock.advance(seconds)
+        if seconds < 0:  # only the wall clock goes back
+            self.wall.step(seconds)
+        else:
+            self.clock.advance(seconds)
 
     async def lose_data(self, store: Storage) -> Storage:
         await store.stop()

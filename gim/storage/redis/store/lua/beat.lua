@@ -5,6 +5,10 @@ local G = KEYS[1]
 local node, lease, counts, heard, age = unpack(ARGV)
 local now = ms_of(now_score())
 call('ZADD', G .. ':nodes', number(now + lease), node)
+-- a lease that ends later was given before the server's clock was set back
+for _, one in ipairs(call('ZRANGEBYSCORE', G .. ':nodes', '(' .. number(now + lease), '+inf')) do
+  call('ZADD', G .. ':nodes', number(now + lease), one)
+end
 call('HSET', G .. ':counts', node, counts)
 local dead = call('ZRANGEBYSCORE', G .. ':nodes', '-inf', number(now))
 if #dead > 0 then
