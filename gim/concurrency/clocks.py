@@ -39,6 +39,11 @@ class Moment(Struct, frozen=True):
     at: float
     unix_ms: int
 
+    @classmethod
+    def now(cls, clock: IReactorTime, wall: WallClock) -> Moment:
+        """Return the moment at which both clocks stand."""
+        return cls(clock.seconds(), wall.now_ms())
+
 
 class RetentionClock:
     """The Unix time for what is kept for a while: the wall clock, as far as time has been seen to pass.

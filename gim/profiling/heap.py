@@ -9,7 +9,6 @@ from itertools import islice
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
-from gim.concurrency.clocks import WallClock
 from gim.profiling.profile import Kind, Place, Profile, Stack
 
 KINDS = (Kind("inuse_objects", "count"), Kind("inuse_space", "bytes"))
@@ -28,13 +27,12 @@ def trace(lines: int) -> None:
     tracemalloc.start(lines)
 
 
-async def traced(clock: IReactorTime, wall: WallClock) -> Profile:
+async def traced(clock: IReactorTime, began_ms: int) -> Profile:
     """Return the blocks that are alive, by the lines that allocated them.
 
-    Listing the blocks stops the process, about 0.7 s for a million of them; counting them is spread over
+    *began_ms* is the Unix time. Listing the blocks stops the process, about 0.7 s for a million of them; counting them is spread over
     many turns of the reactor.
     """
-    began = wall.now_ms() * 1_000_000
     # tracemalloc's public objects around these tuples take 20 times as long: they are traced themselves
     blocks = iter(tracemalloc.take_snapshot().traces._traces)  # type: ignore[attr-defined]
     sums: dict[_Lines, tuple[int, int]] = {}
@@ -42,7 +40,7 @@ async def traced(clock: IReactorTime, wall: WallClock) -> Profile:
         _count(chunk, sums)
         await deferLater(clock, 0)
     samples = {_stack(lines): sums[lines] for lines in sums if lines[0][0] not in _OWN_FILES}
-    return Profile(KINDS, samples, began)
+    return Profile(KINDS, samples, began_ms * 1_000_000)
 
 
 def _count(blocks: Iterable[_Block], sums: dict[_Lines, tuple[int, int]]) -> None:

@@ -104,6 +104,6 @@ class Profiler(Service):
             raise Conflict("a profile of memory is being made: come back in a moment")
         self._counting = True
         try:
-            return await heap.traced(self._clock, self._wall)
+            return await heap.traced(self._clock, self._wall.now_ms())
         finally:
             self._counting = False

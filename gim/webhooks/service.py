@@ -64,7 +64,7 @@ class Webhooks(MultiService):
         return EventEmittingStorage(self._storage, self._wanted, self.put, self._presence, self._now)
 
     def _now(self) -> Moment:
-        return Moment(self._clock.seconds(), self._wall.now_ms())
+        return Moment.now(self._clock, self._wall)
 
     def data_lost(self) -> None:
         """Called when the storage serves another data set."""

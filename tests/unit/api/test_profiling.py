@@ -129,7 +129,7 @@ class HeapTests(ProfilingTestCase):
         self.assertFalse(tracemalloc.is_tracing())
 
     def test_folded(self) -> None:
-        async def nothing(clock: object, wall: object) -> Profile:
+        async def nothing(clock: object, began_ms: int) -> Profile:
             return Profile(heap.KINDS, {})
 
         self.patch(heap, "traced", nothing)
