@@ -30,8 +30,8 @@ def trace(lines: int) -> None:
 async def traced(clock: IReactorTime, began_ms: int) -> Profile:
     """Return the blocks that are alive, by the lines that allocated them.
 
-    *began_ms* is the Unix time. Listing the blocks stops the process, about 0.7 s for a million of them; counting them is spread over
-    many turns of the reactor.
+    *began_ms* is the Unix time. Listing the blocks stops the process, about 0.7 s for a million of them;
+    counting them is spread over many turns of the reactor.
     """
     # tracemalloc's public objects around these tuples take 20 times as long: they are traced themselves
     blocks = iter(tracemalloc.take_snapshot().traces._traces)  # type: ignore[attr-defined]

@@ -176,6 +176,16 @@ class EventsOfTwoNodes(TwoStores):
         self.assertEqual(await self.users_to_reannounce(self.b), [])
         self.assertEqual(await self.users_to_reannounce(self.a), [])
 
+    async def test_a_clock_of_the_server_that_is_put_right_keeps_no_dead_node_alive(self) -> None:
+        await self.come(self.a, "ann")
+        self.server.advance(31 * 86_400)
+        await self.both_beat()
+        self.server.advance(-31 * 86_400)
+        await self.b.heartbeat.beat()
+        self.assertEqual(await self.users_to_reannounce(self.b), [])
+        await self.lapse(self.b)
+        self.assertEqual(await self.users_to_reannounce(self.b), ["ann"])
+
     async def test_who_dies_twice_before_all_are_taken_over_loses_nobody(self) -> None:
         await self.come(self.a, "ann", "bob")
         await self.lapse(self.b)

@@ -19,13 +19,14 @@ from gim.webhooks.counts import EXPIRED, FAULT, QUEUE_FULL, STOPPED, STORAGE
 from gim.webhooks.delivery import MAX_EVENT_AGE
 from gim.webhooks.event_types import EVENTS, JOINED, LEFT, OFFLINE, ONLINE, SENT
 from gim.webhooks.service import STOP_TIMEOUT, Webhooks
-from tests.support.clocks import SettableWallClock
+from tests.support.clocks import DAY, HOUR, SettableWallClock
 from tests.support.settings import memory_store
 from tests.support.storage_behaviour.base import posted, private, user
 from tests.support.storage_behaviour.memory import containers_with_entries
 from tests.support.webhooks.posts import BUSY, START, Posts, new_clock
 
 T = TypeVar("T")
+STEPS = HOUR, -HOUR, 31 * DAY, -31 * DAY  # of the wall clock
 
 
 class ServiceCase(SynchronousTestCase):
@@ -318,6 +319,47 @@ class NumberTests(ServiceCase):
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
         counts = self.webhooks.counts
         self.assertEqual((counts.dropped[FAULT], counts.queued), (1, 0))
+
+
+class ClockStepTests(ServiceCase):
+    """The wall clock is set: that changes the dates in events, and nothing else."""
+
+    def test_a_grace_period_takes_its_time(self) -> None:
+        for step in STEPS:
+            self.come("ann")
+            self.store.users.unsubscribe("ann")
+            before = len(self.posts.attempts)
+            self.wall.step(step)
+            self.clock.advance(9.9)
+            self.turn()
+            self.assertEqual(len(self.posts.attempts), before, step)
+            self.clock.advance(0.1)
+            self.turn()
+            self.assertEqual(self.posts.said()[before:], [(OFFLINE, "ann")], step)
+            self.assertEqual(self.posts.bodies()[-1]["time"], self.wall.now_ms())
+
+    def test_an_event_is_neither_given_up_early_nor_tried_for_ever(self) -> None:
+        self.successResultOf(Deferred.fromCoroutine(self.store.messages.append(private("ann", "bob"))))
+        self.clock.advance(0)
+        began = self.clock.seconds()
+        for step in STEPS * 3:
+            self.wall.step(step)
+            self.posts.answer(BUSY)
+            self.clock.advance(60)
+            self.assertEqual(len(self.posts.waiting), 1, step)
+        while self.posts.waiting:
+            self.posts.answer(BUSY)
+            self.clock.advance(60)
+        self.assertLessEqual(self.clock.seconds() - began, MAX_EVENT_AGE + 60)
+        self.assertEqual(self.webhooks.counts.dropped[EXPIRED], 1)
+
+    def test_numbers_rise_whatever_the_date(self) -> None:
+        for step in STEPS:
+            self.come("ann")
+            self.go("ann")
+            self.wall.step(step)
+        numbers = [body["number"] for body in self.posts.bodies()]
+        self.assertEqual(sorted(set(numbers)), numbers)
 
 
 class StopTests(ServiceCase):

@@ -73,7 +73,7 @@ class Heartbeat(Periodic):
         self._alive: frozenset[bytes] = frozenset()  # empty before the first beat with this data set
         self.now_ms = 0.0  # the server's clock at the last beat
         self._beat_at = 0.0  # seconds, our clock at the last beat
-        self._back_at = -inf  # seconds, our clock at the first beat after an outage
+        self._back_at_ms = -inf  # the server's clock at the first beat after an outage
         self.newest_seen = FIRST  # the largest message id that this node has seen
 
     @property
@@ -118,7 +118,7 @@ class Heartbeat(Periodic):
 
         After an outage the other nodes have the time of one lease to show that they are alive.
         """
-        return self._clock.seconds() - self._back_at > LEASE_MS / 1000
+        return self.now_ms - self._back_at_ms > LEASE_MS
 
     def is_alive(self, nodes: Iterable[bytes]) -> bool:
         """Say whether any of *nodes* is alive."""
@@ -210,11 +210,13 @@ class Heartbeat(Periodic):
     def _take_nodes(self, now_ms: float, alive: list[bytes]) -> None:
         """Note which nodes are alive; just after an outage those that were alive before as well.
 
-        The server ends leases by its own clock: one that was set forward is like an outage.
+        Leases end by the server's clock, which may be set: forward, that is like an outage; back, the
+        time since an outage begins anew.
         """
         was_away = self.now_ms > 0 and now_ms - self.now_ms > LEASE_MS
         if was_away and self._alive:
-            self._back_at = self._clock.seconds()
+            self._back_at_ms = now_ms
+        self._back_at_ms = min(self._back_at_ms, now_ms)
         self._alive = frozenset(alive) | (self._alive if was_away else frozenset())
         self.now_ms, self._beat_at = now_ms, self._clock.seconds()
 

@@ -11,7 +11,7 @@ from gim.storage.interface import Storage
 from gim.storage.memory import archive
 from gim.storage.memory.store import MemoryStore
 from gim.storage.rules import LOGIN_HOLD
-from tests.support.clocks import SettableWallClock
+from tests.support.clocks import DAY, HOUR, SettableWallClock
 from tests.support.settings import memory_store
 from tests.support.storage_behaviour.base import (
     AB,
@@ -203,3 +203,53 @@ class HoldTests(MemoryCase):
         self.clock.advance(LOGIN_HOLD + 1)
         kept = [(store.sweep(2), store.sizes()["users"]) for _ in range(3)]
         self.assertEqual(kept, [(True, 3), (True, 1), (False, 0)])
+
+
+class ClockStepTests(MemoryCase):
+    """The wall clock is a month ahead for a while, or an hour behind."""
+
+    def live(self, store: MemoryStore, seconds: int) -> None:
+        """Let time go by, with a sweep each second."""
+        for _ in range(seconds):
+            self.clock.advance(1)
+            self.sweep_all(store)
+
+    async def test_a_slip_for_a_minute_forgets_the_oldest_minute_at_most(self) -> None:
+        store = self.make_store(ttl=HOUR)
+        for number in range(60):
+            await send(store, private("ann", "bob", str(number)))
+            self.live(store, 60)
+        self.wall.step(31 * DAY)
+        self.live(store, 60)
+        self.assertKept(store, messages=58)
+        self.wall.step(-31 * DAY)
+        self.live(store, 1)
+        self.assertKept(store, messages=58)
+
+    async def test_a_step_that_stays_is_caught_up_with(self) -> None:
+        store = self.make_store(ttl=HOUR)
+        await send(store, private("ann", "bob"))
+        self.wall.step(DAY)
+        self.live(store, int(HOUR / 2) + 1)
+        self.assertEmpty(store)
+
+    async def test_a_ban_holds_again_after_a_slip(self) -> None:
+        store = self.make_store()
+        until = await store.moderation.ban("ann", 60_000, 0)
+        self.wall.step(DAY)
+        self.live(store, 5)
+        self.assertEqual((await store.moderation.ban_of("ann")).until, 0)
+        self.wall.step(-DAY)
+        self.assertEqual((await store.moderation.ban_of("ann")).until, until)
+        self.live(store, 60)
+        self.assertKept(store, bans=0)
+
+    async def test_a_login_is_held_for_its_time(self) -> None:
+        for step in HOUR, -HOUR, 31 * DAY, -31 * DAY:
+            store = self.make_store()
+            await store.users.put("ann", None, hold=True)
+            self.wall.step(step)
+            self.live(store, LOGIN_HOLD - 1)
+            self.assertKept(store, users=1)
+            self.live(store, 2)
+            self.assertEmpty(store)
