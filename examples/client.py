@@ -2,7 +2,7 @@
 
 It logs in as ann, prints messages to ann, and sends each line of standard input to bob. When the
 connection breaks, it comes back, gets the messages that it missed, and repeats sends that got no reply.
-It needs the package ``websockets``. Where the server has a key, put ann's login token into the
+It needs the package ``websockets``. If the server has a key, put ann's login token into the
 variable TOKEN.
 """
 

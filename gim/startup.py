@@ -18,10 +18,10 @@ class InvalidSetting(ValueError):
 
 
 class StartupError(SystemExit, Exception):
-    """The start can't go on, for a reason of one line. Ends the process with status 1.
+    """gim can't start; the text says why in one line. Ends the process with status 1.
 
     It is an `Exception` as well so that twistd takes it for an error of the start: it removes the pid
-    file, and the process that waits for a daemon to start hears of it.
+    file, and informs the process that waits for the daemon to start.
     """
 
     def __init__(self, line: str) -> None:

@@ -8,7 +8,7 @@ from gim.net.origins import Origins
 
 
 class ApiSettings(Struct, frozen=True):
-    """Fields have the names of their options, but for *hosts* and *origins*."""
+    """Fields have the names of their options, except *hosts* and *origins*."""
 
     max_packet: int  # bytes of a body
     trace_header: str

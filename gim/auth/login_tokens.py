@@ -78,7 +78,7 @@ class LoginTokens:
     def _payload(self, token: str) -> bytes:
         """Verify the signature and return what was signed."""
         if len(token) > MAX_TOKEN or not token.isascii():
-            raise _refused(f"want a JWT of {MAX_TOKEN} characters at most")
+            raise _refused(f"send a JWT of {MAX_TOKEN} characters at most")
         key = self._keyring.keys.choose(_key_id(token))
         if key is None:
             raise _refused("its kid is not that of a key in use here")
@@ -96,7 +96,7 @@ class LoginTokens:
         now = self._wall.now_ms() / 1000
         times = claims.exp, claims.nbf, claims.iat
         if not all(isfinite(time) and time < MAX_TIME for time in times):
-            raise _refused("exp, nbf and iat: want Unix times in seconds, not in milliseconds")
+            raise _refused("exp, nbf and iat: write Unix times in seconds, not in milliseconds")
         if claims.exp <= now:
             raise _refused("it has expired: get a new one")
         if max(claims.nbf, claims.iat) > now + LEEWAY:
@@ -120,7 +120,7 @@ def _key_id(token: str) -> str | None:
     except msgspec.ValidationError as error:
         raise _refused(explain(error)) from error
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
-        raise _refused("want a JWT, three parts with dots between them") from error
+        raise _refused("send a JWT: three parts with dots between them") from error
 
 
 def _refused(why: str) -> Unauthorized:

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class AuthSettings(Struct, frozen=True, kw_only=True):
-    """Fields have the names of their options, but for the two that come from the environment."""
+    """Fields have the names of their options, except the two from the environment."""
 
     auth_key_file: str | None
     auth_jwks_file: str | None

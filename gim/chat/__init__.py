@@ -1,1 +1,1 @@
-"""The domain: who is here, what is sent, what is pushed and when. No sockets, no codec."""
+"""The domain: the rules of users, messages and chatrooms. No sockets, no codec."""

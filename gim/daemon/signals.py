@@ -19,7 +19,7 @@ class StopSignals(Service):
     A signal that comes while the reactor is stopping calls *again*.
 
     twistd would end by the signal itself. The reactor sets its own handlers as it starts, so these are
-    set in its first turn.
+    set in its first iteration.
     """
 
     def __init__(self, reactor: Any, again: Callable[[], None]) -> None:
@@ -46,7 +46,7 @@ class StopSignals(Service):
 
 
 class SighupReloader(Service):
-    """Calls *reload* in the reactor at each SIGHUP, from the first turn of the reactor on."""
+    """Calls *reload* in the reactor at each SIGHUP, from the first iteration of the reactor on."""
 
     _log = Logger()
 

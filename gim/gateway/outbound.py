@@ -18,7 +18,7 @@ from gim.model import Event, Push
 from gim.push.presence import Drained
 from gim.wire.packets import Codec
 
-MAX_CORKED = 16 * 1024  # bytes that wait for the end of a turn of the reactor
+MAX_CORKED = 16 * 1024  # bytes that wait for the end of an iteration of the reactor
 CLOSE_FACTOR = 4  # times `max_unsent`: with more unsent bytes the connection is closed
 _UNLIMITED = 2**62  # bytes
 
@@ -65,7 +65,7 @@ class OutboundQueue:
         self._transport = transport
         self._buffer = buffer_of(transport)
         self._batch = batch
-        self._corked = b""  # frames that wait for the end of the turn
+        self._corked = b""  # frames that wait for the end of the iteration
         self._max_unsent = max_unsent
         self._close_with = close_with
         self._uncounted = 0  # unsent bytes that `write_while_drained` has written
@@ -124,7 +124,7 @@ class OutboundQueue:
             self._batch.add(self)
 
     def flush(self) -> None:
-        """Write at once the frames that wait for the end of the turn."""
+        """Write at once the frames that wait for the end of the iteration."""
         if self._corked:
             corked, self._corked = self._corked, b""
             self._write_frames(corked)

@@ -67,7 +67,7 @@ class GatewayProtocol(TimedProtocol):
             raise ConnectionDeny(421, str(Misdirected()))
         origin = headers.get("origin")
         if origin is not None and "," in origin:
-            raise ConnectionDeny(400, "want one Origin")
+            raise ConnectionDeny(400, "send one header Origin")
         if origin is not None and not settings.origins.allow(origin, headers.get("host", "")):
             raise ConnectionDeny(403, "this origin is not allowed: see --allowed-origins")
         explicit = headers.get(settings.trace_header.lower(), "")
@@ -111,7 +111,7 @@ class GatewayProtocol(TimedProtocol):
         )
         self.logged_out()
 
-    # what comes in
+    # incoming bytes
 
     def dataReceived(self, data: bytes) -> None:
         if self._last_heard != self.factory.timeout_wheel.now:

@@ -15,7 +15,7 @@ from twisted.internet import tcp, unix
 from twisted.internet.interfaces import IListeningPort
 from twisted.python.failure import Failure
 
-MAX_ACCEPTS = 16  # connections accepted per turn of the reactor, about 5 ms: a rush starves no one
+MAX_ACCEPTS = 16  # connections accepted per iteration of the reactor, about 5 ms: a rush starves no one
 
 if TYPE_CHECKING:
     _Transport = tcp.Server

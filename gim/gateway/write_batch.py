@@ -1,8 +1,8 @@
-"""Joins the frames that a connection gets within one turn of the reactor into one write.
+"""Joins the frames that a connection gets within one iteration of the reactor into one write.
 
-Under load a connection gets several frames a turn: replies to all requests that were read at once, and
-pushes. A call to the kernel costs as much as all other work for a message, so the frames are joined. A
-chatroom push is one frame to each of many connections and is written at once.
+Under load a connection gets several frames an iteration: replies to all requests that were read at once,
+and pushes. A call to the kernel costs as much as all other work for a message, so the frames are joined.
+A chatroom push is one frame to each of many connections and is written at once.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from gim.log.logger import Logger
 
 
 class Flushable(Protocol):
-    """Has frames that wait for the end of the turn."""
+    """Has frames that wait for the end of the iteration."""
 
     def flush(self) -> None:
         """Write the waiting frames."""
 
 
 class WriteBatch:
-    """Flushes at the end of the turn, before the reactor waits for the kernel again, what was added."""
+    """Flushes what was added at the end of the iteration, before the reactor waits for the kernel."""
 
     _log = Logger()
 
@@ -33,7 +33,7 @@ class WriteBatch:
         self._waiting: list[Flushable] = []
 
     def add(self, flushable: Flushable) -> None:
-        """Flush *flushable* at the end of the turn, once for each call."""
+        """Flush *flushable* at the end of the iteration, once for each call."""
         if not self._waiting:
             self._clock.callLater(0, self.flush)
         self._waiting.append(flushable)

@@ -39,7 +39,7 @@ ALL = (*SWITCHED, *FIXED)
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """The limits by the names of their options; 0 is no limit."""
+    """The limits by the names of their options; 0 stands for no limit."""
 
     max_connections: int
     max_address_connections: int

@@ -12,7 +12,7 @@ from twisted.internet.task import deferLater
 from gim.profiling.profile import Kind, Place, Profile, Stack
 
 KINDS = (Kind("inuse_objects", "count"), Kind("inuse_space", "bytes"))
-BLOCKS_PER_TURN = 2000  # counted in one turn of the reactor, some 8 ms
+BLOCKS_PER_TURN = 2000  # counted in one iteration of the reactor, some 8 ms
 _OWN_FILES = {__file__, tracemalloc.__file__}  # the profiler's own blocks are left out
 
 _Lines = tuple[tuple[str, int], ...]  # file and line, innermost first
@@ -31,7 +31,7 @@ async def traced(clock: IReactorTime, began_ms: int) -> Profile:
     """Return the blocks that are alive, by the lines that allocated them.
 
     *began_ms* is the Unix time. Listing the blocks stops the process, about 0.7 s for a million of them;
-    counting them is spread over many turns of the reactor.
+    counting them is spread over many iterations of the reactor.
     """
     # tracemalloc's public objects around these tuples take 20 times as long: they are traced themselves
     blocks = iter(tracemalloc.take_snapshot().traces._traces)  # type: ignore[attr-defined]

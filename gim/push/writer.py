@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from gim.log.logger import Logger
 
-PER_TURN = 64  # connections written to per turn of the reactor: some 0.6 ms, see docs/performance.md
+PER_TURN = 64  # connections written to per iteration of the reactor: some 0.6 ms, see docs/performance.md
 PER_CHUNK = 32  # connections written to before the turn's budget is checked again
 
 
@@ -27,9 +27,9 @@ class Writing(Protocol):
 class PushWriter:
     """Writes at most *limit* pushes at a time, in the order in which they were submitted.
 
-    Together they write to some `PER_TURN` connections per turn of the reactor; the pushes under way take
-    turns. What is left of a turn's budget is used at once, so a small push is written before `submit`
-    returns.
+    Together they write to some `PER_TURN` connections per iteration of the reactor; the pushes under way
+    take turns. What is left of an iteration's budget is used at once, so a small push is written before
+    `submit` returns.
     """
 
     _log = Logger()
@@ -42,7 +42,7 @@ class PushWriter:
         per_turn: int = PER_TURN,
         per_chunk: int = PER_CHUNK,
     ) -> None:
-        """*before_slice* is called in each turn before this writes, so that urgent data can go first.
+        """*before_slice* is called in each iteration before the pushes, so that urgent data goes first.
 
         *per_turn* and *per_chunk* are numbers of connections.
         """
@@ -53,7 +53,7 @@ class PushWriter:
         self._active: deque[tuple[Writing, Iterator[int]]] = deque()
         self._per_turn = per_turn
         self._per_chunk = per_chunk
-        self._budget = per_turn  # connections left in this turn
+        self._budget = per_turn  # connections left in this iteration
         self._next_turn: IDelayedCall | None = None
 
     def submit(self, writing: Writing) -> None:

@@ -41,7 +41,7 @@ class ChatroomData(Struct, frozen=True):
 
 
 class NoData(Struct, frozen=True):
-    """For an event whose type says it all."""
+    """For an event without further data."""
 
 
 class NumberedEvent(Struct, frozen=True):

@@ -27,7 +27,7 @@ STOP_TIMEOUT = 2.0  # seconds for the queued events when gim stops
 
 
 class Webhooks(MultiService):
-    """Puts events into a queue, has the storage number them at the end of the turn, delivers them."""
+    """Queues events, has the storage number them at the end of the iteration, and delivers them."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Webhooks(MultiService):
         if wanted & {ONLINE, OFFLINE}:
             self._presence = PresenceGrace(storage, grace, self._presence_changed, clock)
             self._presence.setServiceParent(self)
-        self._new: list[WebhookEvent] = []  # of this turn
+        self._new: list[WebhookEvent] = []  # of this iteration
         self._soon: IDelayedCall | None = None
         self._numbering = UserQueues(self._number, self._drop)
         self._delivery = Delivery(post, self.counts, self._ended, self._drop, clock)

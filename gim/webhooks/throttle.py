@@ -1,4 +1,4 @@
-"""A bound on the attempts that begin in one turn of the reactor, so that chat goes on in between."""
+"""A bound on the attempts that begin in one iteration of the reactor, so that chat goes on in between."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ MAX_ATTEMPTS_PER_TURN = 2  # each takes half a millisecond of CPU, in which all 
 
 
 class AttemptThrottle:
-    """Lets `MAX_ATTEMPTS_PER_TURN` attempts begin at once, and as many in each later turn."""
+    """Lets `MAX_ATTEMPTS_PER_TURN` attempts begin at once, and as many in each later iteration."""
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self._available = MAX_ATTEMPTS_PER_TURN
         self._waiting: deque[Deferred[None]] = deque()
-        self._is_scheduled = False  # the next turn
+        self._is_scheduled = False  # the next iteration
 
     async def acquire(self) -> None:
         """Return when one more attempt may begin."""

@@ -95,7 +95,7 @@ class Description(Struct, frozen=True):
     refuses: tuple[type[GimError], ...]
 
     def refusals(self, path: Collection[str]) -> list[type[GimError]]:
-        """Return all errors that the route may answer with, in order of their codes.
+        """Return all errors that the route may return, in order of their codes.
 
         *path* holds the names of the parameters in its path.
         """

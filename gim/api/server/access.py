@@ -26,8 +26,8 @@ class AccessControl:
     def __init__(
         self, user_of_token: Callable[[str], Awaitable[User]], admin_key: bytes | None = None
     ) -> None:
-        """*user_of_token* yields the user of a token, or raises a `GimError`. Without *admin_key* there
-        is no administrator."""
+        """*user_of_token* yields the user of a token, or raises a `GimError`. Without *admin_key*,
+        no request is the administrator's."""
         self._user_of_token = user_of_token
         self._admin_key = admin_key
 

@@ -1,7 +1,7 @@
 """Cross-origin requests of browsers (https://fetch.spec.whatwg.org/#http-cors-protocol).
 
 A request from a page of another origin is refused; the standard would only hide the response from the
-page. There are no cookies, so no request has credentials in the sense of the standard.
+page. gim uses no cookies, so no request has credentials in the sense of the standard.
 """
 
 from __future__ import annotations

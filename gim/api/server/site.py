@@ -100,8 +100,8 @@ class ApiChannel(BoundedChannel):
         return fields[0].lower() == b"100-continue"
 
     def _refuse_body(self, length: int) -> None:
-        """Serve a request without its body, of which it is only told how long it is: its client waits for
-        the leave to send it. The connection ends with the response."""
+        """Serve a request whose body is too long without the body: its client waits for a 100 before it
+        sends that. The connection ends with the response."""
         request = self.requests[-1]
         request.requestHeaders.removeHeader(b"expect")
         super().allHeadersReceived()
@@ -161,7 +161,7 @@ class ApiSite(server.Site):
         """Raise `BadRequest` unless there is one Host, `Misdirected` unless it is served here."""
         hosts = request.requestHeaders.getRawHeaders(b"host") or []
         if len(hosts) > 1 or (not hosts and request.clientproto == b"HTTP/1.1"):
-            raise BadRequest("want one header Host (RFC 9112, section 3.2)")
+            raise BadRequest("send one header Host (RFC 9112, section 3.2)")
         if self._hosts is not None and not self._hosts.serve((hosts or [b""])[0].decode("latin-1")):
             raise Misdirected
 

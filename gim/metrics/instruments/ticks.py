@@ -1,4 +1,4 @@
-"""How long a turn of the reactor takes: until it ends, all other connections wait."""
+"""How long an iteration of the reactor takes: until it ends, all other connections wait."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from gim.metrics.instruments.durations import Row, new_row
 class ReactorTicks(Service):
     """Measures, while it runs, the time between two polls: from a poll's return to the next call.
 
-    It replaces the reactor's poller by one that reads the clock, 0.4 us a turn. This works only with the
-    epoll reactor, Linux's default; with another one it measures nothing.
+    It replaces the reactor's poller by one that reads the clock, 0.4 us an iteration. This works only
+    with the epoll reactor, Linux's default; with another one it measures nothing.
     """
 
     name = "ticks"

@@ -1,4 +1,4 @@
-"""Hands what happens in the memory store to its listener and its observer."""
+"""Reports changes in the memory store to its listener and its observer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gim.storage.memory.records import Person
 
 
 class Announcer:
-    """The listener hears what it subscribed to, the observer of every membership."""
+    """Sends the listener what it subscribed to, and the observer every change of a membership."""
 
     __slots__ = ("listener", "observer")
 

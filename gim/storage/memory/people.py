@@ -16,7 +16,7 @@ from gim.storage.rules import LOGIN_HOLD
 
 
 class People:
-    """Persons by id. `let_go` forgets a person to whom nothing refers.
+    """Persons by id. `let_go` forgets a person to which nothing refers.
 
     ``forgotten_dropped`` is the largest `Person.newest_dropped` of all who were forgotten. A person who
     comes back begins with it, so that a gap in their private messages is never overlooked.

@@ -10,11 +10,11 @@ from twisted.internet.task import deferLater
 from gim.concurrency.periodic import Periodic
 
 SWEEP_INTERVAL = 1.0  # seconds
-ENTRIES_PER_TURN = 500  # of each kind and turn of the reactor: some 3 ms
+ENTRIES_PER_TURN = 500  # of each kind and iteration of the reactor: some 3 ms
 
 
 class Sweeper(Periodic):
-    """Calls *sweep* with a limit every second, and in each turn of the reactor while more waits."""
+    """Calls *sweep* with a limit every second, and in each iteration of the reactor while more waits."""
 
     def __init__(self, sweep: Callable[[int], bool], clock: IReactorTime) -> None:
         self._sweep = sweep

@@ -213,7 +213,9 @@ class AccessTests(ProbeCase):
 
     async def test_a_missing_password_is_refused(self) -> None:
         server = await self.redis(password=PASSWORD)
-        await self.assert_refused(f"redis://{HOST}:{server.port}", "wants a password", "user:password@")
+        await self.assert_refused(
+            f"redis://{HOST}:{server.port}", "requires a password", "user:password@"
+        )
 
     async def test_a_password_where_there_is_none_is_refused(self) -> None:
         server = await self.redis()
@@ -397,7 +399,7 @@ class SentinelTests(ProbeCase):
         await sentinel.do("ACL", "SETUSER", "default", "resetpass", f">{PASSWORD}")
         sentinel.password = PASSWORD
         await self.assert_refused(
-            setup.url, "wants a password: write sentinel_user= and sentinel_password="
+            setup.url, "requires a password: write sentinel_user= and sentinel_password="
         )
         await self.usable(f"{setup.url}?{secret}")
         await self.usable(f"{setup.url}?sentinel_user=default&{secret}")

@@ -112,9 +112,9 @@ class MakeAndCheckTests(ToolTestCase):
             ((token, "--key-file", other), "not signed"),
             ((token, "--key-file", self.secret, "--audience", "chat"), "aud: "),
             ((token, "--key-file", self.secret, "--issuer", "me"), "iss: "),
-            (("x", "--key-file", self.secret), "want a JWT"),
-            (("é", "--key-file", self.secret), "want a JWT"),
-            (("", "--key-file", self.secret), "want a JWT"),
+            (("x", "--key-file", self.secret), "send a JWT"),
+            (("é", "--key-file", self.secret), "send a JWT"),
+            (("", "--key-file", self.secret), "send a JWT"),
             ((assembled({"alg": "none"}, {"sub": "ann"}), "--key-file", self.secret), "not signed"),
         ):
             said = self.refusal("check", *words)

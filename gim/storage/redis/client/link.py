@@ -232,7 +232,7 @@ class Link(Service):
             self._lost.callback(None)
 
     def _complain(self, error: Exception) -> None:
-        """Log why there is no connection, once for each reason."""
+        """Log why the server can't be reached, once for each reason."""
         if (complaint := f"{type(error).__name__}: {error}") != self._complaint:
             self._complaint = complaint
             self._log.warn("can't reach Redis {name}: {why}", name=self.link_name, why=complaint)

@@ -69,7 +69,7 @@ class RedisProtocol(Protocol):
         self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes = 0
         self._timer: IDelayedCall | None = None
-        self._overdue: _Waiting | None = None  # it gets one more turn of the reactor
+        self._overdue: _Waiting | None = None  # it gets one more iteration of the reactor
         self._reader = Reader(notEnoughData=_MORE)
         self.is_lost = False
 
@@ -142,7 +142,7 @@ class RedisProtocol(Protocol):
         """End the connection if its oldest command has waited too long.
 
         After this process was busy or paused, timers fire before the reactor reads the replies that
-        came meanwhile. So an overdue command gets one more turn of the reactor.
+        came meanwhile. So an overdue command gets one more iteration of the reactor.
         """
         self._timer = None
         if self._waiting:

@@ -123,7 +123,7 @@ class ProbeConnection:
         if self._part == "sentinel":
             write = drop = "sentinel_user= and sentinel_password= behind ?"
         if error.status_code == "NOAUTH":
-            return f"wants a password: write {write}"
+            return f"requires a password: write {write}"
         if "without any password" in str(error):
             return f"has no password: leave out {drop}, or set one there"
         return f"does not know user {self._user or 'default'!r} with this password: correct {drop}"

@@ -1,4 +1,4 @@
-"""Delivery marks on their way to Redis; those of one turn of the reactor are sent together."""
+"""Delivery marks on their way to Redis; those of one iteration of the reactor are sent together."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ class DeliveryMarks:
         self._soon: IDelayedCall | None = None
 
     def move(self, user_id: str, message_id: str) -> None:
-        """Move a mark forwards, at the end of this turn of the reactor."""
+        """Move a mark forwards, at the end of this iteration of the reactor."""
         known = self._waiting.get(user_id)
         if known is None or known < message_id:
             self._waiting[user_id] = message_id
         self.flush_soon()
 
     def flush_soon(self) -> None:
-        """Send the marks at the end of this turn of the reactor."""
+        """Send the marks at the end of this iteration of the reactor."""
         if self._soon is None and self._waiting:
             self._soon = self._clock.callLater(0, self._flush_now)
 

@@ -21,5 +21,5 @@ class Retention(Struct, frozen=True):
 
     @property
     def users_ms(self) -> int:
-        """For how long a user is kept to whom nothing refers: longer than any message may be."""
+        """How long a user to which nothing refers is kept: longer than any message."""
         return self.ttl_ms + DAY_MS

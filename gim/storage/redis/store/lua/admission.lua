@@ -1,7 +1,7 @@
 -- Who may send to a chatroom.
 
--- What a message to a chatroom needs to know of it (name, when the last mute ends, when it was renewed), or why it is
--- refused; and whose read position it moves: that of a member, who has one from joining to leaving.
+-- Returns what a message needs to know of its chatroom (name, end of the last mute, last renewal), or why it is
+-- refused; and the user whose read position it moves: a member has one from joining to leaving.
 local function admission(S, sender, now, is_exempt)
   local state = call('HMGET', S .. ':state', 'name', 'muted', 'renewed', 'read:' .. sender)
   if is_exempt then return state, not state[1] and 'none', state[4] and sender end

@@ -1,6 +1,6 @@
 -- parts: session room
--- Cluster: the chatroom's part of a joining; returns the number of members, and 1 if it had as many as it may; 'full'
--- for a refusal.
+-- Cluster: the chatroom's part of a join. Returns the number of members, and 1 if the chatroom was full; or 'full' if
+-- it refuses the user.
 local S = KEYS[1]
 local user, name, makes, most, no_more = unpack(ARGV)
 local full = is_full(S, user, most)

@@ -1,6 +1,6 @@
 -- parts: session
--- The newest *limit* messages after a point and before another ('' for none), newest first, without those of *but*
--- ('' for none), and whether any after the point was lost.
+-- Returns the newest *limit* messages after a point and before another ('' for none), newest first, without those of
+-- *but* ('' for none), and whether any after the point was lost.
 local S = KEYS[1]
 local point, before, but, limit, ttl = unpack(ARGV)
 local floor = floor_of(ttl)

@@ -1,5 +1,6 @@
 -- parts:
--- Bans a user for *duration* ms, or ends a ban when it is 0; returns the end. It is known for *remember* ms at least.
+-- Bans a user for *duration* ms, or ends a ban when it is 0; returns the end. The ban is remembered for at least
+-- *remember* ms.
 local ban = KEYS[1] .. ':ban'
 local duration, remember = unpack(ARGV)
 if duration == '0' then

@@ -1,6 +1,6 @@
 -- parts:
--- A node is alive for *lease* ms more and has these *counts*. Returns the time, the epoch, the last id, the nodes that
--- are alive, what was said to all since the *heard*, and how much there was in all.
+-- Renews a node's lease for *lease* ms and stores its *counts*. Returns the time, the epoch, the last id, the nodes
+-- that are alive, the broadcasts after number *heard*, and the number of the last broadcast.
 local G = KEYS[1]
 local node, lease, counts, heard, age = unpack(ARGV)
 local now = ms_of(now_score())

@@ -1,5 +1,5 @@
 -- parts: session
--- Makes a chatroom that stays until it is dismissed. An *owner* is to join it, '' for none.
+-- Makes a chatroom that stays until it is dismissed. *owner* will join it, '' for none.
 local state = KEYS[1] .. ':state'
 local name, owner = unpack(ARGV)
 if is_chatroom(KEYS[1]) then return 'exists' end

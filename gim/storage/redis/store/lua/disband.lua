@@ -1,5 +1,5 @@
 -- parts: session room rules roles
--- Ends a chatroom. Those who were members wait in 'going' until their own part is done.
+-- Ends a chatroom. Former members wait in 'going' until their own keys no longer name it.
 local S = KEYS[1]
 if not is_chatroom(S) and call('EXISTS', S .. ':going') == 1 then return 1 end
 local refused = objection(S, 'dismiss', ARGV[1], '')

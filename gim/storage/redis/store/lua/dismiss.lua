@@ -1,5 +1,5 @@
 -- parts: session room
--- Cluster: the chatroom's part of a leaving.
+-- Cluster: the chatroom's part of a leave.
 local S = KEYS[1]
 local user, chatroom, ttl = unpack(ARGV)
 if not is_chatroom(S) then return 'none' end

@@ -1,7 +1,7 @@
 -- parts: person
--- Cluster: the user's part of a joining, and its announcement. May be repeated. Returns the id that ranks it, which is
--- after *newest*: what this node knows to have come before; 1 if the user was in as many chatrooms as they may; and
--- 1 for a new member. 'many' for a refusal.
+-- Cluster: the user's part of a join, and its announcement. May be repeated. Returns the id that ranks it, which is
+-- after *newest*: what this node knows to have come before; 1 if the user had reached the limit of chatrooms; and
+-- 1 for a new member. Returns 'many' if it refuses the user.
 local U = KEYS[1]
 local user, name, chatroom, newest, random, born, keep, most, not_in_more = unpack(ARGV)
 local many = in_many(U, chatroom, most)

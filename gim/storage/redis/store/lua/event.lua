@@ -1,6 +1,7 @@
 -- parts: person
--- Counts an event of a user; returns its number. With *online*, 1 or 0, it is that the user came or went: nothing if
--- that was announced already, under another *key*, and for one who went but is connected to a node that is *alive*.
+-- Counts an event of a user; returns its number. With *online*, the event is that the user came (1) or went (0).
+-- Returns nothing if that was announced already under another *key*, or if the user went but is connected to a node
+-- that is *alive*.
 local U = KEYS[1]
 local online, key, born, keep = unpack(ARGV)
 local user = U .. ':user'

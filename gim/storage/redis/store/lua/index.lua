@@ -1,6 +1,6 @@
 -- parts: person
--- Cluster: what a private message changes for one of the two people, and its announcement. May be repeated:
--- what was announced is known for *told* ms.
+-- Cluster: what a private message changes for one of its two users, and its announcement. May be repeated:
+-- ids of announced messages are remembered for *told* ms.
 local U = KEYS[1]
 local born, keep, ttl, told, session, id, name, payload = unpack(ARGV)
 local score = now_score()

@@ -1,6 +1,6 @@
 -- parts: session room person
--- One server: a user becomes a member; returns the number of members, for each of the two limits 1 if it was
--- reached, and 1 for a new member; 'full' or 'many' for a refusal.
+-- One server: a user becomes a member. Returns the number of members, for each of the two limits 1 if it was
+-- reached, and 1 for a new member; or 'full' or 'many' if it refuses the user.
 local S, U, G = unpack(KEYS)
 local user, name, chatroom, title, random, born, keep, makes, most_members, no_more, most_chatrooms,
   not_in_more = unpack(ARGV)

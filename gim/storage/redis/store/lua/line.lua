@@ -1,5 +1,5 @@
 -- parts: session
--- What a list of sessions says of one: the newest message, the unread ones, a chatroom's name.
+-- Returns what a list of sessions shows of a session: the newest message, the number of unread ones, a chatroom's name.
 local S = KEYS[1]
 local reader, ttl = unpack(ARGV)
 local floor = floor_of(ttl)

@@ -1,6 +1,6 @@
 -- parts: session room rules roles
--- Mutes a member for *duration* ms, 0 to end it; returns the end. The state knows when the last mute ends, so that a
--- message to a chatroom without any asks for nothing more.
+-- Mutes a member for *duration* ms, 0 to end it; returns the end. The state holds the end of the last mute, so that a
+-- message to a chatroom without mutes needs no other look-up.
 local S = KEYS[1]
 local publish, chatroom, by, user, duration = unpack(ARGV)
 local refused = objection(S, 'mute', by, user)

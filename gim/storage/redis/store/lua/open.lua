@@ -1,6 +1,6 @@
 -- parts:
--- Returns what names the data set, made by the first node: epoch, key of tokens, time of making, layout; and how
--- much was said to all nodes so far.
+-- Returns the data of the data set, which the first node makes: epoch, key of tokens, time of creation, layout; and
+-- the number of the last broadcast.
 local data = KEYS[1] .. ':data'
 local epoch, key, layout = unpack(ARGV)
 if call('EXISTS', data) == 0 then

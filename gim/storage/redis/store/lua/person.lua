@@ -1,8 +1,8 @@
 -- Users: names, private sessions by last message, chatrooms, nodes. All keys of one user share a hash slot.
 
--- Keeps what is known of a user for *keep* ms from now, the list of sessions for as long: it tells what expired.
--- *born* is the score before which nothing is known to be lost; a member of any chatroom is kept without end,
--- which GT leaves as it is.
+-- Keeps a user for *keep* ms from now, and the list of sessions for as long: it shows what expired.
+-- *born* is the score before which nothing is known to be lost. A member of any chatroom is kept without expiry,
+-- which GT does not change.
 local function touch(U, born, keep)
   if call('HSETNX', U .. ':user', 'born', born) == 1 then
     call('PEXPIRE', U .. ':user', keep)
@@ -19,8 +19,8 @@ local function connected(U, node, born, keep, longest)
   call('PEXPIRE', U .. ':nodes', longest)
 end
 
--- What a message needs to know of a user: the name (false for none), and whether it is time to renew. *renewed* is
--- the field that tells when that was: each kind of message has its own, since each renews something else.
+-- Returns what a message needs to know of a user: the name (false for none), and whether it is time to renew. *renewed*
+-- is the field with the time of the last renewal: each kind of message has its own, since each renews other keys.
 local function look(U, born, keep, now, ttl, renewed)
   local user = call('HMGET', U .. ':user', 'name', renewed)
   local is_due = not user[2] or now - user[2] >= renewal(ttl) or now < tonumber(user[2])
@@ -31,7 +31,7 @@ local function look(U, born, keep, now, ttl, renewed)
   return user[1], is_due
 end
 
--- The name of a user: *name* if it is the first time that they are heard of.
+-- Returns the name of a user: *name* for a new user.
 local function known(U, name)
   local kept = call('HGET', U .. ':user', 'name')
   if kept then return kept end
@@ -45,7 +45,7 @@ local function raise(U, field, score)
 end
 
 -- Puts a private session at the front of a user's list. May be repeated. When it *is_due*, sessions whose messages
--- have all expired go.
+-- have all expired are removed.
 local function index(U, session, score, is_due, floor)
   local sessions = U .. ':sessions'
   if call('ZADD', sessions, 'GT', score, session) == 1 then -- it may be the first one
@@ -60,7 +60,7 @@ local function index(U, session, score, is_due, floor)
   end
 end
 
--- Says that the user would be in one chatroom too many: there may be *most*, 0 for any number.
+-- Says whether one more chatroom would be too many for the user: *most* are allowed, 0 for any number.
 local function in_many(U, chatroom, most)
   most = tonumber(most)
   return most > 0 and call('HLEN', U .. ':rooms') >= most and call('HEXISTS', U .. ':rooms', chatroom) == 0

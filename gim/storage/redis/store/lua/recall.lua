@@ -1,5 +1,5 @@
 -- parts: session room rules roles
--- Leaves a stub of a message; in a *chatroom*, '' for none, it is announced as well. May be repeated.
+-- Leaves a stub of a message; in a *chatroom* ('' for none), also announces the recall. May be repeated.
 local S = KEYS[1]
 local publish, chatroom, by, id, ttl, within = unpack(ARGV)
 if chatroom ~= '' and by ~= SYSTEM then

@@ -12,7 +12,7 @@ local function may_act(action, rank, rank_of_member)
   return rank >= LEAST_RANK[action] and rank > rank_of_member
 end
 
--- Says why *by* may not act here, on the member *user* unless that is '': nil if they may.
+-- Returns why *by* may not act here, on the member *user* unless that is ''; nil if they may.
 local function objection(S, action, by, user)
   if not is_chatroom(S) then return 'none' end
   local rank, other = rank_of(S, by), 0

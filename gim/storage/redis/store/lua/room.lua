@@ -1,13 +1,13 @@
 -- Chatrooms: joining and leaving, as far as the session's keys are concerned.
 
--- Says that *user* would be one member too many: there may be *most*, 0 for any number.
+-- Says whether *user* would be one member too many: *most* are allowed, 0 for any number.
 local function is_full(S, user, most)
   most = tonumber(most)
   return most > 0 and call('ZCARD', S .. ':members') >= most and not call('ZSCORE', S .. ':members', user)
 end
 
 -- Makes *user* a member, and the chatroom if there is none and *makes* is 1; returns the number of members. The first
--- one owns it, but for a chatroom that is kept.
+-- one owns it, except if an administrator made the chatroom.
 local function admit(S, user, name, makes)
   if makes == '0' and not is_chatroom(S) then return 'none' end
   if call('HSETNX', S .. ':state', 'name', name) == 1 or call('EXISTS', S .. ':members') == 0 then
@@ -35,7 +35,7 @@ local function pass_on(S, user)
   return heir
 end
 
--- Ends a membership; a chatroom without members goes with its last message. Returns the heir of an owner.
+-- Ends a membership. A chatroom without members is removed with its last message. Returns the heir of an owner.
 local function dismiss(S, user, floor)
   call('ZREM', S .. ':members', user)
   call('HDEL', S .. ':state', 'read:' .. user)
@@ -50,12 +50,12 @@ local function dismiss(S, user, floor)
   end
 end
 
--- What is announced of an event: an array of 9.
+-- Returns the announcement of an event: an array of 9.
 local function event_of(chatroom, kind, by, user, message, name, role, ends)
   return cmsgpack.pack({'e', '1:' .. chatroom, kind, by, user, message, name, role, ends})
 end
 
--- Announces that a chatroom passed from one to another, if there is another.
+-- Announces the new owner of a chatroom, if there is one.
 local function tell_heir(publish, S, chatroom, user, heir)
   if heir then call(publish, S, event_of(chatroom, 'appointed', user, heir, '', '', 'owner', 0)) end
 end

@@ -1,5 +1,5 @@
 -- parts: session person
--- One server: a private message, both people's lists and the announcements in one step. A sender who *is_alone* has
+-- One server: a private message, both users' lists and the announcements in one step. A sender who *is_alone* has
 -- no other connection at this *node*.
 local S, A, B, G = unpack(KEYS)
 local deadline, ttl, cap, numbered, window, limit, born, keep, random, session, sender, name, receiver,

@@ -4,7 +4,7 @@ local function is_chatroom(S)
   return call('HEXISTS', S .. ':state', 'name') == 1
 end
 
--- Says why *user* may not read or write here: nil when they may.
+-- Returns why *user* may not read or write here; nil if they may.
 local function refusal(S, user)
   if call('ZSCORE', S .. ':members', user) then return nil end
   return is_chatroom(S) and 'forbidden' or 'none'
@@ -39,8 +39,8 @@ local function remove(S, ids)
   call('HSET', S .. ':state', 'lost', ids[#ids])
 end
 
--- Drops what has expired, and lets what is left go a while after the last message would. A private session
--- ends with its last message, but for the sequence, which goes on for as long as people are kept.
+-- Drops what has expired, and lets the rest expire a while after the last message. A private session
+-- ends with its last message, except the sequence, which is kept as long as users are.
 local function renew(S, floor, ttl, is_private, keep)
   local expired = call('ZRANGEBYSCORE', S .. ':ids', '-inf', '(' .. number(floor), 'LIMIT', 0, 1000)
   if #expired > 0 then remove(S, expired) end
@@ -73,12 +73,12 @@ local function store(S, clock, time, random, ttl, cap, numbered, is_private, kee
   return id, sequence, score, said
 end
 
--- What is announced of a message: an array of 11. Its end is that of the stored value.
+-- Returns the announcement of a message: an array of 11, which ends like the stored value.
 local function news_of(id, session, title, said)
   return '\155' .. cmsgpack.pack('m', id, session, title) .. said
 end
 
--- The answer that *sender* got to this request before, or nil.
+-- Returns the earlier answer to this request of *sender*, or nil.
 local function answered(S, sender, request, now, window)
   if request == '' then return nil end
   local answer = call('HGET', S .. ':once:' .. sender, request)

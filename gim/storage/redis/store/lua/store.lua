@@ -1,5 +1,5 @@
 -- parts: session admission
--- Cluster: a message and, for a chatroom, its announcement, within the session's slot. The people's lists follow.
+-- Cluster: a message and, for a chatroom, its announcement, within the session's slot. The users' lists follow.
 local S = KEYS[1]
 local deadline, ttl, cap, numbered, window, limit, hint, keep, random, session, sender, name, category,
   content, request, origin, kind = unpack(ARGV) -- of a chatroom message: chatroom, or exempt; else private

@@ -1,6 +1,6 @@
 -- parts: person
--- Where to look for what a user missed: the point after which (their mark unless one is given), whether nothing
--- after it is known to be lost, and the private sessions with newer messages, newest first.
+-- Returns where to search for what a user missed: the point after which (the user's mark unless one is given), whether
+-- nothing after it is known to be lost, and the private sessions with newer messages, newest first.
 local U = KEYS[1]
 local since, ttl, born = unpack(ARGV)
 local kept = call('HMGET', U .. ':user', 'mark', 'born', 'lost')

@@ -1,7 +1,7 @@
 -- parts:
--- The nodes that report who is online each keep a set of the users connected to them. That of a node without a lease
--- becomes an orphan, out of which the others take users into their own, *limit* at a time; with 0 nothing of others is
--- touched. Returns 1 for a node that was not known, since it is new or was taken for gone; and the users it took.
+-- Each node that reports who is online keeps a set of the users connected to it. The set of a node without a lease
+-- becomes an orphan: other nodes move its users into their own sets, *limit* at a time; with 0 they move none. Returns
+-- 1 if the node was not known, as it is new or was considered dead; and the users that it took.
 local G = KEYS[1]
 local node, limit = ARGV[1], tonumber(ARGV[2])
 local telling, orphans, now = G .. ':telling', G .. ':orphans', ms_of(now_score())
