@@ -10,7 +10,7 @@ from twisted.python.filepath import FilePath
 
 from tests.support.clocks import DAY, HOUR
 from tests.support.daemon_process import Client, DaemonTestCase
-from tests.support.redis.machine import SKEW_MISSING, move_clock, skew_library
+from tests.support.redis.environment import SKEW_MISSING, move_clock, skew_library
 from tests.support.redis.server import RedisTestCase
 
 SLACK = 5.0  # seconds that a busy machine may take longer

@@ -110,10 +110,9 @@ class TokenTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         sets = public_keys(key_material.public_set("RS256", "ES256", "EdDSA"))
-        self.readers = [
-            LoginTokens(Held(keys), SettableWallClock(lambda: START)) for keys in (SECRETS, sets)
-        ]
-        self.issued = ApiTokens(_secret, SettableWallClock(lambda: START), _not_banned)
+        wall = SettableWallClock(lambda: START)
+        self.readers = [LoginTokens(Held(keys), wall) for keys in (SECRETS, sets)]
+        self.issued = ApiTokens(_secret, wall, _not_banned)  # type: ignore[arg-type]
 
     @fuzzed(150, token=forged)
     def test_login_tokens(self, token: str) -> None:
