@@ -22,11 +22,13 @@ def makeService(options: Options, reactor: Any = None, wall: WallClock | None = 
     from gim.config.settings import settings_of
     from gim.config.validate import validate
     from gim.daemon.build import DaemonBuilder  # late: --help, --version and --check do without
+    from gim.daemon.signals import ignore_hangups
 
     if reactor is None:
         from twisted.internet import reactor  # late, so that twistd can still choose one
 
         follow_monotonic_time(reactor)
+        ignore_hangups()
     with reported():
         settings = settings_of(options)
         resources = validate(settings, reactor, starts=True)

@@ -24,17 +24,10 @@ class Keyring:
         self._load = load
         self.keys = self._loaded()
 
-    def reload(self) -> None:
-        """Read the keys again; the keys in use stay if the new ones can't be used."""
-        try:
-            self.keys = self._loaded()
-        except (BadKey, OSError) as error:
-            self._log.error(
-                "{source}: {error}; the keys read before stay in use", source=self._source, error=error
-            )
-        else:
-            ids = ", ".join(key.id or "without kid" for key in self.keys.all)
-            self._log.info("{source}: read again, {ids}", source=self._source, ids=ids)
+    def reload(self) -> str:
+        """Read the keys again; say which. Raises `BadKey` or `OSError`: the keys in use stay."""
+        self.keys = self._loaded()
+        return "read again, " + ", ".join(key.id or "without kid" for key in self.keys.all)
 
     def _loaded(self) -> Keys:
         keys = self._load()

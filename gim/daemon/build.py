@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 from twisted.application.service import Service
+from twisted.python.components import Componentized
 
 from gim.api.routes.admin import AdminRoutes
 from gim.api.server.access import AccessControl
@@ -20,6 +21,7 @@ from gim.config.validate import Resources
 from gim.daemon.banner import StartupBanner
 from gim.daemon.build_api import route_names, route_sets
 from gim.daemon.build_auth import make_admission
+from gim.daemon.build_reloading import make_reloader
 from gim.daemon.build_storage import make_store, make_webhooks
 from gim.daemon.daemon import Daemon
 from gim.daemon.gc_tuning import GcTuner
@@ -77,29 +79,39 @@ class DaemonBuilder:
         self._stored, self._counted, *self._store_services = make_store(
             settings.storage, MembershipLimits(self._limits, self._hits), reactor, wall, self._meters
         )
-        self._webhooks = make_webhooks(
+        self._webhooks, use_webhook_secret = make_webhooks(
             settings.webhooks, resources.webhook_secret, self._stored, reactor, wall
         )
-        self._admission, *self._auth_services = make_admission(
-            settings.auth, resources.keyring, self._store, reactor, wall
+        self._admission = make_admission(settings.auth, resources.keyring, self._store, wall)
+        self._reloader = make_reloader(
+            settings,
+            resources,
+            reactor,
+            use_admin_key=lambda key: self._access.use_admin_key(key),
+            use_webhook_secret=use_webhook_secret,
         )
 
     def daemon(self) -> Daemon:
         """Return the daemon with all its services."""
         gateway, drain = self._gateway_port, self._settings.daemon.drain
-        prepare = partial(prepare_log, self._settings.log, self._twistd)
-        daemon = Daemon(self._chat, self._gateway, gateway, self._reactor, drain, prepare)
+        daemon = Daemon(self._chat, self._gateway, gateway, self._reactor, drain, self._prepare_process)
         StopSignals(self._reactor, daemon.hurry).setServiceParent(daemon)
         for service in self._services():
             service.setServiceParent(daemon)
         return daemon
+
+    def _prepare_process(self, application: Componentized) -> None:
+        """Set up what the process has one of: its log, and what SIGHUP does."""
+        file = prepare_log(self._settings.log, self._twistd, application)
+        if file is not None:
+            self._reloader.add("--logfile", file.open_again)
+        self._reloader.take_signals()
 
     def _services(self) -> Iterator[Service]:
         """Yield all services in the order in which they start."""
         yield GcTuner(self._reactor)
         yield from self._store_services
         yield from self._meters.services if self._meters is not None else ()
-        yield from self._auth_services
         if self._webhooks is not None:
             yield self._webhooks
         yield from (self._timeout_wheel, self._send_rate, self._overload)
@@ -215,6 +227,10 @@ class DaemonBuilder:
         )
 
     @cached_property
+    def _access(self) -> AccessControl:
+        return AccessControl(self._chat.user_of_token, self._resources.admin_key)
+
+    @cached_property
     def _site(self) -> ApiSite:
         settings, meters = self._settings.api, self._meters
         return ApiSite(
@@ -222,7 +238,7 @@ class DaemonBuilder:
             settings,
             self._hits,
             self._reactor,
-            access=AccessControl(self._chat.user_of_token, self._resources.admin_key),
+            access=self._access,
             requests=meters.http_requests if meters is not None else None,
             proxies=self._settings.net.proxies,
         )

@@ -45,11 +45,15 @@ def _redis_store(
 
 def make_webhooks(
     settings: WebhookSettings | None, secret: bytes, store: Storage, reactor: Any, wall: WallClock
-) -> Webhooks | None:
-    """Return the service that posts events to a backend, None without webhooks."""
+) -> tuple[Webhooks | None, Callable[[bytes], None]]:
+    """Return the service that posts events to a backend, None without webhooks, and what has it sign with
+    another secret."""
     if settings is None:
-        return None
+        return None, lambda secret: None
     from gim.webhooks.receiver import Receiver  # with an HTTP client, of no use without webhooks
 
     receiver = Receiver(settings.url, secret, reactor, wall)
-    return Webhooks(store, settings.events, settings.grace, receiver.post, reactor, wall, receiver.close)
+    webhooks = Webhooks(
+        store, settings.events, settings.grace, receiver.post, reactor, wall, receiver.close
+    )
+    return webhooks, receiver.use_secret

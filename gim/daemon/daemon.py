@@ -41,12 +41,12 @@ class Daemon(MultiService):
         listening: Listening,
         clock: IReactorTime,
         drain: float,
-        prepare_log: Callable[[Componentized], None],
+        prepare_process: Callable[[Componentized], None],
     ) -> None:
-        """*listening* is where the *gateway* listens; it becomes one of the last children. *prepare_log*
-        is called with the application that the daemon becomes a part of."""
+        """*listening* is where the *gateway* listens; it becomes one of the last children.
+        *prepare_process* is called with the application that the daemon becomes a part of."""
         super().__init__()
-        self._prepare_log = prepare_log
+        self._prepare_process = prepare_process
         self._chat = chat
         self._gateway = gateway
         self._listening = listening
@@ -57,7 +57,7 @@ class Daemon(MultiService):
         super().setServiceParent(parent)
         if isinstance(parent, Componentized):
             with reported():
-                self._prepare_log(parent)
+                self._prepare_process(parent)
 
     def privilegedStartService(self) -> None:
         with reported():

@@ -1,9 +1,11 @@
-"""Signals: SIGTERM and SIGINT stop the daemon, SIGHUP has it read keys again."""
+"""Signals: SIGTERM and SIGINT stop the daemon, SIGHUP has it read keys, certificates and log again."""
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
+from contextlib import chdir
 from types import FrameType
 from typing import Any
 
@@ -11,6 +13,7 @@ from twisted.application.service import Service
 from twisted.internet.error import ReactorNotRunning
 
 from gim.log.logger import Logger
+from gim.startup import InvalidSetting
 
 
 class StopSignals(Service):
@@ -45,24 +48,47 @@ class StopSignals(Service):
             self._again()
 
 
-class SighupReloader(Service):
-    """Calls *reload* in the reactor at each SIGHUP, from the first iteration of the reactor on."""
+def ignore_hangups() -> None:
+    """Ignore SIGHUP, which would end the process, until a `Reloader` takes it."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+class Reloader:
+    """Has files read again at each SIGHUP, and logs one line that says which."""
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, reload: Callable[[], None]) -> None:
+    def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
-        self._reload = reload
+        self._directory = os.getcwd()  # twistd may change it, and paths in options are relative to it
+        self._reads: list[tuple[str, Callable[[], str]]] = []
 
-    def startService(self) -> None:
-        super().startService()
-        self._reactor.callWhenRunning(signal.signal, signal.SIGHUP, self._on_signal)
+    def add(self, source: str, read: Callable[[], str]) -> None:
+        """Call *read* at each SIGHUP. It returns what it has done, or raises ValueError or OSError and
+        keeps what was in use. *source* is where it is named: an option."""
+        self._reads.append((source, read))
+
+    def take_signals(self) -> None:
+        """Reload at SIGHUP from now on, also while the daemon stops: SIGHUP never ends the process."""
+        signal.signal(signal.SIGHUP, self._on_signal)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self._reactor.callFromThread(self._reload_now)
+        self._reactor.callFromThread(self.reload)
 
-    def _reload_now(self) -> None:
-        try:
-            self._reload()
-        except Exception:  # of any kind: what was read before stays in use
-            self._log.failure("reading keys again at SIGHUP failed")
+    def reload(self) -> None:
+        """Read everything again."""
+        said, failed = [], []
+        for source, read in self._reads:
+            try:
+                with chdir(self._directory):
+                    said.append(f"{source}: {read()}")
+            except (ValueError, OSError) as error:
+                why = error.reason if isinstance(error, InvalidSetting) else error
+                failed.append(f"{source}: {why}; what was read before stays in use")
+            except Exception:
+                self._log.failure("{source} could not be read again at SIGHUP", source=source)
+        if failed:
+            self._log.error("SIGHUP: {files}", files="; ".join(failed + said))
+        else:
+            files = "; ".join(said) or "no option names a file that could be read again"
+            self._log.info("SIGHUP: {files}", files=files)

@@ -36,19 +36,22 @@ ROTATED_SIZE = 10_000_000  # bytes of a file that is rotated by itself
 MAX_ROTATED = 20  # rotated files that are kept
 
 
-def prepare_log(settings: LogSettings, parent: Any, application: Componentized) -> None:
+def prepare_log(settings: LogSettings, parent: Any, application: Componentized) -> RotatedFile | None:
     """Give the application the observer that twistd asks it for. Must be called before logging begins.
 
-    *parent* holds the options of twistd or twist, None where a .tac file makes the application.
+    *parent* holds the options of twistd or twist, None where a .tac file makes the application. Returns
+    the log file if there is one that can be opened again.
     """
     if parent is not None and "fileLogObserverFactory" in parent:
         _set_up_twist(settings, parent)
-        return
+        return None
     twistd = parent or _options_of_twistd()
-    if twistd and not twistd.get("logger"):
-        filter = LogLevelFilterPredicate(LogLevel.levelWithName(settings.log_level))
-        target = _target(twistd, json=settings.log_format == "json")
-        application.setComponent(ILogObserver, FilteringLogObserver(target, [filter]))
+    if not twistd or twistd.get("logger"):
+        return None
+    filter = LogLevelFilterPredicate(LogLevel.levelWithName(settings.log_level))
+    target, file = _target(twistd, json=settings.log_format == "json")
+    application.setComponent(ILogObserver, FilteringLogObserver(target, [filter]))
+    return file
 
 
 def _set_up_twist(settings: LogSettings, twist: Any) -> None:
@@ -84,19 +87,20 @@ class _OptionsAgain(ServerOptions):
     opt_r, opt_b = opt_reactor, opt_debug
 
 
-def _target(twistd: Mapping[str, Any], json: bool) -> Any:
+def _target(twistd: Mapping[str, Any], json: bool) -> tuple[Any, RotatedFile | None]:
+    """Return the observer, and the file that it writes to if there is one."""
     if twistd.get("syslog"):
         _on_sigusr1(lambda: None)
-        return SyslogObserver(twistd["prefix"], json)
+        return SyslogObserver(twistd["prefix"], json), None
     path, foreground = twistd.get("logfile"), twistd.get("nodaemon")
     if path == "-" and not foreground:
         raise StartupError("--logfile -: a daemon has no standard output: name a file, or add --nodaemon")
     if foreground and path in ("-", None, ""):
         _on_sigusr1(lambda: None)  # its default would end the process
-        return _writer(json)(sys.stdout)
+        return _writer(json)(sys.stdout), None
     file = _open(path or "twistd.log")
     _on_sigusr1(file.renew)
-    return _writer(json)(file)
+    return _writer(json)(file), file
 
 
 def _writer(json: bool) -> Callable[[Any], FileLogObserver]:
@@ -146,10 +150,16 @@ class RotatedFile(LogFile):
             self.rotate()
 
     def reopen(self) -> None:
-        """Open the file anew. Raises OSError if that can't be done: the old one stays in use."""
+        """Open the file anew, by its name. Raises OSError if that can't be done: the old one stays in
+        use."""
         old = self._file
         self._openFile()
         old.close()
+
+    def open_again(self) -> str:
+        """Open the file anew, and say so. Raises OSError as `reopen` does."""
+        self.reopen()
+        return "opened again"
 
     def _is_moved(self) -> bool:
         try:

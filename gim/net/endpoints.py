@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IStreamServerEndpoint, IStreamServerEndpointStringParser
+
+if TYPE_CHECKING:
+    from gim.net.tls import CertificateFiles
 
 # Connections that may wait to be accepted. Twisted's 50 would reset most of the clients that come back at
 # once when a server has restarted; the kernel lowers it to net.core.somaxconn.
@@ -71,9 +75,11 @@ def make_endpoint(text: str, reactor: Any, written: str = "") -> IStreamServerEn
 
     from gim.net.proxy_protocol import take_all_headers
 
+    text = with_backlog(text, BACKLOG)
     try:
-        endpoint: IStreamServerEndpoint = serverFromString(reactor, with_backlog(text, BACKLOG))
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, text)
         _check_directory(endpoint)
+        _let_certificates_change(endpoint, lambda: serverFromString(reactor, text))
     except Exception as error:  # each type of endpoint has errors of its own: files, keys, numbers
         if text.startswith("systemd:") and isinstance(error, LookupError):
             raise NotHandedOver(
@@ -86,6 +92,28 @@ def make_endpoint(text: str, reactor: Any, written: str = "") -> IStreamServerEn
 def unwrapped(endpoint: IStreamServerEndpoint | None) -> Any:
     """Return the endpoint itself, without what `haproxy:` puts around it."""
     return getattr(endpoint, "_wrappedEndpoint", endpoint)
+
+
+def certificate_files(endpoint: IStreamServerEndpoint | None) -> CertificateFiles | None:
+    """Return the certificates of an endpoint made by `make_endpoint`, None for one without TLS.
+
+    One of the kind ``tls`` has none either: Twisted reads its directory again by itself.
+    """
+    return getattr(unwrapped(endpoint), "_sslContextFactory", None)
+
+
+def _let_certificates_change(
+    endpoint: IStreamServerEndpoint, again: Callable[[], IStreamServerEndpoint]
+) -> None:
+    """Have an endpoint with TLS take its certificates from `CertificateFiles`; *again* makes another
+    endpoint like it, which reads the files."""
+    found = unwrapped(endpoint)
+    if hasattr(found, "_sslContextFactory"):
+        from gim.net.tls import CertificateFiles  # with all of TLS
+
+        found._sslContextFactory = CertificateFiles(
+            found._sslContextFactory, lambda: unwrapped(again())._sslContextFactory
+        )
 
 
 def _check_directory(endpoint: IStreamServerEndpoint) -> None:

@@ -38,6 +38,10 @@ class Receiver:
         self._pool.cachedConnectionTimeout = IDLE_TIMEOUT
         self._agent = Agent(reactor, connectTimeout=CONNECT_TIMEOUT, pool=self._pool)
 
+    def use_secret(self, secret: bytes) -> None:
+        """Sign with another secret from now on."""
+        self._secret = secret
+
     async def post(self, event: NumberedEvent) -> AttemptResult:
         """Make one attempt. Raises nothing but `CancelledError`, when it is cancelled."""
         attempt = Deferred.fromCoroutine(self._post(event))

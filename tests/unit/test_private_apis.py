@@ -14,11 +14,15 @@ from twisted.internet import reactor
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.ssl import CertificateOptions
 from twisted.protocols.haproxy._v1parser import V1Parser
 from twisted.protocols.haproxy._v2parser import V2Parser
 from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper, HAProxyWrappingFactory
+from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http import HTTPChannel
+
+from tests.support.redis.environment import write_certificate
 
 
 class PrivateApiTests(SynchronousTestCase):
@@ -48,6 +52,14 @@ class PrivateApiTests(SynchronousTestCase):
         wrapper._proxyInfo = info
         self.assertEqual((wrapper.getPeer(), wrapper.getHost()), (info.source, info.destination))
         self.assertIs(V2Parser.parse(V2Parser.PREFIX + b"\x20\0\0\0").source, None)
+
+    def test_an_endpoint_of_tls_shows_where_its_certificates_come_from(self) -> None:
+        files = FilePath(self.mktemp())
+        files.makedirs()
+        write_certificate(files)
+        key, certificate = files.child("key.pem").path, files.child("ca.pem").path
+        endpoint = self.endpoint(f"ssl:8443:privateKey={key}:certKey={certificate}")
+        self.assertIsInstance(endpoint._sslContextFactory, CertificateOptions)
 
     def test_the_reactor_of_linux_polls_an_epoll_object(self) -> None:
         another = EPollReactor()

@@ -31,6 +31,10 @@ class AccessControl:
         self._user_of_token = user_of_token
         self._admin_key = admin_key
 
+    def use_admin_key(self, key: bytes | None) -> None:
+        """Take another key of the administrator; the one before is not valid any more."""
+        self._admin_key = key
+
     def check(self, access: Access, request: IRequest) -> None:
         """Raise `InvalidAdminKey` or `Forbidden` unless the client may call a route with this access.
 

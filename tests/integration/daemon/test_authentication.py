@@ -99,7 +99,7 @@ class KeyTests(AuthenticationTestCase):
             self.assertEqual((await self.http_login(id="ann", token=token))[0], 200)
         FilePath(self.public).setContent(b"broken")
         process.signal(signal.SIGHUP)
-        await process.says("not a valid JSON Web Key Set.*stay in use")
+        await process.says("not a valid JSON Web Key Set.*stays in use")
         self.assertEqual((await self.http_login(id="ann", token=two))[0], 200)
         process.signal(signal.SIGTERM)
         self.assertEqual(await process.exited, 0)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
+from gim.errors import Unavailable
 from gim.storage.announcements import MessageStored
 from gim.storage.redis.client.connect import connect
 from gim.storage.redis.client.url import read
 from gim.storage.redis.store.store import RedisStore
-from tests.support.redis.environment import HOST, PATIENCE
+from tests.support.redis.environment import HOST, PATIENCE, until, write_certificate
 from tests.support.redis.server import RedisTestCase
 from tests.support.redis.settling import settled
 from tests.support.settings import redis_store
@@ -55,6 +56,21 @@ class WayTests(RedisTestCase):
         key = server.directory.child("key.pem").path
         files = f"ssl_ca_certs={server.ca_file}&ssl_certfile={server.ca_file}&ssl_keyfile={key}"
         await self.serves(f"{server.url}?{files}")
+
+    async def test_renewed_certificates_are_read_at_the_next_connecting(self) -> None:
+        server = await self.redis(tls=True)
+        store = await self.serves(f"{server.url}?ssl_ca_certs={server.ca_file}")
+        write_certificate(server.directory)
+        await server.restart()
+
+        async def answered() -> bool:
+            try:
+                await store.ping()
+            except Unavailable:
+                return False
+            return True
+
+        await until(answered, "Redis with its new certificate")
 
     async def test_tls_that_is_not_verified(self) -> None:
         server = await self.redis(tls=True)

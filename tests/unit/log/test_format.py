@@ -207,6 +207,13 @@ class RotatedFileTests(SynchronousTestCase):
             self.assertFalse(os.path.exists(self.path + ".1"))
             os.truncate(self.path, 0)
 
+    def test_a_file_that_was_truncated_is_not_rotated_for_what_it_held(self) -> None:
+        self.file.write("a" * 100)
+        os.truncate(self.path, 0)
+        self.file.write("b")
+        self.assertEqual(self.content(), "b")
+        self.assertFalse(os.path.exists(self.path + ".1"))
+
     def test_the_old_file_is_kept_where_a_new_one_can_not_be_made(self) -> None:
         os.rename(self.path, self.path + ".moved")
         os.mkdir(self.path)

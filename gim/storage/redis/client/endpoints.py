@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, wrapClientTLS
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.ssl import (
     Certificate,
     CertificateOptions,
@@ -14,6 +15,7 @@ from twisted.internet.ssl import (
     trustRootFromCertificates,
 )
 from twisted.python.filepath import FilePath
+from zope.interface import implementer
 
 from gim.storage.redis.client.url import Address, Tls
 
@@ -21,15 +23,31 @@ CONNECT_TIMEOUT = 1.0  # seconds
 
 
 def endpoint(reactor: Any, address: Address, tls: Tls | None) -> IStreamClientEndpoint:
-    """Return the endpoint of one server; raises if a file of *tls* can't be used."""
+    """Return the endpoint of one server."""
     if address.path:
         plain: IStreamClientEndpoint = UNIXClientEndpoint(reactor, address.path, CONNECT_TIMEOUT)
     else:
         plain = HostnameEndpoint(reactor, address.host, address.port, CONNECT_TIMEOUT)
-    if tls is None:
-        return plain
-    wrapped: IStreamClientEndpoint = wrapClientTLS(_options(address.host, tls), plain)
-    return wrapped
+    return plain if tls is None else TlsEndpoint(plain, address.host, tls)
+
+
+@implementer(IStreamClientEndpoint)
+class TlsEndpoint:
+    """Reads the files of *tls* at each connecting, so that a renewed certificate needs no restart."""
+
+    def __init__(self, plain: IStreamClientEndpoint, host: str, tls: Tls) -> None:
+        self._plain = plain
+        self._host = host
+        self._tls = tls
+
+    def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
+        """Connect; fails, too, if a file can't be used."""
+        try:
+            wrapped = wrapClientTLS(_options(self._host, self._tls), self._plain)
+        except Exception:  # of files, PEM, OpenSSL
+            return fail()
+        connecting: Deferred[IProtocol] = wrapped.connect(factory)
+        return connecting
 
 
 def _options(host: str, tls: Tls) -> Any:
