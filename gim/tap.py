@@ -22,13 +22,13 @@ def makeService(options: Options, reactor: Any = None, wall: WallClock | None = 
     from gim.config.settings import settings_of
     from gim.config.validate import validate
     from gim.daemon.build import DaemonBuilder  # late: --help, --version and --check do without
-    from gim.daemon.signals import ignore_hangups
+    from gim.daemon.process import prepare_process
 
     if reactor is None:
         from twisted.internet import reactor  # late, so that twistd can still choose one
 
+        prepare_process(reactor)
         follow_monotonic_time(reactor)
-        ignore_hangups()
     with reported():
         settings = settings_of(options)
         resources = validate(settings, reactor, starts=True)

@@ -10,9 +10,9 @@ from gim import __version__
 from gim.config.settings import Settings
 from gim.log.logger import Logger
 from gim.net.listening import Listening
+from gim.net.open_files import RESERVED_FILES
 from gim.storage.settings import MemorySettings, RedisSettings
 
-RESERVED_FILES = 100  # open files that are not clients: listening ports, the log, Redis, HTTP
 EXPECTED_CONNECTIONS = 10_000  # of one node: docs/performance.md measures as many
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
 from twisted.application.service import Service
+from twisted.internet.interfaces import IListeningPort
 from twisted.python.components import Componentized
 
 from gim.api.routes.admin import AdminRoutes
@@ -33,7 +35,7 @@ from gim.gateway.operations import Operations
 from gim.gateway.timeout_wheel import TimeoutWheel
 from gim.gateway.transport import write_at_once
 from gim.gateway.write_batch import WriteBatch
-from gim.limits.limits import LimitHits
+from gim.limits.limits import OPEN_FILES, LimitHits
 from gim.limits.overload import Overload
 from gim.limits.report import LimitReport
 from gim.limits.send_rate import SendRate
@@ -42,6 +44,7 @@ from gim.metrics.export.meters import Meters
 from gim.metrics.export.page import MetricsPage
 from gim.net.endpoints import speaks_proxy
 from gim.net.listening import Listening
+from gim.net.open_files import OpenFiles
 from gim.profiling.profiler import Profiler
 from gim.push.dispatcher import PushDispatcher
 from gim.storage.interface import Storage
@@ -72,6 +75,7 @@ class DaemonBuilder:
         self._twistd = twistd
         self._meters = Meters(reactor, OPERATIONS, route_names()) if settings.daemon.metrics else None
         self._limits, self._hits = settings.limits, LimitHits(settings.are_limits_enforced)
+        self._open_files = OpenFiles(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         self._overload = Overload(reactor, self._limits.max_reactor_delay, self._limits.max_memory)
         self._send_rate = SendRate(self._limits, self._hits, reactor)
         self._write_batch = WriteBatch(reactor)
@@ -188,6 +192,7 @@ class DaemonBuilder:
             self._reactor,
             self._pushes.flush_to,
             meters.requests if meters is not None else None,
+            self._open_files.max_waiting,
         )
 
     @property
@@ -195,13 +200,22 @@ class DaemonBuilder:
         net = self._settings.net
         proxied = speaks_proxy(net.gateway_address)
         return ConnectionAdmission(
-            self._limits, self._hits, net.proxies, lambda: self._overload.cause, proxied
+            self._limits,
+            self._hits,
+            net.proxies,
+            lambda: self._overload.cause,
+            self._open_files.are_short,
+            proxied,
         )
 
     @cached_property
     def _gateway_port(self) -> Listening:
         where = self._resources.gateway
-        return Listening("gateway", where, self._gateway, write_at_once, at_once=False)
+        return Listening("gateway", where, self._gateway, self._prepare_gateway_port, at_once=False)
+
+    def _prepare_gateway_port(self, port: IListeningPort) -> None:
+        write_at_once(port)
+        self._open_files.guard_gateway(port, lambda: self._hits.hit(OPEN_FILES))
 
     # the HTTP API
 
@@ -245,4 +259,7 @@ class DaemonBuilder:
 
     @cached_property
     def _api_port(self) -> Listening:
-        return Listening("api", self._resources.api, self._site)
+        return Listening("api", self._resources.api, self._site, self._prepare_api_port)
+
+    def _prepare_api_port(self, port: IListeningPort) -> None:
+        self._open_files.guard_http(port, lambda: self._hits.hit(OPEN_FILES))

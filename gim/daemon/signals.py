@@ -48,11 +48,6 @@ class StopSignals(Service):
             self._again()
 
 
-def ignore_hangups() -> None:
-    """Ignore SIGHUP, which would end the process, until a `Reloader` takes it."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-
 class Reloader:
     """Has files read again at each SIGHUP, and logs one line that says which."""
 

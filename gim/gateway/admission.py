@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from autobahn.websocket.types import ConnectionDeny
 
-from gim.limits.limits import ADDRESS_CONNECTIONS, CONNECTIONS, LimitHits, Limits
+from gim.limits.limits import ADDRESS_CONNECTIONS, CONNECTIONS, OPEN_FILES, LimitHits, Limits
 from gim.net.client_address import Proxies, group_of, host_of
 
 
@@ -19,6 +19,7 @@ class Rejection(NamedTuple):
     reason: str
 
 
+NO_FILES = Rejection(503, "too many connections: try again later")
 OVERLOADED = Rejection(503, "the server is overloaded: try again later")
 TOO_MANY = Rejection(503, "too many connections: try again later")
 TOO_MANY_OF_ADDRESS = Rejection(429, "too many connections from this address: close one")
@@ -44,9 +45,12 @@ class ConnectionAdmission:
         hits: LimitHits,
         proxies: Proxies,
         overload: Callable[[], str],
+        are_files_short: Callable[[], bool],
         speaks_proxy: bool,
     ) -> None:
         """*overload* returns the name of the limit that the process exceeds, "" if it exceeds none.
+
+        *are_files_short* returns whether the process may open no further files for clients.
 
         *speaks_proxy*: every connection begins with a header of the PROXY protocol.
         """
@@ -54,6 +58,7 @@ class ConnectionAdmission:
         self._hits = hits
         self.proxies = proxies
         self._overload = overload
+        self._are_files_short = are_files_short
         self._speaks_proxy = speaks_proxy
         self._counts: Counter[str] = Counter()  # connections by address group
 
@@ -62,6 +67,9 @@ class ConnectionAdmission:
 
         *connected* is the number of connections that there are.
         """
+        if self._are_files_short():  # holds in a dry run, too
+            self._hits.hit(OPEN_FILES)
+            return NO_FILES
         overload = self._overload()
         if overload and self._hits.hit(overload):
             return OVERLOADED

@@ -14,12 +14,12 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 
 from gim import __version__
 from gim.gateway import close_codes, closing
-from gim.gateway.admission import ConnectionAdmission
+from gim.gateway.admission import NO_FILES, ConnectionAdmission
 from gim.gateway.closing import Closure
 from gim.gateway.draining import Draining
 from gim.gateway.operations import Operations
 from gim.gateway.protocol import GatewayProtocol
-from gim.gateway.rejecting import RejectingProtocol
+from gim.gateway.rejecting import MAX_REFUSED_WAITING, RejectingProtocol
 from gim.gateway.settings import GatewaySettings
 from gim.gateway.timeout_wheel import TimeoutWheel
 from gim.gateway.write_batch import WriteBatch
@@ -50,11 +50,13 @@ class GatewayFactory(WebSocketServerFactory):
         clock: IReactorTime,
         flush_pushes: Callable[[Login], None],
         requests: RequestMetrics[int] | None = None,
+        max_refused_waiting: int = MAX_REFUSED_WAITING,
     ) -> None:
         """*codecs* are by their names in the settings.
 
         *clock* is for Autobahn's timer of the close handshake. *flush_pushes* writes what waits to be
         pushed to a login whose connection is about to be closed. Without *requests* none are counted.
+        *max_refused_waiting* is for clients that are refused as files are short.
         """
         super().__init__(server=f"gim/{__version__}", reactor=clock)
         self.setProtocolOptions(
@@ -82,6 +84,7 @@ class GatewayFactory(WebSocketServerFactory):
         self.closes: Counter[int] = Counter()  # by close code, 0 for a code of the client's own
         self.connections: set[GatewayProtocol] = set()
         self._flush_pushes = flush_pushes
+        self._max_refused_waiting = max_refused_waiting
         self._rejected: set[RejectingProtocol] = set()  # each waits for its request
         self._node, self._count = token_hex(4), count(1)
         self._all_closed: Deferred[None] | None = None
@@ -92,7 +95,8 @@ class GatewayFactory(WebSocketServerFactory):
         refusal = self.admission.refuse(len(self.connections), addr)
         if refusal is not None:
             timeout = self.settings.timeouts.handshake
-            return RejectingProtocol(refusal, self.timeout_wheel, timeout, self._rejected)
+            most = self._max_refused_waiting if refusal is NO_FILES else MAX_REFUSED_WAITING
+            return RejectingProtocol(refusal, self.timeout_wheel, timeout, self._rejected, most)
         if self._protocol_class is None:
             self._protocol_class = _with_options(self.protocol, self)
         connection = self._protocol_class()

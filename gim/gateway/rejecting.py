@@ -38,15 +38,18 @@ class RejectingProtocol(Protocol):
         timeout_wheel: TimeoutWheel,
         timeout: float,
         waiting: set[RejectingProtocol],
+        max_waiting: int,
     ) -> None:
-        """*timeout* is in seconds; *waiting* are all rejected connections that wait."""
+        """*timeout* is in seconds; *waiting* are all rejected connections that wait, *max_waiting* at
+        most."""
         self._response = response(refusal)
         self._timeout_wheel = timeout_wheel
         self._timeout = timeout
         self._waiting = waiting
+        self._max_waiting = max_waiting
 
     def connectionMade(self) -> None:
-        if len(self._waiting) >= MAX_REFUSED_WAITING:
+        if len(self._waiting) >= self._max_waiting:
             self.transport.abortConnection()
             return
         self._waiting.add(self)

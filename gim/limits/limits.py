@@ -22,6 +22,8 @@ LOGIN = "login-timeout"
 CONTENT = "max-content"
 PACKET = "max-packet"
 
+OPEN_FILES = "open-files"  # of the process: the only one without an option
+
 # A dry run only counts these; sizes and times hold in any case.
 SWITCHED = (
     CONNECTIONS,
@@ -34,7 +36,7 @@ SWITCHED = (
     REACTOR_DELAY,
     MEMORY,
 )
-FIXED = (HANDSHAKE, LOGIN, CONTENT, PACKET)
+FIXED = (OPEN_FILES, HANDSHAKE, LOGIN, CONTENT, PACKET)
 ALL = (*SWITCHED, *FIXED)
 
 

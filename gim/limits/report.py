@@ -7,7 +7,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
 from gim.concurrency.periodic import Periodic
-from gim.limits.limits import SWITCHED, LimitHits
+from gim.limits.limits import OPEN_FILES, SWITCHED, LimitHits
 from gim.log.logger import Logger
 
 REPORT_INTERVAL = 10.0  # seconds
@@ -33,6 +33,8 @@ class LimitReport(Periodic):
     def _report(self) -> None:
         new, self._reported = self._hits.counts - self._reported, self._hits.counts.copy()
         reached = [f"--{name} {new[name]} times" for name in SWITCHED if new[name]]
+        if new[OPEN_FILES]:
+            reached.append(f"open files {new[OPEN_FILES]} times")
         if reached:
             self._log.warn(
                 "limits were reached{how}: {limits}",

@@ -48,7 +48,7 @@ def make_gateway(codec: Any, clock: Any, **settings: Any) -> GatewayFactory:
         {chosen.default_codec: codec},
         limits,
         hits,
-        ConnectionAdmission(limits, hits, NO_PROXIES, lambda: "", speaks_proxy=False),
+        ConnectionAdmission(limits, hits, NO_PROXIES, lambda: "", lambda: False, speaks_proxy=False),
         TimeoutWheel(clock, SettableWallClock(clock.seconds), chosen.timeouts.shortest()),
         WriteBatch(clock),
         clock,

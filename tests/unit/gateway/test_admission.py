@@ -10,7 +10,7 @@ from twisted.internet.protocol import Protocol
 from twisted.internet.testing import StringTransport
 from twisted.test import iosim
 
-from gim.gateway import rejecting
+from gim.gateway import factory
 from gim.gateway.protocol import GatewayProtocol
 from gim.limits.overload import IN_A_ROW, SAMPLE_INTERVAL
 from tests.support.pipe import GatewayTestCase
@@ -68,7 +68,7 @@ class TotalTests(AdmissionTestCase):
         self.assertEqual(self.gateway._rejected, set())
 
     def test_no_more_than_some_are_waited_for(self) -> None:
-        self.patch(rejecting, "MAX_REFUSED_WAITING", 3)
+        self.patch(factory, "MAX_REFUSED_WAITING", 3)
         for _ in range(2):
             self.knock()
         silent = [self.knock(client=Silent()) for _ in range(5)]
@@ -76,6 +76,21 @@ class TotalTests(AdmissionTestCase):
         self.assertEqual(len(self.gateway._rejected), 3)
         self.advance(6)
         self.assertEqual(self.gateway._rejected, set())
+
+
+class OpenFilesTests(AdmissionTestCase):
+    options = ("--limits", "dry-run")
+
+    def test_without_files_for_clients_they_are_refused_in_a_dry_run_too(self) -> None:
+        self.patch(self.gateway.admission, "_are_files_short", lambda: True)
+        client = self.knock()
+        self.assertEqual(
+            client.received.split(b"\r\n")[0], b"HTTP/1.1 503 too many connections: try again later"
+        )
+        self.assertEqual(self.hits(), {"open-files": 1})
+        self.patch(self.gateway, "_max_refused_waiting", 1)
+        silent = [self.knock(client=Silent()) for _ in range(2)]
+        self.assertEqual([client.gone for client in silent], [False, True])
 
 
 class Silent(Protocol):
