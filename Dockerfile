@@ -1,7 +1,10 @@
 # One gim node. Options are arguments, GIM_… variables or a file:
 #
 #     docker build -t gim .
-#     docker run -p 8080:8080 -p 8081:8081 --ulimit nofile=65536 gim --message-push-duration 500ms
+#     docker run -p 8080:8080 -p 127.0.0.1:8081:8081 --ulimit nofile=65536 gim --http 0.0.0.0:8081
+#
+# Without --http 0.0.0.0:8081, or a key for logins, the HTTP API listens on the container's own loopback, which
+# no published port reaches.
 #
 # docker stop sends SIGTERM and waits 10 s, which is enough for the default of --drain.
 

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from twisted.python import usage
 
 from gim import __version__
-from gim.config import consistency, sources, types
+from gim.config import consistency, sources, suggestions, twistd_files, types
 from gim.config.option import Option, plain
 from gim.config.sources import Given
 from gim.config.table import OPTIONS, READERS, SPELLINGS
@@ -57,7 +57,7 @@ class Options(usage.Options):
             try:
                 super().parseOptions(list(_canonical(sys.argv[1:] if options is None else options)))
             except usage.UsageError as error:
-                raise StartupError(str(error)) from error
+                raise StartupError(suggestions.of_option(str(error))) from error
 
     def parseArgs(self, *args: str) -> None:
         if args:
@@ -67,6 +67,8 @@ class Options(usage.Options):
         self._gather()
         consistency.check(self, self.origins, self.chosen)
         self._check_logger()
+        if self.parent is not None:
+            twistd_files.check(self.parent)
         if self["check"]:
             self._check_and_exit()
 
@@ -96,6 +98,8 @@ class Options(usage.Options):
         from gim.config.validate import validate
 
         validate(settings_of(self), reactor, starts=False)
+        for line in suggestions.of_variables(os.environ):
+            print(f"gim: {line}", file=sys.stderr)
         print("gim: all options and files are good")
         sys.exit(0)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import resource
 
 from twisted.application.service import Service
 
 from gim import __version__
 from gim.config.settings import Settings
+from gim.config.suggestions import of_variables
 from gim.log.logger import Logger
 from gim.net.listening import Listening
 from gim.net.open_files import RESERVED_FILES
@@ -33,6 +35,8 @@ class StartupBanner(Service):
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._log_start(soft, hard)
         self._log_origins()
+        for line in of_variables(os.environ):
+            self._log.warn("{line}", line=line)
         if self._is_open:
             self._log.warn(
                 "open mode: gim believes every id, as neither --auth-key-file nor --auth-jwks-file is"

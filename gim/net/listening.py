@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import stat
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from twisted.application.service import Service
@@ -79,14 +82,20 @@ class Listening(Service):
 
 
 def check_free(name: str, endpoint: IStreamServerEndpoint | None) -> None:
-    """Raise `StartupError` if a TCP endpoint's port is taken.
+    """Raise `StartupError` if a TCP endpoint's port or a UNIX endpoint's socket is taken.
 
     Called before twistd daemonizes, while stderr is attached. A port that is taken after this check is
     reported by `Listening`.
     """
-    from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
+    from twisted.internet.endpoints import (
+        TCP4ServerEndpoint,
+        TCP6ServerEndpoint,
+        UNIXServerEndpoint,
+    )
 
     found = unwrapped(endpoint)
+    if isinstance(found, UNIXServerEndpoint):
+        _check_socket(name, found._address)
     if not isinstance(found, TCP4ServerEndpoint | TCP6ServerEndpoint):
         return
     host, number = found._interface, found._port
@@ -99,6 +108,34 @@ def check_free(name: str, endpoint: IStreamServerEndpoint | None) -> None:
         except (OSError, OverflowError) as error:
             line = f"{name}: cannot listen on {host or '*'}:{number}: {error}"
             raise StartupError(line) from None
+
+
+def _check_socket(name: str, path: str) -> None:
+    """Remove a UNIX socket, and its lock, that a killed process has left behind.
+
+    Twisted removes them if the lock names a process that is gone. After a kill in a container, or when
+    process ids start anew, the lock may name this very process, or another one that has nothing to do
+    with it. Whether a process listens on the socket is certain.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(path)
+        except (ConnectionRefusedError, FileNotFoundError):
+            _remove_stale(path)
+        except OSError:  # it may be in use: `Listening` says what is wrong
+            pass
+        else:
+            raise StartupError(f"{name}: cannot listen on {path}: another process listens there")
+
+
+def _remove_stale(path: str) -> None:
+    lock = f"{path}.lock"  # a symbolic link to a process id
+    with suppress(OSError):
+        if os.path.exists(path) and stat.S_ISSOCK(os.stat(path).st_mode):
+            os.unlink(path)
+        if os.path.islink(lock):
+            os.unlink(lock)
 
 
 def _written(address: Any) -> str:

@@ -51,6 +51,15 @@ class CommandTests(DaemonTestCase):
         self.assertEqual(await process.exited, 0)
         self.assertEqual(await self.health(), 1)
 
+    async def test_the_example_listens_where_its_ports_are_published(self) -> None:
+        (options,) = re.findall(
+            r"(?m)^#     docker run .*-p 127.0.0.1:8081:8081 .* gim (.*)$", DOCKERFILE
+        )
+        words = [word.replace(":8081", ":0") for word in options.split()]
+        process = self.spawn(*command("ENTRYPOINT"), *words, GIM_WS=":0")
+        await process.says(r"api listens on 0\.0\.0\.0:")
+        await process.says(r"gateway listens on 0\.0\.0\.0:")
+
     async def health(self) -> int | None:
         words = [word.replace(":8081/", f":{self.http}/") for word in command("HEALTHCHECK")]
         return await self.spawn(*words).exited

@@ -98,6 +98,12 @@ class FormatTests(DaemonTestCase):
                 ("-n", "--logfile=/no/where", "gim"),
                 "--logfile: '/no/where' can't be written: No such",
             ),
+            (
+                ("-n", "--logfile=/no/where", "gim", "--check"),
+                "--logfile: '/no/where' can't be written: No such",
+            ),
+            (("-n", "--logfile=/", "gim", "--check"), "--logfile: '/' can't be written: Is a directory"),
+            (("-n", "--rundir=/no", "gim", "--check"), "--rundir: '/no' is not a directory"),
             (("--logfile=-", "gim"), "--logfile -: a daemon has no standard output"),
             (
                 ("-n", "--logger=gim.log.format.as_json", "gim", "--log-level=info"),

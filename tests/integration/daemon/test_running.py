@@ -159,6 +159,55 @@ class LogReader(Process):
         raise AssertionError(f"it did not come: {self.log.getContent().decode()}")
 
 
+class StaleSocketTests(DaemonTestCase):
+    """A UNIX socket and its lock that a killed process has left behind."""
+
+    def setUp(self) -> None:
+        directory = FilePath(tempfile.mkdtemp())  # that of the test may be too long for a socket
+        self.addCleanup(directory.remove)
+        self.path = directory.child("socket").path
+
+    async def serves(self) -> Process:
+        words = "gim", "--http", FREE, "--ws", f"unix:{self.path}"
+        process = self.spawn("twistd", "-n", "--pidfile=", *words)
+        await process.says("gateway listens on")
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(self.path)
+        return process
+
+    async def test_a_killed_process_leaves_nothing_that_stops_the_next_one(self) -> None:
+        killed = await self.serves()
+        killed.signal(signal.SIGKILL)
+        await killed.exited
+        self.assertTrue(os.path.lexists(f"{self.path}.lock"))
+        await self.serves()
+
+    async def test_nor_if_its_process_id_was_given_away_again(self) -> None:
+        """In a container, every process that is started has the id 1."""
+        with socket.socket(socket.AF_UNIX) as killed:
+            killed.bind(self.path)
+        os.symlink(str(os.getpid()), f"{self.path}.lock")
+        await self.serves()
+
+    async def test_nor_if_only_the_lock_is_left(self) -> None:
+        os.symlink(str(os.getpid()), f"{self.path}.lock")
+        await self.serves()
+
+    async def test_a_socket_in_use_is_not_taken_away_whatever_its_lock_says(self) -> None:
+        await self.serves()
+        lock = f"{self.path}.lock"
+        os.unlink(lock)
+        os.symlink(str(2**22 + 1), lock)  # an id that no process has
+        second = self.spawn(
+            "twistd", "-n", "--pidfile=", "gim", "--ws", f"unix:{self.path}", "--http", FREE
+        )
+        self.assertEqual(await second.exited, 1)
+        self.assertEqual(
+            second.output[2],
+            f"gim: gateway: cannot listen on {self.path}: another process listens there\n",
+        )
+
+
 class RefusalTests(DaemonTestCase):
     async def refused(self, *words: str) -> str:
         """Start in vain; return the last line on stderr."""
@@ -197,6 +246,20 @@ class RefusalTests(DaemonTestCase):
                 "twistd", "-n", "gim", "--http", FREE, "--ws", f"unix:{path}:lockfile=0"
             )
         self.assertTrue(line.startswith("gim: gateway: "), line)
+
+    async def test_a_pid_file_that_can_not_be_written_too(self) -> None:
+        line = await self.refused("twistd", "-n", "--pidfile=/no/where", "gim", "--check")
+        self.assertEqual(line, "gim: --pidfile: '/no/where' can't be written: No such file or directory")
+
+    async def test_a_misspelt_option_and_a_misspelt_variable_are_told(self) -> None:
+        line = await self.refused("twistd", "-n", "gim", "--wss", "8080")
+        self.assertEqual(line, "gim: option --wss not recognized: did you mean --ws?")
+        said = "the variable GIM_MESAGE_TTL has no effect: did you mean GIM_MESSAGE_TTL?"
+        check = self.spawn("twistd", "gim", "--check", GIM_MESAGE_TTL="7d", GIM_SERVICE_HOST="10.0.0.1")
+        self.assertEqual((await check.exited, check.output[2]), (0, f"gim: {said}\n"))
+        process = await self.daemon(GIM_MESAGE_TTL="7d", GIM_SERVICE_HOST="10.0.0.1")
+        await process.says(rf"#warn\] {re.escape(said)}\n")
+        self.assertNotIn("GIM_SERVICE_HOST", process.output[1])
 
     async def test_help_and_version(self) -> None:
         for script, option, said in (
