@@ -243,6 +243,12 @@ class ServerTime(Struct, frozen=True):
     server_time: int
 
 
+class Readiness(Struct, frozen=True, omit_defaults=True):
+    """That the server can serve, and with ``warnings`` what its operator should set right."""
+
+    warnings: tuple[str, ...] = ()
+
+
 class Nothing(Struct, frozen=True):
     """The answer where there is nothing to say."""
 

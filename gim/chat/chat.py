@@ -22,6 +22,7 @@ from gim.model import (
     Joined,
     LoggedIn,
     MemberPage,
+    Readiness,
     Sent,
     ServerTime,
     SessionPage,
@@ -98,14 +99,14 @@ class Chat:
         """Stop the storage."""
         await self._storage.stop()
 
-    async def check_ready(self) -> None:
-        """Raise `NotReady` unless requests can be served."""
+    async def check_ready(self) -> Readiness:
+        """Return what the operator should know, or raise `NotReady` if requests can't be served."""
         if self._state != "serving":
             raise NotReady(self._state, f"the server is {self._state}: try again in a moment")
         if self._is_overloaded():
             raise NotReady("overloaded", "the server is overloaded: try again in a moment")
         try:
-            await self._storage.ping()
+            return Readiness(await self._storage.ping())
         except Unavailable as error:
             raise NotReady("storage", str(error)) from error
 

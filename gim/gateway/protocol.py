@@ -285,11 +285,10 @@ class GatewayProtocol(TimedProtocol):
 
     def _log_end(self, code: int | None, reason: str) -> None:
         self._log.info(
-            "connection of {user} from {peer} ended, {code} {reason!r}",
+            "connection of {user} from {peer} ended, {code}",
             user=self.login.user.id if self.login is not None else "unknown user",
             peer=self.peer,
-            code=code,
-            reason=reason[:MAX_LOGGED_REASON],
+            code="without a close code" if code is None else f"{code} {reason[:MAX_LOGGED_REASON]!r}",
         )
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

@@ -334,8 +334,8 @@ class Storage(Protocol):
     async def stop(self) -> None:
         """Release what `start` took."""
 
-    async def ping(self) -> None:
-        """Return when the data can be reached."""
+    async def ping(self) -> tuple[str, ...]:
+        """Return when the data can be reached, with a sentence for each setting that endangers it."""
 
     async def epoch(self) -> str:
         """Return the name of the data set; it changes when the data was lost."""

@@ -153,9 +153,8 @@ class ChatRoutes:
         "Whether it can serve: not starting, stopping or overloaded, and the storage answers.",
         "health",
         access=Access.OPEN,
-        returns=model.Nothing,
+        returns=model.Readiness,
         refuses=(NotReady,),
     )
     async def ready(self, request: IRequest) -> bytes:
-        await self._chat.check_ready()
-        return answer(request, NOTHING)
+        return answer(request, await self._chat.check_ready())

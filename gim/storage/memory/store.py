@@ -86,8 +86,8 @@ class MemoryStore:
     async def stop(self) -> None:
         self._announcer.listener = None
 
-    async def ping(self) -> None:
-        pass
+    async def ping(self) -> tuple[str, ...]:
+        return ()
 
     async def epoch(self) -> str:
         return self._epoch

@@ -5,6 +5,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import Protocol
+from twisted.logger import capturedLogs, formatEvent
 
 from gim.errors import Unavailable
 from gim.gateway import closing
@@ -254,6 +255,19 @@ class ClosingTests(GatewayTestCase):
         self.clock.pump([0.5] * 8)
         self.successResultOf(stopped)
         self.daemon.stopService = lambda: succeed(None)
+
+    def test_the_log_says_how_a_connection_ended(self) -> None:
+        for close, said in (
+            (lambda client: client.sendClose(), "ended, without a close code"),
+            (lambda client: client.sendClose(4000, "bye"), "ended, 4000 'bye'"),
+            (lambda client: client.sendClose(1000), "ended, 1000 ''"),
+        ):
+            client = self.connect()
+            with capturedLogs() as lines:
+                close(client)
+                self.pump()
+            texts = [formatEvent(line) for line in lines]
+            self.assertTrue(any(said in text for text in texts), texts)
 
     def test_the_log_has_the_reason_as_text(self) -> None:
         ends: list[tuple[int | None, str]] = []

@@ -224,10 +224,10 @@ class Cluster:
     def deadline(self, base: str) -> int:
         return self._owner(base).deadline()
 
-    async def ping(self) -> None:
+    async def ping(self) -> list[str]:
         if not self._slots.is_whole:
             raise Unavailable("a part of the storage can't be reached")
-        await gather(link.command("PING") for link in self._links.values())
+        return await gather(link.ping() for link in self._links.values())
 
     async def measure(self, base: str) -> None:
         await self._owner(base).measure()

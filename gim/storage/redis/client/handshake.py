@@ -6,16 +6,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from hiredis import ReplyError
-from twisted.internet.defer import gatherResults
 
+from gim.concurrency.gather import gather
 from gim.errors import Unavailable
+from gim.log.logger import Logger
+from gim.storage.redis.client.eviction import QUESTION, policy_in, warnings_of
 from gim.storage.redis.client.protocol import RedisProtocol, Word
 from gim.storage.redis.client.script import Script
 from gim.storage.redis.client.url import Target
 
 
 class Handshake:
-    """Logs in to a server, selects the database and loads the scripts."""
+    """Logs in to a server, selects the database and loads the scripts. Warns of a server that may lose
+    data."""
+
+    _log = Logger()
 
     def __init__(self, target: Target, name: str) -> None:
         """*name* is what CLIENT LIST shows."""
@@ -29,8 +34,9 @@ class Handshake:
             await connection.call("SELECT", self._target.database)
         if self._target.kind == "sentinel":
             check_master(await connection.call("ROLE"))
-        loads = [connection.call("SCRIPT", "LOAD", script.source) for script in scripts]
-        await gatherResults(loads, consumeErrors=True)
+        await gather(connection.call("SCRIPT", "LOAD", script.source) for script in scripts)
+        for warning in warnings_of([policy_in(await connection.call(*QUESTION))]):
+            self._log.warn("{warning}", warning=warning)
 
     async def login(self, connection: RedisProtocol) -> None:
         """Log in and choose RESP3. Of a refusal the error has only the first word: servers quote what

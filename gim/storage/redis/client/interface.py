@@ -28,8 +28,8 @@ class Redis(Protocol):
     def deadline(self, base: str) -> int:
         """Return the time in ms after which a call made now must not run, by the clock of its server."""
 
-    async def ping(self) -> None:
-        """Return when every server has answered."""
+    async def ping(self) -> list[str]:
+        """Return the maxmemory-policy of each server, when all have answered."""
 
     async def measure(self, base: str) -> None:
         """Compare the clock of the server of *base* with ours again."""

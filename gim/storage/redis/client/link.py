@@ -12,9 +12,11 @@ from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 
 from gim.concurrency.backoff import Backoff
+from gim.concurrency.gather import gather
 from gim.concurrency.periodic import Periodic
 from gim.errors import Unavailable
 from gim.log.logger import Logger
+from gim.storage.redis.client.eviction import QUESTION, policy_in
 from gim.storage.redis.client.protocol import RedisProtocol, Word
 from gim.storage.redis.client.script import Script
 from gim.storage.redis.client.subscriber import Subscriber
@@ -116,6 +118,11 @@ class Link(Service):
             return await self.call(*words)
         except ReplyError as error:
             raise self.explained(error) from error
+
+    async def ping(self) -> str:
+        """Return the server's maxmemory-policy once it has answered; raises as `command` does."""
+        _, info = await gather([self.command("PING"), self.command(*QUESTION)])
+        return policy_in(info)
 
     async def run(self, script: Script, bases: tuple[str, ...], *words: Word) -> Any:
         """Run a script on keys of this server; raises `Unavailable`, or `ReplyError` for a bug in it."""

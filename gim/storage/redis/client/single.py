@@ -70,8 +70,8 @@ class OneServer:
     def deadline(self, base: str) -> int:
         return self._link.deadline()
 
-    async def ping(self) -> None:
-        await self._link.command("PING")
+    async def ping(self) -> list[str]:
+        return [await self._link.ping()]
 
     async def measure(self, base: str) -> None:
         await self._link.measure()

@@ -18,6 +18,7 @@ from gim.storage.announcements import Announcement, Broadcast, DataSetReplaced, 
 from gim.storage.interface import Listener
 from gim.storage.membership_limits import MembershipLimits
 from gim.storage.node_names import new_node
+from gim.storage.redis.client.eviction import warnings_of
 from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.client.protocol import RedisProtocol
 from gim.storage.redis.client.subscriber import Subscriber
@@ -222,8 +223,9 @@ class RedisStore:
 
     # the data set
 
-    async def ping(self) -> None:
-        await gather([self.heartbeat.beat(), self._redis.ping()])
+    async def ping(self) -> tuple[str, ...]:
+        _, policies = await gather([self.heartbeat.beat(), self._redis.ping()])
+        return warnings_of(policies)
 
     async def epoch(self) -> str:
         return self.heartbeat.data.epoch
