@@ -97,6 +97,14 @@ class Overload(Service):
     def _sample(self) -> None:
         delay = self._clock.seconds() - self._due
         self._wait()
+        try:
+            self._take(delay)
+        except Exception:
+            self._log.failure(
+                "overload: a sample failed, next one in {interval} s", interval=SAMPLE_INTERVAL
+            )
+
+    def _take(self, delay: float) -> None:
         if self._delay.add(delay):
             self._say(self._delay.is_above, f"the reactor is {delay:.1f} s late", REACTOR_DELAY)
         if self._max_memory:

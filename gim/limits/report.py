@@ -27,7 +27,7 @@ class LimitReport(Periodic):
 
     def stopService(self) -> Deferred[LoopingCall] | None:
         ended = super().stopService()
-        self._report()
+        self._call()  # which logs a fault instead of raising it
         return ended
 
     def _report(self) -> None:

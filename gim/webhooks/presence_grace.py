@@ -10,6 +10,7 @@ from twisted.internet.task import LoopingCall
 
 from gim.concurrency.periodic import Periodic
 from gim.errors import Unavailable
+from gim.log.logger import Logger
 from gim.storage.interface import Storage
 
 REANNOUNCE_INTERVAL = 1.0  # seconds between two requests for users of dead nodes
@@ -22,6 +23,8 @@ class PresenceGrace(Periodic):
     Its calls mean no more than that a user may have come or gone: the storage knows what was announced,
     and who is online at other nodes.
     """
+
+    _log = Logger()
 
     def __init__(
         self, storage: Storage, grace: float, changed: Callable[[str, bool], None], clock: IReactorTime
@@ -40,7 +43,7 @@ class PresenceGrace(Periodic):
         """Called when a user has a connection here, perhaps one more."""
         if user_id not in self._here:
             self._here.add(user_id)
-            self._changed(user_id, True)
+            self._tell(user_id, True)
         elif self._leaving:
             self._leaving.pop(user_id, None)
 
@@ -67,7 +70,14 @@ class PresenceGrace(Periodic):
     def _gone(self, user_id: str) -> None:
         self._leaving.pop(user_id, None)
         self._here.discard(user_id)
-        self._changed(user_id, False)
+        self._tell(user_id, False)
+
+    def _tell(self, user_id: str, came: bool) -> None:
+        """Call *changed*; a fault in it must not keep other users from being announced."""
+        try:
+            self._changed(user_id, came)
+        except Exception:
+            self._log.failure("a change of a user's presence could not be announced")
 
     def data_lost(self) -> None:
         """Forget all users: the data set served from now on has no announcements of them."""
@@ -97,4 +107,4 @@ class PresenceGrace(Periodic):
             self._here.add(user_id)
             self._leave(user_id)
         elif user_id not in self._leaving:
-            self._changed(user_id, True)
+            self._tell(user_id, True)

@@ -11,10 +11,53 @@ from gim.errors import Unavailable
 from gim.storage.redis.store import presence_refresh
 from gim.storage.redis.store.presence_refresh import PresenceRefresh
 from tests.integration.redis.test_store import RedisStoreCase
+from tests.support.redis.environment import until
 from tests.support.redis.server import SKEW_MISSING, RedisTestCase
 from tests.support.storage_behaviour.base import AB, contents_of, join, posted, private, send
 
 DAY = 86_400.0  # seconds
+
+
+class Fault(Exception):
+    """What fails once."""
+
+
+class FaultTests(RedisStoreCase):
+    """A fault in what a store does every second: it is logged, the store goes on, and stops."""
+
+    def failing_once(self, owner: Any, name: str) -> list[int]:
+        """Have a method raise `Fault` at its first call; return a list with an entry for each call."""
+        calls: list[int] = []
+        method = getattr(owner, name)
+
+        def call() -> Any:
+            calls.append(len(calls))
+            if len(calls) == 1:
+                raise Fault
+            return method()
+
+        self.patch(owner, name, call)
+        return calls
+
+    async def test_the_heartbeat_the_pings_and_the_presence_go_on(self) -> None:
+        store = await self.make_store()
+        await store.users.put("bob", "Bob")
+        await store.users.subscribe("bob")
+        redis: Any = store._redis
+        faults = (
+            self.failing_once(store.heartbeat, "beat"),
+            self.failing_once(store._presence_refresh, "refresh_some"),
+            self.failing_once(redis._link, "measure"),
+        )
+
+        async def all_went_on() -> bool:
+            return all(len(calls) > 2 for calls in faults)
+
+        await until(all_went_on, "further calls")
+        self.assertEqual(len(self.flushLoggedErrors(Fault)), len(faults))
+        await store.ping()
+        await store.stop()
+        self.assertEqual(self.flushLoggedErrors(), [])
 
 
 class LongLifeTests(RedisStoreCase):

@@ -67,6 +67,25 @@ class PresenceTests(SynchronousTestCase):
         self.clock.advance(1)
         self.assertEqual(self.said[1:], [("ann", False)])
 
+    def test_a_fault_in_announcing_one_does_not_hold_up_the_others_nor_the_stop(self) -> None:
+        def announce(user_id: str, came: bool) -> None:
+            if user_id == "ann" and not came:
+                raise ZeroDivisionError
+            self.said.append((user_id, came))
+
+        self.presence = PresenceGrace(self.store, 10.0, announce, self.clock)  # type: ignore[arg-type]
+        self.presence.startService()
+        for user_id in "ann", "bob", "cid":
+            self.presence.came(user_id)
+        self.presence.left("ann")
+        self.presence.left("bob")
+        self.clock.advance(10)
+        self.assertEqual(self.said[-1], ("bob", False))
+        self.presence.came("ann")
+        self.presence.stopService()
+        self.assertIn(("cid", False), self.said)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+
     def test_each_goes_in_their_own_time(self) -> None:
         for user_id in "abc":
             self.presence.came(user_id)
