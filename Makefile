@@ -90,6 +90,7 @@ bench: $(VENV)/.installed-run
 # the Autobahn test suite, seven minutes, and schemathesis on the HTTP API; the other target takes some seconds
 conformance: $(VENV)/.installed-test
 	$(BIN)/python -m tests.conformance.api
+	$(BIN)/python -m tests.conformance.clients
 	$(BIN)/python -m tests.conformance.run
 
 conformance-quick: $(VENV)/.installed-test

@@ -37,6 +37,7 @@ LIMIT = 1200  # seconds for all of it
 @contextmanager
 def serving() -> Iterator[str]:
     """Start a daemon that serves all there is, give the URL of its HTTP API, and stop it."""
+    REPORTS.mkdir(parents=True, exist_ok=True)
     log = REPORTS / "daemon.log"
     command = [sys.executable, "-c", TWISTD, "-n", "--pidfile=", "gim", "--profiling"]
     with log.open("wb") as output:
@@ -88,7 +89,6 @@ def main() -> int:
     parser.add_argument("--examples", type=int, default=100, help="of each operation, at most")
     options = parser.parse_args()
     program = prepare(SCHEMATHESIS)
-    REPORTS.mkdir(parents=True, exist_ok=True)
     with serving() as url:
         return run(program, url, options.examples)
 

@@ -80,11 +80,14 @@ class Verdict(NamedTuple):
         return " / ".join(self)
 
 
-def prepare(requirement: str) -> Path:
-    """Return the program of a package, installed in an environment of its own."""
+def prepare(requirement: str, program_name: str = "") -> Path:
+    """Return the program of a package, installed in an environment of its own.
+
+    Its name is that of the package unless there is a *program_name*.
+    """
     name = requirement.partition("==")[0]
     home = BUILD / name
-    program, installed = home / "bin" / name, home / f".installed-{requirement}"
+    program, installed = home / "bin" / (program_name or name), home / f".installed-{requirement}"
     if not (program.exists() and installed.exists()):
         venv.create(home, clear=True, with_pip=True)
         subprocess.run([home / "bin" / "python", "-m", "pip", "install", "-q", requirement], check=True)
