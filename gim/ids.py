@@ -1,7 +1,7 @@
 """Ids of users, chatrooms, sessions and messages: their rules, and how one is read and written.
 
-An id of a user or chatroom is 1 to 64 printable characters without white space, ``:`` and ``/``, and
-neither ``.`` nor ``..``. Ids are ordered by code point, which is how Python orders strings.
+An id of a user or chatroom is 1 to 64 printable characters (`gim.characters`) without white space, ``:``
+and ``/``, and neither ``.`` nor ``..``. Ids are ordered by code point, as Python orders strings.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from gim.characters import NOT_PRINTABLE, class_of
 from gim.errors import BadRequest
 
 CHATROOM: Final = 1
@@ -22,18 +23,18 @@ MAX_ID: Final = 64  # characters
 
 _SESSIONS = 8192  # used last and kept, some 3 MB: each message needs its session
 
+_find_forbidden = re.compile(class_of(NOT_PRINTABLE, " :/")).search
+
 _MESSAGE_ID = re.compile(r"[0-9a-f]{32}", re.ASCII).fullmatch
 
 
 def is_id(text: str) -> bool:
     """Say whether *text* can be the id of a user or chatroom."""
-    return (
-        0 < len(text) <= MAX_ID
-        and text.isprintable()  # this leaves the space as the only white space
-        and not (" " in text or ":" in text or "/" in text)
-        and text != "."
-        and text != ".."
-    )
+    if not 0 < len(text) <= MAX_ID or text == "." or text == "..":
+        return False
+    if text.isascii():  # the fast way, with the same result
+        return text.isprintable() and not (" " in text or ":" in text or "/" in text)
+    return _find_forbidden(text) is None
 
 
 def check_id(text: str, field: str) -> str:

@@ -9,6 +9,7 @@ from gim.auth.api_tokens import ApiTokens
 from gim.auth.login_tokens import LoginTokens
 from gim.errors import Unauthorized
 from gim.model import User
+from gim.names import check_name
 
 
 class Identity(Struct, frozen=True):
@@ -28,19 +29,20 @@ class Authenticator:
         self._logins = logins
 
     def identify(self, user_id: str, name: str | None, token: str | None) -> Identity:
-        """Return who logs in. Raises `BadRequest` for an invalid id, `Unauthorized` for an invalid token.
+        """Return who logs in. Raises `BadRequest` for an invalid id or name, `Unauthorized` for an
+        invalid token.
 
         A name in the token takes precedence over *name*, which the user chose.
         """
         ids.check_id(user_id, "id")
         if self._logins is None:
-            return Identity(user_id, name)
+            return Identity(user_id, _checked(name))
         if not token:
             raise Unauthorized("token: missing, but required here: a JWT whose sub is the id")
         claims = self._logins.read(token)
         if claims.sub != user_id:
             raise Unauthorized("id: the token is for another user: its sub must be the id")
-        return Identity(user_id, name if claims.name is None else claims.name, claims.exp)
+        return Identity(user_id, _checked(name if claims.name is None else claims.name), claims.exp)
 
     async def issue(self, user: User, until: float | None) -> str:
         """Return a token for the HTTP API that expires at *until* (Unix seconds) at the latest."""
@@ -49,3 +51,7 @@ class Authenticator:
     async def user_of_token(self, token: str) -> User:
         """Return the user of a token of the HTTP API; raises what `ApiTokens.read` does."""
         return await self._tokens.read(token)
+
+
+def _checked(name: str | None) -> str | None:
+    return None if name is None else check_name(name, "name")

@@ -22,10 +22,11 @@ from gim.model import (
     Until,
     User,
 )
+from gim.names import SYSTEM_NAME, check_name
 from gim.storage.announcements import ConnectionAction, ConnectionCommand
 from gim.storage.interface import Storage
 
-SYSTEM_USER = User(SYSTEM, "system")
+SYSTEM_USER = User(SYSTEM, SYSTEM_NAME)
 
 
 class Administration:
@@ -91,7 +92,7 @@ class Administration:
         """Create a chatroom that stays until it is dismissed; it has no owner for ""."""
         ids.check_id(chatroom_id, "id")
         owner = User(ids.check_id(owner_id, "owner_id"), owner_id) if owner_id else None
-        await self._chatrooms.create(chatroom_id, name, owner)
+        await self._chatrooms.create(chatroom_id, check_name(name, "name"), owner)
 
     async def add_member(self, chatroom_id: str, user_id: str, role: str | None) -> Joined:
         """Make a user a member of a chatroom that exists, in a role unless it is None."""

@@ -30,6 +30,7 @@ from gim.model import (
     User,
     UserState,
 )
+from gim.names import check_name
 from gim.push.catchup import MAX_MISSED, CatchUp
 from gim.push.dispatcher import PushDispatcher
 from gim.push.presence import Connection, Login
@@ -260,7 +261,7 @@ class Chat:
     async def join(self, user: User, chatroom_id: str, name: str) -> Joined:
         """Make the user a member; create the chatroom if it is missing."""
         ids.check_id(chatroom_id, "id")
-        total = await self._chatrooms.join(chatroom_id, user, name)
+        total = await self._chatrooms.join(chatroom_id, user, check_name(name, "name"))
         await self._pushes.join(user.id, chatroom_id)
         return Joined(ids.chatroom_session(chatroom_id).id, total)
 

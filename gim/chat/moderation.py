@@ -10,6 +10,7 @@ from gim import ids
 from gim.errors import Forbidden
 from gim.ids import PRIVATE, SYSTEM
 from gim.model import Until
+from gim.names import check_name
 from gim.storage.interface import Storage
 
 
@@ -25,7 +26,7 @@ class Moderation:
 
     async def rename(self, by: str, chatroom_id: str, name: str) -> None:
         """Rename a chatroom."""
-        await self._moderation.rename(ids.check_id(chatroom_id, "id"), by, name)
+        await self._moderation.rename(ids.check_id(chatroom_id, "id"), by, check_name(name, "name"))
 
     async def dismiss(self, by: str, chatroom_id: str) -> None:
         """End a chatroom, with its memberships and messages."""

@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 T = TypeVar("T")
 
-# The chat checks ids and cursors, not msgspec; these are for the OpenAPI document.
+# The chat checks ids, names and cursors, not msgspec; these are for the OpenAPI document.
 _ID = {
     "minLength": 1,
     "maxLength": 64,
@@ -24,13 +24,18 @@ _SESSION_ID = {
     "description": "1:CHATROOM, or 2:USER:USER with the two in either order",
 }
 _MESSAGE_ID = {"pattern": "^[0-9a-f]{32}$", "description": "the id of a message"}
+_NAME = {
+    "format": "gim-name",
+    "description": "without control characters, line breaks and marks of writing direction; not only"
+    ' invisible characters; not "system"',
+}
 _CURSOR = {"format": "gim-cursor", "description": "the cursor of the previous page; empty for the first"}
 
 Id = Annotated[str, Meta(extra_json_schema=_ID)]
 SessionId = Annotated[str, Meta(extra_json_schema=_SESSION_ID)]
 MessageId = Annotated[str, Meta(extra_json_schema=_MESSAGE_ID)]
 Cursor = Annotated[str, Meta(extra_json_schema=_CURSOR)]
-Name = Annotated[str, Meta(max_length=64)]
+Name = Annotated[str, Meta(max_length=64, extra_json_schema=_NAME)]
 SessionType = Annotated[int, Meta(ge=1, le=2, description="1 = chatroom, 2 = private")]
 Category = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,32}\Z")]
 Content = Annotated[str, Meta(min_length=1)]
@@ -38,7 +43,7 @@ RequestId = Annotated[str, Meta(min_length=1, max_length=64)]
 HistoryCount = Annotated[int, Meta(ge=1, le=100)]
 SessionCount = Annotated[int, Meta(ge=1, le=200)]
 MemberCount = Annotated[int, Meta(ge=1, le=1000)]
-NewName = Annotated[str, Meta(min_length=1, max_length=64)]
+NewName = Annotated[str, Meta(min_length=1, max_length=64, extra_json_schema=_NAME)]
 Seconds = Annotated[int, Meta(ge=0, le=31_536_000)]  # up to a year
 Role = Literal["owner", "admin", "member"]
 

@@ -8,11 +8,22 @@ from typing import Any
 import schemathesis
 from hypothesis import strategies as st
 
+from gim.errors import BadRequest
 from gim.ids import is_id
+from gim.names import check_name
 
 STRANGER = "stranger"
 # in seconds
 SHORTEST = {("GET", "/debug/pprof/profile"): 0.01, ("PUT", "/debug/pprof/heap"): 1}
+
+
+def is_name(text: str) -> bool:
+    """Say whether *text* can be the name of a user or chatroom."""
+    try:
+        return bool(check_name(text, "name"))
+    except BadRequest:
+        return False
+
 
 ids = st.one_of(
     st.text(st.characters(codec="utf-8"), min_size=1, max_size=64).filter(is_id),
@@ -22,10 +33,12 @@ sessions = st.one_of(
     ids.map("1:{}".format),
     st.tuples(ids, ids).filter(lambda pair: pair[0] != pair[1]).map("2:{0[0]}:{0[1]}".format),
 )
+names = st.text(st.characters(codec="utf-8"), max_size=64).filter(is_name)
 cursors = st.just("")  # any other is one that a page came with, and none that could be made up
 
 schemathesis.openapi.format("gim-id", ids)
 schemathesis.openapi.format("gim-session-id", sessions)
+schemathesis.openapi.format("gim-name", names)
 schemathesis.openapi.format("gim-cursor", cursors)
 
 

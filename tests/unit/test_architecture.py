@@ -12,7 +12,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.paths import ROOT
 
 # everything may import these; they import only each other
-TOP = {"gim", "gim.errors", "gim.ids", "gim.model", "gim.startup", "gim.units"}
+TOP = {
+    *("gim", "gim.characters", "gim.errors", "gim.ids", "gim.model", "gim.names", "gim.startup"),
+    "gim.units",
+}
 _ROW = re.compile(r"^\| `(gim[\w.]*)` \| [^|]+ \| ([^|]*) \|$", re.MULTILINE)
 
 
