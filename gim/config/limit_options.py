@@ -37,6 +37,11 @@ LIMITS = Group(
             "Messages a second from one user, over all connections to this node and HTTP.",
         ),
         Option(
+            "max-login-rate", "100", count_or_zero,
+            "Logins a second over HTTP from one address, or one /64 of IPv6.",
+            "Raise it for a backend that logs in all users from its own address.",
+        ),
+        Option(
             "max-user-chatrooms", "1000", count_or_zero, "Chatrooms that one user may be a member of."
         ),
         Option("max-chatroom-members", "100000", count_or_zero, "Members of one chatroom."),

@@ -36,6 +36,7 @@ from gim.gateway.timeout_wheel import TimeoutWheel
 from gim.gateway.transport import write_at_once
 from gim.gateway.write_batch import WriteBatch
 from gim.limits.limits import OPEN_FILES, LimitHits
+from gim.limits.login_rate import LoginRate
 from gim.limits.overload import Overload
 from gim.limits.report import LimitReport
 from gim.limits.send_rate import SendRate
@@ -78,6 +79,7 @@ class DaemonBuilder:
         self._open_files = OpenFiles(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         self._overload = Overload(reactor, self._limits.max_reactor_delay, self._limits.max_memory)
         self._send_rate = SendRate(self._limits, self._hits, reactor)
+        self._login_rate = LoginRate(self._limits, self._hits, reactor)
         self._write_batch = WriteBatch(reactor)
         self._profiler = Profiler(reactor, wall)
         self._stored, self._counted, *self._store_services = make_store(
@@ -118,7 +120,7 @@ class DaemonBuilder:
         yield from self._meters.services if self._meters is not None else ()
         if self._webhooks is not None:
             yield self._webhooks
-        yield from (self._timeout_wheel, self._send_rate, self._overload)
+        yield from (self._timeout_wheel, self._send_rate, self._login_rate, self._overload)
         yield LimitReport(self._hits, self._reactor)
         yield from (self._profiler, self._api_port, self._gateway_port)
         yield StartupBanner(self._settings, self._gateway_port, self._api_port, self._is_open)
@@ -253,6 +255,7 @@ class DaemonBuilder:
             self._hits,
             self._reactor,
             access=self._access,
+            login_rate=self._login_rate,
             requests=meters.http_requests if meters is not None else None,
             proxies=self._settings.net.proxies,
         )

@@ -13,6 +13,7 @@ USER_CONNECTIONS = "max-user-connections"
 PACKET_RATE = "max-packet-rate"
 PACKET_BURST = "max-packet-burst"
 SEND_RATE = "max-send-rate"
+LOGIN_RATE = "max-login-rate"
 USER_CHATROOMS = "max-user-chatrooms"
 CHATROOM_MEMBERS = "max-chatroom-members"
 REACTOR_DELAY = "max-reactor-delay"
@@ -31,6 +32,7 @@ SWITCHED = (
     USER_CONNECTIONS,
     PACKET_RATE,
     SEND_RATE,
+    LOGIN_RATE,
     USER_CHATROOMS,
     CHATROOM_MEMBERS,
     REACTOR_DELAY,
@@ -49,6 +51,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     max_packet_rate: int  # a second
     max_packet_burst: int
     max_send_rate: int  # messages a second
+    max_login_rate: int  # logins over HTTP a second
     max_user_chatrooms: int
     max_chatroom_members: int
     max_reactor_delay: float  # seconds

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.web.iweb import IRequest
 
 from gim import model
@@ -40,9 +42,10 @@ class ChatRoutes:
         access=Access.OPEN,
         returns=model.Credentials,
         body=LoginBody,
-        refuses=(Unauthorized, Forbidden, Unavailable),
+        refuses=(Unauthorized, Forbidden, TooManyRequests, Unavailable),
     )
-    async def login(self, request: IRequest) -> bytes:
+    async def login(self, request: Any) -> bytes:
+        request.site.count_login(request)
         body = from_body(request, LoginBody)
         who = self._chat.identify(body.id, none_if_unset(body.name), none_if_unset(body.token))
         return answer(request, await self._chat.credentials(who))

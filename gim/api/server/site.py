@@ -26,9 +26,10 @@ from gim.api.server.cors import Cors
 from gim.api.settings import ApiSettings
 from gim.errors import BadRequest, GimError, InvalidAdminKey, Misdirected, PayloadTooLarge
 from gim.limits.limits import PACKET, LimitHits
+from gim.limits.login_rate import LoginRate
 from gim.log.logger import Logger, traced
 from gim.metrics.instruments.requests import RequestMetrics
-from gim.net.client_address import NO_PROXIES, Proxies, host_of
+from gim.net.client_address import NO_PROXIES, Proxies, group_of, host_of
 
 _ABSOLUTE = re.compile(rb"^https?://([^/?]*)", re.IGNORECASE)
 
@@ -136,6 +137,7 @@ class ApiSite(server.Site):
         clock: IReactorTime,
         *,
         access: AccessControl,
+        login_rate: LoginRate,
         requests: RequestMetrics[str] | None = None,
         proxies: Proxies = NO_PROXIES,
     ) -> None:
@@ -149,6 +151,7 @@ class ApiSite(server.Site):
             parsePOSTFormSubmission=False,
         )
         self.access = access
+        self._login_rate = login_rate
         self.clock = clock
         self.max_body = settings.max_packet
         self.trace_header = settings.trace_header
@@ -164,6 +167,10 @@ class ApiSite(server.Site):
             raise BadRequest("send one header Host (RFC 9112, section 3.2)")
         if self._hosts is not None and not self._hosts.serve((hosts or [b""])[0].decode("latin-1")):
             raise Misdirected
+
+    def count_login(self, request: Any) -> None:
+        """Count a login against its client's address, or raise `TooManyRequests`."""
+        self._login_rate.take(group_of(self._client(request)))
 
     def log(self, request: Any) -> None:
         """Count and log a request that has been answered."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
+from twisted.internet.address import IPv4Address
 from twisted.internet.testing import StringTransport
 
 from tests.support.pipe import Client, GatewayTestCase
@@ -156,3 +158,59 @@ class SizeTests(UserLimitTestCase):
         silent = self.connect()
         self.advance(31, step=0.25)
         self.assertEqual((silent.closed[0], self.hits("login-timeout")), (3502, 1))  # type: ignore[index]
+
+
+class LoginTestCase(UserLimitTestCase):
+    """Logins over HTTP, of which an address may make some a second."""
+
+    options = ("--max-login-rate", "3", "--trusted-proxies", "192.0.2.0/24")
+
+    def login(self, address: str, token: str = "", forwarded: str = "") -> tuple[int, str]:
+        """Log in from an address; return the status and Retry-After."""
+        body = json.dumps({"id": "ann", "token": token}).encode()
+        transport = StringTransport(peerAddress=IPv4Address("TCP", address, 1))
+        channel = self.api.buildProtocol(None)
+        channel.makeConnection(transport)
+        head = f"POST /v1/login HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: {forwarded}\r\n"
+        channel.dataReceived(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        lines = transport.value().decode().split("\r\n")
+        retry = [line.partition(": ")[2] for line in lines if line.startswith("Retry-After: ")]
+        return int(lines[0].split()[1]), "".join(retry)
+
+
+class LoginTests(LoginTestCase):
+    def test_those_above_the_limit_are_refused_until_the_second_is_over(self) -> None:
+        found = [self.login("203.0.113.7") for _ in range(4)]
+        self.assertEqual(found, [(200, "")] * 3 + [(429, "1")])
+        self.assertEqual(self.login("203.0.113.8"), (200, ""))
+        self.advance(1.1)
+        self.assertEqual(self.login("203.0.113.7"), (200, ""))
+        self.assertEqual(self.hits("max-login-rate"), 1)
+
+    def test_clients_behind_a_trusted_proxy_count_by_their_own_address(self) -> None:
+        found = [self.login("192.0.2.1", forwarded=f"203.0.113.{n}") for n in (1, 2, 3, 4, 5, 5, 5, 5)]
+        self.assertEqual([status for status, _ in found], [200] * 7 + [429])
+
+    def test_a_site_of_ipv6_counts_as_one(self) -> None:
+        found = [self.login("192.0.2.1", forwarded=f"2001:db8::{n}") for n in range(1, 5)]
+        self.assertEqual([status for status, _ in found], [200] * 3 + [429])
+
+    def test_an_address_that_is_not_known_has_no_limit(self) -> None:
+        self.assertEqual([self.login("", forwarded="") for _ in range(5)], [(200, "")] * 5)
+
+    def test_a_websocket_login_does_not_count(self) -> None:
+        for _ in range(5):
+            self.user("ann")
+        self.assertEqual(self.login("127.0.0.1"), (200, ""))
+
+
+class BadLoginTests(LoginTestCase):
+    """Logins that are refused count, too."""
+
+    def setUp(self) -> None:
+        self.patch(os, "environ", {**os.environ, "GIM_AUTH_KEY": "0123456789" * 4})
+        super().setUp()
+
+    def test_a_bad_token_counts(self) -> None:
+        found = [self.login("203.0.113.7", "x")[0] for _ in range(4)]
+        self.assertEqual(found, [401, 401, 401, 429])
