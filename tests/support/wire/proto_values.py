@@ -8,42 +8,13 @@ from google.protobuf.message import Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from gim.wire import gim_pb2 as pb
+from gim.wire.requests import OPERATIONS
 
-REQUESTS: dict[int, type[Message]] = {
-    101: pb.LoginRequest,
-    103: pb.LogoutRequest,
-    105: pb.HeartbeatRequest,
-    201: pb.SendRequest,
-    203: pb.HistoryRequest,
-    205: pb.SessionsRequest,
-    209: pb.MarkReadRequest,
-    211: pb.RecallRequest,
-    301: pb.JoinRequest,
-    303: pb.LeaveRequest,
-    305: pb.MembersRequest,
-    307: pb.RenameRequest,
-    309: pb.DismissRequest,
-    311: pb.RemoveRequest,
-    313: pb.MuteRequest,
-    315: pb.AppointRequest,
-}
+# The messages of gim.proto are named after the operations: HistoryRequest, HistoryData.
+_NAMES = {op: known.op.name.title().replace("_", "") for op, known in OPERATIONS.items()}
+REQUESTS: dict[int, type[Message]] = {op: getattr(pb, f"{name}Request") for op, name in _NAMES.items()}
 DATA: dict[int, type[Message]] = {  # by the reply's op
-    102: pb.LoginData,
-    104: pb.LogoutData,
-    106: pb.HeartbeatData,
-    202: pb.SendData,
-    204: pb.HistoryData,
-    206: pb.SessionsData,
-    210: pb.MarkReadData,
-    212: pb.RecallData,
-    302: pb.JoinData,
-    304: pb.LeaveData,
-    306: pb.MembersData,
-    308: pb.RenameData,
-    310: pb.DismissData,
-    312: pb.RemoveData,
-    314: pb.MuteData,
-    316: pb.AppointData,
+    op + 1: getattr(pb, f"{name}Data") for op, name in _NAMES.items()
 }
 
 

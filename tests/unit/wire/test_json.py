@@ -104,7 +104,7 @@ class PacketTests(DecodeCase):
             self.assertRefused(raw(op=op, seq=7), 0, 7, "op")
 
     def test_an_unknown_odd_op_is_refused_in_the_reply_after_it(self) -> None:
-        for op in (1, 107, 207, 317, 2**31 - 3):
+        for op in (1, 207, 9001, 2**31 - 3):
             self.assertRefused(raw(op=op, seq=7), op + 1, 7, "op")
 
     def test_an_unknown_even_op_is_refused_with_op_0(self) -> None:
