@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -115,19 +116,32 @@ class CurlTests(DaemonTestCase):
 
     async def test_the_administration(self) -> None:
         key = "7b0fb3e8c1c94d0a9d53"
+        before = f"KEY={key}\n"
         address = "tcp:0:interface=127.0.0.1"
         process = self.spawn("twistd", "-n", "gim", "--ws", address, "--http", address, GIM_ADMIN_KEY=key)
         await self.listens(process)
         client = await self.client()
         await client.ask(101, id="1001")
         sections = [lines for lines in blocks("docs/administration.md") if lines[0].startswith("$ curl")]
-        self.assertEqual(len(sections), 4)
-        for lines in sections:
-            await self.play(lines, f"KEY={key}\n")
+        messages, users, chatrooms, statistics = sections
+        await self.play(messages, before)
         self.assertIn("your parcel is here", await client.next())
         self.assertIn("sold!", await client.next())
         self.assertIn("maintenance at 5", await client.next())
+        connection = await self.connection_of_1001(before)
+        await self.play([line.replace("/5f1d2c3a-1 ", f"/{connection} ") for line in users], before)
+        client = await self.client()
+        await client.ask(101, id="1001")
+        for lines in chatrooms, statistics:
+            await self.play(lines, before)
         self.assertNotIn(key, process.output[1] + process.output[2])
+
+    async def connection_of_1001(self, before: str) -> str:
+        """Return the key of the one connection of user 1001."""
+        url = f"http://127.0.0.1:{self.http}/v1/admin/users/1001/connections"
+        listed = await self.shell(f'{before}curl -s {url} -H "X-API-Key: $KEY"')
+        (connection,) = json.loads(listed)["data"]["items"]
+        return str(connection["key"])
 
     async def play(self, lines: list[str], before: str = "") -> None:
         """Run what a block shows, and compare what comes with what it shows of that."""
