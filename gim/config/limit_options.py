@@ -14,19 +14,28 @@ LIMITS = Group(
     (
         Option(
             "limits", "enforce", types.one_of("enforce", "dry-run"),
-            "What to do above the limits that follow: `enforce` them, or `dry-run`, which only counts.",
-            "`gim_limit_hits` of docs/metrics.md counts how often each was reached.",
+            "What to do above the limits of docs/limits.md: `enforce` them, or `dry-run`, which only"
+            " counts.",
+            "Timeouts and the sizes of packets and contents are enforced even then."
+            " `gim_limit_hits_total` of docs/metrics.md counts how often each was reached.",
         ),
         Option(
             "max-connections", "50000", count_or_zero,
-            "WebSocket connections in total; 0 for no limit, here and below.",
+            "WebSocket connections in total; 0 for no limit.",
         ),
         Option(
             "max-address-connections", "0", count_or_zero,
-            "WebSocket connections from one address, or from one /64 network of IPv6.",
+            "WebSocket connections from one address, or from one /64 network of IPv6; 0 for no"
+            " limit.",
         ),
-        Option("max-user-connections", "100", count_or_zero, "Connections of one user to this node."),
-        Option("max-packet-rate", "1000", count_or_zero, "Packets a second from one connection."),
+        Option(
+            "max-user-connections", "100", count_or_zero,
+            "Connections of one user to this node; 0 for no limit.",
+        ),
+        Option(
+            "max-packet-rate", "1000", count_or_zero,
+            "Packets a second from one connection; 0 for no limit.",
+        ),
         Option(
             "max-packet-burst", "2000", count,
             "Packets that one connection may send at once after silence.",
@@ -34,24 +43,29 @@ LIMITS = Group(
         ),
         Option(
             "max-send-rate", "1000", count_or_zero,
-            "Messages a second from one user, over all connections to this node and HTTP.",
+            "Messages a second from one user, over all connections to this node and HTTP; 0 for"
+            " no limit.",
         ),
         Option(
             "max-login-rate", "100", count_or_zero,
-            "Logins a second over HTTP from one address, or one /64 of IPv6.",
+            "Logins a second over HTTP from one address, or one /64 of IPv6; 0 for no limit.",
             "Raise it for a backend that logs in all users from its own address.",
         ),
         Option(
-            "max-user-chatrooms", "1000", count_or_zero, "Chatrooms that one user may be a member of."
+            "max-user-chatrooms", "1000", count_or_zero,
+            "Chatrooms that one user may be a member of; 0 for no limit.",
         ),
-        Option("max-chatroom-members", "100000", count_or_zero, "Members of one chatroom."),
+        Option(
+            "max-chatroom-members", "100000", count_or_zero, "Members of one chatroom; 0 for no limit."
+        ),
         Option(
             "max-reactor-delay", "1s", duration_or_zero,
-            "Delay of the reactor above which new connections are refused.",
+            "Delay of the reactor above which new connections are refused; 0 for no limit.",
         ),
         Option(
             "max-memory", "0", memory_or_zero,
-            "Memory of the process above which new connections are refused, as in `4GiB`.",
+            "Memory of the process above which new connections are refused, as in `4GiB`; 0 for no"
+            " limit.",
             "On Linux only.",
         ),
         Option(
