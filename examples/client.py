@@ -2,6 +2,7 @@
 
 It logs in as ann, prints messages to ann, and sends each line of standard input to bob. When the
 connection breaks, it comes back, gets the messages that it missed, and repeats sends that got no reply.
+It ends at the end of its input, when all sends have got their replies.
 It needs the package ``websockets``. If the server has a key, put ann's login token into the
 variable TOKEN.
 """
@@ -38,6 +39,8 @@ class Client:
         self.epoch = "0" * 16  # the data set that this message is from
         self.known: set[str] = set()  # ids of messages printed or sent: some come twice
         self.unanswered: dict[str, str] = {}  # request_id -> content, in the order of sending
+        self.all_answered = asyncio.Event()
+        self.all_answered.set()
         self.url, self.user, self.peer = url, user, peer
         self.socket: ClientConnection | None = None  # while logged in
         self.numbers = itertools.count(1)
@@ -118,6 +121,8 @@ class Client:
             await self.transmit(request_id)
             return
         content = self.unanswered.pop(request_id)
+        if not self.unanswered:
+            self.all_answered.set()
         if reply["code"]:
             print(f"not sent: {content!r}: {reply['msg']}", flush=True)
         else:
@@ -127,6 +132,7 @@ class Client:
         """Send a message now, or when connected again."""
         request_id = str(uuid.uuid4())  # the server stores what has the same one once
         self.unanswered[request_id] = content
+        self.all_answered.clear()
         if self.socket is not None:
             await self.transmit(request_id)
 
@@ -144,24 +150,27 @@ class Client:
 
 
 async def send_lines(client: Client) -> None:
-    """Send the lines of standard input."""
+    """Send the lines of standard input, and hang up when all are answered."""
     lines = asyncio.StreamReader()
     protocol = asyncio.StreamReaderProtocol(lines)
     await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
     async for line in lines:
         if content := line.decode().strip():
             await client.send(content)
+    await client.all_answered.wait()
+    if client.socket is not None:
+        await client.socket.close()
 
 
 async def main(url: str, user: str, peer: str) -> None:
     client = Client(url, user, peer)
-    sending = asyncio.create_task(send_lines(client))
+    tasks = [asyncio.create_task(work) for work in (client.run(), send_lines(client))]
+    ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     try:
-        await client.run()
+        for task in ended:
+            await task
     except Refused as refused:
         sys.exit(f"refused: {refused}")
-    finally:
-        sending.cancel()
 
 
 if __name__ == "__main__":

@@ -91,6 +91,19 @@ class ClientTests(DaemonTestCase):
         said = [f"bob: {content}" for content in ("before", "three", "four", "after")]
         self.assertEqual(ann.output[1].splitlines(), said)
 
+    async def test_it_ends_with_its_input_once_all_is_sent(self) -> None:
+        network, ann = await self.start()
+        bob = await self.client()
+        await bob.ask(101, id="bob")
+        await bob.ask(201, type=2, target_id="ann", content="before")
+        await ann.says("bob: before\n")
+        await network.go_down()
+        self.type_in(ann, "one\ntwo\n")
+        ann.transport.closeStdin()
+        network.come_back()
+        self.assertEqual([await self.hear(bob), await self.hear(bob)], ["one", "two"])
+        self.assertEqual((await ann.exited, ann.output[2]), (0, ""))
+
     async def test_it_does_not_come_back_when_the_server_does_not_want_it(self) -> None:
         await self.daemon(GIM_AUTH_KEY="a secret of thirty-two bytes, 0123")
         script = EXAMPLES.child("client.py").path
