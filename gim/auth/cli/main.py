@@ -186,7 +186,10 @@ def _key(arguments: Any, wall: WallClock) -> str:
                 "--type: an HMAC secret takes neither --kid nor --jwks-file: leave them out"
             )
         write_secret(arguments.key_file, new_secret())
-        return f"made {arguments.key_file}: a secret for gim and for your backend, which both need it"
+        return (
+            f"made {arguments.key_file}: a secret that gim and your backend share, for login tokens or"
+            " for webhooks"
+        )
     if arguments.jwks_file is None:
         raise _UsageError("--jwks-file: missing: name a file for the public key")
     private, public = new_pair(arguments.type, arguments.kid)
