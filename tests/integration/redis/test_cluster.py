@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import DNSLookupError
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -150,6 +150,8 @@ class TopologyTests(SynchronousTestCase):
 class ReadTopologyTests(SynchronousTestCase):
     """When the topology is read."""
 
+    cancelled: Exception = CancelledError()  # what a read ends with that is cancelled
+
     def setUp(self) -> None:
         self.reads: list[Deferred[Any]] = []
         self.patch(cluster, "ask_for_slots", self.ask)
@@ -161,7 +163,7 @@ class ReadTopologyTests(SynchronousTestCase):
         self.addCleanup(self.cluster.stop)
 
     async def ask(self, *_words: Any) -> Any:
-        self.reads.append(Deferred())
+        self.reads.append(Deferred(lambda read: read.errback(self.cancelled)))
         return await self.reads[-1]
 
     # what stands for a link
@@ -193,3 +195,8 @@ class ReadTopologyTests(SynchronousTestCase):
             self.reads[-1].errback(error)
             self.clock.advance(1.0)
             self.assertEqual(len(self.reads), number + 1)
+
+    def test_a_read_that_fails_because_of_the_stop_is_the_last(self) -> None:
+        self.cancelled = Unavailable("the connection was ended")
+        self.cluster.stop()
+        self.assertEqual((self.clock.getDelayedCalls(), len(self.reads)), ([], 1))

@@ -55,6 +55,7 @@ class Cluster:
         self._loop: Deferred[None] | None = None
         self._pause: Deferred[None] | None = None  # between two reads of the topology
         self._read_again = False
+        self._is_stopped = False
 
     def start(self) -> None:
         self._loop = Deferred.fromCoroutine(self._follow_topology())
@@ -65,6 +66,7 @@ class Cluster:
             self._log.failure("the topology of the cluster is not read any more", failure)
 
     def stop(self) -> None:
+        self._is_stopped = True
         if self._loop is not None:
             self._loop.cancel()
         for link in self._links.values():
@@ -81,6 +83,8 @@ class Cluster:
             except CancelledError:
                 raise
             except Exception as error:
+                if self._is_stopped:  # what ends a connecting is not a `CancelledError`
+                    return
                 failures += 1
                 self._log.info("can't read the topology of the cluster: {error}", error=error)
             is_healthy = self._slots.is_whole and all(link.is_up for link in self._links.values())
