@@ -174,6 +174,18 @@ class SecurityDocumentTests(SynchronousTestCase):
         ):
             self.assertIn(said, text)
 
+    def test_the_codes_of_limits_are_those_of_the_page_on_limits(self) -> None:
+        of_packets, of_chatrooms = errors.TooManyRequests.code, errors.Conflict.code
+        for said in (
+            f"packets a second for each connection ({of_packets}, then {CloseCode.TOO_MANY_REQUESTS})",
+            f"{of_chatrooms} beyond the limits for each user and chatroom",
+        ):
+            self.assertIn(said, document("security.md"))
+        for option in "max-user-chatrooms", "max-chatroom-members":
+            self.assertRegex(
+                document("limits.md"), rf"`--{option}` \|[^|]*\| joining is a {of_chatrooms} \|"
+            )
+
 
 # what GitHub leaves out of a heading when it makes an anchor of it
 _NOT_IN_ANCHORS = re.compile(r"[^\w\- ]")
