@@ -15,6 +15,7 @@ from gim.concurrency.periodic import Periodic
 from gim.daemon.gc_tuning import COLLECTION_INTERVAL, GcTuner
 from gim.gateway.timeout_wheel import TimeoutWheel
 from gim.limits import overload
+from gim.limits.login_rate import LoginRate
 from gim.limits.overload import IN_A_ROW, SAMPLE_INTERVAL, Overload
 from gim.limits.report import REPORT_INTERVAL, LimitReport
 from gim.limits.send_rate import SendRate
@@ -54,7 +55,15 @@ def within(service: Any) -> Iterator[Any]:
 class DaemonJobTests(GatewayTestCase):
     """Those of a whole daemon, with the memory store, metrics and webhooks."""
 
-    KINDS = (LimitReport, PresenceGrace, RequestSampling, SendRate, Sweeper, TimeoutWheel)
+    KINDS = (
+        LimitReport,
+        LoginRate,
+        PresenceGrace,
+        RequestSampling,
+        SendRate,
+        Sweeper,
+        TimeoutWheel,
+    )
 
     def setUp(self) -> None:
         secret = FilePath(self.mktemp())
