@@ -181,15 +181,17 @@ class DocumentTests(DaemonTestCase):
         from gim.storage.redis.store import heartbeat
         from gim.webhooks import attempt, delivery, from_settings, presence_grace, receiver, service
 
-        text = ROOT.child("docs").child("webhooks.md").getContent().decode().replace("\n", " ")
+        page = ROOT.child("docs").child("webhooks.md").getContent().decode()
+        text = " ".join(page.split())  # wherever its lines end
         for said in (
             f"{attempt.MAX_CONCURRENT_ATTEMPTS} at a time",
-            f"No answer within {receiver.ATTEMPT_TIMEOUT:.0f} s",
-            f"below {delivery.RETRY.first} s, 1 s, 2 s and   so on up to {delivery.RETRY.longest:.0f} s",
+            f"no answer within {receiver.ATTEMPT_TIMEOUT:.0f} s",
+            f"below {delivery.RETRY.first} s, then 1 s, 2 s and so on"
+            f" up to {delivery.RETRY.longest:.0f} s",
             f"{delivery.MAX_RETRY_AFTER / 60:.0f} minutes at most",
             f"later than {delivery.MAX_EVENT_AGE / 60:.0f} minutes",
             f"{service.MAX_QUEUED_EVENTS:,} events wait",
-            f"events that wait {service.STOP_TIMEOUT:.0f} s",
+            f"up to {service.STOP_TIMEOUT:.0f} s for the delivery of waiting events",
             f"after {heartbeat.LEASE_MS / 1000:.0f} s, and take over"
             f" {presence_grace.MAX_REANNOUNCED} users",
             f"{from_settings.MIN_SECRET} to {from_settings.MAX_SECRET:,} bytes",
