@@ -10,7 +10,7 @@ GIM = --ws 8080 --http 8081
 # keeps it, with what the servers wrote; the second argument is the Python, if it is not that of $(VENV)
 TRIAL = temp=build/trial/$@-$$$$; $(or $(2),$(BIN)/python) -m twisted.trial --random=0 --temp-directory=$$temp $(1) && rm -r $$temp
 
-.PHONY: run test test-unit test-integration check lint docs coverage lowest other-python news proto failover fuzz package bench conformance conformance-quick format clean
+.PHONY: run test test-unit test-integration check lint docs coverage lowest other-python news proto failover proxies fuzz package bench conformance conformance-quick format clean
 
 run: $(VENV)/.installed-run
 	$(BIN)/twistd -n gim $(GIM)
@@ -68,6 +68,10 @@ proto: $(VENV)/.installed-test
 failover: $(VENV)/.installed-test
 	$(call TRIAL,tests.integration.nodes.test_failover_sentinel tests.integration.nodes.test_failover_cluster \
 	  tests.integration.nodes.failovers)
+
+# quiet connections through nginx and Apache with their own timeouts, two minutes
+proxies: $(VENV)/.installed-test
+	$(call TRIAL,-j2 tests.integration.proxies.default_timeouts)
 
 # hostile input drawn anew, a quarter of an hour; FUZZ holds options, as in FUZZ="--seconds 300 --seed 1 frames"
 fuzz: $(VENV)/.installed-fuzz

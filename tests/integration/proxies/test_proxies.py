@@ -15,7 +15,7 @@ def missing(program: str) -> str | None:
     return None if which(program) else f"{program} is missing: apt-get install {program}"
 
 
-class NginxTests(proxies.DefaultTimeoutCase):
+class NginxTests(proxies.TimedProxyCase):
     language = "nginx"
     skip = missing("nginx")
 
@@ -86,7 +86,7 @@ class CaddyTests(proxies.ProxyCase):
         return ("env", *home, *run)
 
 
-class ApacheTests(proxies.DefaultTimeoutCase):
+class ApacheTests(proxies.TimedProxyCase):
     language = "apache"
     skip = missing("apache2")
     MODULES = ("mpm_event", "authz_core", "alias", "ssl", "socache_shmcb", "proxy", "proxy_http")
