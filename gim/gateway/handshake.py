@@ -13,7 +13,10 @@ from typing import Final, NamedTuple
 VERSION: Final = "13"
 END: Final = b"\r\n\r\n"
 
-_PASSED_ON = frozenset({"host", "upgrade", "connection", "sec-websocket-key", "sec-websocket-version"})
+# The headers that Autobahn must check. Extensions are not among them, as gim declines them all.
+PASSED_ON: Final = frozenset(
+    {"host", "upgrade", "connection", "sec-websocket-key", "sec-websocket-version"}
+)
 _PROTOCOLS = "sec-websocket-protocol"
 _NOT_PRINTABLE = re.compile(rb"[^\x20-\x7e]")  # Autobahn would split lines at some of it
 
@@ -31,15 +34,15 @@ class Handshake(NamedTuple):
         return "websocket" in upgrades and self.headers.get("sec-websocket-version") != VERSION
 
 
-def read(request: bytes) -> Handshake:
-    """Read a request up to and with the empty line."""
+def read(request: bytes, passed_on_names: frozenset[str] = PASSED_ON) -> Handshake:
+    """Read a request up to and with the empty line; Autobahn gets the headers of *passed_on_names*."""
     first, *lines = request.removesuffix(END).split(b"\r\n")
     passed_on, headers = [first], dict[str, str]()
     for line in lines:
         name, _, value = (part.strip().decode("latin-1") for part in line.partition(b":"))
         key = name.lower()
         headers[key] = f"{headers[key]}, {value}" if key in headers else value
-        if key in _PASSED_ON:
+        if key in passed_on_names:
             passed_on.append(line)
     if protocols := _without_repetitions(headers.get(_PROTOCOLS, "")):
         passed_on.append(f"{_PROTOCOLS}: {protocols}".encode("latin-1"))

@@ -51,6 +51,7 @@ class GatewayProtocol(TimedProtocol):
     _packet_rate: TokenBucket  # from the end of the handshake on
     _after_reply: list[Callable[[], None]] | None = None
     _bad_tokens = 0
+    passed_on = handshake.PASSED_ON  # names of the headers that Autobahn gets
     _headers: Mapping[str, str] = {}  # of the handshake while it is read
 
     # the handshake
@@ -93,7 +94,7 @@ class GatewayProtocol(TimedProtocol):
     def _shake_hands(self, data: bytes) -> None:
         """Hand a complete request to Autobahn, with what comes behind it."""
         end = data.index(handshake.END) + len(handshake.END)
-        shake = handshake.read(data[:end])
+        shake = handshake.read(data[:end], self.passed_on)
         if shake.has_other_version():
             self.failHandshake(f"this server speaks WebSocket version {handshake.VERSION} only", 426)
             return

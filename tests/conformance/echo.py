@@ -18,6 +18,7 @@ from autobahn.websocket.compress import (
 from twisted.internet import reactor
 from twisted.internet.protocol import Factory
 
+from gim.gateway import handshake
 from gim.gateway.factory import GatewayFactory
 from gim.gateway.protocol import GatewayProtocol
 from gim.gateway.timeout_wheel import Timeouts
@@ -45,6 +46,8 @@ class _NoCodec:
 
 
 class Echo(GatewayProtocol):
+    passed_on = handshake.PASSED_ON | {"sec-websocket-extensions"}  # the cases compress
+
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         if self.state != self.STATE_OPEN:
             return
