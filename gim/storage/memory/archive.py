@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
 from collections import OrderedDict
 
 from msgspec.structs import replace
@@ -84,8 +85,12 @@ class Archive:
         return last if last is not None and last.id >= self.floor() else None
 
     def unread(self, session_id: str, read: str) -> int:
-        """Return how many messages wait after a read position."""
-        return self.messages.count_after(session_id, max(read, self.floor()))
+        """Return how many messages wait after a read position, without recalled ones. O(log n)."""
+        after = max(read, self.floor())
+        count = self.messages.count_after(session_id, after)
+        conversation = self._conversations.get(session_id)
+        recalled = conversation.recalled if conversation is not None else None
+        return count - (len(recalled) - bisect_right(recalled, after)) if recalled else count
 
     def private(self, session: Session) -> Conversation:
         """Return a private conversation, created if missing: a message must follow."""
@@ -157,18 +162,24 @@ class Archive:
         return message
 
     def recall(self, message: Message) -> None:
-        """Replace a message by its stub."""
+        """Replace a message by its stub. May be repeated."""
+        if message.status == MessageStatus.RECALLED:
+            return
         stub = replace(message, content="", status=MessageStatus.RECALLED)
         self.messages.replace(stub)
         conversation = self._conversations[message.session_id]
         if conversation.last is not None and conversation.last.id == stub.id:
             conversation.last = stub
+        if conversation.recalled is None:
+            conversation.recalled = []
+        insort(conversation.recalled, stub.id)
 
     def clear(self, conversation: Conversation) -> None:
         """Remove all messages, and the conversation if nothing refers to it then."""
         if not conversation.count:
             self.let_go(conversation)
             return
+        conversation.recalled = None
         for message in self.messages.drop_all(conversation.session.id):
             self._dropped(message)
 
@@ -197,6 +208,8 @@ class Archive:
         """Note that a message is gone; forget its users and conversation if nothing refers to them."""
         conversation = self._conversations[message.session_id]
         conversation.count -= 1
+        if conversation.recalled is not None:
+            _forget_recalled(conversation, message.id)
         if conversation.session.type == PRIVATE:
             for user_id in conversation.session.parts:
                 person = self._people[user_id]
@@ -215,3 +228,12 @@ class Archive:
         person.stored -= 1
         if not person.stored:
             self._people.let_go(person)
+
+
+def _forget_recalled(conversation: Conversation, message_id: str) -> None:
+    """Forget that the oldest message of a conversation was recalled: it is gone."""
+    recalled = conversation.recalled
+    if recalled and recalled[0] == message_id:
+        del recalled[0]
+        if not recalled:
+            conversation.recalled = None

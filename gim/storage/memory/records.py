@@ -68,13 +68,14 @@ class Membership:
 class Conversation:
     """A session that holds messages. About 200 bytes."""
 
-    __slots__ = ("count", "last", "sequence", "session")
+    __slots__ = ("count", "last", "recalled", "sequence", "session")
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.count = 0
         self.sequence = 0
         self.last: Message | None = None
+        self.recalled: list[str] | None = None  # ids of the recalled ones, ascending; made when needed
 
     def is_needed(self) -> bool:
         return self.count > 0

@@ -13,9 +13,10 @@ from gim.storage.redis.store.presence_refresh import PresenceRefresh
 from tests.integration.redis.test_store import RedisStoreCase
 from tests.support.redis.environment import until
 from tests.support.redis.server import SKEW_MISSING, RedisTestCase
-from tests.support.storage_behaviour.base import AB, contents_of, join, posted, private, send
+from tests.support.storage_behaviour.base import AB, ROOM, contents_of, join, posted, private, send
 
 DAY = 86_400.0  # seconds
+KEPT = ("ids", "messages", "recalled")  # of a session, as long as its messages
 
 
 class Fault(Exception):
@@ -124,6 +125,53 @@ class LongLifeTests(RedisStoreCase):
         for kind in ("user", "sessions"):
             left = await self.server.do("PTTL", f"gim:{{u:ann}}:{kind}")
             self.assertTrue(left == ms or 0 < ms - left < 60_000, (kind, left))
+
+
+class RecalledTests(RedisStoreCase):
+    """The ids of a session's recalled messages are kept as long as the messages are."""
+
+    skip = RedisTestCase.skip or SKEW_MISSING
+
+    async def recalled(self, session_id: str) -> list[str]:
+        found = await self.server.do("ZRANGE", f"gim:{{s:{session_id}}}:recalled", 0, -1)
+        return [one.decode() for one in found]
+
+    async def test_they_go_with_what_is_trimmed(self) -> None:
+        store = await self.make_store("gim", max_session_messages=2)
+        first, second = await send(store, *[private("ann", "bob")] * 2)
+        for sent in (second, first):
+            await store.moderation.recall(AB, "ann", sent.id)
+        self.assertEqual(await self.recalled(AB.id), [first.id, second.id])
+        await send(store, private("ann", "bob"))
+        self.assertEqual(await self.recalled(AB.id), [second.id])
+        await send(store, private("ann", "bob"))
+        self.assertEqual(await self.recalled(AB.id), [])
+
+    async def test_they_expire_together_with_the_messages(self) -> None:
+        store = await self.make_store("gim", ttl=3600)
+        (sent,) = await send(store, private("ann", "bob"))
+        await store.moderation.recall(AB, "ann", sent.id)
+        for seconds in (0, 3000):
+            await self.advance(seconds)
+            await send(store, private("ann", "bob"))
+            ends = [await self.server.do("PEXPIRETIME", f"gim:{{s:{AB.id}}}:{part}") for part in KEPT]
+            self.assertEqual(ends, ends[:1] * len(KEPT))
+        await self.advance(2000)
+        await send(store, private("ann", "bob"))
+        self.assertEqual(await self.recalled(AB.id), [])
+
+    async def test_they_go_with_the_chatroom(self) -> None:
+        for goes in ("dismissed", "left"):
+            store = await self.make_store("gim", ttl=60)
+            await join(store, "room", "ann")
+            (sent,) = await send(store, posted("room", "ann"))
+            await store.moderation.recall(ROOM, "ann", sent.id)
+            if goes == "dismissed":
+                await store.moderation.dismiss("room", "ann")
+            else:
+                await self.advance(61)
+                await store.chatrooms.leave("room", "ann")
+            self.assertEqual(await self.server.do("KEYS", "gim:{s:1:room}:*"), [])
 
 
 class ConnectedUsers:

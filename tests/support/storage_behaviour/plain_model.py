@@ -5,6 +5,8 @@ It is slow and simple: it walks over everything it holds for each question.
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from gim.errors import Forbidden, GimError, NotFound
 from gim.ids import CHATROOM, PRIVATE, Session, chatroom_session
 from gim.model import Message, Sent, SessionItem
@@ -65,6 +67,9 @@ class Model:
         self.members[room] = {}
         self.messages = [m for m in self.messages if m.session_id != f"1:{room}"]
 
+    def recall(self, message: Message) -> None:
+        self.messages[self.messages.index(message)] = replace(message, content="", status=2)
+
     def mark_read(self, user_id: str, session: Session, message_id: str) -> None:
         newest = [message.id for message in self.of(session)]
         if newest:
@@ -95,7 +100,7 @@ class Model:
 
     def unread(self, user_id: str, session: Session) -> int:
         after = self.read.get((user_id, session.id), ANCIENT)
-        return sum(message.id > after for message in self.of(session))
+        return sum(message.id > after and message.status == 1 for message in self.of(session))
 
     def private_of(self, user_id: str) -> list[Message]:
         return [m for m in self.messages if m.session_id[0] == "2" and user_id in session_of(m).parts]

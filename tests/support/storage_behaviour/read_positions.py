@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gim.errors import Forbidden, NotFound
+from gim.storage.interface import Storage
 from tests.support.storage_behaviour.base import (
     AB,
     ANCIENT,
@@ -10,6 +11,7 @@ from tests.support.storage_behaviour.base import (
     ROOM,
     StorageCase,
     join,
+    listed,
     posted,
     private,
     send,
@@ -124,3 +126,95 @@ class ReadBehaviour(StorageCase):
         store = await self.make_store()
         await join(store, "room", "ann")
         await self.refusal(Forbidden, store.messages.mark_read(ROOM, "bob", FUTURE))
+
+
+class UnreadRecallBehaviour(StorageCase):
+    """A recalled message does not count as unread."""
+
+    async def assertUnread(self, store: Storage, private_left: int, room_left: int) -> None:
+        """Check what bob's list shows, and that marking from the start answers with it."""
+        for session, left in ((AB, private_left), (ROOM, room_left)):
+            self.assertEqual(await unread_of(store, "bob", session), left)
+            self.assertEqual(await store.messages.mark_read(session, "bob", ANCIENT), left)
+
+    async def with_messages(self, count: int, **limits: int) -> tuple[Storage, list[str], list[str]]:
+        """Return a store with messages of ann in both sessions, and their ids."""
+        store = await self.make_store(**limits)
+        await join(store, "room", "ann", "bob")
+        to_bob = await send(store, *[private("ann", "bob")] * count)
+        in_room = await send(store, *[posted("room", "ann")] * count)
+        return store, [sent.id for sent in to_bob], [sent.id for sent in in_room]
+
+    async def recall(self, store: Storage, *ids: str) -> None:
+        """Recall messages of the private session and of the chatroom, in turn."""
+        for number, message_id in enumerate(ids):
+            await store.moderation.recall((AB, ROOM)[number % 2], "ann", message_id)
+
+    async def test_a_message_recalled_before_it_was_read_is_not_unread(self) -> None:
+        store, to_bob, in_room = await self.with_messages(3)
+        await self.recall(store, to_bob[1], in_room[2])
+        await self.assertUnread(store, 2, 2)
+        await self.recall(store, to_bob[1], in_room[2])  # twice is once
+        await self.assertUnread(store, 2, 2)
+        await self.recall(store, to_bob[0], in_room[0], to_bob[2], in_room[1])
+        await self.assertUnread(store, 0, 0)
+
+    async def test_marking_counts_what_is_left_without_the_recalled(self) -> None:
+        store, to_bob, in_room = await self.with_messages(5)
+        await self.recall(store, to_bob[3], in_room[3], to_bob[1], in_room[1])
+        for session, ids in ((AB, to_bob), (ROOM, in_room)):
+            left = [await store.messages.mark_read(session, "bob", message_id) for message_id in ids]
+            self.assertEqual(left, [2, 2, 1, 1, 0])
+
+    async def test_a_recall_of_what_was_read_changes_nothing(self) -> None:
+        store, to_bob, in_room = await self.with_messages(3)
+        await store.messages.mark_read(AB, "bob", to_bob[1])
+        await store.messages.mark_read(ROOM, "bob", in_room[1])
+        await self.recall(store, to_bob[0], in_room[1])
+        await self.assertUnread(store, 1, 1)
+
+    async def test_what_comes_after_a_recall_is_unread(self) -> None:
+        store, to_bob, in_room = await self.with_messages(1)
+        await self.recall(store, to_bob[0], in_room[0])
+        await send(store, private("ann", "bob"), posted("room", "ann"))
+        await self.assertUnread(store, 1, 1)
+
+    async def test_each_reader_has_less_unread(self) -> None:
+        store, _, in_room = await self.with_messages(2)
+        await join(store, "room", "cat")
+        (sent,) = await send(store, posted("room", "ann"))
+        await store.moderation.recall(ROOM, "ann", sent.id)
+        self.assertEqual([await unread_of(store, who, ROOM) for who in ("bob", "cat")], [2, 0])
+        await store.moderation.recall(ROOM, "ann", in_room[0])
+        self.assertEqual([await unread_of(store, who, ROOM) for who in ("bob", "cat")], [1, 0])
+
+    async def test_a_recalled_message_that_was_trimmed_is_not_subtracted(self) -> None:
+        store, to_bob, in_room = await self.with_messages(3, max_session_messages=3)
+        await self.recall(store, to_bob[0], in_room[0], to_bob[2], in_room[2])
+        await send(store, private("ann", "bob"), posted("room", "ann"))
+        await self.assertUnread(store, 2, 2)
+        await send(store, *[private("ann", "bob"), posted("room", "ann")] * 2)
+        await self.assertUnread(store, 3, 3)
+
+    async def test_a_recalled_message_that_has_expired_is_not_subtracted(self) -> None:
+        store, to_bob, in_room = await self.with_messages(2, ttl=60)
+        await self.recall(store, to_bob[0], in_room[0])
+        await self.advance(40)
+        (private_one, room_one) = await send(store, private("ann", "bob"), posted("room", "ann"))
+        await self.assertUnread(store, 2, 2)
+        await self.advance(30)
+        await self.assertUnread(store, 1, 1)
+        await self.recall(store, private_one.id, room_one.id)
+        await self.assertUnread(store, 0, 0)
+        await self.advance(60)
+        self.assertEqual(await listed(store, "bob"), [ROOM.id])
+        await send(store, private("ann", "bob"), posted("room", "ann"))
+        await self.assertUnread(store, 1, 1)
+
+    async def test_a_chatroom_that_is_made_anew_knows_no_old_recall(self) -> None:
+        store, _, in_room = await self.with_messages(2)
+        await store.moderation.recall(ROOM, "ann", in_room[1])
+        await store.moderation.dismiss("room", "ann")
+        await join(store, "room", "ann", "bob")
+        await send(store, posted("room", "ann"))
+        self.assertEqual(await unread_of(store, "bob", ROOM), 1)

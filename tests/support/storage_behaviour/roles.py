@@ -286,7 +286,7 @@ class RecallBehaviour(RolesCase):
         self.assertEqual([(m.content, m.status, m.sequence) for m in found], [("a", 1, 1), ("", 2, 2)])
         self.assertEqual((found[1].sender, found[1].id), (before[1].sender, second.id))
         self.assertEqual((await line_of(store, "bob", AB)).last, found[1])
-        self.assertEqual((await line_of(store, "bob", AB)).unread, 2)
+        self.assertEqual((await line_of(store, "bob", AB)).unread, 1)
         self.assertEqual((await store.messages.missed("bob", None, 10)).messages, found)
         self.assertEqual((await store.messages.missed("bob", first.id, 10)).messages, found[1:])
 

@@ -184,6 +184,13 @@ class MemoryMachine(RuleBasedStateMachine):
             self.model.mark_read(reader, session, message_id)
             assert unread == self.model.unread(reader, session)
 
+    @rule(data=st.data())
+    def recall(self, data: st.DataObject) -> None:
+        if self.model.messages:
+            message = data.draw(st.sampled_from(self.model.messages))
+            answer_to(self.store.moderation.recall(session_of(message), SYSTEM, message.id))
+            self.model.recall(message)
+
     @rule(user_id=people, kind=st.sampled_from([CHATROOM, PRIVATE]), count=counts)
     def sessions(self, user_id: str, kind: int, count: int) -> None:
         expected = [line for line in self.model.sessions_of(user_id) if line.type == kind]

@@ -1,5 +1,6 @@
 -- parts: session room rules roles
--- Leaves a stub of a message; in a *chatroom* ('' for none), also announces the recall. May be repeated.
+-- Leaves a stub of a message, which does not count as unread any more; in a *chatroom* ('' for none), also announces
+-- the recall. May be repeated.
 local S = KEYS[1]
 local publish, chatroom, by, id, ttl, within = unpack(ARGV)
 if chatroom ~= '' and by ~= SYSTEM then
@@ -16,5 +17,7 @@ local other = by ~= sender and rank_of(S, sender) or 0
 if not is_own and not may_act('recall', rank, other) then return 'recall' end
 value[2], value[6] = 2, ''
 call('HSET', S .. ':messages', id, cmsgpack.pack(value))
+call('ZADD', S .. ':recalled', number(score_of(id)), id)
+call('PEXPIREAT', S .. ':recalled', call('PEXPIRETIME', S .. ':ids'))
 if chatroom ~= '' then call(publish, S, event_of(chatroom, 'recalled', by, '', id, '', '', 0)) end
 return 1

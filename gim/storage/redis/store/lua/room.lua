@@ -43,7 +43,7 @@ local function dismiss(S, user, floor)
   if heir or call('EXISTS', S .. ':members') == 1 or call('HEXISTS', S .. ':state', 'kept') == 1 then return heir end
   local left = call('PTTL', S .. ':ids')
   if left < 0 or call('ZCOUNT', S .. ':ids', number(floor), '+inf') == 0 then
-    call('DEL', S .. ':state', S .. ':sequence', S .. ':ids', S .. ':messages', S .. ':muted')
+    call('DEL', S .. ':state', S .. ':sequence', S .. ':ids', S .. ':messages', S .. ':recalled', S .. ':muted')
   else
     call('PEXPIRE', S .. ':state', left)
     call('PEXPIRE', S .. ':sequence', left)

@@ -24,17 +24,24 @@ local function values(S, ids)
   return call('HMGET', S .. ':messages', unpack(ids))
 end
 
-local function unread(S, read, floor)
+-- How many of a sorted set of ids come after a read position and have not expired.
+local function count_after(ids, read, floor)
   local from = score_of(read)
-  if from < floor then return call('ZCOUNT', S .. ':ids', number(floor), '+inf') end
-  local count = call('ZCOUNT', S .. ':ids', number(from), '+inf')
-  local edge = call('ZRANGEBYSCORE', S .. ':ids', number(from), number(from), 'LIMIT', 0, 1)[1]
+  local count = call('ZCOUNT', ids, number(math.max(from, floor)), '+inf')
+  if from < floor or count == 0 then return count end
+  local edge = call('ZRANGEBYSCORE', ids, number(from), number(from), 'LIMIT', 0, 1)[1]
   return edge and edge <= read and count - 1 or count
+end
+
+local function unread(S, read, floor)
+  local count = count_after(S .. ':ids', read, floor)
+  return count > 0 and count - count_after(S .. ':recalled', read, floor) or count
 end
 
 -- Removes messages, oldest first, and remembers the newest of them.
 local function remove(S, ids)
   call('ZREM', S .. ':ids', unpack(ids))
+  call('ZREM', S .. ':recalled', unpack(ids))
   call('HDEL', S .. ':messages', unpack(ids))
   call('HSET', S .. ':state', 'lost', ids[#ids])
 end
@@ -47,6 +54,7 @@ local function renew(S, floor, ttl, is_private, keep)
   local left = ttl + 2 * renewal(ttl)
   call('PEXPIRE', S .. ':ids', left)
   call('PEXPIRE', S .. ':messages', left)
+  call('PEXPIRE', S .. ':recalled', left)
   if is_private then
     call('PEXPIRE', S .. ':state', left)
     call('PEXPIRE', S .. ':sequence', keep + left)
