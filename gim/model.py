@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import IntEnum, StrEnum
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 
 class MessageStatus(IntEnum):
@@ -35,6 +35,7 @@ class EventType(StrEnum):
     MUTED = "muted"
     APPOINTED = "appointed"
     RECALLED = "recalled"
+    READ = "read"
     BROADCAST = "broadcast"
 
 
@@ -108,7 +109,7 @@ class Event(Struct, frozen=True, dict=True, omit_defaults=True):
     """Something other than a message that happened, on its way to connections.
 
     ``by`` is who did it. What a type has no use for is left out: docs/protocol.md, section 6, has the
-    table. It holds its own frames as a `Push` does.
+    table. ``unread`` may be 0, so only UNSET is left out. It holds its own frames as a `Push` does.
     """
 
     type: str
@@ -122,6 +123,7 @@ class Event(Struct, frozen=True, dict=True, omit_defaults=True):
     category: str = ""
     content: str = ""
     created_at: int = 0
+    unread: int | UnsetType = UNSET
 
 
 class History(Struct, frozen=True):

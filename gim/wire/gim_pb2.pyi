@@ -225,7 +225,7 @@ class RecallData(_message.Message):
     def __init__(self) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("type", "by", "session_id", "user_id", "message_id", "name", "role", "until", "category", "content", "created_at")
+    __slots__ = ("type", "by", "session_id", "user_id", "message_id", "name", "role", "until", "category", "content", "created_at", "unread")
     TYPE_FIELD_NUMBER: _ClassVar[int]
     BY_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -237,6 +237,7 @@ class Event(_message.Message):
     CATEGORY_FIELD_NUMBER: _ClassVar[int]
     CONTENT_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    UNREAD_FIELD_NUMBER: _ClassVar[int]
     type: str
     by: str
     session_id: str
@@ -248,7 +249,8 @@ class Event(_message.Message):
     category: str
     content: str
     created_at: int
-    def __init__(self, type: _Optional[str] = ..., by: _Optional[str] = ..., session_id: _Optional[str] = ..., user_id: _Optional[str] = ..., message_id: _Optional[str] = ..., name: _Optional[str] = ..., role: _Optional[str] = ..., until: _Optional[int] = ..., category: _Optional[str] = ..., content: _Optional[str] = ..., created_at: _Optional[int] = ...) -> None: ...
+    unread: int
+    def __init__(self, type: _Optional[str] = ..., by: _Optional[str] = ..., session_id: _Optional[str] = ..., user_id: _Optional[str] = ..., message_id: _Optional[str] = ..., name: _Optional[str] = ..., role: _Optional[str] = ..., until: _Optional[int] = ..., category: _Optional[str] = ..., content: _Optional[str] = ..., created_at: _Optional[int] = ..., unread: _Optional[int] = ...) -> None: ...
 
 class JoinRequest(_message.Message):
     __slots__ = ("id", "name")

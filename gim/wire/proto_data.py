@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from google.protobuf.message import Message as ProtoMessage
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from gim import model
 from gim.wire import gim_pb2 as pb
@@ -43,6 +43,8 @@ def write_event(event: model.Event) -> bytes:
     data.category = event.category
     data.content = event.content
     data.created_at = event.created_at
+    if event.unread is not UNSET:
+        data.unread = event.unread
     return data.SerializeToString()
 
 

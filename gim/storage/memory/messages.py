@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from gim.ids import CHATROOM, Session
-from gim.model import Message, Sent, SessionItem
+from gim.model import Event, EventType, Message, Sent, SessionItem
 from gim.storage import refusals
-from gim.storage.announcements import MessageStored
+from gim.storage.announcements import MessageStored, SessionEvent
 from gim.storage.interface import Draft, Missed, Position
 from gim.storage.memory.announcer import Announcer
 from gim.storage.memory.archive import Archive
@@ -103,19 +103,33 @@ class MemoryMessages:
         return self._inbox.sessions(person, kind, after, count) if person else ([], None)
 
     async def mark_read(self, session: Session, reader: str, message_id: str) -> int:
-        conversation = self._archive.get(session.id)
-        last = conversation.last if conversation is not None else None
-        upto = min(message_id, last.id) if last is not None else FIRST
+        before = self._read_position(session, reader)
+        if before is None:
+            return 0
+        last = self._archive.live_last(self._archive[session.id])
+        read = min(message_id, last.id) if last is not None else FIRST
+        if read <= before:
+            return self._archive.unread(session.id, before)
+        person = self._people[reader]
         if session.type == CHATROOM:
-            membership = self._archive.membership(session.parts[0], reader)
-            read = membership.read = max(membership.read, upto)
+            person.rooms[session.parts[0]].read = read
         else:
-            person = self._people.get(reader)
-            if person is None or session.id not in person.private:
-                return 0
-            read = max(person.private[session.id], upto)
             person.private[session.id] = read  # a key that is there keeps its place in the order
-        return self._archive.unread(session.id, read)
+        unread = self._archive.unread(session.id, read)
+        if person.is_subscribed:
+            event = Event(EventType.READ, reader, session.id, reader, read, unread=unread)
+            self._announce(SessionEvent(session, event, reader))
+        return unread
+
+    def _read_position(self, session: Session, reader: str) -> str | None:
+        """Return a read position, None for a private session without messages.
+
+        For a chatroom, raises as `history` does.
+        """
+        if session.type == CHATROOM:
+            return self._archive.membership(session.parts[0], reader).read
+        person = self._people.get(reader)
+        return person.private.get(session.id) if person is not None else None
 
     async def missed(self, user_id: str, since: str | None, limit: int) -> Missed:
         person = self._people.get(user_id)

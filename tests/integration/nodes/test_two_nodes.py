@@ -123,6 +123,16 @@ class StateTests(TwoNodesCase):
             [(one["id"], one["unread"]) for one in sessions], [("1:den", 1), ("2:ann:bob", 1)]
         )
 
+    async def test_devices_on_both_nodes_hear_of_what_one_of_them_reads(self) -> None:
+        ann, phone, desktop = await self.clients((self.a, "ann"), (self.a, "bob"), (self.b, "bob"))
+        sent = await ann.send(PRIVATE, "bob", "hi")
+        await phone.ask(209, session_id="2:ann:bob", message_id=sent["id"])
+        read = {"type": "read", "by": "bob", "session_id": "2:ann:bob", "user_id": "bob"}
+        told = [read | {"message_id": sent["id"], "unread": 0}]
+        for client in (phone, desktop):
+            await eventually(lambda client=client: client.events == told, "the event")
+        self.assertEqual(ann.events, [])
+
     async def online(self, node: Node, token: str) -> list[bool]:
         """Return whether bob is online: what a node says of the user, and of the member of den."""
         _, user = await node.request("GET", "/v1/users/bob", token)

@@ -10,8 +10,8 @@ from twisted.internet.task import Clock
 
 from gim.errors import Conflict, NotFound, Unavailable
 from gim.limits.limits import LimitHits
-from gim.model import Sent
-from gim.storage.announcements import MessageStored
+from gim.model import Event, Sent
+from gim.storage.announcements import MessageStored, SessionEvent
 from gim.storage.membership_limits import MembershipLimits
 from gim.storage.redis.client.connect import connect
 from gim.storage.redis.client.script import Script
@@ -247,6 +247,25 @@ class RepairTests(HalfwayCase):
         self.assertTrue(self.sending.store._retries)
         self.sending.clock.advance(retries.GIVE_UP_AFTER)
         await until(self.is_repaired, "the end of the repair")
+
+
+class ReadTests(HalfwayCase):
+    """A read position moves at the session's server, the reader hears of it from another one."""
+
+    async def test_the_answer_comes_without_the_server_of_the_reader(self) -> None:
+        sent = [await self.send(self.sending, content) for content in "ab"]
+        messages = self.sending.store.messages
+        self.sending.lose("bob")
+        self.assertEqual(await messages.mark_read(AB, "bob", sent[0].id), 1)
+        self.sending.reach_all()
+        for _ in range(2):
+            self.assertEqual(await messages.mark_read(AB, "bob", sent[1].id), 0)
+        await settled(self.hearing.store)
+        told = [news for news in self.hearing.listener.news if isinstance(news, SessionEvent)]
+        self.assertEqual(
+            [(news.reader, news.event) for news in told],
+            [("bob", Event("read", "bob", AB.id, "bob", sent[1].id, unread=0))],
+        )
 
 
 class SlowTests(HalfwayCase):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from gim.errors import Forbidden, NotFound
+from gim.ids import Session, chatroom_session, private_session
+from gim.model import Event
+from gim.storage.announcements import SessionEvent
 from gim.storage.interface import Storage
 from tests.support.storage_behaviour.base import (
     AB,
@@ -218,3 +221,89 @@ class UnreadRecallBehaviour(StorageCase):
         await join(store, "room", "ann", "bob")
         await send(store, posted("room", "ann"))
         self.assertEqual(await unread_of(store, "bob", ROOM), 1)
+
+
+class ReadNewsBehaviour(StorageCase):
+    """A read position that moved is announced to the reader, and to them only."""
+
+    async def told(self) -> list[tuple[str, Event]]:
+        """Return who was told of which event since the last time."""
+        await self.settle()
+        told = [(news.reader, news.event) for news in self.news if isinstance(news, SessionEvent)]
+        self.news.clear()
+        return told
+
+    async def with_unread(self, count: int) -> tuple[Storage, list[tuple[Session, list[str]]]]:
+        """Return a store where all are subscribed to, and both sessions of bob with their messages."""
+        store = await self.make_store()
+        for user_id in ("ann", "bob"):
+            await store.users.subscribe(user_id)
+        await join(store, "room", "ann", "bob")
+        await store.chatrooms.subscribe("room")
+        found = []
+        for session, draft in ((AB, private("ann", "bob")), (ROOM, posted("room", "ann"))):
+            found.append((session, [sent.id for sent in await send(store, *[draft] * count)]))
+        self.assertEqual(await self.told(), [])  # sending is no news of this kind
+        return store, found
+
+    def read(self, session: Session, message_id: str, unread: int) -> tuple[str, Event]:
+        return "bob", Event("read", "bob", session.id, "bob", message_id, unread=unread)
+
+    async def test_the_reader_is_told_of_position_and_unread(self) -> None:
+        store, found = await self.with_unread(3)
+        for session, ids in found:
+            await store.messages.mark_read(session, "bob", ids[1])
+            self.assertEqual(await self.told(), [self.read(session, ids[1], 1)])
+            await store.messages.mark_read(session, "bob", FUTURE)
+            self.assertEqual(await self.told(), [self.read(session, ids[2], 0)])
+
+    async def test_a_position_that_stays_is_not_told(self) -> None:
+        store, found = await self.with_unread(2)
+        for session, ids in found:
+            await store.messages.mark_read(session, "ann", ids[1])  # sending moved it there
+            await store.messages.mark_read(session, "bob", ids[1])
+            await self.told()
+            for message_id in (ids[1], ids[0], ANCIENT, FUTURE):
+                await store.messages.mark_read(session, "bob", message_id)
+        self.assertEqual(await self.told(), [])
+
+    async def test_unread_is_told_without_recalled_messages(self) -> None:
+        store, found = await self.with_unread(4)
+        for session, ids in found:
+            await store.moderation.recall(session, "ann", ids[2])
+            await self.told()
+            await store.messages.mark_read(session, "bob", ids[0])
+            self.assertEqual(await self.told(), [self.read(session, ids[0], 2)])
+
+    async def test_sending_and_joining_move_it_without_an_event(self) -> None:
+        store, _ = await self.with_unread(2)
+        await send(store, private("bob", "ann"), posted("room", "bob"))
+        await store.users.subscribe("cat")
+        await join(store, "room", "cat")
+        self.assertEqual(await self.told(), [])
+
+    async def test_what_was_refused_or_is_not_there_is_not_told(self) -> None:
+        store, _ = await self.with_unread(1)
+        await store.users.subscribe("cat")
+        await self.refusal(Forbidden, store.messages.mark_read(ROOM, "cat", FUTURE))
+        await self.refusal(NotFound, store.messages.mark_read(chatroom_session("none"), "bob", FUTURE))
+        await store.messages.mark_read(private_session("bob", "cat"), "bob", FUTURE)
+        self.assertEqual(await self.told(), [])
+
+    async def test_what_has_expired_moves_nothing(self) -> None:
+        store = await self.make_store(ttl=60)
+        await store.users.subscribe("bob")
+        await join(store, "room", "ann", "bob")
+        await send(store, private("ann", "bob"), posted("room", "ann"))
+        await self.advance(61)
+        for session in (AB, ROOM):
+            self.assertEqual(await store.messages.mark_read(session, "bob", FUTURE), 0)
+        self.assertEqual(await self.told(), [])
+
+    async def test_a_reader_who_is_not_connected_is_not_told(self) -> None:
+        store, found = await self.with_unread(1)
+        store.users.unsubscribe("bob")
+        await self.settle()
+        for session, ids in found:
+            await store.messages.mark_read(session, "bob", ids[0])
+        self.assertEqual(await self.told(), [])

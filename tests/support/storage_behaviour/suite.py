@@ -19,7 +19,11 @@ from tests.support.storage_behaviour.events import EventBehaviour, ObserverBehav
 from tests.support.storage_behaviour.membership_limits import RoomLimitBehaviour
 from tests.support.storage_behaviour.messages import HistoryBehaviour, IdBehaviour
 from tests.support.storage_behaviour.missed import CatchUpBehaviour, SinceBehaviour
-from tests.support.storage_behaviour.read_positions import ReadBehaviour, UnreadRecallBehaviour
+from tests.support.storage_behaviour.read_positions import (
+    ReadBehaviour,
+    ReadNewsBehaviour,
+    UnreadRecallBehaviour,
+)
 from tests.support.storage_behaviour.request_ids import RequestBehaviour
 from tests.support.storage_behaviour.retention import AgeBehaviour, NumberBehaviour
 from tests.support.storage_behaviour.roles import (
@@ -42,6 +46,7 @@ class StorageBehaviour(
     SessionPageBehaviour,
     ReadBehaviour,
     UnreadRecallBehaviour,
+    ReadNewsBehaviour,
     ChatroomBehaviour,
     MemberBehaviour,
     RoomLimitBehaviour,

@@ -34,7 +34,8 @@ def read(payload: bytes) -> dict[str, Any]:
         body: Any = plain(pb.Push.FromString(found.body))
     elif found.op == 213:  # JSON leaves out what its type has no use for
         event = plain(pb.Event.FromString(found.body))
-        body = {name: value for name, value in event.items() if value or name in ("type", "by")}
+        has = ("type", "by", "unread") if event["type"] == "read" else ("type", "by")
+        body = {name: value for name, value in event.items() if value or name in has}
     else:
         reply = pb.Reply.FromString(found.body)
         body = {"code": reply.code, "msg": reply.msg, "data": None}

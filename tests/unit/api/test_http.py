@@ -104,6 +104,20 @@ class RouteTests(ApiTestCase):
             self.http("POST", "/v1/sessions/2:ann:bob/read", bob, message_id=ids[1]), {"unread": 1}
         )
 
+    def test_reading_over_http_is_told_to_the_devices_of_the_user(self) -> None:
+        ann, phone, bob = self.user("ann"), self.user("ann"), self.user("bob")
+        ids = [self.data(bob, 201, type=2, target_id="ann", content=text)["id"] for text in "abc"]
+        self.data(bob, 211, session_id="2:ann:bob", message_id=ids[2])
+        answer = self.http("POST", "/v1/sessions/2:ann:bob/read", self.token("ann"), message_id=ids[0])
+        self.assertEqual(answer, {"unread": 1})
+        self.pump()
+        read = {"type": "read", "by": "ann", "session_id": "2:ann:bob", "user_id": "ann"}
+        for client in (ann, phone):
+            self.assertEqual(self.events(client)[-1], read | {"message_id": ids[0], "unread": 1})
+        self.assertEqual([event["type"] for event in self.events(bob)], ["recalled"])
+        (item,) = self.http("GET", "/v1/sessions", self.token("ann"))["items"]
+        self.assertEqual(item["unread"], 1)
+
     def test_join_members_and_leave(self) -> None:
         ann, bob = self.token("ann"), self.token("bob")
         path = "/v1/chatrooms/den/members"

@@ -178,6 +178,15 @@ class MixedTests(CodecsTestCase):
         self.assertEqual(heard[0][:6], heard[1][:6])
         self.assertEqual(heard[0][:6], heard[2])
 
+    def test_reading_is_told_alike_in_both(self) -> None:
+        ann, bob, bob_too = self.user("ann"), self.user("bob"), self.proto("bob")
+        sent = [self.data(ann, 201, type=2, target_id="bob", content="hi") for _ in range(2)]
+        for message in sent:
+            self.data(bob_too, 209, session_id="2:ann:bob", message_id=message["id"])
+        self.advance(0)
+        self.assertEqual([event["unread"] for event in self.events(bob)], [1, 0])
+        self.assertEqual(self.events(bob), self.events(bob_too))
+
     def events(self, client: Client) -> list[Any]:
         """Return the events that came, as JSON has them."""
         packets = [packet for packet in client.packets if packet["op"] == 213]

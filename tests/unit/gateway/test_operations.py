@@ -232,6 +232,35 @@ class ReadingTests(GatewayTestCase):
         self.assertEqual(self.refusal(ann, 209, **session, message_id="x")[0], 400)
         self.assertEqual(self.refusal(ann, 209, session_id="2:bob:eve", message_id=ids[0])[0], 403)
 
+    def test_what_one_device_reads_all_devices_of_the_user_hear_of(self) -> None:
+        desktop, phone, bob = self.user("ann"), self.user("ann"), self.user("bob")
+        ids = self.send(bob, "ann", "1", "2")
+        read = {"type": "read", "by": "ann", "session_id": "2:ann:bob", "user_id": "ann"}
+        for message_id in (ids[0], ids[1], ids[1], ids[0]):  # two of them move the position
+            self.data(phone, 209, session_id="2:bob:ann", message_id=message_id)
+        self.pump()
+        told = [
+            read | {"message_id": ids[0], "unread": 1},
+            read | {"message_id": ids[1], "unread": 0},
+        ]
+        self.assertEqual([self.events(one) for one in (desktop, phone, bob)], [told, told, []])
+
+    def test_sending_tells_the_other_devices_by_the_message_alone(self) -> None:
+        desktop, phone, bob = self.user("ann"), self.user("ann"), self.user("bob")
+        self.send(bob, "ann", "1")
+        self.send(phone, "bob", "2")
+        self.pump()
+        self.assertEqual((self.contents(desktop), self.events(desktop)), ([["1"], ["2"]], []))
+        self.assertEqual(self.data(desktop, 205)["items"][0]["unread"], 0)
+
+    def test_a_recalled_message_is_not_unread(self) -> None:
+        ann, bob = self.user("ann"), self.user("bob")
+        ids = self.send(bob, "ann", "1", "2", "3")
+        self.data(bob, 211, session_id="2:ann:bob", message_id=ids[1])
+        self.assertEqual(self.data(ann, 205)["items"][0]["unread"], 2)
+        body = {"session_id": "2:ann:bob", "message_id": ids[0]}
+        self.assertEqual(self.data(ann, 209, **body), {"unread": 1})
+
 
 class ChatroomTests(GatewayTestCase):
     def test_joining_makes_the_chatroom_and_is_fine_twice(self) -> None:

@@ -31,6 +31,7 @@ heads = st.builds(model.SessionHead, texts, numbers, texts)
 events = st.builds(
     model.Event, *([texts] * 7), until=big_numbers, category=texts, content=texts, created_at=big_numbers
 )
+reads = st.builds(model.Event, st.just("read"), *([texts] * 4), unread=numbers)
 pushes = st.builds(model.Push, heads, lists, numbers)
 
 ANSWERS: dict[int, st.SearchStrategy[Struct]] = {  # by the reply's op
@@ -149,7 +150,7 @@ class BothCodecsTests(SynchronousTestCase):
     def test_pushes(self, push: model.Push) -> None:
         self.assertSame(self.json.encode_push(push), self.proto.encode_push(push))
 
-    @given(events)
+    @given(events | reads)
     def test_events(self, event: model.Event) -> None:
         self.assertSame(self.json.encode_push(event), self.proto.encode_push(event))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
@@ -17,7 +18,7 @@ from gim.storage.redis.store.delivery_marks import DeliveryMarks
 from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.inbox import Inbox
 from gim.storage.redis.store.keys import Keys
-from gim.storage.redis.store.records import messages_of, time_of
+from gim.storage.redis.store.records import messages_of, read_payload, time_of
 from gim.storage.redis.store.retention import Retention
 from gim.storage.redis.store.script_errors import check
 
@@ -27,7 +28,7 @@ SECOND_ATTEMPT_WITHIN = 0.4  # seconds, so that both attempts end within two
 class RedisMessages:
     """Implements `gim.storage.interface.Messages`, with the inbox and the delivery marks.
 
-    Each operation here is one round trip, except `append` on a cluster.
+    Each operation here is one round trip, except `append` and `mark_read` on a cluster.
     """
 
     def __init__(
@@ -111,7 +112,20 @@ class RedisMessages:
 
     async def mark_read(self, session: Session, reader: str, message_id: str) -> int:
         """See `gim.storage.interface.Messages.mark_read`."""
-        base = self._keys.session(session.id)
-        words = int(session.type == CHATROOM), reader, message_id, self._retention.ttl_ms
-        reply = await self._redis.run(scripts.MARK_READ, (base,), *words)
-        return int(check(reply, session.parts[0]))
+        base, channel = self._keys.session(session.id), self._keys.user(reader)
+        bases = (base,) if self._redis.is_cluster else (base, channel)
+        words = int(session.type == CHATROOM), reader, message_id, self._retention.ttl_ms, session.id
+        reply = await self._redis.run(scripts.MARK_READ, bases, *words)
+        unread, position = check(reply, session.parts[0])
+        if position and self._redis.is_cluster:
+            await self._announce_read(channel, read_payload(session.id, position.decode(), unread))
+        return int(unread)
+
+    async def _announce_read(self, channel: str, payload: bytes) -> None:
+        """Announce a read position to the reader, whose server is another one than the session's.
+
+        The position has moved, and a request that is repeated would not move it again: a fault here is no
+        reason to refuse the answer.
+        """
+        with suppress(Unavailable):
+            await self._redis.call(channel, self._redis.publish, channel, payload)

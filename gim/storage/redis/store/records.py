@@ -67,6 +67,12 @@ class _Event(Struct, array_like=True, frozen=True, gc=False, tag="e"):
     until: int
 
 
+class _Read(Struct, array_like=True, frozen=True, gc=False, tag="r"):
+    session: str
+    message: str
+    unread: int
+
+
 class _Command(Struct, array_like=True, frozen=True, gc=False, tag="o"):
     action: ConnectionAction
     key: str
@@ -74,7 +80,7 @@ class _Command(Struct, array_like=True, frozen=True, gc=False, tag="o"):
 
 
 _values = msgpack.Decoder(Value)
-_news = msgpack.Decoder(_Posted | _Joined | _Left | _Event | _Command)
+_news = msgpack.Decoder(_Posted | _Joined | _Left | _Event | _Read | _Command)
 
 
 def time_of(message_id: str) -> int:
@@ -122,6 +128,9 @@ def news_of(payload: bytes, reader: str) -> Announcement:
         return MemberLeft(news.user, news.chatroom, news.why, news.by)
     if isinstance(news, _Command):
         return ConnectionCommand(reader, news.action, news.key, news.ask)
+    if isinstance(news, _Read):
+        event = Event(EventType.READ, reader, news.session, reader, news.message, unread=news.unread)
+        return SessionEvent(ids.session(news.session), event, reader)
     return _session_event(news, reader)
 
 
@@ -147,6 +156,11 @@ def command_payload(command: ConnectionCommand) -> bytes:
 def recall_payload(session_id: str, by: str, message_id: str) -> bytes:
     """Write the announcement of a recall as the scripts do."""
     return msgpack.encode(_Event(session_id, EventType.RECALLED, by, "", message_id, "", "", 0))
+
+
+def read_payload(session_id: str, message_id: str, unread: int) -> bytes:
+    """Write the announcement of a read position as the scripts do."""
+    return msgpack.encode(_Read(session_id, message_id, unread))
 
 
 def _message(news: _Posted) -> Message:
