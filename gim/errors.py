@@ -68,8 +68,9 @@ class MethodNotAllowed(GimError):
 
 
 class Conflict(GimError):
-    """The connection is logged in as another user, the chatroom to create exists, another client is
-    profiling already, or the limit of connections, chatrooms or members is reached."""
+    """The connection is logged in as another user, the chatroom to create exists, a ``request_id`` was
+    used for another message, another client is profiling already, or the limit of connections, chatrooms
+    or members is reached."""
 
     code = 409
 

@@ -118,9 +118,10 @@ class Messages(Protocol):
         """Store a message in one atomic step: id, sequence, position, trim. Then announce it.
 
         If this sender has used the ``request_id`` in this session within the last
-        `gim.storage.rules.REQUEST_ID_WINDOW` seconds, nothing is stored: the first answer is returned,
-        even to a former member. For a chatroom, raises `NotFound` if it does not exist, `Forbidden` if
-        the sender is muted or not a member.
+        `gim.storage.rules.REQUEST_ID_WINDOW` seconds, and the session still holds that message, recalled
+        or not, nothing is stored: the first answer is returned, even to a former member, or `Conflict`
+        raised if content or category differ. For a chatroom, raises `NotFound` if it does not exist,
+        `Forbidden` if the sender is muted or not a member.
         """
 
     async def history(

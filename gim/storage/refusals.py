@@ -41,6 +41,12 @@ def muted(chatroom_id: str, left_ms: int) -> Forbidden:
     return Forbidden(f"you are muted in chatroom {chatroom_id!r} for {seconds} s: wait until then")
 
 
+def request_id_reused() -> Conflict:
+    return Conflict(
+        "request_id: you sent another message with it to this session: choose a new one for each message"
+    )
+
+
 def no_message() -> NotFound:
     return NotFound("this session does not have this message, or not any more")
 

@@ -47,7 +47,7 @@ class AdminRoutes:
         "Send as any user, or as the system.",
         returns=model.Sent,
         body=requests.SendAsRequest,
-        refuses=(NotFound,),
+        refuses=(NotFound, Conflict),
     )
     async def send_as(self, request: IRequest) -> bytes:
         body = from_body(request, requests.SendAsRequest)
@@ -69,7 +69,10 @@ class AdminRoutes:
 
     @app.route(f"{_CHATROOM}/broadcasts", methods=["POST"])
     @_describe(
-        "Send to a chatroom as the system.", returns=model.Sent, body=requests.ChatroomBroadcastRequest
+        "Send to a chatroom as the system.",
+        returns=model.Sent,
+        body=requests.ChatroomBroadcastRequest,
+        refuses=(Conflict,),
     )
     async def broadcast_to_chatroom(self, request: IRequest, chatroom_id: str) -> bytes:
         body = from_body(request, requests.ChatroomBroadcastRequest)

@@ -64,7 +64,7 @@ class ChatRoutes:
         access=Access.USER,
         returns=model.Sent,
         body=requests.SendRequest,
-        refuses=(NotFound, TooManyRequests),
+        refuses=(NotFound, Conflict, TooManyRequests),
     )
     async def send(self, request: IRequest, user: User) -> bytes:
         body = from_body(request, requests.SendRequest)

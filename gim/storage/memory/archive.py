@@ -154,6 +154,10 @@ class Archive:
         if len(self.messages) > self._max_messages:
             self._drop_oldest(LAST)
 
+    def holds(self, session_id: str, message_id: str) -> bool:
+        """Say whether a session still holds a message, or its stub."""
+        return message_id >= self.floor() and self.messages.get(session_id, message_id) is not None
+
     def message(self, session: Session, message_id: str) -> Message:
         """Return a message, or raise `NotFound`."""
         message = self.messages.get(session.id, message_id)

@@ -9,13 +9,13 @@ from twisted.internet.interfaces import IReactorTime
 from gim.model import Sent
 from gim.storage.rules import REQUEST_ID_WINDOW, REQUEST_IDS_PER_SENDER
 
-_Answers = OrderedDict[tuple[str, str], tuple[float, Sent]]
+_Answers = OrderedDict[tuple[str, str], tuple[float, int, Sent]]  # when, the digest, the answer
 
 
 class IdempotencyCache:
     """Remembers answers by sender, session and ``request_id`` for `REQUEST_ID_WINDOW` seconds.
 
-    Costs about 400 bytes an answer. `sweep` forgets senders who have been silent for the window;
+    Costs about 450 bytes an answer. `sweep` forgets senders who have been silent for the window;
     the others are trimmed whenever they send.
     """
 
@@ -28,21 +28,21 @@ class IdempotencyCache:
     def __len__(self) -> int:
         return sum(map(len, self._senders.values()))
 
-    def find(self, sender: str, session_id: str, request_id: str) -> Sent | None:
-        """Return the answer to this request, if it is still remembered."""
+    def find(self, sender: str, session_id: str, request_id: str) -> tuple[int, Sent] | None:
+        """Return the digest and the answer to this request, if it is still remembered."""
         answers = self._senders.get(sender)
         found = answers.get((session_id, request_id)) if answers is not None else None
         if found is None or found[0] <= self._clock.seconds() - REQUEST_ID_WINDOW:
             return None
-        return found[1]
+        return found[1:]
 
-    def remember(self, sender: str, session_id: str, request_id: str, sent: Sent) -> None:
-        """Keep the answer to this request."""
+    def remember(self, sender: str, session_id: str, request_id: str, digest: int, sent: Sent) -> None:
+        """Keep the answer to this request; *digest* tells what it sent from anything else."""
         now = self._clock.seconds()
         answers = self._senders.setdefault(sender, OrderedDict())
         self._senders.move_to_end(sender)
         answers.pop((session_id, request_id), None)  # one that has expired would keep its old place
-        answers[session_id, request_id] = now, sent
+        answers[session_id, request_id] = now, digest, sent
         if len(answers) > self._per_sender:
             answers.popitem(last=False)
         _drop_older(answers, now - REQUEST_ID_WINDOW)
@@ -54,7 +54,7 @@ class IdempotencyCache:
             if not self._senders:
                 return False
             answers = next(iter(self._senders.values()))
-            newest, _sent = next(reversed(answers.values()))
+            newest, *_answer = next(reversed(answers.values()))
             if newest > horizon:
                 return False
             self._senders.popitem(last=False)

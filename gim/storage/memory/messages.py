@@ -35,10 +35,14 @@ class MemoryMessages:
 
     def _append_once(self, draft: Draft) -> Sent:
         key = draft.sender.id, draft.session.id, draft.request_id
-        sent = self._answers.find(*key)
-        if sent is None:
-            sent = self._append(draft)
-            self._answers.remember(*key, sent)
+        digest = hash((draft.category, draft.content))
+        answer = self._answers.find(*key)
+        if answer is not None and self._archive.holds(draft.session.id, answer[1].id):
+            if answer[0] != digest:
+                raise refusals.request_id_reused()
+            return answer[1]
+        sent = self._append(draft)
+        self._answers.remember(*key, digest, sent)
         return sent
 
     def _append(self, draft: Draft) -> Sent:

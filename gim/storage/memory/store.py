@@ -15,7 +15,7 @@ What is kept, and for how long (sizes measured on CPython 3.11, 64 bit):
   member of a chatroom, while a message that they sent or got is kept, and after a login without a
   connection for `gim.storage.rules.LOGIN_HOLD` seconds.
 - the number of a user's last event, about 100 bytes, where events are counted: as long as the user.
-- the answer to a ``request_id``, about 400 bytes: see `gim.storage.memory.idempotency`.
+- the answer to a ``request_id``, about 450 bytes: see `gim.storage.memory.idempotency`.
 """
 
 from __future__ import annotations

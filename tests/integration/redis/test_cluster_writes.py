@@ -29,6 +29,7 @@ from tests.support.storage_behaviour.base import (
     contents_of,
     join,
     listed,
+    messages_of,
     private,
     user,
 )
@@ -221,6 +222,49 @@ class RepairTests(HalfwayCase):
         await self.send(self.hearing, "hi", request_id="r")
         await settled(self.hearing.store)
         self.on_announcement("hi")
+
+    async def test_other_content_is_refused_while_the_first_message_is_unfinished(self) -> None:
+        self.sending.lose("bob")
+        await self.is_refused(self.sending, "hi", request_id="r")
+        self.sending.reach_all()
+        for node in (self.sending, self.hearing):
+            with self.assertRaises(Conflict):
+                await self.send(node, "other", request_id="r")
+        await self.repair()
+        self.on_announcement("hi")
+        self.assertEqual(await contents_of(self.hearing.store, AB), ["hi"])
+
+    async def unfinished(self, swallowed: Script | None = None, **more: str) -> str:
+        """Store a message that neither user hears of yet; return its id."""
+        self.sending.redis.swallows = swallowed
+        self.sending.lose_after_storing("ann", "bob")
+        await self.is_refused(self.sending, "secret", **more)
+        self.sending.redis.swallows = None
+        self.sending.reach_all()
+        return (await messages_of(self.hearing.store, AB))[-1].id
+
+    async def test_a_message_that_was_recalled_meanwhile_is_announced_as_a_stub(self) -> None:
+        for swallowed in (None, scripts.STORE):
+            message_id = await self.unfinished(swallowed)
+            await self.hearing.store.moderation.recall(AB, "ann", message_id)
+            await self.repair()
+            self.on_announcement("")
+            self.hearing.listener.news.clear()
+
+    async def test_a_repeated_request_announces_a_recalled_message_as_a_stub(self) -> None:
+        message_id = await self.unfinished(request_id="r")
+        await self.hearing.store.moderation.recall(AB, "ann", message_id)
+        sent = await self.send(self.hearing, "secret", request_id="r")
+        await self.repair()
+        self.assertEqual(sent.id, message_id)
+        self.on_announcement("")
+
+    async def test_a_message_that_is_gone_meanwhile_is_not_announced(self) -> None:
+        message_id = await self.unfinished()
+        base = self.sending.store._keys.session(AB.id)
+        await self.sending.redis.call(base, "HDEL", f"{base}:messages", message_id)
+        await self.repair()
+        self.assertEqual(self.hearing.heard, [])
 
     async def test_a_message_is_found_whose_reply_got_lost(self) -> None:
         self.sending.redis.swallows = scripts.STORE

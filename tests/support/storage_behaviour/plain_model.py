@@ -31,7 +31,7 @@ class Model:
         self.members: dict[str, dict[str, int]] = {room: {} for room in ROOMS}  # and place of joining
         self.read: dict[tuple[str, str], str] = {}  # by user and session
         self.marks: dict[str, str] = {}
-        self.answers: list[tuple[int, tuple[str, str, str], Sent]] = []
+        self.answers: list[tuple[int, tuple[str, str, str], str, Sent]] = []
         self.names: dict[str, str] = {}
 
     def expire(self) -> None:
@@ -76,19 +76,21 @@ class Model:
             before = self.read.get((user_id, session.id), ANCIENT)
             self.read[user_id, session.id] = max(before, min(message_id, newest[-1]))
 
-    def remembered(self, sender: str, session: Session, request_id: str) -> Sent | None:
-        """Return the first answer to this request of the last five minutes; "" is no request."""
-        for at_ms, key, sent in self.answers:
+    def remembered(self, sender: str, session: Session, request_id: str) -> tuple[str, Sent] | None:
+        """Return the content and the answer of this request if it is of the last five minutes and its
+        message is kept; "" is no request."""
+        for at_ms, key, content, sent in self.answers:
             if (
                 request_id
                 and key == (sender, session.id, request_id)
                 and at_ms > self.now_ms - WINDOW * 1000
+                and any(message.id == sent.id for message in self.messages)
             ):
-                return sent
+                return content, sent
         return None
 
-    def remember(self, sender: str, session: Session, request_id: str, sent: Sent) -> None:
-        self.answers.append((self.now_ms, (sender, session.id, request_id), sent))
+    def remember(self, sender: str, session: Session, request_id: str, content: str, sent: Sent) -> None:
+        self.answers.append((self.now_ms, (sender, session.id, request_id), content, sent))
 
     def refusal(self, session: Session, user_id: str) -> tuple[type[GimError], ...]:
         """Return how the store may refuse a user the chatroom; not at all when empty."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from gim.errors import Forbidden
+from msgspec.structs import replace
+
+from gim.errors import Conflict, Forbidden, NotFound
+from gim.storage.announcements import MessageStored
 from gim.storage.interface import Draft
 from tests.support.storage_behaviour.base import (
     AB,
@@ -28,9 +31,31 @@ class RequestBehaviour(StorageCase):
 
     async def test_a_repeated_request_gets_the_first_answer_and_stores_nothing(self) -> None:
         store = await self.make_store(sequences=True)
-        first, again = await send(store, request("r", "first"), request("r", "second"))
+        first, again = await send(store, *[request("r", "first")] * 2)
         self.assertEqual(again, first)
         self.assertEqual(await contents_of(store, AB), ["first"])
+
+    async def test_a_request_id_used_again_for_another_message_is_a_conflict(self) -> None:
+        store = await self.make_store(sequences=True)
+        await join(store, "room", "ann")
+        await store.users.subscribe("bob")
+        for first in (request("r"), posted("room", "ann", request_id="r")):
+            (sent,) = await send(store, first)
+            for other in ({"content": "other"}, {"category": "picture"}):
+                refusal = await self.refusal(Conflict, store.messages.append(replace(first, **other)))
+                self.assertIn("request_id", str(refusal))
+            self.assertEqual(await send(store, first), [sent])
+            self.assertEqual(await contents_of(store, first.session), ["hi"])
+            (new,) = await send(store, replace(first, content="other", request_id=""))
+            self.assertEqual(new.sequence, 2)
+        await self.settle()
+        self.assertEqual([news.message.content for news in self.news], ["hi", "other"])
+
+    async def test_content_and_category_are_not_run_together(self) -> None:
+        store = await self.make_store()
+        await send(store, request("r", "ab"))
+        other = replace(request("r", "b"), category="texta")
+        await self.refusal(Conflict, store.messages.append(other))
 
     async def test_a_repeated_request_announces_nothing(self) -> None:
         store = await self.make_store()
@@ -122,14 +147,53 @@ class RequestBehaviour(StorageCase):
         _other, again = await send(store, request("other"), request("r"))
         self.assertEqual(again, anew)
 
-    async def test_the_answer_outlives_its_message(self) -> None:
-        store = await self.make_store(max_session_messages=1, ttl=10)
-        (first,) = await send(store, request("r"))
-        await send(store, private("bob", "ann", "newer"))
-        self.assertEqual(await send(store, request("r")), [first])
-        await self.advance(11)
-        self.assertEqual(await send(store, request("r")), [first])
-        self.assertEqual(await contents_of(store, AB), [])
+    async def test_a_request_whose_message_was_removed_by_the_limit_is_stored_anew(self) -> None:
+        store = await self.make_store(max_session_messages=1)
+        await join(store, "room", "ann", "bob")
+        for draft, newer in (
+            (request("r"), private("bob", "ann", "newer")),
+            (posted("room", "ann", request_id="r"), posted("room", "bob", "newer")),
+        ):
+            first, _, anew, again = await send(store, draft, newer, draft, draft)
+            self.assertGreater(anew.id, first.id)
+            self.assertEqual(again, anew)
+            self.assertEqual(await contents_of(store, draft.session), ["hi"])
+
+    async def test_a_request_whose_message_has_expired_is_stored_anew(self) -> None:
+        store = await self.make_store(ttl=10)
+        await join(store, "room", "ann")
+        for draft in (request("r"), posted("room", "ann", request_id="r")):
+            (first,) = await send(store, draft)
+            await self.advance(11)
+            anew, again = await send(store, replace(draft, content="new"), replace(draft, content="new"))
+            self.assertGreater(anew.id, first.id)
+            self.assertEqual(again, anew)
+            self.assertEqual(await contents_of(store, draft.session), ["new"])
+
+    async def test_a_request_of_a_chatroom_that_was_dismissed_is_stored_in_the_new_one(self) -> None:
+        store = await self.make_store(sequences=True)
+        await join(store, "room", "ann")
+        (first,) = await send(store, posted("room", "ann", request_id="r"))
+        await store.moderation.dismiss("room", "ann")
+        await self.refusal(NotFound, store.messages.append(posted("room", "ann", request_id="r")))
+        await join(store, "room", "ann")
+        (anew,) = await send(store, posted("room", "ann", "new", request_id="r"))
+        self.assertGreater(anew.id, first.id)
+        self.assertEqual(await contents_of(store, ROOM), ["new"])
+
+    async def test_a_request_whose_message_was_recalled_does_not_bring_it_back(self) -> None:
+        store = await self.make_store()
+        await join(store, "room", "ann")
+        await store.users.subscribe("bob")
+        for draft in (request("r", "secret"), posted("room", "ann", "secret", request_id="r")):
+            (first,) = await send(store, draft)
+            await store.moderation.recall(draft.session, "ann", first.id)
+            self.assertEqual(await send(store, draft), [first])
+            await self.refusal(Conflict, store.messages.append(replace(draft, content="")))
+            self.assertEqual(await contents_of(store, draft.session), [""])
+        await self.settle()
+        stored = [news for news in self.news if isinstance(news, MessageStored)]
+        self.assertEqual(len(stored), 1)
 
     async def test_so_many_answers_of_a_sender_are_remembered_the_newest(self) -> None:
         store = await self.make_store(request_ids_per_sender=REMEMBERED)

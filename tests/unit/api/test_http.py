@@ -88,6 +88,13 @@ class RouteTests(ApiTestCase):
         self.pump()
         self.assertEqual((self.contents(ann), self.contents(bob)), ([["hi"]], [["hi"]]))
 
+    def test_a_request_id_used_again_for_another_message_is_a_409(self) -> None:
+        token, fields = self.token("ann"), {"type": 2, "target_id": "bob", "request_id": "r"}
+        first = self.http("POST", "/v1/messages", token, **fields, content="hi")
+        refused = self.ask_http("POST", "/v1/messages", token, **fields, content="other")
+        self.assertEqual((refused["code"], refused["msg"].partition(":")[0]), (409, "request_id"))
+        self.assertEqual(self.http("POST", "/v1/messages", token, **fields, content="hi"), first)
+
     def test_sessions_history_and_read(self) -> None:
         token = self.token("ann")
         ids = [

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
 from msgspec import Struct, msgpack
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 
 from gim.concurrency.gather import gather
 from gim.errors import Unavailable
 from gim.ids import CHATROOM
-from gim.model import User
+from gim.model import MessageStatus, User
 from gim.storage.interface import Draft
 from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.store import scripts
@@ -30,6 +32,7 @@ SENT_WITHIN_MS = 3000  # how long before its deadline a message was sent, at mos
 FIRST_STEP_WITHIN = 0.4  # seconds, so that all steps end in time
 ALL_STEPS_WITHIN = 1.9  # seconds until the sender gets an answer
 MAX_SEARCHED = 1000  # messages of a session among which one that may have been stored is searched
+_NORMAL = MessageStatus.NORMAL.value
 
 
 class Posted(Struct, frozen=True):
@@ -39,12 +42,13 @@ class Posted(Struct, frozen=True):
     name: str  # of the sender
     id: str
     sequence: int
+    status: int = _NORMAL
 
     def announcement(self, title: str) -> bytes:
         """Write it as the scripts do: see `gim.storage.redis.store.records`."""
-        draft = self.draft
-        said = draft.sender.id, self.name, draft.category, draft.content, draft.origin
-        return msgpack.encode(("m", self.id, draft.session.id, title, self.sequence, 1, *said))
+        draft, content = self.draft, self.draft.content if self.status == _NORMAL else ""
+        said = draft.sender.id, self.name, draft.category, content, draft.origin
+        return msgpack.encode(("m", self.id, draft.session.id, title, self.sequence, self.status, *said))
 
 
 class ClusterWrites:
@@ -79,7 +83,7 @@ class ClusterWrites:
             raise Unavailable("the storage is slow, nothing was stored: send again")
         reply = await self._store(draft, name)
         if not isinstance(reply, bytes) and draft.session.type != CHATROOM:
-            posted = Posted(draft, name, reply[0].decode(), reply[1])
+            posted = Posted(draft, name, reply[0].decode(), *reply[1:])
             await self._index_within(posted, begun + ALL_STEPS_WITHIN - self._clock.seconds())
         return reply
 
@@ -125,9 +129,7 @@ class ClusterWrites:
         words = f"{base}:ids", since, "+inf", "BYSCORE", "LIMIT", 0, MAX_SEARCHED
         for found in await self._redis.call(base, "ZRANGE", *words):
             if (message_id := found.decode()).endswith(tail):
-                value = await self._redis.call(base, "HGET", f"{base}:messages", message_id)
-                if value is not None:
-                    await self._index(Posted(draft, name, message_id, value_of(value).sequence))
+                await self._with_its_status(Posted(draft, name, message_id, 0), self._index)
 
     async def _index(self, posted: Posted) -> None:
         """Put the session at the front of both users' lists, and announce the message to them."""
@@ -140,8 +142,17 @@ class ClusterWrites:
         try:
             await self._index_one(posted, user_id)
         except Unavailable:
-            self._retries.add((posted.id, user_id), partial(self._index_one, posted, user_id))
+            index = partial(self._index_one, user_id=user_id)
+            self._retries.add((posted.id, user_id), partial(self._with_its_status, posted, index))
             raise
+
+    async def _with_its_status(self, posted: Posted, index: Callable[[Posted], Awaitable[None]]) -> None:
+        """Index a message as it is now: it may have been recalled, or be gone, since it was stored."""
+        base = self._keys.session(posted.draft.session.id)
+        packed = await self._redis.call(base, "HGET", f"{base}:messages", posted.id)
+        if packed is not None:
+            value = value_of(packed)
+            await index(replace(posted, sequence=value.sequence, status=value.status))
 
     async def _index_one(self, posted: Posted, user_id: str) -> None:
         session, sender = posted.draft.session, posted.draft.sender.id

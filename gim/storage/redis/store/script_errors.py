@@ -27,6 +27,8 @@ def check(reply: Any, chatroom_id: str = "") -> Any:
 def _refusal(reply: bytes, chatroom_id: str) -> GimError:
     if reply in _OF_CHATROOM:
         return _OF_CHATROOM[reply](chatroom_id)
+    if reply == b"reused":
+        return refusals.request_id_reused()
     kind, _, left = reply.partition(b":")
     if kind == b"muted":
         return refusals.muted(chatroom_id, int(left))

@@ -80,7 +80,7 @@ class IdempotencyCacheTests(SynchronousTestCase):
 
     def remember(self, sender: str, *request_ids: str) -> None:
         for request_id in request_ids:
-            self.cache.remember(sender, "s", request_id, Sent(request_id, "s", 0, 0))
+            self.cache.remember(sender, "s", request_id, 0, Sent(request_id, "s", 0, 0))
 
     def found(self, sender: str, *request_ids: str) -> list[bool]:
         return [self.cache.find(sender, "s", request_id) is not None for request_id in request_ids]

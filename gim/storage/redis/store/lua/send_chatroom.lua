@@ -6,13 +6,14 @@ local deadline, ttl, cap, numbered, window, limit, born, keep, random, session, 
 local score = now_score()
 local now = ms_of(score)
 if now > tonumber(deadline) then return 'late' end
-local again = answered(S, sender, request, now, window)
+local digest = digest_of(request, category, content)
+local again = answered(S, sender, request, digest, now, window, score - ttl * 1000)
 if again then return again end
 local state, refused, reader = admission(S, sender, now, is_exempt == '1')
 if refused then return refused end
 name = look(A, born, keep, now, ttl, 'posted') or known(A, name)
 local id, sequence, _, said = store(S, G .. ':last', score, random, ttl, tonumber(cap), numbered, false, keep,
   state[3], reader, sender, name, category, content, origin)
-remember(S, sender, request, now, window, tonumber(limit), id, sequence)
+remember(S, sender, request, digest, now, window, tonumber(limit), id, sequence)
 call('PUBLISH', S, news_of(id, session, state[1], said))
 return {id, sequence}

@@ -7,14 +7,15 @@ local deadline, ttl, cap, numbered, window, limit, born, keep, random, session, 
 local score = now_score()
 local now = ms_of(score)
 if now > tonumber(deadline) then return 'late' end
-local again = answered(S, sender, request, now, window)
+local digest = digest_of(request, category, content)
+local again = answered(S, sender, request, digest, now, window, score - ttl * 1000)
 if again then return again end
 local own_name, own_due = look(A, born, keep, now, ttl, 'renewed')
 local title, its_due = look(B, born, keep, now, ttl, 'renewed')
 name = own_name or known(A, name)
 local id, sequence, rank, said = store(S, G .. ':last', score, random, ttl, tonumber(cap), numbered, true, keep,
   call('HGET', S .. ':state', 'renewed'), sender, sender, name, category, content, origin)
-remember(S, sender, request, now, window, tonumber(limit), id, sequence)
+remember(S, sender, request, digest, now, window, tonumber(limit), id, sequence)
 index(A, session, rank, own_due, score - ttl * 1000)
 index(B, session, rank, its_due, score - ttl * 1000)
 call('PUBLISH', B, news_of(id, session, name, said))

@@ -86,20 +86,29 @@ local function news_of(id, session, title, said)
   return '\155' .. cmsgpack.pack('m', id, session, title) .. said
 end
 
--- Returns the earlier answer to this request of *sender*, or nil.
-local function answered(S, sender, request, now, window)
+-- What tells two messages with one request apart, without keeping their content; nothing without a request.
+local function digest_of(request, category, content)
+  return request ~= '' and string.sub(redis.sha1hex(category .. '\0' .. content), 1, 20)
+end
+
+-- Returns the earlier answer to this request of *sender* (id, sequence, and the status that the message has by now),
+-- 'reused' if that was for another message, or nil. An answer counts as long as its message is kept.
+local function answered(S, sender, request, digest, now, window, floor)
   if request == '' then return nil end
   local answer = call('HGET', S .. ':once:' .. sender, request)
   if not answer then return nil end
   answer = cmsgpack.unpack(answer)
-  if answer[3] <= now - window then return nil end
-  return {answer[1], answer[2], 'again'}
+  if answer[3] <= now - window or score_of(answer[1]) < floor then return nil end
+  local kept = call('HGET', S .. ':messages', answer[1])
+  if not kept then return nil end
+  if answer[4] ~= digest then return 'reused' end
+  return {answer[1], answer[2], cmsgpack.unpack(kept)[2]}
 end
 
-local function remember(S, sender, request, now, window, limit, id, sequence)
+local function remember(S, sender, request, digest, now, window, limit, id, sequence)
   if request == '' then return end
   local answers, order = S .. ':once:' .. sender, S .. ':asked:' .. sender
-  call('HSET', answers, request, cmsgpack.pack({id, sequence, now}))
+  call('HSET', answers, request, cmsgpack.pack({id, sequence, now, digest}))
   call('ZADD', order, number(score_of(id)), request)
   local old = call('ZRANGEBYSCORE', order, '-inf', number((now - window) * 1000), 'LIMIT', 0, 100)
   local over = call('ZCARD', order) - #old - limit

@@ -6,7 +6,8 @@ local deadline, ttl, cap, numbered, window, limit, hint, keep, random, session, 
 local score = now_score()
 local now = ms_of(score)
 if now > tonumber(deadline) then return 'late' end
-local again = answered(S, sender, request, now, window)
+local digest = digest_of(request, category, content)
+local again = answered(S, sender, request, digest, now, window, score - ttl * 1000)
 if again then return again end
 local state, refused, reader = {}, false, sender
 if kind == 'private' then
@@ -20,6 +21,6 @@ if (call('GET', clock) or FIRST) < hint then call('SET', clock, hint) end
 local id, sequence, _, said = store(S, clock, score, random, ttl, tonumber(cap), numbered, kind == 'private', keep,
   state[3], reader, sender, name, category, content, origin)
 call('PEXPIRE', clock, keep)
-remember(S, sender, request, now, window, tonumber(limit), id, sequence)
+remember(S, sender, request, digest, now, window, tonumber(limit), id, sequence)
 if kind ~= 'private' then call('SPUBLISH', S, news_of(id, session, state[1], said)) end
 return {id, sequence}
