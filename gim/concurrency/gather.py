@@ -3,26 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable
+from functools import partial
+from types import CoroutineType
 from typing import Any, cast
 
-from twisted.internet.defer import Deferred, DeferredList, FirstError, gatherResults
+from twisted.internet.defer import Deferred, DeferredList, FirstError, fail, gatherResults
 
 
 async def gather(works: Iterable[Awaitable[Any]]) -> list[Any]:
     """Start all of *works*, then return their results, or raise the first error.
 
-    An error of the iterable itself is raised once the works started so far have ended.
+    An error of the iterable itself is raised once the works started so far have ended. A coroutine that
+    never waits costs 0.5 us: it needs no Deferred.
     """
-    begun: list[Deferred[Any]] = []
+    begun: list[Any] = []  # the result of each work, or a Deferred of it
     try:
-        begun.extend(Deferred.fromCoroutine(_await(work)) for work in works)
+        begun.extend(map(_begin, works))
     except Exception:
-        await DeferredList(begun, consumeErrors=True)
+        await DeferredList(_waiting(begun).values(), consumeErrors=True)
         raise
+    waiting = _waiting(begun)
     try:
-        return list(await gatherResults(begun, consumeErrors=True))
+        results = await gatherResults(waiting.values(), consumeErrors=True) if waiting else ()
     except FirstError as error:
         raise cast(BaseException, error.subFailure.value) from None
+    for at, result in zip(waiting, results, strict=True):
+        begun[at] = result
+    return begun
+
+
+def _waiting(begun: list[Any]) -> dict[int, Deferred[Any]]:
+    return {at: one for at, one in enumerate(begun) if isinstance(one, Deferred)}
+
+
+def _begin(work: Awaitable[Any]) -> Any:
+    """Run a work until it waits; return its result, or a Deferred of it if it has none yet."""
+    if not isinstance(work, CoroutineType):
+        return Deferred.fromCoroutine(_await(work))
+    try:
+        pending = work.send(None)
+    except StopIteration as end:
+        return end.value
+    except Exception:
+        return fail()
+    return Deferred.fromCoroutine(_go_on(work, pending))
+
+
+async def _go_on(work: CoroutineType[Any, Any, Any], pending: Awaitable[Any]) -> Any:
+    """Run a coroutine that waits for *pending* to its end."""
+    while True:
+        try:
+            step = partial(work.send, await pending)
+        except Exception as error:
+            step = partial(work.throw, error)
+        try:
+            pending = step()
+        except StopIteration as end:
+            return end.value
 
 
 async def _await(work: Awaitable[Any]) -> Any:

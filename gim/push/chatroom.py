@@ -65,13 +65,12 @@ class ChatroomPusher:
         self._missed: dict[Connection, int] = {}  # how many messages slow readers did not get
         self._events: list[tuple[Event, Collection[Connection]]] = []  # with the connections to skip
         self._is_sending_event = False
-        self._loop = LoopingCall(self._tick)
-        self._loop.clock = clock
+        self._loop: LoopingCall | None = None  # made with the first push: most chatrooms are quiet
 
     @property
     def is_quiet(self) -> bool:
         """Say whether nothing was pushed for a whole interval, and no message waits."""
-        return not self._loop.running and not self._submitted
+        return not self._submitted and (self._loop is None or not self._loop.running)
 
     @property
     def is_empty(self) -> bool:
@@ -141,7 +140,7 @@ class ChatroomPusher:
 
     def stop(self) -> None:
         """End the interval."""
-        if self._loop.running:
+        if self._loop is not None and self._loop.running:
             self._loop.stop()
 
     def write(self, chunk_size: int) -> Iterator[int]:
@@ -181,12 +180,18 @@ class ChatroomPusher:
     def written(self) -> None:
         """Begin a new interval."""
         self._submitted = False
-        if not self._loop.running:
-            self._loop.start(self._policy.interval, now=False).addErrback(self._failed)
+        loop = self._loop if self._loop is not None else self._make_loop()
+        if not loop.running:
+            loop.start(self._policy.interval, now=False).addErrback(self._failed)
         else:
-            self._loop.starttime = self._clock.seconds()  # for a tick in progress
-            self._loop.reset()  # for the next tick otherwise
+            loop.starttime = self._clock.seconds()  # for a tick in progress
+            loop.reset()  # for the next tick otherwise
         self._send_next_event()
+
+    def _make_loop(self) -> LoopingCall:
+        self._loop = LoopingCall(self._tick)
+        self._loop.clock = self._clock
+        return self._loop
 
     def _take(self) -> Push:
         push = self._waiting()
@@ -210,7 +215,7 @@ class ChatroomPusher:
         if self._arrived:
             self._submit()
         else:
-            self._loop.stop()
+            self.stop()
             for connection in tuple(self._missed):
                 self.drained(connection)
             self._when_quiet(self)

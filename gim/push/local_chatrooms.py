@@ -71,11 +71,12 @@ class LocalChatrooms:
             self._unsubscribe_unused(chatroom_id)
             raise
         self._subscribed(chatroom_id)
-        if chatroom_id in user.chatrooms:  # the user did not leave while this waited
-            for login in user.logins:
-                if login not in self.pending_logins:
-                    self._pusher(chatroom_id).enter(login.connection)
-        self._unsubscribe_unused(chatroom_id)
+        if chatroom_id not in user.chatrooms or not user.logins:  # the user left while this waited
+            self._unsubscribe_unused(chatroom_id)
+            return
+        for login in user.logins:
+            if login not in self.pending_logins:
+                self._pusher(chatroom_id).enter(login.connection)
 
     def _subscribed(self, chatroom_id: str) -> None:
         self._subscribing[chatroom_id] -= 1

@@ -67,7 +67,7 @@ class MemoryChatrooms:
         if chatroom_id in person.rooms:
             return
         read = chatroom.last.id if chatroom.last is not None else FIRST
-        membership = Membership(self._archive.time_id(), read)
+        membership = Membership(chatroom, self._archive.time_id(), read)
         person.rooms[chatroom_id] = self._memberships[chatroom_id, user.id] = membership
         if not chatroom.members and not chatroom.is_kept:
             chatroom.owner = user.id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from heapq import heappush, heappushpop, merge
+from heapq import heappush, heappushpop, merge, nlargest
 from itertools import islice
 
 from gim.ids import CHATROOM, PRIVATE
@@ -12,7 +12,10 @@ from gim.storage.interface import Missed, Position
 from gim.storage.memory.archive import Archive
 from gim.storage.memory.people import People
 from gim.storage.memory.records import Chatroom, Person
+from gim.storage.memory.session_order import MIN_ORDERED, SessionOrder
 from gim.storage.message_ids import FIRST
+
+MAX_EXPIRED = 1000  # messages that a login removes, some 5 ms, to know whether any of its user is lost
 
 
 class Inbox:
@@ -27,17 +30,46 @@ class Inbox:
     ) -> tuple[list[SessionItem], Position | None]:
         """See `gim.storage.interface.Messages.sessions`.
 
-        The cost is that of walking over the lines before the page, and of sorting the user's chatrooms.
+        The cost is that of the lines of the page, and of a look at each of the user's chatrooms.
         """
         ranks: list[Iterator[Position]] = []
         if kind != CHATROOM:
-            ranks.append(self._private_ranks(person))
+            ranks.append(self._private_ranks_before(person, after))
         if kind != PRIVATE:
-            ranks.append(self._chatroom_ranks(person))
-        older = (rank for rank in merge(*ranks, reverse=True) if after is None or rank < after)
-        page = list(islice(older, count + 1))
+            ranks.append(self._chatroom_ranks(person, after, count + 1))
+        page = list(islice(merge(*ranks, reverse=True), count + 1))
         items = [self._item(person, session_id) for _, session_id in page[:count]]
         return items, page[count - 1] if len(page) > count else None
+
+    def _private_ranks_before(self, person: Person, after: Position | None) -> Iterator[Position]:
+        if after is None:
+            return self._private_ranks(person)
+        if len(person.private) < MIN_ORDERED:
+            return (rank for rank in self._private_ranks(person) if rank < after)
+        return self._ordered_ranks(person, after)
+
+    def _ordered_ranks(self, person: Person, after: Position) -> Iterator[Position]:
+        if person.order is None or person.order.is_stale(len(person.private)):
+            person.order = self._order(person)
+        floor = self._archive.floor()
+        for rank in person.order.older(after):
+            if rank[0] < floor:
+                return
+            conversation = self._archive.get(rank[1])
+            last = conversation.last if conversation is not None else None
+            if last is not None and last.id == rank[0]:
+                yield rank
+
+    def _order(self, person: Person) -> SessionOrder:
+        lasts = (self._archive[session_id].last for session_id in person.private)
+        return SessionOrder((last.id, last.session_id) for last in lasts if last is not None)
+
+    def moved(self, person: Person, message: Message) -> None:
+        """Note that a session of a person with an order has a new last message."""
+        if person.order is None or person.order.is_stale(len(person.private)):
+            person.order = None  # made anew by the next page that needs it
+        else:
+            person.order.add((message.id, message.session_id))
 
     def _private_ranks(self, person: Person) -> Iterator[Position]:
         floor = self._archive.floor()
@@ -47,13 +79,15 @@ class Inbox:
                 return
             yield last.id, session_id
 
-    def _chatroom_ranks(self, person: Person) -> Iterator[Position]:
-        ranks = []
-        for chatroom_id, membership in person.rooms.items():
-            chatroom = self._archive.chatroom(chatroom_id)
-            last = self._archive.live_last(chatroom)
-            ranks.append((last.id if last else membership.joined, chatroom.session.id))
-        return iter(sorted(ranks, reverse=True))
+    def _chatroom_ranks(self, person: Person, after: Position | None, count: int) -> Iterator[Position]:
+        floor, ranks = self._archive.floor(), []
+        for membership in person.rooms.values():
+            chatroom = membership.chatroom
+            last = chatroom.last
+            rank = last.id if last is not None and last.id >= floor else membership.joined
+            if after is None or rank <= after[0]:
+                ranks.append((rank, chatroom.session.id))
+        return iter(nlargest(count, ranks if after is None else [one for one in ranks if one < after]))
 
     def _item(self, person: Person, session_id: str) -> SessionItem:
         conversation = self._archive[session_id]
@@ -107,7 +141,13 @@ class Inbox:
 
     def _lost_after(self, person: Person, since: str) -> bool:
         """Say whether a private message after *since* is not kept any more, or has expired."""
+        if person.newest_dropped > since:
+            return True
         floor = self._archive.floor()
-        return person.newest_dropped > since or any(
+        if since >= floor:
+            return False
+        if not self._archive.expire(MAX_EXPIRED):  # no other expired message waits to be removed
+            return person.newest_dropped > since
+        return any(
             self._archive.messages.has_between(session_id, since, floor) for session_id in person.private
         )

@@ -85,6 +85,10 @@ class MemoryMessages:
         receiver.private[session.id] = receiver.private.pop(session.id, FIRST)
         sender.private.pop(session.id, None)
         sender.private[session.id] = message.id
+        if receiver.order is not None:
+            self._inbox.moved(receiver, message)
+        if sender.order is not None:
+            self._inbox.moved(sender, message)
         if receiver.is_subscribed:
             self._announce(MessageStored(message, session, sender.title, draft.origin, receiver.id))
         if sender.is_subscribed and not draft.is_alone:

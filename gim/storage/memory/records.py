@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gim.ids import CHATROOM, Session
 from gim.model import Message, Role, User
+from gim.storage.memory.session_order import SessionOrder
 from gim.storage.message_ids import FIRST
 
 
@@ -12,7 +13,7 @@ class Person:
 
     ``private`` maps the ids of the private sessions that hold messages to the read position in
     each. Its order is that of their last messages, newest at the end, because appending moves a
-    session there and message ids rise.
+    session there and message ids rise. ``order`` is that order as a list, None until a page needs it.
     """
 
     __slots__ = (
@@ -21,6 +22,7 @@ class Person:
         "id",
         "is_subscribed",
         "newest_dropped",
+        "order",
         "private",
         "rooms",
         "stored",
@@ -32,6 +34,7 @@ class Person:
         self.user = User(user_id, user_id)  # shared by all messages that they send
         self.has_logged_in = False
         self.private: dict[str, str] = {}
+        self.order: SessionOrder | None = None
         self.rooms: dict[str, Membership] = {}
         self.stored = 0  # kept messages that they sent, or received in private
         self.delivered_up_to = FIRST  # delivery mark: the newest private message that a connection got
@@ -56,11 +59,12 @@ class Person:
 
 
 class Membership:
-    """A user in a chatroom: since when, and the read position. About 480 bytes with its indexes."""
+    """A user in a chatroom: since when, and the read position. About 490 bytes with its indexes."""
 
-    __slots__ = ("joined", "read")
+    __slots__ = ("chatroom", "joined", "read")
 
-    def __init__(self, joined: str, read: str) -> None:
+    def __init__(self, chatroom: Chatroom, joined: str, read: str) -> None:
+        self.chatroom = chatroom
         self.joined = joined  # an id made at the time of joining: it ranks a chatroom without messages
         self.read = read
 

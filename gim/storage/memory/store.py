@@ -7,7 +7,8 @@ What is kept, and for how long (sizes measured on CPython 3.11, 64 bit):
   in all. An expired message is not handed out; `MemoryStore.sweep` removes it soon after.
 - a private session, about 600 bytes with both users' read positions: while it holds messages. The
   sequence goes on after that, for the sessions emptied last: `gim.storage.memory.archive.MAX_EMPTIED`.
-- a membership, about 480 bytes: until the user leaves.
+- a membership, about 490 bytes: until the user leaves.
+- the order of a user's private sessions, 64 bytes each: with many sessions, once they were listed.
 - a chatroom, about 350 bytes: while it has a member or holds messages; one that the server's
   administrator made, until it is dismissed. Its mutes, 100 bytes each, until another follows their end.
 - a ban, about 300 bytes: until it has ended and all tokens from before it have expired.

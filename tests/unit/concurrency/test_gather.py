@@ -37,3 +37,33 @@ class GatheringTests(SynchronousTestCase):
         self.assertNoResult(both)
         first.errback(ValueError())
         self.failureResultOf(both, KeyError)
+
+    def test_a_coroutine_that_waits_several_times_is_run_to_its_end(self) -> None:
+        first: Deferred[int] = Deferred()
+        second: Deferred[int] = Deferred()
+
+        async def waits() -> int:
+            try:
+                await first
+            except KeyError:
+                return await second
+            return 0
+
+        async def never_waits() -> int:
+            return 2
+
+        both = self.gathered(waits(), never_waits())
+        first.errback(KeyError())
+        self.assertNoResult(both)
+        second.callback(1)
+        self.assertEqual(self.successResultOf(both), [1, 2])
+
+    def test_an_error_of_a_coroutine_that_never_waits_comes_when_all_have_begun(self) -> None:
+        begun = []
+
+        async def work(number: int) -> None:
+            begun.append(number)
+            raise KeyError(number)
+
+        self.failureResultOf(self.gathered(work(1), work(2)), KeyError)
+        self.assertEqual(begun, [1, 2])

@@ -24,6 +24,7 @@ from gim.errors import Conflict, GimError, NotFound
 from gim.ids import CHATROOM, PRIVATE, SYSTEM, Session, chatroom_session, private_session
 from gim.model import Message, Sent, User
 from gim.storage.interface import Draft
+from gim.storage.memory import inbox, session_order
 from tests.support.settings import memory_store
 from tests.support.storage_behaviour.base import ANCIENT, FUTURE
 from tests.support.storage_behaviour.memory import START, containers_with_entries
@@ -258,6 +259,13 @@ class MemoryMachine(RuleBasedStateMachine):
 
 
 class MemoryModelTests(SynchronousTestCase):
+    def test_the_store_of_users_with_many_sessions_answers_like_the_model(self) -> None:
+        """As if few sessions were many: pages use an order, and logins leave expired messages."""
+        self.patch(inbox, "MIN_ORDERED", 0)
+        self.patch(session_order, "MIN_STALE", 2)
+        self.patch(inbox, "MAX_EXPIRED", 1)
+        self.test_the_store_answers_like_the_model()
+
     def test_the_store_answers_like_the_model(self) -> None:
         try:
             run_state_machine_as_test(MemoryMachine, settings=settings(stateful_step_count=50))
