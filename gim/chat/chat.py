@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from gim import ids
 from gim.auth.authenticator import Authenticator, Identity
-from gim.chat.cursors import read_cursor, read_position, write_cursor
+from gim.chat.cursors import read_cursor, write_cursor
+from gim.chat.session_walk import read_page, read_walk, write_walk
 from gim.chat.settings import ChatSettings
 from gim.concurrency.clocks import WallClock
 from gim.errors import BadRequest, Conflict, Forbidden, NotReady, PayloadTooLarge, Unavailable
@@ -239,10 +240,9 @@ class Chat:
         return History(*await self._messages.history(session, user_id, before, count))
 
     async def sessions(self, user_id: str, count: int, cursor: str, kind: int | None) -> SessionPage:
-        """Return a page of the user's sessions, newest conversation first."""
-        after = read_position("s", cursor)
-        items, following = await self._messages.sessions(user_id, kind, after, count)
-        return SessionPage(items, write_cursor("s", following))
+        """Return a page of the user's sessions: see `gim.chat.session_walk`."""
+        items, following = await read_page(self._messages, user_id, kind, count, read_walk(cursor))
+        return SessionPage(items, write_walk(following))
 
     async def mark_read(self, user_id: str, session_id: str, message_id: str) -> Unread:
         """Move the user's read position in a session up to a message."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import binascii
-import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 import msgspec
@@ -16,7 +15,6 @@ class _Cursor(msgspec.Struct, array_like=True):
     place: tuple[str, ...]
 
 
-_RANK = re.compile("[0-9a-f]{16,32}").fullmatch
 _decode = msgspec.json.Decoder(_Cursor).decode
 
 
@@ -37,24 +35,12 @@ def read_cursor(kind: str, cursor: str, size: int) -> tuple[str, ...] | None:
     try:
         found = _decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (msgspec.MsgspecError, RecursionError, binascii.Error, ValueError) as error:
-        raise _foreign() from error
+        raise foreign_cursor() from error
     if found.kind != kind or len(found.place) != size:
-        raise _foreign()
+        raise foreign_cursor()
     return found.place
 
 
-def read_position(kind: str, cursor: str) -> tuple[str, str] | None:
-    """Return the place in a list of sessions: a rank, which is an id or its beginning, and a session id.
-
-    None is the first page. Raises `BadRequest` for the cursor of another listing.
-    """
-    place = read_cursor(kind, cursor, 2)
-    if place is None:
-        return None
-    if _RANK(place[0]) is None:
-        raise _foreign()
-    return place[0], place[1]
-
-
-def _foreign() -> BadRequest:
+def foreign_cursor() -> BadRequest:
+    """Return the refusal of a cursor that no page has given."""
     return BadRequest("cursor: send the cursor of the previous page, or leave it out to start again")

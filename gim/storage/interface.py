@@ -33,6 +33,7 @@ from gim.model import (
     UserState,
 )
 from gim.storage.announcements import Announcement, ConnectionCommand
+from gim.storage.message_ids import FIRST
 
 Position = tuple[str, str]  # rank and session id of the last line of a page of sessions
 
@@ -133,10 +134,19 @@ class Messages(Protocol):
         if it does not exist, `Forbidden` if the reader is not a member.
         """
 
+    def newest_rank(self) -> str:
+        """Return a rank that is below that of each session that gets a message or a member from now on.
+
+        Some sessions that moved just before may be above it.
+        """
+
     async def sessions(
-        self, user_id: str, kind: int | None, after: Position | None, count: int
+        self, user_id: str, kind: int | None, after: Position | None, count: int, since: str = FIRST
     ) -> tuple[list[SessionItem], Position | None]:
-        """Return a page of a user's sessions, newest first, and where the next page begins."""
+        """Return a page of a user's sessions, newest first, and where the next page begins.
+
+        Only those whose rank is above *since*.
+        """
 
     async def mark_read(self, session: Session, reader: str, message_id: str) -> int:
         """Move the read position forwards, at most to the newest message.

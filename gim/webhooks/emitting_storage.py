@@ -54,6 +54,7 @@ class _EmittingMessages:
         self._put = put
         self._now = now
         self.history = messages.history
+        self.newest_rank = messages.newest_rank
         self.sessions = messages.sessions
         self.mark_read = messages.mark_read
         self.missed = messages.missed

@@ -99,6 +99,7 @@ class _TimedMessages:
     def __init__(self, messages: Messages, times: StorageTimes) -> None:
         self.append = times.timed("append", messages.append)
         self.history = times.timed("history", messages.history)
+        self.newest_rank = messages.newest_rank
         self.sessions = times.timed("sessions", messages.sessions)
         self.mark_read = times.timed("mark_read", messages.mark_read)
         self.missed = times.timed("missed", messages.missed)

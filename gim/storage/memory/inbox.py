@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from heapq import heappush, heappushpop, merge, nlargest
-from itertools import islice
+from itertools import islice, takewhile
 
 from gim.ids import CHATROOM, PRIVATE
 from gim.model import Message, SessionItem
@@ -26,7 +26,7 @@ class Inbox:
         self._people = people
 
     def sessions(
-        self, person: Person, kind: int | None, after: Position | None, count: int
+        self, person: Person, kind: int | None, after: Position | None, count: int, since: str
     ) -> tuple[list[SessionItem], Position | None]:
         """See `gim.storage.interface.Messages.sessions`.
 
@@ -37,7 +37,8 @@ class Inbox:
             ranks.append(self._private_ranks_before(person, after))
         if kind != PRIVATE:
             ranks.append(self._chatroom_ranks(person, after, count + 1))
-        page = list(islice(merge(*ranks, reverse=True), count + 1))
+        newer = takewhile(lambda rank: rank[0] > since, merge(*ranks, reverse=True))
+        page = list(islice(newer, count + 1))
         items = [self._item(person, session_id) for _, session_id in page[:count]]
         return items, page[count - 1] if len(page) > count else None
 

@@ -104,11 +104,14 @@ class MemoryMessages:
         floor = self._archive.floor()
         return self._archive.messages.page(session.id, floor, before or LAST, count)
 
+    def newest_rank(self) -> str:
+        return self._archive.time_id()
+
     async def sessions(
-        self, user_id: str, kind: int | None, after: Position | None, count: int
+        self, user_id: str, kind: int | None, after: Position | None, count: int, since: str = FIRST
     ) -> tuple[list[SessionItem], Position | None]:
         person = self._people.get(user_id)
-        return self._inbox.sessions(person, kind, after, count) if person else ([], None)
+        return self._inbox.sessions(person, kind, after, count, since) if person else ([], None)
 
     async def mark_read(self, session: Session, reader: str, message_id: str) -> int:
         before = self._read_position(session, reader)

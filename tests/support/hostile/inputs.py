@@ -70,7 +70,7 @@ def _cursor(value: Any) -> str:
 cursors = st.builds(
     lambda kind, place: _cursor([kind, place]),
     st.sampled_from(("members", "sessions", "m", "s")) | texts,
-    st.lists(st.sampled_from(("f" * 16, "1:den")) | texts, max_size=3),
+    st.lists(st.sampled_from(("f" * 16, "1:den", "0", "")) | texts, max_size=5),
 )
 bodies = plausible() | st.dictionaries(st.sampled_from(FIELDS), values, max_size=5)
 

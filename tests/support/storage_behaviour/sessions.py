@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import partial
+from random import Random
 from typing import Any
 
+from gim.chat.session_walk import MAX_ROUNDS, SessionWalk, read_page
 from gim.ids import CHATROOM, PRIVATE, private_session
-from gim.storage.interface import Storage
+from gim.storage.interface import Draft, Storage
 from gim.storage.message_ids import LAST
 from tests.support.storage_behaviour.base import (
     AB,
@@ -204,6 +208,100 @@ class SessionPageBehaviour(StorageCase):
             )
         for rank in (ANCIENT, ANCIENT[:16], sent.id[:16]):
             self.assertEqual(flat_page(await store.messages.sessions("ann", None, (rank, ""), 10)), [])
+
+    async def test_a_page_shows_only_what_is_above_a_rank(self) -> None:
+        store = await self.make_store()
+        await join(store, "room", "ann")
+        await send(store, *(private("ann", peer) for peer in "bcd"))
+        await self.advance(11)  # a cluster may announce so long after storing
+        rank = store.messages.newest_rank()
+        await join(store, "other", "ann")
+        await send(store, private("b", "ann"), private("ann", "new"), posted("room", "ann"))
+        wanted = {"1:other", "2:ann:b", "2:ann:new", ROOM.id}
+        self.assertEqual(
+            set(flat_page(await store.messages.sessions("ann", None, None, 9, rank))), wanted
+        )
+        items, following = await store.messages.sessions("ann", PRIVATE, None, 1, rank)
+        self.assertEqual([item.id for item in items], ["2:ann:new"])
+        page = await store.messages.sessions("ann", PRIVATE, following, 9, rank)
+        self.assertEqual((flat_page(page), page[1]), (["2:ann:b"], None))
+
+
+class SessionWalkBehaviour(StorageCase):
+    """Pages while sessions move: every session that is there all the time is on one of them."""
+
+    async def walk(
+        self, store: Storage, count: int, between: Callable[[], Awaitable[Any]]
+    ) -> list[list[str]]:
+        """Return the ids on ann's pages; *between* is called after each."""
+        found: list[list[str]] = []
+        walk: SessionWalk | None = SessionWalk()
+        while walk is not None:
+            items, walk = await read_page(store.messages, "ann", None, count, walk)
+            found.append([item.id for item in items])
+            self.assertLess(len(found), 1000, "the pages do not end")
+            await between()
+        return found
+
+    async def test_a_session_that_moves_to_the_top_is_on_a_later_page(self) -> None:
+        store = await self.make_store()
+        await join(store, "room", "ann")
+        await send(store, *(private("ann", peer) for peer in "bcdef"))
+        moves = [[posted("room", "ann"), private("b", "ann")], [], [private("c", "ann")]]
+
+        async def move() -> None:
+            await send(store, *(moves.pop(0) if moves else []))
+
+        found = await self.walk(store, 2, move)
+        self.assertEqual(found[:2], [["2:ann:f", "2:ann:e"], ["2:ann:d", "2:ann:c"]])
+        self.assertEqual(set(flat(found)), set(await listed(store, "ann")))
+
+    async def test_a_chatroom_that_was_joined_again_is_on_a_later_page(self) -> None:
+        store = await self.make_store()
+        await join(store, "room", "ann", "bob")
+        await send(store, *(private("ann", peer) for peer in "bcd"))
+
+        async def join_again() -> None:
+            await store.chatrooms.leave("room", "ann")
+            await join(store, "room", "ann")
+
+        self.assertIn(ROOM.id, flat(await self.walk(store, 2, join_again)))
+
+    async def test_a_page_that_holds_everything_is_the_only_one(self) -> None:
+        store = await self.make_store()
+        await send(store, *(private("ann", peer) for peer in "bcd"))
+        for count in (3, 10):
+            found = await self.walk(store, count, partial(send, store, private("b", "ann")))
+            self.assertEqual(len(found), 1)
+
+    async def test_it_ends_however_many_messages_come(self) -> None:
+        store = await self.make_store()
+        await send(store, *(private("ann", peer) for peer in "bcdef"))
+        there = await listed(store, "ann")
+        for count, busy in ((1, "bc"), (2, "bcdef")):
+            messages = [private(peer, "ann") for peer in busy]
+            found = await self.walk(store, count, partial(send, store, *messages))
+            self.assertLessEqual(len(found), (MAX_ROUNDS + 1) * len(there))
+            quiet = {one for one in there if one[-1] not in busy}
+            self.assertLessEqual(quiet, set(flat(found)))
+
+    async def test_no_session_is_left_out_whatever_moves(self) -> None:
+        for seed in range(6):
+            random = Random(seed)
+            store = await self.make_store()
+            rooms, peers = ["r1", "r2", "r3"], "bcdefghi"
+            await join(store, "r1", "ann")
+            await send(store, *(private("ann", peer) for peer in peers))
+            for room in rooms[1:]:
+                await join(store, room, "ann")
+            there, count = set(await listed(store, "ann")), random.randint(2, 5)
+            drafts = [private(peer, "ann") for peer in peers] + [posted(room, "ann") for room in rooms]
+
+            async def move(store: Storage, random: Random, drafts: list[Draft], count: int) -> None:
+                await send(store, *random.choices(drafts, k=random.randint(0, (count - 1) // 2)))
+
+            found = await self.walk(store, count, partial(move, store, random, drafts, count))
+            self.assertEqual(there - set(flat(found)), set(), f"seed {seed}")
 
 
 def flat_page(page: Any) -> list[str]:

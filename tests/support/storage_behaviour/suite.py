@@ -32,7 +32,11 @@ from tests.support.storage_behaviour.roles import (
     RecallBehaviour,
     RoleBehaviour,
 )
-from tests.support.storage_behaviour.sessions import SessionListBehaviour, SessionPageBehaviour
+from tests.support.storage_behaviour.sessions import (
+    SessionListBehaviour,
+    SessionPageBehaviour,
+    SessionWalkBehaviour,
+)
 from tests.support.storage_behaviour.users import ForgettingBehaviour, UserBehaviour
 
 
@@ -44,6 +48,7 @@ class StorageBehaviour(
     RequestBehaviour,
     SessionListBehaviour,
     SessionPageBehaviour,
+    SessionWalkBehaviour,
     ReadBehaviour,
     UnreadRecallBehaviour,
     ReadNewsBehaviour,

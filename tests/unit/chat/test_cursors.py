@@ -10,13 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.chat.cursors import read_cursor, read_position, write_cursor
+from gim.chat.cursors import read_cursor, write_cursor
+from gim.chat.session_walk import MAX_ROUNDS, SessionWalk, read_walk, write_walk
 from gim.errors import BadRequest
 from tests.support.world import ChatTestCase, result_of
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 DEPTH = 50_000  # more than any version of Python reads: 3.13 reads some 10,000
 PLACE = ("0" * 32, "2:ann:bob")
+RANKS = ("0123456789abcdef" * 2, "0123456789abcdef")
 
 
 def cursor_of(value: Any) -> str:
@@ -81,25 +83,68 @@ class CursorTests(SynchronousTestCase):
                 self.assertForeign(cursor_of(before + "[" * DEPTH + after))
 
 
-class PositionTests(SynchronousTestCase):
+class WalkTests(SynchronousTestCase):
     """Cursors of lists of sessions."""
 
-    def test_a_rank_is_an_id_or_the_beginning_of_one(self) -> None:
-        for rank in ("0123456789abcdef" * 2, "0123456789abcdef"):
-            place = (rank, "2:ann:bob")
-            self.assertEqual(read_position("s", write_cursor("s", place)), place)
-        self.assertIsNone(read_position("s", ""))
+    def assertForeign(self, *place: str) -> None:
+        refused = self.assertRaises(BadRequest, read_walk, write_cursor("s", place))
+        self.assertEqual(str(refused).partition(": ")[0], "cursor")
+
+    def test_a_walk_is_read_as_it_was_written(self) -> None:
+        self.assertEqual(read_walk(""), SessionWalk())
+        self.assertEqual(write_walk(None), "")
+        for rank in RANKS:  # an id or the beginning of one
+            for number in (0, MAX_ROUNDS):
+                for walk in (
+                    SessionWalk((rank, "2:ann:bob"), rank, rank, number),
+                    SessionWalk(since=rank, round=number),
+                ):
+                    self.assertEqual(read_walk(write_walk(walk)), walk)
 
     def test_any_other_rank_is_refused(self) -> None:
+        good = "0" * 16
         for rank in ("zz", "", "0" * 15, "0" * 33, "A" * 16, " " * 16, "0" * 16 + "\n", "٣" * 16):
-            refused = self.assertRaises(
-                BadRequest, read_position, "s", write_cursor("s", (rank, "2:ann:bob"))
-            )
-            self.assertEqual(str(refused).partition(": ")[0], "cursor")
+            self.assertForeign(rank, "2:ann:bob", good, good, "0")
+            self.assertForeign(good, "2:ann:bob", rank, good, "0")
+            self.assertForeign(good, "2:ann:bob", good, rank, "0")
+            self.assertForeign("", "", "", rank, "1")
+
+    def test_any_other_round_is_refused(self) -> None:
+        for number in ("", "-1", "x", "01", " 1", "1.0", "٣", str(MAX_ROUNDS + 1), "9" * 5000):
+            self.assertForeign(*RANKS[:1], "2:ann:bob", *RANKS, number)
+
+    def test_the_begin_of_a_round_has_no_other_place(self) -> None:
+        rank = RANKS[0]
+        for place in ((rank, "", ""), ("", "2:ann:bob", ""), ("", "", rank)):
+            self.assertForeign(*place, rank, "1")
+
+    def test_a_place_without_a_mark_is_refused(self) -> None:
+        self.assertForeign(*PLACE)
+        self.assertForeign("", "")
 
 
 class ChatTests(ChatTestCase):
     def test_a_forged_cursor_is_refused(self) -> None:
-        for place in (("zz", "2:ann:bob"), ("", "")):
+        rank = RANKS[0]
+        for place in (("zz", "2:ann:bob", rank, rank, "0"), ("", "", "", "", "0"), PLACE, ("", "")):
             with self.assertRaises(BadRequest):
                 result_of(self.chat.sessions("ann", 10, write_cursor("s", place), None))
+
+    def test_a_cursor_from_elsewhere_is_a_place_all_the_same(self) -> None:
+        self.tell("ann", "bob", "hi")
+        for walk in (
+            SessionWalk(("f" * 16, "?"), "f" * 16, "0" * 16),
+            SessionWalk(since="0" * 16, round=1),
+        ):
+            page = result_of(self.chat.sessions("ann", 10, write_walk(walk), None))
+            self.assertEqual(([item.id for item in page.items], page.cursor), (["2:ann:bob"], ""))
+
+    def test_a_session_that_moves_to_the_top_between_two_pages_comes_on_a_later_one(self) -> None:
+        for peer in "bcdef":
+            self.tell("ann", peer, "hi")
+        first = result_of(self.chat.sessions("ann", 2, "", None))
+        self.tell("b", "ann", "hi")  # the last one, on no page yet
+        second = result_of(self.chat.sessions("ann", 2, first.cursor, None))
+        third = result_of(self.chat.sessions("ann", 2, second.cursor, None))
+        pages = [[item.title for item in page.items] for page in (first, second, third)]
+        self.assertEqual((pages, third.cursor), ([["f", "e"], ["d", "c"], ["b"]], ""))

@@ -8,7 +8,7 @@ from gim.ids import CHATROOM, PRIVATE, Session, chatroom_session
 from gim.model import Message, SessionItem
 from gim.storage.announcements import MessageStored
 from gim.storage.interface import Missed, Position
-from gim.storage.message_ids import first_id_of
+from gim.storage.message_ids import FIRST, first_id_of
 from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.store import scripts
 from gim.storage.redis.store.delivery_marks import DeliveryMarks
@@ -62,11 +62,16 @@ class Inbox:
         self._retention = retention
         self._overlap_ms = overlap_ms
 
+    def newest_rank(self) -> str:
+        """See `gim.storage.interface.Messages.newest_rank`."""
+        return self._heartbeat.resume_point()
+
     async def sessions(
-        self, user_id: str, kind: int | None, after: Position | None, count: int
+        self, user_id: str, kind: int | None, after: Position | None, count: int, since: str = FIRST
     ) -> tuple[list[SessionItem], Position | None]:
         """See `gim.storage.interface.Messages.sessions`."""
         ranks = await self._ranks(user_id, kind, after, count + 1)
+        ranks = [one for one in ranks if one[0] > since]
         page = ranks[:count]
         items = await self._items(user_id, [session for _, session in page])
         if len(ranks) <= count:

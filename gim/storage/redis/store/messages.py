@@ -48,6 +48,7 @@ class RedisMessages:
         self._writes = writes
         self._retention = retention
         self._clock = clock
+        self.newest_rank = inbox.newest_rank
         self.sessions = inbox.sessions
         self.missed = inbox.missed
         self.delivered = marks.move
