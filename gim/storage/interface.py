@@ -151,8 +151,8 @@ class Messages(Protocol):
     async def mark_read(self, session: Session, reader: str, message_id: str) -> int:
         """Move the read position forwards, at most to the newest message.
 
-        Returns the number of messages after it, without recalled ones. If the position moved, the event
-        ``read`` is announced to the reader. For a chatroom, raises as `history` does.
+        Returns the number of messages after it, without recalled ones. If fewer are left than
+        before, the event ``read`` is announced to the reader. For a chatroom, raises as `history` does.
         """
 
     async def missed(self, user_id: str, since: str | None, limit: int) -> Missed:

@@ -119,18 +119,19 @@ class MemoryMessages:
             return 0
         last = self._archive.live_last(self._archive[session.id])
         read = min(message_id, last.id) if last is not None else FIRST
+        unread = self._archive.unread(session.id, before)
         if read <= before:
-            return self._archive.unread(session.id, before)
+            return unread
         person = self._people[reader]
         if session.type == CHATROOM:
             person.rooms[session.parts[0]].read = read
         else:
             person.private[session.id] = read  # a key that is there keeps its place in the order
-        unread = self._archive.unread(session.id, read)
-        if person.is_subscribed:
-            event = Event(EventType.READ, reader, session.id, reader, read, unread=unread)
+        left = self._archive.unread(session.id, read)
+        if left < unread and person.is_subscribed:
+            event = Event(EventType.READ, reader, session.id, reader, read, unread=left)
             self._announce(SessionEvent(session, event, reader))
-        return unread
+        return left
 
     def _read_position(self, session: Session, reader: str) -> str | None:
         """Return a read position, None for a private session without messages.

@@ -267,6 +267,21 @@ class ReadNewsBehaviour(StorageCase):
                 await store.messages.mark_read(session, "bob", message_id)
         self.assertEqual(await self.told(), [])
 
+    async def test_a_position_that_passes_no_unread_message_is_not_told(self) -> None:
+        store, found = await self.with_unread(3)
+        for session, ids in found:
+            await store.messages.mark_read(session, "bob", ids[0])
+            await store.moderation.recall(session, "ann", ids[1])
+            await self.told()
+            for message_id in (
+                ids[0][:-1] + "f",
+                ids[1],
+            ):
+                self.assertEqual(await store.messages.mark_read(session, "bob", message_id), 1)
+            self.assertEqual(await self.told(), [])
+            await store.messages.mark_read(session, "bob", ids[2])
+            self.assertEqual(await self.told(), [self.read(session, ids[2], 0)])
+
     async def test_unread_is_told_without_recalled_messages(self) -> None:
         store, found = await self.with_unread(4)
         for session, ids in found:

@@ -1,6 +1,6 @@
 -- parts: session
 -- Moves a read position forwards, never past the newest message. Returns how many are left unread, and the position if
--- it moved, else ''. One server: also announces it to the reader.
+-- fewer are than before, else ''. One server: also announces it to the reader.
 local S, U = unpack(KEYS)
 local members_only, reader, upto, ttl, session = unpack(ARGV)
 if members_only == '1' then
@@ -12,8 +12,10 @@ local last = newest(S, floor, '', 1)[1]
 if not last then return {0, ''} end
 local read = call('HGET', S .. ':state', 'read:' .. reader) or FIRST
 if last < upto then upto = last end
-if read >= upto then return {unread(S, read, floor), ''} end
+local before = unread(S, read, floor)
+if read >= upto then return {before, ''} end
 call('HSET', S .. ':state', 'read:' .. reader, upto)
 local left = unread(S, upto, floor)
+if left == before then return {left, ''} end
 if U then call('PUBLISH', U, cmsgpack.pack({'r', session, upto, left})) end
 return {left, upto}
