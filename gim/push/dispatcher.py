@@ -136,10 +136,7 @@ class PushDispatcher:
             if user is not None:
                 self._send_event_to(user, news.event)
         elif (pusher := self._pushers.get(news.session.parts[0])) is not None:
-            event = news.event
-            pusher.send_event(
-                event, self._own_connections(event) if event.type == EventType.REMOVED else ()
-            )
+            pusher.send_event(news.event, self._connections_of(news.gone) if news.gone else ())
 
     def _send_event_to(self, user: OnlineUser, event: Event) -> None:
         for login in user.logins:
@@ -149,9 +146,8 @@ class PushDispatcher:
                 login.connection.deliver(event)
                 self.pushed.events += 1
 
-    def _own_connections(self, event: Event) -> list[Connection]:
-        """Return the connections of the user who was removed: `MemberLeft` tells them."""
-        user = self._presence.get(event.user_id)
+    def _connections_of(self, user_id: str) -> list[Connection]:
+        user = self._presence.get(user_id)
         return [login.connection for login in user.logins] if user is not None else []
 
     def _broadcast(self, event: Event) -> None:

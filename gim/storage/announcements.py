@@ -45,11 +45,16 @@ class MemberLeft(Struct, frozen=True, gc=False):
 
 
 class SessionEvent(Struct, frozen=True):
-    """An event in a session. ``reader`` is as in `MessageStored`."""
+    """An event in a session. ``reader`` is as in `MessageStored`.
+
+    ``gone`` is a user who was a member until this event and gets nothing of it, "" for none: what they
+    get follows from `MemberLeft`, which may come later.
+    """
 
     session: Session
     event: Event
     reader: str
+    gone: str = ""
 
 
 class Broadcast(Struct, frozen=True):

@@ -183,12 +183,14 @@ class Chatrooms(Protocol):
         """Make *user* a member; return the number of members.
 
         A missing chatroom is created with *name*, or raises `NotFound` if *create_missing* is false. The
-        first member of a chatroom owns it, unless `create` made it. Raises `Conflict` if the chatroom has
+        user who creates it so owns it. Raises `Conflict` if the chatroom has
         as many members, or the user is in as many chatrooms, as `gim.storage.membership_limits` allows.
         """
 
     async def leave(self, chatroom_id: str, user_id: str) -> None:
         """End a membership, if there is one. Raises `NotFound` if the chatroom does not exist.
+
+        With its last member a chatroom is forgotten, messages included, unless `create` made it.
 
         When its owner leaves, a chatroom passes to the administrator appointed first, or without any to
         the member with the smallest id.
@@ -238,7 +240,10 @@ class Moderation(Protocol):
         """
 
     async def remove(self, chatroom_id: str, by: str, user_id: str) -> None:
-        """End another user's membership, as the owner, or as an administrator that of a plain member."""
+        """End another user's membership, as the owner, or as an administrator that of a plain member.
+
+        What follows for the chatroom is as in `Chatrooms.leave`.
+        """
 
     async def mute(self, chatroom_id: str, by: str, user_id: str, duration_ms: int) -> int:
         """Refuse messages of a member for *duration_ms*, 0 to end a mute.

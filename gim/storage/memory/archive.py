@@ -25,7 +25,7 @@ MAX_EMPTIED = 100_000  # private sessions without messages whose sequence is kep
 class Archive:
     """Stores messages into conversations and removes the oldest.
 
-    A conversation is dropped with its last message, a chatroom only if it has no members. Expired
+    A private conversation is dropped with its last message, a chatroom with its last member. Expired
     messages stay in ``messages`` until `expire` removes them: readers start at `floor`. They grow old
     by the *retention* clock.
     """

@@ -78,7 +78,6 @@ class MemoryChatrooms:
         chatroom = self._archive.chatroom(chatroom_id)
         if self.end_membership(chatroom, MemberLeft(user_id, chatroom_id)):
             self.pass_on(chatroom, user_id)
-            self._archive.let_go(chatroom)
 
     def end_membership(self, chatroom: Chatroom, left: MemberLeft) -> bool:
         """End a membership; say whether there was one."""
@@ -92,7 +91,13 @@ class MemoryChatrooms:
         return True
 
     def pass_on(self, chatroom: Chatroom, user_id: str) -> None:
-        """End the role of a former member; give the chatroom a new owner if they owned it."""
+        """End the role of a former member; give the chatroom a new owner if they owned it.
+
+        With its last member a chatroom is forgotten, history and all, unless it is to be kept.
+        """
+        if not chatroom.is_needed():
+            self._archive.clear(chatroom)
+            return
         if chatroom.admins:
             chatroom.admins.pop(user_id, None)
         if user_id == chatroom.owner:
@@ -103,12 +108,12 @@ class MemoryChatrooms:
             if heir:
                 session_id = chatroom.session.id
                 event = Event(EventType.APPOINTED, user_id, session_id, heir, role=Role.OWNER)
-                self.announce(chatroom, event)
+                self.announce(chatroom, event, gone=user_id)
 
-    def announce(self, chatroom: Chatroom, event: Event) -> None:
-        """Announce an event in a chatroom if it is subscribed to."""
+    def announce(self, chatroom: Chatroom, event: Event, gone: str = "") -> None:
+        """Announce an event in a chatroom if it is subscribed to, to all but a former member."""
         if chatroom.is_subscribed:
-            self._announcer.announce(SessionEvent(chatroom.session, event, ""))
+            self._announcer.announce(SessionEvent(chatroom.session, event, "", gone))
 
     def member_ids(self, chatroom_id: str, after: str = "", count: int | None = None) -> list[str]:
         """Return the ids of members above an id, in order."""

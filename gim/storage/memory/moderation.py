@@ -68,9 +68,9 @@ class MemoryModeration:
     async def remove(self, chatroom_id: str, by: str, user_id: str) -> None:
         chatroom = self._allowed("remove", chatroom_id, by, user_id)
         self._chatrooms.end_membership(chatroom, MemberLeft(user_id, chatroom_id, EventType.REMOVED, by))
-        self._chatrooms.announce(chatroom, Event(EventType.REMOVED, by, chatroom.session.id, user_id))
+        event = Event(EventType.REMOVED, by, chatroom.session.id, user_id)
+        self._chatrooms.announce(chatroom, event, gone=user_id)
         self._chatrooms.pass_on(chatroom, user_id)
-        self._archive.let_go(chatroom)
 
     async def mute(self, chatroom_id: str, by: str, user_id: str, duration_ms: int) -> int:
         chatroom = self._allowed("mute", chatroom_id, by, user_id)

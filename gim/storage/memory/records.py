@@ -86,7 +86,7 @@ class Conversation:
 
 
 class Chatroom(Conversation):
-    """A chatroom: it has members, or messages of former members, or is kept until it is dismissed.
+    """A chatroom: it has members, or is kept until it is dismissed.
 
     About 350 bytes.
     """
@@ -107,7 +107,7 @@ class Chatroom(Conversation):
         )
 
     def is_needed(self) -> bool:
-        return self.count > 0 or self.members > 0 or self.is_kept
+        return self.members > 0 or self.is_kept
 
     def role_of(self, user_id: str) -> str:
         """Return the role of a member."""

@@ -86,6 +86,14 @@ class OneServerCases(MixedIn):
         self.assertEqual((await self.a.request("GET", "/v1/sessions", token))[0], 401)
         await (await self.client(self.a)).login("bob")
 
+    async def test_an_owner_who_left_hears_nothing_of_the_heir(self) -> None:
+        phone = await self.client(self.b, "ann")
+        await self.share_room()
+        await self.ann.ask(303, id="den")
+        await eventually(lambda: types(self.bob) == ["appointed"], "the event")
+        for client in (self.ann, phone):
+            await self.becomes_deaf(client, 0)
+
     async def test_roles_mutes_and_events_cross_nodes(self) -> None:
         await self.share_room()
         await self.ann.ask(307, id="den", name="New")

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from gim.errors import Conflict, NotFound, Unavailable
+from gim.ids import chatroom_session
 from gim.limits.limits import LimitHits
 from gim.model import Event, Sent
 from gim.storage.announcements import MessageStored, SessionEvent
@@ -30,6 +31,7 @@ from tests.support.storage_behaviour.base import (
     join,
     listed,
     messages_of,
+    posted,
     private,
     user,
 )
@@ -362,6 +364,19 @@ class JoiningTests(HalfwayCase):
         with self.assertRaises(NotFound):
             await store.chatrooms.members("two", "ann", "", 9)
         self.assertEqual(await store.chatrooms.of_user("ann"), ["one"])
+
+    async def test_a_member_who_joined_meanwhile_is_not_taken_out(self) -> None:
+        store = self.sending.store
+        await join(store, "one", "ann")
+        self.sending.redis.fails = scripts.DISMISS
+        with self.assertRaises(Conflict):
+            await store.chatrooms.join("two", user("ann"), "")
+        self.sending.redis.fails = None
+        await store.chatrooms.leave("one", "ann")
+        await join(store, "two", "ann")
+        await store.messages.append(posted("two", "ann"))
+        await self.repair()
+        self.assertEqual(await contents_of(store, chatroom_session("two")), ["hi"])
 
 
 class MissedTests(HalfwayCase):

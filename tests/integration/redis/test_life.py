@@ -61,6 +61,25 @@ class FaultTests(RedisStoreCase):
         self.assertEqual(self.flushLoggedErrors(), [])
 
 
+class AbandonedTests(RedisStoreCase):
+    """What is left of a chatroom that all have left."""
+
+    async def test_only_answers_to_requests_are_left_and_they_expire(self) -> None:
+        store = await self.make_store(sequences=True)
+        await join(store, "room", "ann", "bob")
+        await store.moderation.appoint("room", "ann", "bob", "admin")
+        await store.moderation.mute("room", "ann", "bob", 1_000_000)
+        sent = await send(store, posted("room", "ann", request_id="r"), posted("room", "ann"))
+        await store.moderation.recall(ROOM, "ann", sent[0].id)
+        for user_id in ("bob", "ann"):
+            await store.chatrooms.leave("room", user_id)
+        base = store._keys.session("1:room")
+        keys = [key.decode() for key in await self.server.do("KEYS", f"{base}:*")]
+        self.assertCountEqual(keys, [f"{base}:once:ann", f"{base}:asked:ann"])
+        for key in keys:
+            self.assertGreater(await self.server.do("PTTL", key), 0)
+
+
 class LongLifeTests(RedisStoreCase):
     """What Redis would forget by itself of those who are connected."""
 

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from gim.errors import Forbidden, NotFound
-from gim.model import Member, Role
+from gim.ids import SYSTEM
+from gim.model import Member, Role, Sent
 from gim.storage.interface import Storage
 from tests.support.storage_behaviour.base import (
     FUTURE,
@@ -86,24 +87,13 @@ class ChatroomBehaviour(StorageCase):
         _, total, _ = await store.chatrooms.members("room", "ann", "", 100)
         self.assertEqual(total, 1)
 
-    async def test_a_chatroom_without_members_and_messages_is_forgotten(self) -> None:
+    async def test_a_chatroom_without_members_is_forgotten(self) -> None:
         store = await self.make_store()
         await store.chatrooms.join("room", user("ann"), "Old")
         await store.chatrooms.leave("room", "ann")
         await self.refusal(NotFound, store.chatrooms.leave("room", "ann"))
         await store.chatrooms.join("room", user("bob"), "New")
         self.assertEqual((await line_of(store, "bob", ROOM)).title, "New")
-
-    async def test_a_chatroom_without_members_keeps_its_name_and_messages(self) -> None:
-        store = await self.make_store(sequences=True)
-        await store.chatrooms.join("room", user("ann"), "Old")
-        await send(store, posted("room", "ann", "said"))
-        await store.chatrooms.leave("room", "ann")
-        await self.refusal(Forbidden, store.messages.history(ROOM, "ann", None, 20))
-        await store.chatrooms.join("room", user("bob"), "New")
-        self.assertEqual(await contents_of(store, ROOM, "bob"), ["said"])
-        self.assertEqual((await line_of(store, "bob", ROOM)).title, "Old")
-        self.assertEqual((await send(store, posted("room", "bob")))[0].sequence, 2)
 
     async def test_chatrooms_are_those_that_one_is_a_member_of(self) -> None:
         store = await self.make_store()
@@ -113,6 +103,83 @@ class ChatroomBehaviour(StorageCase):
         await join(store, "4", "bob")
         await store.chatrooms.leave("2", "ann")
         self.assertEqual(sorted(await store.chatrooms.of_user("ann")), ["1", "3"])
+
+
+class AbandonedBehaviour(StorageCase):
+    """A chatroom that all members have left."""
+
+    async def leave_all(self, store: Storage) -> Sent:
+        """Let all members of a chatroom with a past go, each in another way; return its last message."""
+        await store.moderation.rename("room", "ann", "Old")
+        await store.moderation.appoint("room", "ann", "bob", Role.ADMIN)
+        for user_id in ("bob", "cat"):
+            await store.moderation.mute("room", SYSTEM, user_id, 600_000)
+        sent = await send(store, *[posted("room", "ann", "said", request_id=str(n)) for n in range(3)])
+        await store.chatrooms.leave("room", "ann")
+        await store.moderation.remove("room", "bob", "cat")
+        await store.moderation.remove("room", SYSTEM, "bob")
+        return sent[-1]
+
+    async def test_nothing_is_left_for_the_one_who_makes_it_anew(self) -> None:
+        store = await self.make_store(sequences=True)
+        for reader in ("bob", "eve"):
+            await join(store, "room", "ann", "bob", "cat")
+            last = await self.leave_all(store)
+            for ask in MEMBERS_ONLY.values():
+                await self.refusal(NotFound, ask(store, "ann"))
+            await self.refusal(NotFound, store.chatrooms.leave("room", "cat"))
+            await store.chatrooms.join("room", user(reader), "New")
+            line = await line_of(store, reader, ROOM)
+            self.assertEqual((line.title, line.last, line.unread), ("New", None, 0))
+            self.assertEqual(await store.messages.history(ROOM, reader, last.id, 20), ([], False))
+            members, _, _ = await store.chatrooms.members("room", reader, "", 9)
+            self.assertEqual([(one.id, one.role) for one in members], [(reader, Role.OWNER)])
+            await join(store, "room", "cat", "ann")
+            sent = await send(store, posted("room", "cat"), posted("room", "ann", request_id="2"))
+            self.assertEqual([one.sequence for one in sent], [1, 2])
+            self.assertGreater(sent[0].id, last.id)
+            self.assertEqual((await line_of(store, reader, ROOM)).unread, 2)
+            self.assertEqual(await contents_of(store, ROOM, reader), ["hi", "hi"])
+            await store.moderation.dismiss("room", reader)
+
+    async def test_one_that_an_administrator_made_stays_as_it_is(self) -> None:
+        store = await self.make_store(sequences=True)
+        await store.chatrooms.create("room", "", user("ann"))
+        await join(store, "room", "bob", "cat")
+        last = await self.leave_all(store)
+        await self.refusal(Forbidden, store.messages.history(ROOM, "ann", None, 20))
+        await store.chatrooms.join("room", user("bob"), "New")
+        line = await line_of(store, "bob", ROOM)
+        self.assertEqual((line.title, line.last and line.last.id, line.unread), ("Old", last.id, 0))
+        self.assertEqual(await contents_of(store, ROOM, "bob"), ["said"] * 3)
+        members, _, _ = await store.chatrooms.members("room", "bob", "", 9)
+        self.assertEqual([one.role for one in members], [Role.MEMBER])
+        await self.refusal(Forbidden, store.messages.append(posted("room", "bob")))  # still muted
+        again, new = await send(
+            store,
+            posted("room", "ann", "said", request_id="2"),
+            posted("room", "ann", as_admin=True),
+        )
+        self.assertEqual((again, new.sequence), (last, 4))
+
+    async def test_ids_rise_in_a_chatroom_that_is_made_anew_again_and_again(self) -> None:
+        store = await self.make_store()
+        ids = []
+        for _ in range(20):
+            await join(store, "room", "ann")
+            ids += [sent.id for sent in await send(store, *[posted("room", "ann")] * 2)]
+            await store.chatrooms.leave("room", "ann")
+        self.assertEqual(ids, sorted(set(ids)))
+
+    async def test_a_subscriber_to_the_new_one_hears_of_the_new_one_only(self) -> None:
+        store = await self.make_store()
+        await join(store, "room", "ann", "bob", "cat")
+        await self.leave_all(store)
+        await join(store, "room", "eve")
+        await store.chatrooms.subscribe("room")
+        await send(store, posted("room", "eve", "new"))
+        await self.settle()
+        self.assertEqual([news.message.content for news in self.news], ["new"])
 
 
 class MemberBehaviour(StorageCase):

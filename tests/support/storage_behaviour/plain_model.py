@@ -63,6 +63,11 @@ class Model:
             newest = [message.id for message in self.of(chatroom_session(room))]
             self.read[user_id, f"1:{room}"] = newest[-1] if newest else ANCIENT
 
+    def leave(self, room: str, user_id: str) -> None:
+        self.members[room].pop(user_id, None)
+        if not self.members[room]:
+            self.dismiss(room)
+
     def dismiss(self, room: str) -> None:
         self.members[room] = {}
         self.messages = [m for m in self.messages if m.session_id != f"1:{room}"]
@@ -96,9 +101,7 @@ class Model:
         """Return how the store may refuse a user the chatroom; not at all when empty."""
         if session.type == PRIVATE or user_id in self.members[session.parts[0]]:
             return ()
-        if self.members[session.parts[0]] or self.of(session):
-            return (Forbidden,)
-        return (NotFound, Forbidden)  # whether messages that have expired still hold the chatroom is open
+        return (Forbidden,) if self.members[session.parts[0]] else (NotFound,)
 
     def unread(self, user_id: str, session: Session) -> int:
         after = self.read.get((user_id, session.id), ANCIENT)

@@ -115,6 +115,16 @@ class RoleBehaviour(RolesCase):
         heirs = [(e.user_id, e.role) for e in await self.events() if e.type == "appointed"]
         self.assertEqual(heirs, [("bob", Role.OWNER), ("cat", Role.MEMBER), ("cat", Role.OWNER)])
 
+    async def test_an_event_names_the_user_who_is_not_a_member_any_more(self) -> None:
+        store = await self.room()
+        await store.chatrooms.subscribe("room")
+        await store.chatrooms.leave("room", "ann")
+        await store.moderation.remove("room", SYSTEM, "bob")
+        await self.settle()
+        gone = [(n.event.type, n.event.user_id, n.gone) for n in self.news if isinstance(n, SessionEvent)]
+        events = [("appointed", "bob", "ann"), ("removed", "bob", "bob"), ("appointed", "cat", "bob")]
+        self.assertEqual(gone, events)
+
     async def test_who_joins_a_chatroom_without_members_owns_it(self) -> None:
         store = await self.make_store()
         await join(store, "room", "ann")

@@ -14,7 +14,11 @@ from tests.support.storage_behaviour.administration import (
     OrderBehaviour,
 )
 from tests.support.storage_behaviour.announcements import NewsBehaviour
-from tests.support.storage_behaviour.chatrooms import ChatroomBehaviour, MemberBehaviour
+from tests.support.storage_behaviour.chatrooms import (
+    AbandonedBehaviour,
+    ChatroomBehaviour,
+    MemberBehaviour,
+)
 from tests.support.storage_behaviour.events import EventBehaviour, ObserverBehaviour
 from tests.support.storage_behaviour.membership_limits import RoomLimitBehaviour
 from tests.support.storage_behaviour.messages import HistoryBehaviour, IdBehaviour
@@ -53,6 +57,7 @@ class StorageBehaviour(
     UnreadRecallBehaviour,
     ReadNewsBehaviour,
     ChatroomBehaviour,
+    AbandonedBehaviour,
     MemberBehaviour,
     RoomLimitBehaviour,
     UserBehaviour,

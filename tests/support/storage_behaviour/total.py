@@ -62,6 +62,14 @@ class TotalBehaviour(MissedCase):
         line = await line_of(store, "bob", ROOM)
         self.assertEqual((line.last, line.unread), (None, 0))
 
+    async def test_the_messages_of_a_chatroom_that_was_forgotten_do_not_count(self) -> None:
+        store = await self.make_store(max_messages=3)
+        await join(store, "room", "ann")
+        await send(store, private("ann", "bob", "0"), posted("room", "ann"), private("ann", "bob", "1"))
+        await store.chatrooms.leave("room", "ann")
+        await send(store, private("ann", "bob", "2"))
+        self.assertEqual(await contents_of(store, AB), ["0", "1", "2"])
+
     async def test_a_private_session_that_was_emptied_begins_anew(self) -> None:
         store = await self.make_store(max_messages=1)
         await send(store, private("ann", "bob"), private("cat", "dan"), private("ann", "bob", "again"))

@@ -101,6 +101,7 @@ class RoleTests(ModerationCase):
             "role": "owner",
         }
         self.assertEqual([self.events(bob), self.events(cat)], [[event], [event]])
+        self.assertEqual(self.events(ann), [])
         self.data(bob, 307, id="den", name="Mine")
 
     def test_what_a_role_does_not_allow_is_refused(self) -> None:

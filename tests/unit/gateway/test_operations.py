@@ -282,12 +282,16 @@ class ChatroomTests(GatewayTestCase):
         self.assertEqual(self.data(ann, 305, id="den")["total"], 1)
         self.assertEqual(self.refusal(bob, 305, id="den")[0], 403)
 
-    def test_an_empty_chatroom_without_messages_is_forgotten(self) -> None:
-        ann = self.user("ann")
-        self.data(ann, 301, id="den")
+    def test_a_chatroom_without_members_is_forgotten(self) -> None:
+        ann, eve = self.user("ann"), self.user("eve")
+        self.data(ann, 301, id="den", name="Ours")
+        self.data(ann, 201, type=1, target_id="den", content="secret")
         self.data(ann, 303, id="den")
         for op in 303, 305:
             self.assertEqual(self.refusal(ann, op, id="den")[0], 404)
+        self.data(eve, 301, id="den")
+        self.assertEqual(self.data(eve, 203, session_id="1:den")["items"], [])
+        self.assertEqual(self.data(eve, 205)["items"][0]["title"], "chatroom:den")
 
     def test_members_come_in_pages_in_order_of_id(self) -> None:
         ann = self.user("ann")

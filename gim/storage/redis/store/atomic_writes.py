@@ -108,5 +108,5 @@ class AtomicWrites:
 
     async def leave(self, session_id: str, chatroom_id: str, user_id: str) -> Any:
         bases = self._keys.session(session_id), self._keys.user(user_id)
-        words = user_id, chatroom_id, self._retention.ttl_ms, self._retention.users_ms
+        words = user_id, chatroom_id, self._retention.users_ms
         return await self._redis.run(scripts.LEAVE, bases, *words)

@@ -193,15 +193,21 @@ class ClusterWrites:
 
     async def _undo_join(self, session_id: str, chatroom_id: str, user_id: str) -> None:
         """Remove a member whose own list of chatrooms could not take the chatroom."""
-        dismiss = partial(self._dismiss, session_id, chatroom_id, user_id)
         try:
-            await dismiss()
+            await self._dismiss(session_id, chatroom_id, user_id)
         except Unavailable:
-            self._retries.add((session_id, user_id), dismiss)
+            undo = partial(self._undo_join_later, session_id, chatroom_id, user_id)
+            self._retries.add((session_id, user_id), undo)
+
+    async def _undo_join_later(self, session_id: str, chatroom_id: str, user_id: str) -> None:
+        """Do that unless the user has left another chatroom and joined this one meanwhile."""
+        base = self._keys.user(user_id)
+        if not await self._redis.call(base, "HEXISTS", f"{base}:rooms", chatroom_id):
+            await self._dismiss(session_id, chatroom_id, user_id)
 
     async def _dismiss(self, session_id: str, chatroom_id: str, user_id: str) -> Any:
-        words = user_id, chatroom_id, self._retention.ttl_ms
-        return await self._redis.run(scripts.DISMISS, (self._keys.session(session_id),), *words)
+        bases = (self._keys.session(session_id),)
+        return await self._redis.run(scripts.DISMISS, bases, user_id, chatroom_id)
 
     async def leave(self, session_id: str, chatroom_id: str, user_id: str) -> Any:
         reply = await self._dismiss(session_id, chatroom_id, user_id)

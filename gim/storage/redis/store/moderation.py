@@ -61,7 +61,7 @@ class RedisModeration:
 
     async def remove(self, chatroom_id: str, by: str, user_id: str) -> None:
         """See `gim.storage.interface.Moderation.remove`."""
-        await self._act(scripts.REMOVE, chatroom_id, by, user_id, self._retention.ttl_ms)
+        await self._act(scripts.REMOVE, chatroom_id, by, user_id)
         await self._exit(chatroom_id, user_id, EventType.REMOVED, by)
 
     async def _exit(self, chatroom_id: str, user_id: str, why: str, by: str) -> None:

@@ -65,6 +65,7 @@ class _Event(Struct, array_like=True, frozen=True, gc=False, tag="e"):
     name: str
     role: str
     until: int
+    gone: str = ""
 
 
 class _Read(Struct, array_like=True, frozen=True, gc=False, tag="r"):
@@ -145,7 +146,7 @@ def _session_event(news: _Event, reader: str) -> SessionEvent:
         news.role,
         news.until,
     )
-    return SessionEvent(ids.session(news.session), event, reader)
+    return SessionEvent(ids.session(news.session), event, reader, news.gone)
 
 
 def command_payload(command: ConnectionCommand) -> bytes:

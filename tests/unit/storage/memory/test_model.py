@@ -145,7 +145,7 @@ class MemoryMachine(RuleBasedStateMachine):
         refusals = self.model.refusal(session, user_id)
         if NotFound not in refusals:
             answer_to(self.store.chatrooms.leave(room, user_id))
-        self.model.members[room].pop(user_id, None)
+        self.model.leave(room, user_id)
 
     @rule(room=rooms)
     def dismiss(self, room: str) -> None:

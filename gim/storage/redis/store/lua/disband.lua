@@ -10,7 +10,5 @@ if call('EXISTS', members) == 1 and call('EXISTS', going) == 0 then
 else
   call('ZUNIONSTORE', going, 2, going, members)
 end
-for _, part in ipairs({'members', 'state', 'sequence', 'ids', 'messages', 'recalled', 'admins', 'muted'}) do
-  call('UNLINK', S .. ':' .. part)
-end
+forget(S)
 return 1

@@ -6,19 +6,22 @@ local function is_full(S, user, most)
   return most > 0 and call('ZCARD', S .. ':members') >= most and not call('ZSCORE', S .. ':members', user)
 end
 
--- Makes *user* a member, and the chatroom if there is none and *makes* is 1; returns the number of members. The first
--- one owns it, except if an administrator made the chatroom.
+-- Makes *user* a member, and the chatroom if there is none and *makes* is 1; returns the number of members. The user
+-- who makes a chatroom owns it.
 local function admit(S, user, name, makes)
   if makes == '0' and not is_chatroom(S) then return 'none' end
-  if call('HSETNX', S .. ':state', 'name', name) == 1 or call('EXISTS', S .. ':members') == 0 then
-    call('PERSIST', S .. ':state')
-    call('PERSIST', S .. ':sequence')
-    if call('HEXISTS', S .. ':state', 'kept') == 0 then call('HSET', S .. ':state', 'owner', user) end
-  end
+  if call('HSETNX', S .. ':state', 'name', name) == 1 then call('HSET', S .. ':state', 'owner', user) end
   if call('ZADD', S .. ':members', 'NX', 0, user) == 1 then
     call('HSET', S .. ':state', 'read:' .. user, call('ZRANGE', S .. ':ids', -1, -1)[1] or FIRST)
   end
   return call('ZCARD', S .. ':members')
+end
+
+-- Forgets a chatroom with its history, name, mutes and read positions. Answers to a request_id end with their messages.
+local function forget(S)
+  for _, part in ipairs({'members', 'state', 'sequence', 'ids', 'messages', 'recalled', 'admins', 'muted'}) do
+    call('UNLINK', S .. ':' .. part)
+  end
 end
 
 -- Ends the role of a former member; returns the heir of an owner.
@@ -35,27 +38,21 @@ local function pass_on(S, user)
   return heir
 end
 
--- Ends a membership. A chatroom without members is removed with its last message. Returns the heir of an owner.
-local function dismiss(S, user, floor)
+-- Ends a membership; returns the heir of an owner. With its last member a chatroom is forgotten, unless an
+-- administrator made it.
+local function dismiss(S, user)
   call('ZREM', S .. ':members', user)
+  if call('EXISTS', S .. ':members') == 0 and call('HEXISTS', S .. ':state', 'kept') == 0 then return forget(S) end
   call('HDEL', S .. ':state', 'read:' .. user)
-  local heir = pass_on(S, user)
-  if heir or call('EXISTS', S .. ':members') == 1 or call('HEXISTS', S .. ':state', 'kept') == 1 then return heir end
-  local left = call('PTTL', S .. ':ids')
-  if left < 0 or call('ZCOUNT', S .. ':ids', number(floor), '+inf') == 0 then
-    call('DEL', S .. ':state', S .. ':sequence', S .. ':ids', S .. ':messages', S .. ':recalled', S .. ':muted')
-  else
-    call('PEXPIRE', S .. ':state', left)
-    call('PEXPIRE', S .. ':sequence', left)
-  end
+  return pass_on(S, user)
 end
 
--- Returns the announcement of an event: an array of 9.
-local function event_of(chatroom, kind, by, user, message, name, role, ends)
-  return cmsgpack.pack({'e', '1:' .. chatroom, kind, by, user, message, name, role, ends})
+-- Returns the announcement of an event: an array of 10. *gone* is a user who is not a member any more and gets none.
+local function event_of(chatroom, kind, by, user, message, name, role, ends, gone)
+  return cmsgpack.pack({'e', '1:' .. chatroom, kind, by, user, message, name, role, ends, gone or ''})
 end
 
--- Announces the new owner of a chatroom, if there is one.
+-- Announces the new owner of a chatroom, if there is one, to all but the former owner, who is gone.
 local function tell_heir(publish, S, chatroom, user, heir)
-  if heir then call(publish, S, event_of(chatroom, 'appointed', user, heir, '', '', 'owner', 0)) end
+  if heir then call(publish, S, event_of(chatroom, 'appointed', user, heir, '', '', 'owner', 0, user)) end
 end
