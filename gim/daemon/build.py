@@ -18,6 +18,7 @@ from gim.chat.administration import Administration
 from gim.chat.chat import Chat
 from gim.chat.moderation import Moderation
 from gim.concurrency.clocks import WallClock
+from gim.concurrency.turns import Turns
 from gim.config.settings import Settings
 from gim.config.validate import Resources
 from gim.daemon.banner import StartupBanner
@@ -81,6 +82,7 @@ class DaemonBuilder:
         self._send_rate = SendRate(self._limits, self._hits, reactor)
         self._login_rate = LoginRate(self._limits, self._hits, reactor)
         self._write_batch = WriteBatch(reactor)
+        self._turns = Turns(reactor)
         self._profiler = Profiler(reactor, wall)
         self._stored, self._counted, *self._store_services = make_store(
             settings.storage, MembershipLimits(self._limits, self._hits), reactor, wall, self._meters
@@ -191,6 +193,7 @@ class DaemonBuilder:
             self._connection_admission,
             self._timeout_wheel,
             self._write_batch,
+            self._turns,
             self._reactor,
             self._pushes.flush_to,
             meters.requests if meters is not None else None,
@@ -256,6 +259,7 @@ class DaemonBuilder:
             self._reactor,
             access=self._access,
             login_rate=self._login_rate,
+            turns=self._turns,
             requests=meters.http_requests if meters is not None else None,
             proxies=self._settings.net.proxies,
         )

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
 
 from gim import __version__
+from gim.concurrency.turns import Turns
 from gim.gateway import close_codes, closing
 from gim.gateway.admission import NO_FILES, ConnectionAdmission
 from gim.gateway.closing import Closure
@@ -47,6 +48,7 @@ class GatewayFactory(WebSocketServerFactory):
         admission: ConnectionAdmission,
         timeout_wheel: TimeoutWheel,
         write_batch: WriteBatch,
+        turns: Turns,
         clock: IReactorTime,
         flush_pushes: Callable[[Login], None],
         requests: RequestMetrics[int] | None = None,
@@ -79,6 +81,7 @@ class GatewayFactory(WebSocketServerFactory):
         self.admission = admission
         self.timeout_wheel = timeout_wheel
         self.write_batch = write_batch
+        self.turns = turns
         self.requests = requests
         self.slow_readers = 0  # closed so far
         self.closes: Counter[int] = Counter()  # by close code, 0 for a code of the client's own

@@ -62,6 +62,9 @@ class Client(Protocol):
         """Close the connection after the reply: its user has reached the limit of connections."""
 
 
+# What they cost depends on how much there is to enter, to answer or to end.
+DEAR = (Op.LOGIN, Op.LOGOUT, Op.HISTORY, Op.SESSIONS, Op.MEMBERS, Op.DISMISS)
+
 _Handler = Callable[[Client, Any], Awaitable[Struct]]
 
 
@@ -78,6 +81,7 @@ class Operations:
         self._moderation = moderation
         # these may start before earlier requests of the same connection have been answered
         self.overlapping = frozenset({Op.SEND.value} if chat.keeps_order else ())
+        self.dear = frozenset(op.value for op in DEAR)
         self._handlers: dict[int, _Handler] = {
             op: getattr(self, f"on_{operation.name}") for op, operation in OPERATIONS.items()
         }

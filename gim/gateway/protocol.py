@@ -11,13 +11,14 @@ from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
+from gim.concurrency.turns import TURN
 from gim.errors import GimError, InternalError, Misdirected, TooManyRequests
 from gim.gateway import closing, handshake
 from gim.gateway.autobahn_log import AutobahnLog
 from gim.gateway.frames import cut
 from gim.gateway.outbound import OutboundQueue
 from gim.gateway.packet_rate import TokenBucket
-from gim.gateway.request_queue import RequestQueue
+from gim.gateway.request_queue import REQUESTS_PER_LOOK, RequestQueue
 from gim.gateway.timed_protocol import TimedProtocol
 from gim.limits import retry_after
 from gim.log import logger
@@ -73,7 +74,8 @@ class GatewayProtocol(TimedProtocol):
             raise ConnectionDeny(403, "this origin is not allowed: see --allowed-origins")
         explicit = headers.get(settings.trace_header.lower(), "")
         self.trace = logger.accept_trace(explicit, headers.get("traceparent", ""))
-        self._requests = RequestQueue(self.transport, self.trace, self._reply)
+        turns = self.factory.turns
+        self._requests = RequestQueue(self.transport, self.trace, self._reply, turns, self._client)
         return self._choose_codec(request.protocols), {settings.trace_header: self.trace}
 
     def _choose_codec(self, protocols: list[str]) -> str | None:
@@ -128,8 +130,11 @@ class GatewayProtocol(TimedProtocol):
             and self._perMessageCompress is None
         ):
             messages, used = cut(data, self.factory.maxMessagePayloadSize)
-            for payload, is_binary in messages:
-                self.onMessage(payload, is_binary)
+            if len(messages) > REQUESTS_PER_LOOK:
+                self._take_many(messages)
+            else:
+                for payload, is_binary in messages:
+                    self.onMessage(payload, is_binary)
             if used == len(data):
                 return
             data = data[used:]
@@ -137,6 +142,20 @@ class GatewayProtocol(TimedProtocol):
             self._collect_handshake(data)
             return
         self.feed(data)
+
+    def _take_many(self, messages: list[tuple[bytes, bool]]) -> None:
+        """Take the messages of one read; what is not served after `TURN` waits for another turn."""
+        seconds = self.factory.turns.seconds
+        end = seconds() + TURN
+        for begin in range(0, len(messages), REQUESTS_PER_LOOK):
+            if seconds() >= end and self._requests is not None:
+                self._requests.yield_turn()
+            for payload, is_binary in messages[begin : begin + REQUESTS_PER_LOOK]:
+                self.onMessage(payload, is_binary)
+
+    def _client(self) -> str:
+        """Return which client this connection takes turns with: its user, else its address."""
+        return self.login.user.id if self.login is not None else self.address_group or self._key
 
     def _collect_handshake(self, data: bytes) -> None:
         received, self.data = self.data + data, b""
@@ -160,7 +179,13 @@ class GatewayProtocol(TimedProtocol):
         except BadPacket as refusal:
             self._requests.add(self._refuse(refusal.op, refusal.seq, refusal))
         else:
-            self._requests.add(self._answer(packet), packet.op in self.factory.operations.overlapping)
+            operations = self.factory.operations
+            if packet.op in operations.overlapping:
+                self._requests.add(self._answer(packet), True)
+            elif packet.op in operations.dear:
+                self._requests.add_dear(self._answer(packet))
+            else:
+                self._requests.add(self._answer(packet))
 
     def _reject(self, requests: RequestQueue, payload: bytes, is_binary: bool) -> None:
         """Answer a packet above the rate with an error."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from gim.concurrency.turns import Turns
 from gim.gateway.admission import ConnectionAdmission
 from gim.gateway.factory import GatewayFactory
 from gim.gateway.settings import GatewaySettings
@@ -51,6 +52,7 @@ def make_gateway(codec: Any, clock: Any, **settings: Any) -> GatewayFactory:
         ConnectionAdmission(limits, hits, NO_PROXIES, lambda: "", lambda: False, speaks_proxy=False),
         TimeoutWheel(clock, SettableWallClock(clock.seconds), chosen.timeouts.shortest()),
         WriteBatch(clock),
+        Turns(clock),
         clock,
         flush_pushes=lambda login: None,
     )

@@ -24,6 +24,7 @@ from gim.api.server.access import AccessControl
 from gim.api.server.channel import IDLE_TIMEOUT, BoundedChannel, BoundedRequest
 from gim.api.server.cors import Cors
 from gim.api.settings import ApiSettings
+from gim.concurrency.turns import Turns
 from gim.errors import BadRequest, GimError, InvalidAdminKey, Misdirected, PayloadTooLarge
 from gim.limits.limits import PACKET, LimitHits
 from gim.limits.login_rate import LoginRate
@@ -66,8 +67,15 @@ class TracedRequest(BoundedRequest):
         if site.cors.answer_preflight(self):
             self.finish()
             return
-        with traced(self.trace):  # a coroutine keeps the trace of where it starts
-            super().process()
+        if site.turns.is_over():
+            site.turns.turn(site.client_of(self)).addCallback(self._serve)
+        else:
+            site.turns.run(self._serve)
+
+    def _serve(self, _: object = None) -> None:
+        if self.channel is not None:  # the client has not hung up while the request waited
+            with traced(self.trace):  # a coroutine keeps the trace of where it starts
+                super().process()
 
     def _take_host_of_path(self) -> None:
         """Take the host of a path in absolute form for the header Host (RFC 9112, section 3.2.2)."""
@@ -138,6 +146,7 @@ class ApiSite(server.Site):
         *,
         access: AccessControl,
         login_rate: LoginRate,
+        turns: Turns,
         requests: RequestMetrics[str] | None = None,
         proxies: Proxies = NO_PROXIES,
     ) -> None:
@@ -152,6 +161,7 @@ class ApiSite(server.Site):
         )
         self.access = access
         self._login_rate = login_rate
+        self.turns = turns
         self.clock = clock
         self.max_body = settings.max_packet
         self.trace_header = settings.trace_header
@@ -170,7 +180,7 @@ class ApiSite(server.Site):
 
     def count_login(self, request: Any) -> None:
         """Count a login against its client's address, or raise `TooManyRequests`."""
-        self._login_rate.take(group_of(self._client(request)))
+        self._login_rate.take(group_of(self.client_of(request)))
 
     def log(self, request: Any) -> None:
         """Count and log a request that has been answered."""
@@ -183,10 +193,10 @@ class ApiSite(server.Site):
                 path=request.path.decode("ascii", "backslashreplace"),
                 status=request.code,
                 milliseconds=1000 * (self.clock.seconds() - request.began),
-                peer=self._client(request) or "-",
+                peer=self.client_of(request) or "-",
             )
 
-    def _client(self, request: Any) -> str:
+    def client_of(self, request: Any) -> str:
         """Return the client's address, "" if there is none, as on a UNIX socket."""
         fields = request.requestHeaders.getRawHeaders(b"x-forwarded-for") or []
         host = host_of(request.getClientAddress())

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from gim.concurrency.turns import TURN, Turns
 from gim.errors import Unavailable
-from gim.gateway.request_queue import MAX_OVERLAPPING, MAX_WAITING, RequestQueue
+from gim.gateway.request_queue import MAX_OVERLAPPING, MAX_WAITING, REQUESTS_PER_LOOK, RequestQueue
 from gim.log.logger import TRACE
 
 
@@ -25,11 +28,16 @@ class Transport:
 
 class ServingTestCase(SynchronousTestCase):
     def setUp(self) -> None:
+        self.clock = Clock()
+        self.turns = Turns(self.clock)
         self.transport = Transport()
         self.written: list[bytes] = []
         self.begun: dict[str, Deferred[bytes]] = {}
         self.traces: list[str] = []
-        self.serving = RequestQueue(self.transport, "the-trace", self.written.append)
+        self.serving = self.queue(self.written.append)
+
+    def queue(self, write: Callable[[bytes], None], client: str = "ann") -> RequestQueue:
+        return RequestQueue(self.transport, "the-trace", write, self.turns, lambda: client)
 
     async def waiting(self, name: str) -> bytes:
         """A request that ends when the test fires what it waits for."""
@@ -153,7 +161,7 @@ class WaitingTests(ServingTestCase):
             self.serving.hold()
             self.written.append(reply)
 
-        self.serving = RequestQueue(self.transport, "", write)
+        self.serving = self.queue(write)
         self.add("a", "b")
         self.end("a")
         self.assertEqual(list(self.begun), ["a"])
@@ -166,3 +174,114 @@ class WaitingTests(ServingTestCase):
         self.serving.stop()
         self.end("a")
         self.assertEqual(list(self.begun), ["a"])
+
+
+class TurnTests(ServingTestCase):
+    """Dear requests begin within the time of an iteration, and clients take turns."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.order: list[str] = []
+        self.ann, self.ann_too = (self.queue(self.written.append) for _ in range(2))
+        self.bob = self.queue(self.written.append, "bob")
+
+    async def dear(self, name: str, seconds: float = TURN) -> bytes:
+        self.order.append(name)
+        self.clock.rightNow += seconds  # without an iteration of the reactor
+        return name.encode()
+
+    async def dear_that_waits(self, name: str) -> bytes:
+        await self.waiting(name)
+        return await self.dear(name)
+
+    def iterate(self) -> list[str]:
+        """Let the reactor run one iteration; return what began in it."""
+        before = len(self.order)
+        calls, self.clock.calls = self.clock.calls, []
+        for call in calls:
+            call.called = 1
+            call.func(*call.args, **call.kw)
+        return self.order[before:]
+
+    def test_one_begins_at_once_where_there_is_time(self) -> None:
+        self.ann.add_dear(self.dear("a", TURN / 3))
+        self.ann.add_dear(self.dear("b", TURN / 3))
+        self.assertEqual(self.written, [b"a", b"b"])
+
+    def test_one_that_finds_no_time_begins_in_another_iteration(self) -> None:
+        for name in "abc":
+            self.ann.add_dear(self.dear(name))
+        self.assertEqual(self.order, ["a"])
+        self.assertEqual([self.iterate() for _ in range(3)], [["b"], ["c"], []])
+        self.assertEqual(self.written, [b"a", b"b", b"c"])
+        self.assertEqual(self.turns.deferred, 2)
+
+    def test_what_follows_on_the_connection_waits_and_others_do_not(self) -> None:
+        self.ann.add_dear(self.dear("a"))
+        self.ann.add_dear(self.dear("b"))
+        self.ann.add(self.instant("cheap"))
+        self.bob.add(self.instant("other"))
+        self.assertEqual(self.written, [b"a", b"other"])
+        self.iterate()
+        self.iterate()
+        self.assertEqual(self.written, [b"a", b"other", b"b", b"cheap"])
+
+    def test_many_connections_of_a_client_get_no_more_than_one_of_another(self) -> None:
+        for name in "abc":
+            self.ann.add_dear(self.dear(f"ann {name}"))
+            self.ann_too.add_dear(self.dear(f"ann too {name}"))
+        for name in "ab":
+            self.bob.add_dear(self.dear(f"bob {name}"))
+        while self.iterate():
+            pass
+        self.assertEqual(self.order[:5], ["ann a", "ann too a", "bob a", "ann b", "bob b"], self.order)
+        self.assertEqual(len(self.order), 8)
+
+    def test_several_small_ones_share_an_iteration(self) -> None:
+        self.ann.add_dear(self.dear("long"))
+        for number in range(6):
+            self.ann.add_dear(self.dear(f"{number}", TURN * 0.3))
+        self.assertEqual(self.iterate(), ["0", "1", "2", "3"])
+        self.assertEqual(self.iterate(), ["4", "5"])
+
+    def test_one_that_waited_for_the_storage_goes_on_in_its_turn(self) -> None:
+        self.ann.add_dear(self.dear_that_waits("a"))
+        self.ann.add(self.instant("after"))
+        self.bob.add_dear(self.dear("bob"))
+        self.end("a")
+        self.assertEqual(self.order, ["bob"])
+        self.assertEqual(self.iterate(), ["a"])
+        self.iterate()
+        self.assertEqual(self.written, [b"bob", b"a", b"after"])
+
+    def test_one_whose_connection_ended_meanwhile_still_ends(self) -> None:
+        self.ann.add_dear(self.dear_that_waits("a"))
+        self.bob.add_dear(self.dear("bob"))
+        self.end("a")
+        self.ann.stop()
+        self.assertEqual(self.iterate(), ["a"])
+
+    def test_one_that_waits_when_the_connection_ends_never_begins(self) -> None:
+        for name in "ab":
+            self.ann.add_dear(self.dear(name))
+        self.ann.stop()
+        self.assertEqual((self.iterate(), self.order), ([], ["a"]))
+
+    def test_cheap_ones_that_waited_take_no_longer_than_a_turn(self) -> None:
+        self.ann.hold()
+        for number in range(3 * REQUESTS_PER_LOOK):
+            self.ann.add(self.dear(f"{number}", TURN / REQUESTS_PER_LOOK * 1.01))
+        self.ann.release()
+        self.assertEqual(len(self.order), REQUESTS_PER_LOOK)
+        self.assertEqual([len(self.iterate()) for _ in range(3)], [REQUESTS_PER_LOOK] * 2 + [0])
+        self.assertEqual(len(self.written), 3 * REQUESTS_PER_LOOK)
+
+    def test_a_fault_of_one_ends_no_turn_of_another(self) -> None:
+        async def fault() -> bytes:
+            raise ValueError
+
+        self.ann.add_dear(self.dear("long"))
+        self.ann_too.add_dear(fault())
+        self.bob.add_dear(self.dear("bob"))
+        self.assertEqual(self.iterate(), ["bob"])
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
