@@ -16,6 +16,7 @@ from gim.concurrency.clocks import WallClock
 from gim.errors import BadRequest, Conflict, Forbidden, NotReady, PayloadTooLarge, Unavailable
 from gim.ids import PRIVATE, Session
 from gim.limits.limits import CONTENT, LimitHits
+from gim.limits.read_rate import ReadRate
 from gim.limits.send_rate import SendRate
 from gim.model import (
     Credentials,
@@ -36,6 +37,8 @@ from gim.push.catchup import MAX_MISSED, CatchUp
 from gim.push.dispatcher import PushDispatcher
 from gim.push.presence import Connection, Login
 from gim.storage.interface import Draft, Storage
+
+CHATROOMS_PER_ROW = 32  # a list of sessions ranks so many chatrooms of its user for the cost of a row
 
 
 class Point(Struct, frozen=True):
@@ -61,6 +64,7 @@ class Chat:
         settings: ChatSettings,
         hits: LimitHits,
         send_rate: SendRate,
+        read_rate: ReadRate,
         is_overloaded: Callable[[], bool] = lambda: False,
         max_missed: int = MAX_MISSED,
     ) -> None:
@@ -74,6 +78,7 @@ class Chat:
         self._max_content = settings.max_content
         self._hits = hits
         self._send_rate = send_rate
+        self._read_rate = read_rate
         self._is_overloaded = is_overloaded
         self._max_missed = max_missed
         self._state: Literal["starting", "serving", "draining"] = "starting"
@@ -126,9 +131,11 @@ class Chat:
         *point* asks for all messages after it, None for those that no connection of the user got yet.
         """
         _check_point(point)
+        self._read_rate.check(who.id)
         user = await self._users.put(who.id, who.name)
         catch_up = CatchUp()
         login = await self._pushes.enter(who.id, connection, catch_up)
+        self._read_rate.charge(who.id, 1 + len(login.user.chatrooms))
         try:
             answer = await self._missed(user, who.expires, catch_up, point)
         except BaseException:
@@ -141,6 +148,7 @@ class Chat:
     ) -> LoggedIn:
         since = point.since if point else None
         missed = await self._messages.missed(user.id, since, self._max_missed)
+        self._read_rate.charge(user.id, len(missed.messages))
         catch_up.begin(missed.messages, missed.titles)
         recovered = missed.complete and (point is None or await self._is_of_this_data(point))
         return await self._logged_in(user, until, len(missed.messages), recovered)
@@ -160,7 +168,7 @@ class Chat:
 
     def catch_up(self, login: Login) -> None:
         """Push the missed messages to a new login."""
-        self._pushes.catch_up(login)
+        self._pushes.catch_up(login, self.count_read)
 
     async def renew(self, login: Login, who: Identity, point: Point | None) -> LoggedIn:
         """Log in again on the same connection: a new name, a new token, and nothing pushed.
@@ -197,6 +205,10 @@ class Chat:
     async def user(self, user_id: str) -> UserState:
         """Return a user, or raise `NotFound`."""
         return await self._users.get(ids.check_id(user_id, "id"))
+
+    def count_read(self, user_id: str, size: int) -> None:
+        """Count *size* bytes to a user against the read rate; their rows are counted already."""
+        self._read_rate.charge(user_id, size // 1024)
 
     # messages
 
@@ -237,11 +249,18 @@ class Chat:
         session = self._session_of(user_id, session_id)
         if before is not None:
             ids.check_message_id(before, "message_id")
-        return History(*await self._messages.history(session, user_id, before, count))
+        self._read_rate.check(user_id)
+        page = History(*await self._messages.history(session, user_id, before, count))
+        self._read_rate.charge(user_id, 1 + len(page.items))
+        return page
 
     async def sessions(self, user_id: str, count: int, cursor: str, kind: int | None) -> SessionPage:
         """Return a page of the user's sessions: see `gim.chat.session_walk`."""
-        items, following = await read_page(self._messages, user_id, kind, count, read_walk(cursor))
+        walk = read_walk(cursor)
+        self._read_rate.check(user_id)
+        items, following = await read_page(self._messages, user_id, kind, count, walk)
+        chatrooms = self._pushes.chatrooms_of(user_id) // CHATROOMS_PER_ROW
+        self._read_rate.charge(user_id, 1 + len(items) + chatrooms)
         return SessionPage(items, write_walk(following))
 
     async def mark_read(self, user_id: str, session_id: str, message_id: str) -> Unread:
@@ -276,7 +295,9 @@ class Chat:
         ids.check_id(chatroom_id, "id")
         place = read_cursor("m", cursor, 1)
         after = place[0] if place is not None else ""
+        self._read_rate.check(user_id)
         items, total, more = await self._chatrooms.members(chatroom_id, user_id, after, count)
+        self._read_rate.charge(user_id, 1 + len(items))
         return MemberPage(items, total, write_cursor("m", (items[-1].id,) if more else None))
 
 

@@ -47,6 +47,12 @@ LIMITS = Group(
             " no limit.",
         ),
         Option(
+            "max-read-rate", "10000", count_or_zero,
+            "Rows (messages, sessions, members, chatrooms that a login enters) and KiB a second that"
+            " one user may read, over all connections to this node and HTTP; 0 for no limit.",
+            "After silence a user may read twice as much at once.",
+        ),
+        Option(
             "max-login-rate", "100", count_or_zero,
             "Logins a second over HTTP from one address, or one /64 of IPv6; 0 for no limit.",
             "Raise it for a backend that logs in all users from its own address.",

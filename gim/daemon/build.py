@@ -39,6 +39,7 @@ from gim.gateway.write_batch import WriteBatch
 from gim.limits.limits import OPEN_FILES, LimitHits
 from gim.limits.login_rate import LoginRate
 from gim.limits.overload import Overload
+from gim.limits.read_rate import ReadRate
 from gim.limits.report import LimitReport
 from gim.limits.send_rate import SendRate
 from gim.log.output import prepare_log
@@ -80,6 +81,7 @@ class DaemonBuilder:
         self._open_files = OpenFiles(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         self._overload = Overload(reactor, self._limits.max_reactor_delay, self._limits.max_memory)
         self._send_rate = SendRate(self._limits, self._hits, reactor)
+        self._read_rate = ReadRate(self._limits, self._hits, reactor)
         self._login_rate = LoginRate(self._limits, self._hits, reactor)
         self._write_batch = WriteBatch(reactor)
         self._turns = Turns(reactor)
@@ -122,7 +124,8 @@ class DaemonBuilder:
         yield from self._meters.services if self._meters is not None else ()
         if self._webhooks is not None:
             yield self._webhooks
-        yield from (self._timeout_wheel, self._send_rate, self._login_rate, self._overload)
+        yield from (self._timeout_wheel, self._send_rate, self._read_rate, self._login_rate)
+        yield self._overload
         yield LimitReport(self._hits, self._reactor)
         yield from (self._profiler, self._api_port, self._gateway_port)
         yield StartupBanner(self._settings, self._gateway_port, self._api_port, self._is_open)
@@ -167,6 +170,7 @@ class DaemonBuilder:
             self._settings.chat,
             self._hits,
             self._send_rate,
+            self._read_rate,
             is_overloaded=lambda: self._hits.is_enforced and bool(self._overload.cause),
         )
 

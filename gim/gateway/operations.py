@@ -90,6 +90,11 @@ class Operations:
         """Handle a request. The call or the awaitable raises a `GimError` if it is refused."""
         return self._handlers[packet.op](client, packet.body)
 
+    def answered(self, client: Client, size: int) -> None:
+        """Count the *size*, in bytes, of a reply that may be long."""
+        if client.user is not None:
+            self._chat.count_read(client.user.id, size)
+
     def disconnected(self, client: Client) -> None:
         """Log out a client whose connection has ended."""
         if client.login is not None:

@@ -183,7 +183,7 @@ class GatewayProtocol(TimedProtocol):
             if packet.op in operations.overlapping:
                 self._requests.add(self._answer(packet), True)
             elif packet.op in operations.dear:
-                self._requests.add_dear(self._answer(packet))
+                self._requests.add_dear(self._answer_dear(packet))
             else:
                 self._requests.add(self._answer(packet))
 
@@ -218,6 +218,11 @@ class GatewayProtocol(TimedProtocol):
         if (metrics := self.factory.requests) is not None:
             metrics.failed(op - 1, refusal.code, 0)
         return self.codec.encode_error(op, seq, refusal)
+
+    async def _answer_dear(self, packet: Packet) -> bytes:
+        reply = await self._answer(packet)
+        self.factory.operations.answered(self, len(reply))
+        return reply
 
     async def _answer(self, packet: Packet) -> bytes:
         codec, metrics = self.codec, self.factory.requests

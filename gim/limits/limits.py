@@ -13,6 +13,7 @@ USER_CONNECTIONS = "max-user-connections"
 PACKET_RATE = "max-packet-rate"
 PACKET_BURST = "max-packet-burst"
 SEND_RATE = "max-send-rate"
+READ_RATE = "max-read-rate"
 LOGIN_RATE = "max-login-rate"
 USER_CHATROOMS = "max-user-chatrooms"
 CHATROOM_MEMBERS = "max-chatroom-members"
@@ -32,6 +33,7 @@ SWITCHED = (
     USER_CONNECTIONS,
     PACKET_RATE,
     SEND_RATE,
+    READ_RATE,
     LOGIN_RATE,
     USER_CHATROOMS,
     CHATROOM_MEMBERS,
@@ -51,6 +53,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     max_packet_rate: int  # a second
     max_packet_burst: int
     max_send_rate: int  # messages a second
+    max_read_rate: int  # rows and KiB a second
     max_login_rate: int  # logins over HTTP a second
     max_user_chatrooms: int
     max_chatroom_members: int

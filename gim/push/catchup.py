@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from itertools import islice, takewhile
 
 from msgspec.structs import replace
 
@@ -12,6 +11,7 @@ from gim.model import Message, MessageStatus, Push, SessionHead
 
 MAX_MISSED = 1000  # messages that one login catches up on
 PER_PUSH = 100  # messages of one push at most
+MAX_PUSH_CONTENT = 128 * 1024  # characters of content after which a push takes no other message
 ANNOUNCED_WITHIN_MS = 310_000  # between storing and announcing, at most, retries of a storage included
 PUSH_OVERHEAD = 400  # bytes of a push of one message, without its content
 
@@ -72,10 +72,12 @@ class CatchUp:
 
     def _next_missed(self) -> Push:
         session_id = self._missed[0].session_id
-        run = takewhile(lambda message: message.session_id == session_id, self._missed)
-        items = list(islice(run, PER_PUSH))
-        for _ in items:
-            self._missed.popleft()
+        items, size = [], 0
+        while self._missed and self._missed[0].session_id == session_id:
+            items.append(self._missed.popleft())
+            size += len(items[-1].content)
+            if len(items) == PER_PUSH or size >= MAX_PUSH_CONTENT:
+                break
         return Push(SessionHead(session_id, PRIVATE, self._titles[session_id]), items)
 
 

@@ -83,6 +83,11 @@ class PushDispatcher:
         """How many chatrooms are pushed to connections of this node."""
         return len(self._pushers)
 
+    def chatrooms_of(self, user_id: str) -> int:
+        """Return how many chatrooms are pushed to a user at this node, 0 for one who is not here."""
+        user = self._presence.get(user_id)
+        return len(user.chatrooms) if user is not None else 0
+
     def on_announcement(self, news: Announcement) -> None:
         """See `gim.storage.interface.Listener`."""
         try:
@@ -219,18 +224,22 @@ class PushDispatcher:
             raise
         return login
 
-    def catch_up(self, login: Login) -> None:
-        """Start pushing: first what the login missed, and the messages of its chatrooms."""
+    def catch_up(self, login: Login, count: Callable[[str, int], None]) -> None:
+        """Start pushing: first what the login missed, and the messages of its chatrooms.
+
+        *count* is called with the user and the bytes of each push of missed messages.
+        """
         self._pending_logins.discard(login)
         self._local.add_connection(login)
-        login.connection.write_while_drained(lambda: self._catch_up(login))
+        login.connection.write_while_drained(lambda: self._catch_up(login, count))
 
-    def _catch_up(self, login: Login) -> bool:
+    def _catch_up(self, login: Login, count: Callable[[str, int], None]) -> bool:
         if login.catch_up is None:  # it has logged out
             return False
         pushes = login.catch_up.next()
         for push in pushes:
             login.connection.deliver(push)
+            count(login.user.id, sum(map(len, push.__dict__.values())))
             self.pushed.caught_up += 1
             self.pushed.caught_up_messages += len(push.items)
             self._messages.delivered(login.user.id, push.items[-1].id)

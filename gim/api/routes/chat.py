@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import Struct
 from twisted.web.iweb import IRequest
 
 from gim import model
@@ -34,6 +35,12 @@ class ChatRoutes:
 
     def __init__(self, chat: Chat) -> None:
         self._chat = chat
+
+    def _answer(self, request: IRequest, user: User, page: Struct) -> bytes:
+        """Answer with a page, and count how long it is."""
+        body = answer(request, page)
+        self._chat.count_read(user.id, len(body))
+        return body
 
     @app.route("/v1/login", methods=["POST"])
     @describe(
@@ -80,12 +87,13 @@ class ChatRoutes:
         access=Access.USER,
         returns=model.SessionPage,
         query=requests.SessionsRequest,
+        refuses=(TooManyRequests,),
     )
     async def sessions(self, request: IRequest, user: User) -> bytes:
         query = from_query(request, requests.SessionsRequest)
         kind = none_if_unset(query.session_type)
         page = await self._chat.sessions(user.id, query.count, query.cursor, kind)
-        return answer(request, page)
+        return self._answer(request, user, page)
 
     @app.route("/v1/sessions/<session_id>/messages", methods=["GET"])
     @describe(
@@ -94,12 +102,13 @@ class ChatRoutes:
         access=Access.USER,
         returns=model.History,
         query=requests.HistoryRequest,
+        refuses=(TooManyRequests,),
     )
     async def history(self, request: IRequest, user: User, session_id: str) -> bytes:
         query = from_query(request, requests.HistoryRequest, session_id=session_id)
         before = none_if_unset(query.message_id)
         page = await self._chat.history(user.id, query.session_id, query.count, before)
-        return answer(request, page)
+        return self._answer(request, user, page)
 
     @app.route("/v1/sessions/<session_id>/read", methods=["POST"])
     @describe(
@@ -140,11 +149,12 @@ class ChatRoutes:
         access=Access.USER,
         returns=model.MemberPage,
         query=requests.MembersRequest,
+        refuses=(TooManyRequests,),
     )
     async def members(self, request: IRequest, user: User, chatroom_id: str) -> bytes:
         query = from_query(request, requests.MembersRequest, id=chatroom_id)
         page = await self._chat.members(user.id, query.id, query.count, query.cursor)
-        return answer(request, page)
+        return self._answer(request, user, page)
 
     @app.route("/healthz", methods=["GET"])
     @describe("Whether the process is alive.", "health", access=Access.OPEN, returns=model.Nothing)

@@ -59,6 +59,7 @@ DEFAULTS = {
     "max-packet-rate": 1000,
     "max-packet-burst": 2000,
     "max-send-rate": 1000,
+    "max-read-rate": 10_000,
     "max-login-rate": 100,
     "max-user-chatrooms": 1000,
     "max-chatroom-members": 100_000,

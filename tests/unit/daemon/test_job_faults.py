@@ -17,6 +17,7 @@ from gim.gateway.timeout_wheel import TimeoutWheel
 from gim.limits import overload
 from gim.limits.login_rate import LoginRate
 from gim.limits.overload import IN_A_ROW, SAMPLE_INTERVAL, Overload
+from gim.limits.read_rate import ReadRate
 from gim.limits.report import REPORT_INTERVAL, LimitReport
 from gim.limits.send_rate import SendRate
 from gim.metrics.instruments.sampling import RequestSampling
@@ -59,6 +60,7 @@ class DaemonJobTests(GatewayTestCase):
         LimitReport,
         LoginRate,
         PresenceGrace,
+        ReadRate,
         RequestSampling,
         SendRate,
         Sweeper,

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
 from twisted.internet.testing import StringTransport
 
 from tests.support.pipe import Client, GatewayTestCase
+from tests.support.storage_behaviour.base import private
 
 
 class UserLimitTestCase(GatewayTestCase):
-    def codes(self, client: Client, op: int, count: int, **body: Any) -> list[int]:
+    def codes(self, client: Client, op: int, count: int, /, **body: Any) -> list[int]:
         return [self.ask(client, op, **body)["code"] for _ in range(count)]
 
     def hits(self, name: str) -> int:
@@ -214,3 +216,104 @@ class BadLoginTests(LoginTestCase):
     def test_a_bad_token_counts(self) -> None:
         found = [self.login("203.0.113.7", "x")[0] for _ in range(4)]
         self.assertEqual(found, [401, 401, 401, 429])
+
+
+class ReadTests(UserLimitTestCase):
+    """Rows and KiB that a user reads: 100 a second, 200 at once."""
+
+    options = ("--max-read-rate", "100", "--max-chatroom-members", "0")
+
+    def fill(self, messages: int, content: str = "x") -> Client:
+        ann = self.user("ann")
+        for _ in range(messages):
+            self.data(ann, 201, type=2, target_id="bob", content=content)
+        return ann
+
+    def test_the_rows_of_all_connections_and_of_http_count_together(self) -> None:
+        ann = self.fill(100)
+        token = self.data(self.user("ann"), 101, id="ann")["token"]
+        read: dict[str, Any] = {"session_id": "2:ann:bob", "count": 70}
+        self.assertEqual(self.codes(ann, 203, 1, **read), [0])
+        path = "/v1/sessions/2:ann:bob/messages?count=100"
+        answers = [self.http("GET", path, token, {})[:2] for _ in range(2)]
+        self.assertEqual(answers, [(200, ""), (429, "1")])
+        sentence = "you read more than 100 rows and KiB a second: wait a second"
+        self.assertEqual(self.refusal(ann, 203, **read), (429, sentence))
+        self.assertEqual(self.hits("max-read-rate"), 2)
+
+    def test_it_goes_on_when_there_was_time(self) -> None:
+        ann = self.fill(100)
+        read: dict[str, Any] = {"session_id": "2:ann:bob", "count": 95}
+        self.assertEqual(self.codes(ann, 203, 3, **read), [0, 0, 429])
+        self.advance(1.1)
+        self.assertEqual(self.codes(ann, 203, 2, **read), [0, 429])
+        self.advance(5)
+        self.assertEqual(self.codes(ann, 203, 3, **read), [0, 0, 429])
+        self.assertIsNone(ann.closed)
+
+    def test_only_what_reads_is_refused_and_only_to_the_user(self) -> None:
+        ann = self.fill(100)
+        bob = self.user("bob")
+        self.assertEqual(self.codes(ann, 203, 3, session_id="2:ann:bob", count=95), [0, 0, 429])
+        self.assertEqual(self.codes(ann, 205, 1), [429])
+        self.assertEqual(self.codes(ann, 201, 1, type=2, target_id="bob", content="x"), [0])
+        self.assertEqual(self.codes(ann, 105, 1), [0])
+        self.assertEqual(self.codes(ann, 101, 1, id="ann"), [0])
+        self.assertEqual(self.codes(self.connect(), 101, 1, id="ann"), [429])
+        self.assertEqual(self.codes(bob, 205, 1), [0])
+
+    def test_bytes_count_as_they_are_written(self) -> None:
+        """A character that JSON escapes twice takes seven."""
+        ann = self.fill(10, "\x01" * 4096)
+        read: dict[str, Any] = {"session_id": "2:ann:bob", "count": 4}
+        self.assertEqual(self.codes(ann, 203, 3, **read), [0, 0, 429])
+
+    def test_sessions_members_and_chatrooms_that_are_entered_count(self) -> None:
+        ann = self.user("ann")
+        for number in range(64):
+            self.data(ann, 301, id=f"room{number}")
+        rate: Any = self.daemon.getServiceNamed("read rate")
+        self.advance(2)
+        for op, body, rows in (
+            (205, {"count": 5}, 1 + 5 + 2),
+            (305, {"id": "room1"}, 1 + 1),
+            (103, {}, 0),
+            (101, {"id": "ann"}, 1 + 64),
+        ):
+            before = rate._read.get("ann", 0)
+            self.data(ann, op, **body)
+            self.assertEqual(rate._read.get("ann", 0) - before, rows, op)
+
+    def test_a_debt_is_forgiven_in_some_seconds(self) -> None:
+        ann = self.fill(10, "\x01" * 4096)
+        self.data(ann, 203, session_id="2:ann:bob", count=10)
+        rate: Any = self.daemon.getServiceNamed("read rate")
+        rate.charge("ann", 10**9)
+        self.advance(11)
+        self.assertEqual((self.codes(ann, 205, 1), rate._read), ([0], {"ann": rate._read["ann"]}))
+        self.assertLess(rate._read["ann"], 100)
+
+
+class DefaultReadTests(UserLimitTestCase):
+    def test_an_ordinary_start_stays_far_below_the_limit(self) -> None:
+        """A login, 200 sessions, 20 histories of 100 messages each."""
+        append = self.gateway.operations._chat._messages.append
+        for number in range(200):
+            draft = private("ann", f"peer{number}", "x" * 100)
+            for _ in range(100 if number < 20 else 1):
+                self.successResultOf(Deferred.fromCoroutine(cast(Any, append(draft))))
+        ann = self.user("ann")
+        self.assertEqual(len(self.data(ann, 205, count=200)["items"]), 200)
+        for number in range(20):
+            page = self.data(ann, 203, session_id=f"2:ann:peer{number}", count=100)
+            self.assertEqual(len(page["items"]), 100)
+        rate: Any = self.daemon.getServiceNamed("read rate")
+        self.assertLess(rate._read["ann"], 4000)
+
+
+class DryReadTests(UserLimitTestCase):
+    options = ("--max-read-rate", "1", "--limits", "dry-run")
+
+    def test_all_are_answered_and_counted(self) -> None:
+        self.assertEqual(self.codes(self.user("ann"), 205, 9), [0] * 9)
+        self.assertEqual(self.hits("max-read-rate"), 8)

@@ -58,6 +58,12 @@ class CatchingUpTests(ChatTestCase):
             bob.take()
         self.assertEqual(sizes, [100, 200, 250])
 
+    def test_a_push_of_long_messages_holds_fewer(self) -> None:
+        for _ in range(40):
+            self.tell("ann", "bob", "x" * 4096)
+        bob = self.connect("bob")
+        self.assertEqual([len(items) for items in bob.contents], [32, 8])
+
     def test_new_messages_queue_behind(self) -> None:
         self.tell_many(150)
         bob = self.connect("bob", takes_all=False)

@@ -1,0 +1,53 @@
+"""How much each user may read in a second, over all their connections to this node and HTTP.
+
+What an answer costs the server grows with its rows (messages, sessions, members, chatrooms that a login
+enters) and with its bytes: some 10 us for a row or a KiB, so packets alone are no measure of it.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import IReactorTime
+
+from gim.concurrency.periodic import Periodic
+from gim.errors import TooManyRequests
+from gim.limits.limits import READ_RATE, LimitHits, Limits
+
+BURST = 2  # times the limit: how much a user may read at once after silence
+MAX_DEBT = 10  # times the limit: more is not remembered, so nobody waits longer than some seconds
+
+
+class ReadRate(Periodic):
+    """Charges rows and KiB while it runs, and takes the limit off each second.
+
+    An answer is charged when it is known, so a user may go above the limit with it and then waits. Users
+    who have read nothing for a while are forgotten.
+    """
+
+    name = "read rate"
+
+    def __init__(self, limits: Limits, hits: LimitHits, clock: IReactorTime) -> None:
+        self._hits = hits
+        self._limit = limits.max_read_rate
+        self._read: dict[str, int] = {}
+        super().__init__(self._forgive, 1.0, clock, first_at_once=True)
+
+    def check(self, user_id: str) -> None:
+        """Raise `TooManyRequests` for a user who has read too much."""
+        if (
+            self._limit
+            and self._read.get(user_id, 0) >= BURST * self._limit
+            and self._hits.hit(READ_RATE)
+        ):
+            raise TooManyRequests(
+                f"you read more than {self._limit} rows and KiB a second: wait a second"
+            )
+
+    def charge(self, user_id: str, amount: int) -> None:
+        """Count an *amount* of rows or KiB that a user reads."""
+        if self._limit:
+            read = self._read.get(user_id, 0) + amount
+            self._read[user_id] = min(read, MAX_DEBT * self._limit)
+
+    def _forgive(self) -> None:
+        limit = self._limit
+        self._read = {user_id: read - limit for user_id, read in self._read.items() if read > limit}
