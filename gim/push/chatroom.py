@@ -86,9 +86,23 @@ class ChatroomPusher:
         self._connections.pop(connection, None)
         self._missed.pop(connection, None)
         self._departures += 1
+        if not self._connections:
+            self._forget_waiting()
+
+    def _forget_waiting(self) -> None:
+        """Drop what waits: without members here the node may miss what follows, and must push no gap.
+
+        Members who come back are in a new dict, so that a push in progress does not reach them either.
+        """
+        self._connections = {}
+        self._pending.clear()
+        self._arrived = 0
+        self._events.clear()
 
     def offer(self, news: MessageStored) -> None:
         """Push a message: at once if the chatroom is quiet, else with the next tick."""
+        if not self._connections:  # an earlier subscription may still deliver; see `_forget_waiting`
+            return
         self._title = news.title
         self._pending.append(news.message)
         self._arrived += 1
@@ -145,13 +159,16 @@ class ChatroomPusher:
 
     def write(self, chunk_size: int) -> Iterator[int]:
         """Push the messages to each connection that is here now, and still is when its turn comes."""
+        if not self._arrived:  # all members left while this waited for its turn
+            return
         push, missed, departures = self._take(), self._missed, self._departures
-        recipients = tuple(self._connections)
+        here = self._connections
+        recipients = tuple(here)
         for begin in range(0, len(recipients), chunk_size):
             chunk = recipients[begin : begin + chunk_size]
             written = len(chunk)
             for connection in chunk:
-                if self._departures != departures and connection not in self._connections:
+                if self._departures != departures and connection not in here:
                     written -= 1
                 elif (missed and connection in missed) or not connection.offer(push):
                     written -= 1
