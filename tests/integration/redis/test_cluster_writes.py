@@ -314,6 +314,101 @@ class ReadTests(HalfwayCase):
         )
 
 
+class OrderTests(HalfwayCase):
+    """Messages of one session are announced in their order, whichever node announces first."""
+
+    async def setUp(self) -> None:  # type: ignore[override]
+        await super().setUp()
+        self.other = await self.node()
+
+    async def reply(self, content: str) -> Sent:
+        """Send from bob to ann, over another node."""
+        return await self.other.store.messages.append(private("bob", "ann", content))
+
+    def heard_by(self, user_id: str) -> list[str]:
+        return [content for content, reader in self.hearing.heard if reader == user_id]
+
+    async def assert_order(self, *contents: str) -> None:
+        await settled(self.hearing.store)
+        for user_id in ("ann", "bob"):
+            self.assertEqual(self.heard_by(user_id), list(contents), user_id)
+
+    async def test_a_newer_message_announces_an_older_one_that_waits_for_a_retry(self) -> None:
+        for away in (("bob",), ("ann",), ("ann", "bob")):
+            self.hearing.listener.news.clear()
+            self.sending.lose_after_storing(*away)
+            await self.is_refused(self.sending, "1")
+            await self.reply("2")
+            await self.assert_order("1", "2")
+            self.sending.reach_all()
+            await self.repair()
+            await self.assert_order("1", "2")
+
+    async def test_a_newer_message_announces_several_that_wait(self) -> None:
+        self.sending.lose_after_storing("bob")
+        for content in ("1", "2", "3"):
+            await self.is_refused(self.sending, content)
+        self.sending.reach_all()
+        await self.send(self.sending, "4")
+        await self.assert_order("1", "2", "3", "4")
+        await self.repair()
+        await self.assert_order("1", "2", "3", "4")
+
+    async def test_retries_keep_the_order(self) -> None:
+        self.sending.lose_after_storing("bob")
+        for content in ("1", "2", "3"):
+            await self.is_refused(self.sending, content)
+        works = self.sending.store._retries._works
+        for key in reversed(tuple(works)):  # the last one is tried first
+            works[key] = works.pop(key)
+        self.sending.reach_all()
+        await self.repair()
+        await self.assert_order("1", "2", "3")
+
+    async def test_a_message_whose_announcement_is_slow_is_announced_by_the_next(self) -> None:
+        self.sending.redis.slow = scripts.INDEX
+        sending = Deferred.fromCoroutine(self.send(self.sending, "1"))
+
+        async def waits() -> bool:
+            return len(self.sending.redis.waiting) == 2
+
+        await until(waits, "the slow script")
+        await self.reply("2")
+        self.sending.redis.go_on()
+        await sending
+        await self.assert_order("1", "2")
+
+    async def test_a_message_that_was_removed_holds_nothing_up(self) -> None:
+        self.sending.lose_after_storing("bob")
+        await self.is_refused(self.sending, "1")
+        base = self.other.store._keys.session(AB.id)
+        (message,) = await messages_of(self.hearing.store, AB)
+        await self.other.redis.call(base, "HDEL", f"{base}:messages", message.id)
+        await self.reply("2")
+        await settled(self.hearing.store)
+        self.assertEqual(self.heard_by("bob"), ["2"])
+
+    async def test_a_message_that_was_given_up_holds_nothing_up(self) -> None:
+        self.sending.lose_after_storing("bob")
+        await self.is_refused(self.sending, "1")
+        shared_cluster().advance(retries.GIVE_UP_AFTER + 1)
+        self.addCleanup(shared_cluster().advance, -retries.GIVE_UP_AFTER - 1)
+        await self.other.store.ping()
+        await self.other.redis.measure(self.other.store.data_base)
+        await self.reply("2")
+        await settled(self.hearing.store)
+        self.assertEqual(self.heard_by("bob"), ["2"])
+
+    async def test_a_message_that_was_recalled_is_announced_as_its_stub(self) -> None:
+        self.sending.lose_after_storing("bob")
+        await self.is_refused(self.sending, "1")
+        (message,) = await messages_of(self.hearing.store, AB)
+        await self.hearing.store.moderation.recall(AB, "ann", message.id)
+        await self.reply("2")
+        await settled(self.hearing.store)
+        self.assertEqual(self.heard_by("bob"), ["", "2"])
+
+
 class SlowTests(HalfwayCase):
     """All steps together are in time, however slow each of them is."""
 

@@ -2,53 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
-from msgspec import Struct, msgpack
-from msgspec.structs import replace
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 
-from gim.concurrency.gather import gather
 from gim.errors import Unavailable
-from gim.ids import CHATROOM
+from gim.ids import CHATROOM, Session
 from gim.model import MessageStatus, User
 from gim.storage.interface import Draft
 from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.store import scripts
 from gim.storage.redis.store.atomic_writes import random_tail, storing_words
+from gim.storage.redis.store.cluster_announcements import ClusterAnnouncements, Posted
 from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.keys import Keys
-from gim.storage.redis.store.records import value_of
+from gim.storage.redis.store.records import Value
 from gim.storage.redis.store.retention import Retention
 from gim.storage.redis.store.retries import WriteRetries
-from gim.storage.rules import REQUEST_ID_WINDOW
 
-# How long a user's announcements are remembered: longer than a request can be repeated
-ANNOUNCED_KEPT_MS = 2 * REQUEST_ID_WINDOW * 1000
 SENT_WITHIN_MS = 3000  # how long before its deadline a message was sent, at most
 FIRST_STEP_WITHIN = 0.4  # seconds, so that all steps end in time
 ALL_STEPS_WITHIN = 1.9  # seconds until the sender gets an answer
 MAX_SEARCHED = 1000  # messages of a session among which one that may have been stored is searched
 _NORMAL = MessageStatus.NORMAL.value
-
-
-class Posted(Struct, frozen=True):
-    """A private message that its session holds."""
-
-    draft: Draft
-    name: str  # of the sender
-    id: str
-    sequence: int
-    status: int = _NORMAL
-
-    def announcement(self, title: str) -> bytes:
-        """Write it as the scripts do: see `gim.storage.redis.store.records`."""
-        draft, content = self.draft, self.draft.content if self.status == _NORMAL else ""
-        said = draft.sender.id, self.name, draft.category, content, draft.origin
-        return msgpack.encode(("m", self.id, draft.session.id, title, self.sequence, self.status, *said))
 
 
 class ClusterWrites:
@@ -65,6 +44,7 @@ class ClusterWrites:
         keys: Keys,
         heartbeat: Heartbeat,
         retention: Retention,
+        announcements: ClusterAnnouncements,
         retries: WriteRetries,
         clock: IReactorTime,
     ) -> None:
@@ -72,6 +52,7 @@ class ClusterWrites:
         self._keys = keys
         self._heartbeat = heartbeat
         self._retention = retention
+        self._announcements = announcements
         self._retries = retries
         self._clock = clock
         self._storing_words = storing_words(retention)
@@ -82,15 +63,33 @@ class ClusterWrites:
         if self._clock.seconds() - begun > FIRST_STEP_WITHIN:
             raise Unavailable("the storage is slow, nothing was stored: send again")
         reply = await self._store(draft, name)
-        if not isinstance(reply, bytes) and draft.session.type != CHATROOM:
-            posted = Posted(draft, name, reply[0].decode(), *reply[1:])
-            await self._index_within(posted, begun + ALL_STEPS_WITHIN - self._clock.seconds())
-        return reply
+        if isinstance(reply, bytes) or draft.session.type == CHATROOM:
+            return reply
+        announcing = self._announce(draft, name, *reply)
+        await self._within(begun + ALL_STEPS_WITHIN - self._clock.seconds(), announcing)
+        return reply if isinstance(reply[2], int) else reply[:2]
 
-    async def _index_within(self, posted: Posted, seconds: float) -> None:
+    async def _announce(
+        self, draft: Draft, name: str, packed_id: bytes, sequence: int, previous: bytes | int
+    ) -> None:
+        """Announce what was stored now or, where *previous* is a status, with an earlier request."""
+        message_id = packed_id.decode()
+        if isinstance(previous, int):
+            await self._announce_found(draft.session, message_id)
+            return
+        said = draft.category, draft.content, draft.origin
+        value = Value(sequence, _NORMAL, draft.sender.id, name, *said)
+        await self._announcements.announce(Posted(draft.session, message_id, value, previous.decode()))
+
+    async def _announce_found(self, session: Session, message_id: str) -> None:
+        posted = await self._announcements.read(session, message_id)
+        if posted is not None:
+            await self._announcements.announce(posted)
+
+    async def _within(self, seconds: float, announcing: Coroutine[Any, Any, None]) -> None:
         """Let the sender wait at most *seconds*; steps under way go on, and are retried if they fail."""
         waiting: Deferred[None] = Deferred()
-        Deferred.fromCoroutine(self._index(posted)).addBoth(_hand_on, waiting)
+        Deferred.fromCoroutine(announcing).addBoth(_hand_on, waiting)
         try:
             await waiting.addTimeout(max(0.0, seconds), self._clock)
         except TimeoutError:
@@ -119,59 +118,17 @@ class ClusterWrites:
             return await self._redis.run(scripts.STORE, (base,), *words)
         except Unavailable:
             if session.type != CHATROOM:  # those are announced in the same step
-                self._retries.add((tail,), partial(self._recover, draft, name, tail, deadline))
+                self._retries.add((tail,), partial(self._recover, draft, tail, deadline))
             raise
 
-    async def _recover(self, draft: Draft, name: str, tail: str, deadline: int) -> None:
+    async def _recover(self, draft: Draft, tail: str, deadline: int) -> None:
         """Do the remaining steps of a message that may have been stored: the reply got lost."""
         base = self._keys.session(draft.session.id)
         since = (deadline - SENT_WITHIN_MS) * 1000
         words = f"{base}:ids", since, "+inf", "BYSCORE", "LIMIT", 0, MAX_SEARCHED
         for found in await self._redis.call(base, "ZRANGE", *words):
             if (message_id := found.decode()).endswith(tail):
-                await self._with_its_status(Posted(draft, name, message_id, 0), self._index)
-
-    async def _index(self, posted: Posted) -> None:
-        """Put the session at the front of both users' lists, and announce the message to them."""
-        sender = posted.draft.sender.id
-        people = posted.draft.session.peer_of(sender), sender
-        await gather(self._index_or_retry(posted, user_id) for user_id in people)
-
-    async def _index_or_retry(self, posted: Posted, user_id: str) -> None:
-        """Index the message for one user; retry later if that fails now."""
-        try:
-            await self._index_one(posted, user_id)
-        except Unavailable:
-            index = partial(self._index_one, user_id=user_id)
-            self._retries.add((posted.id, user_id), partial(self._with_its_status, posted, index))
-            raise
-
-    async def _with_its_status(self, posted: Posted, index: Callable[[Posted], Awaitable[None]]) -> None:
-        """Index a message as it is now: it may have been recalled, or be gone, since it was stored."""
-        base = self._keys.session(posted.draft.session.id)
-        packed = await self._redis.call(base, "HGET", f"{base}:messages", posted.id)
-        if packed is not None:
-            value = value_of(packed)
-            await index(replace(posted, sequence=value.sequence, status=value.status))
-
-    async def _index_one(self, posted: Posted, user_id: str) -> None:
-        session, sender = posted.draft.session, posted.draft.sender.id
-        title, own_name = posted.name, ""
-        if user_id == sender:
-            title, own_name = await self._title(session.peer_of(sender)), posted.name
-        kept = (
-            self._heartbeat.retention_start(),
-            self._retention.users_ms,
-            self._retention.ttl_ms,
-            ANNOUNCED_KEPT_MS,
-        )
-        words = session.id, posted.id, own_name, posted.announcement(title)
-        await self._redis.run(scripts.INDEX, (self._keys.user(user_id),), *kept, *words)
-
-    async def _title(self, user_id: str) -> str:
-        base = self._keys.user(user_id)
-        name: bytes | None = await self._redis.call(base, "HGET", f"{base}:user", "name")
-        return name.decode() if name else user_id
+                await self._announce_found(draft.session, message_id)
 
     async def join(
         self, session_id: str, chatroom_id: str, user: User, name: str, create_missing: bool = True

@@ -25,6 +25,7 @@ from gim.storage.redis.client.subscriber import Subscriber
 from gim.storage.redis.store import scripts
 from gim.storage.redis.store.atomic_writes import AtomicWrites, Writes
 from gim.storage.redis.store.chatrooms import RedisChatrooms
+from gim.storage.redis.store.cluster_announcements import ClusterAnnouncements
 from gim.storage.redis.store.cluster_writes import ClusterWrites
 from gim.storage.redis.store.delivery_marks import DeliveryMarks
 from gim.storage.redis.store.heartbeat import BEAT_INTERVAL, CLUSTER_LAG_MS, Heartbeat
@@ -108,7 +109,8 @@ class RedisStore:
         )
         self._retries = WriteRetries(clock)
         self._subscriptions = subscriptions = Subscriptions(keys, clock if redis.is_cluster else None)
-        writes = _writes(redis, keys, heartbeat, retention, self._retries, clock)
+        announcements = ClusterAnnouncements(redis, keys, heartbeat, retention, self._retries)
+        writes = _writes(redis, keys, heartbeat, retention, announcements, self._retries, clock)
         people = People(redis, keys, heartbeat, retention)
         self._marks = marks = DeliveryMarks(redis, keys, heartbeat, retention, clock)
         self._inbox = inbox = Inbox(redis, keys, heartbeat, people, marks, retention, overlap_ms)
@@ -239,9 +241,10 @@ def _writes(
     keys: Keys,
     heartbeat: Heartbeat,
     retention: Retention,
+    announcements: ClusterAnnouncements,
     retries: WriteRetries,
     clock: IReactorTime,
 ) -> Writes:
     if redis.is_cluster:
-        return ClusterWrites(redis, keys, heartbeat, retention, retries, clock)
+        return ClusterWrites(redis, keys, heartbeat, retention, announcements, retries, clock)
     return AtomicWrites(redis, keys, heartbeat, retention)

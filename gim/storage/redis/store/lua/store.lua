@@ -1,5 +1,6 @@
 -- parts: session admission
--- Cluster: a message and, for a chatroom, its announcement, within the session's slot. The users' lists follow.
+-- Cluster: a message and, for a chatroom, its announcement, within the session's slot. The users' lists follow, for which
+-- the reply to a private message also names the one before it, '' for none.
 local S = KEYS[1]
 local deadline, ttl, cap, numbered, window, limit, hint, keep, random, session, sender, name, category,
   content, request, origin, kind = unpack(ARGV) -- of a chatroom message: chatroom, or exempt; else private
@@ -9,9 +10,10 @@ if now > tonumber(deadline) then return 'late' end
 local digest = digest_of(request, category, content)
 local again = answered(S, sender, request, digest, now, window, score - ttl * 1000)
 if again then return again end
-local state, refused, reader = {}, false, sender
+local state, refused, reader, previous = {}, false, sender, nil
 if kind == 'private' then
   state[3] = call('HGET', S .. ':state', 'renewed')
+  previous = call('ZRANGE', S .. ':ids', -1, -1)[1] or ''
 else
   state, refused, reader = admission(S, sender, now, kind == 'exempt')
   if refused then return refused end
@@ -23,4 +25,4 @@ local id, sequence, _, said = store(S, clock, score, random, ttl, tonumber(cap),
 call('PEXPIRE', clock, keep)
 remember(S, sender, request, digest, now, window, tonumber(limit), id, sequence)
 if kind ~= 'private' then call('SPUBLISH', S, news_of(id, session, state[1], said)) end
-return {id, sequence}
+return {id, sequence, previous}
