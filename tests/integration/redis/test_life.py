@@ -13,7 +13,16 @@ from gim.storage.redis.store.presence_refresh import PresenceRefresh
 from tests.integration.redis.test_store import RedisStoreCase
 from tests.support.redis.environment import until
 from tests.support.redis.server import SKEW_MISSING, RedisTestCase
-from tests.support.storage_behaviour.base import AB, ROOM, contents_of, join, posted, private, send
+from tests.support.storage_behaviour.base import (
+    AB,
+    ANCIENT,
+    ROOM,
+    contents_of,
+    join,
+    posted,
+    private,
+    send,
+)
 
 DAY = 86_400.0  # seconds
 KEPT = ("ids", "messages", "recalled")  # of a session, as long as its messages
@@ -139,6 +148,27 @@ class LongLifeTests(RedisStoreCase):
             self.server.advance(seconds)
             await send(setting, private("ann", "bob"))
         self.assertEqual(len(await contents_of(setting, AB)), 2)
+
+    async def test_a_session_that_expired_is_lost_for_a_longer_time_to_live_as_well(self) -> None:
+        before = await self.make_store("gim", ttl=60)
+        await send(before, private("bob", "ann"))
+        await self.advance(100)
+        await before.stop()
+        store = await self.make_store("gim", ttl=3600)
+        self.assertFalse((await store.messages.missed("ann", ANCIENT, 9)).complete)
+        await send(store, private("bob", "ann"))
+        missed = await store.messages.missed("ann", ANCIENT, 9)
+        self.assertEqual((len(missed.messages), missed.complete), (1, False))
+
+    async def test_what_redis_evicted_is_lost(self) -> None:
+        store = await self.make_store("gim")
+        for kind in ("messages", "ids"):
+            await send(store, private("bob", "ann"))
+            self.assertTrue((await store.messages.missed("ann", ANCIENT, 9)).complete)
+            await self.server.do("DEL", f"gim:{{s:{AB.id}}}:{kind}")
+            self.assertFalse((await store.messages.missed("ann", ANCIENT, 9)).complete)
+            await self.server.do("FLUSHALL")
+            await store.ping()
 
     async def live_as_long(self, ms: float) -> None:
         for kind in ("user", "sessions"):

@@ -223,6 +223,45 @@ class SinceBehaviour(MissedCase):
         await self.assertMissed(store, ids[0], ["2"], False)
         await self.assertMissed(store, ids[1], ["2"], True)
 
+    async def test_it_is_not_complete_when_a_session_that_expired_as_a_whole_begins_anew(self) -> None:
+        store = await self.make_store(ttl=60)
+        ids = await numbered(store, 1)
+        await self.advance(100)  # Redis keeps the keys of a session for up to a fifth longer
+        (new,) = await send(store, private("b", "ann", "new"))
+        await self.assertMissed(store, ANCIENT, ["new"], False)
+        await self.assertMissed(store, ids[0], ["new"], True)
+        await self.assertMissed(store, new.id, [], True)
+
+    async def test_it_is_not_complete_when_an_own_message_expired_before_its_session_began_anew(
+        self,
+    ) -> None:
+        store = await self.make_store(ttl=60)
+        (own,) = await send(store, private("ann", "b", "own"))
+        await self.advance(100)
+        await send(store, private("b", "ann", "new"))
+        for user_id in ("ann", "b"):
+            missed = await store.messages.missed(user_id, ANCIENT, 1000)
+            self.assertEqual((contents(missed.messages), missed.complete), (["new"], False))
+            self.assertTrue((await store.messages.missed(user_id, own.id, 1000)).complete)
+
+    async def test_what_is_lost_stays_lost_while_its_session_begins_anew_again_and_again(self) -> None:
+        store = await self.make_store(ttl=60)
+        ids = []
+        for n in range(3):
+            ids += [sent.id for sent in await send(store, private("b", "ann", str(n)))]
+            await self.advance(100)
+        await send(store, private("b", "ann", "new"))
+        for since, complete in zip((ANCIENT, *ids), (False, False, False, True), strict=True):
+            await self.assertMissed(store, since, ["new"], complete)
+
+    async def test_a_session_that_begins_is_not_one_that_lost_anything(self) -> None:
+        store = await self.make_store(ttl=60)
+        await numbered(store, 2)
+        await self.assertMissed(store, ANCIENT, ["0", "1"], True)
+        await send(store, private("new", "ann", "2", request_id="r"))
+        await send(store, private("new", "ann", "2", request_id="r"))
+        await self.assertMissed(store, ANCIENT, ["0", "1", "2"], True)
+
     async def test_it_is_not_complete_when_all_sessions_expired_while_one_came_and_went(self) -> None:
         store = await self.make_store(ttl=60)
         (since, _) = await numbered(store, 2)

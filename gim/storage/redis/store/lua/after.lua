@@ -1,10 +1,12 @@
 -- parts: session
 -- Returns the newest *limit* messages after a point and before another ('' for none), newest first, without those of
--- *but* ('' for none), and whether any after the point was lost.
+-- *but* ('' for none), and whether any after the point was lost. Some are lost where nothing is left of a session that
+-- is listed, and where a value is missing.
 local S = KEYS[1]
 local point, before, but, limit, ttl = unpack(ARGV)
 local floor = floor_of(ttl)
 local found, kept = {}, {}
+local is_whole = call('EXISTS', S .. ':ids') == 1
 limit = tonumber(limit)
 while #found < limit do
   local ids = newest(S, math.max(floor, score_of(point)), before, 200)
@@ -13,6 +15,7 @@ while #found < limit do
   for n, id in ipairs(ids) do
     before = id
     if id <= point or #found == limit then break end
+    is_whole = is_whole and packed[n]
     if packed[n] and (but == '' or cmsgpack.unpack(packed[n])[3] ~= but) then
       table.insert(found, id)
       table.insert(kept, packed[n])
@@ -22,6 +25,6 @@ while #found < limit do
 end
 local lost = call('HGET', S .. ':state', 'lost')
 local expired = call('ZRANGEBYSCORE', S .. ':ids', number(score_of(point)), '(' .. number(floor), 'LIMIT', 0, 2)
-local is_whole = not (lost and lost > point)
+is_whole = is_whole and not (lost and lost > point)
 for _, id in ipairs(expired) do is_whole = is_whole and id <= point end
 return {found, kept, is_whole and 1 or 0}

@@ -12,7 +12,7 @@ if previous ~= '' and score_of(previous) > score - math.min(ttl, pending) * 1000
   and not call('ZSCORE', announced, previous) then return 'behind' end
 local kept_name, is_due = look(U, born, keep, now, ttl, 'renewed')
 if name ~= '' and not kept_name then known(U, name) end
-index(U, session, number(score_of(id)), is_due, score - ttl * 1000)
+index(U, session, number(score_of(id)), previous == '', is_due, score - ttl * 1000)
 if not call('ZSCORE', announced, id) then
   local last = call('ZRANGE', announced, -1, -1, 'WITHSCORES')[2]
   local at = math.max(score / 1000, last and last + 0.001 or 0)

@@ -44,10 +44,13 @@ local function raise(U, field, score)
   if not kept or tonumber(kept) < tonumber(score) then call('HSET', U .. ':user', field, score) end
 end
 
--- Puts a private session at the front of a user's list. May be repeated. When it *is_due*, sessions whose messages
--- have all expired are removed.
-local function index(U, session, score, is_due, floor)
+-- Puts a private session at the front of a user's list. May be repeated. If the message *is_first*, as its session holds
+-- no earlier one, then what the list knows of the session is lost. When it *is_due*, sessions whose messages have all
+-- expired are removed.
+local function index(U, session, score, is_first, is_due, floor)
   local sessions = U .. ':sessions'
+  local before = is_first and call('ZSCORE', sessions, session)
+  if before and tonumber(before) < tonumber(score) then raise(U, 'lost', before) end
   if call('ZADD', sessions, 'GT', score, session) == 1 then -- it may be the first one
     local left = call('PTTL', U .. ':user')
     if left > 0 then call('PEXPIRE', sessions, left) end
