@@ -273,10 +273,8 @@ class ReadNewsBehaviour(StorageCase):
             await store.messages.mark_read(session, "bob", ids[0])
             await store.moderation.recall(session, "ann", ids[1])
             await self.told()
-            for message_id in (
-                ids[0][:-1] + "f",
-                ids[1],
-            ):
+            just_after_the_first, recalled = ids[0][:-1] + "f", ids[1]
+            for message_id in (just_after_the_first, recalled):
                 self.assertEqual(await store.messages.mark_read(session, "bob", message_id), 1)
             self.assertEqual(await self.told(), [])
             await store.messages.mark_read(session, "bob", ids[2])
