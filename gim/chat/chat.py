@@ -191,7 +191,7 @@ class Chat:
 
     async def credentials(self, who: Identity) -> Credentials:
         """Log a user in without a connection."""
-        user = await self._users.put(who.id, who.name, hold=True)
+        user = await self._users.put(who.id, who.name)
         return Credentials(user, await self._admission.issue(user, who.expires))
 
     async def user_of_token(self, token: str) -> User:

@@ -89,14 +89,14 @@ class MembershipObserver(Protocol):
 class Users(Protocol):
     """Users and their presence.
 
-    Users without connection, membership or message are forgotten.
+    A user without connection, membership or message is forgotten later: see docs/protocol.md, op 101, and
+    `gim.storage.rules.USERS_OUTLIVE_MESSAGES`.
     """
 
-    async def put(self, user_id: str, name: str | None, hold: bool = False) -> User:
+    async def put(self, user_id: str, name: str | None) -> User:
         """Create the user, or rename them unless *name* is None; a name of "" stands for the id.
 
-        *hold* keeps the user for some minutes, for HTTP logins, which have no connection. Raises
-        `Forbidden` if the user is banned.
+        Raises `Forbidden` if the user is banned.
         """
 
     async def get(self, user_id: str) -> UserState:

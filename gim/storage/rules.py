@@ -13,7 +13,7 @@ RECALL_WITHIN_MS = 120_000  # senders may recall their own messages for so long
 REQUEST_ID_WINDOW = 300  # seconds for which the answer to a request_id is remembered
 REQUEST_IDS_PER_SENDER = 1000  # answers remembered of one sender, the newest
 
-LOGIN_HOLD = 300  # seconds for which a login without a connection keeps its user
+USERS_OUTLIVE_MESSAGES = 86_400  # seconds for which a user that nothing refers to is kept beyond the TTL
 
 NO_MEMBER = 0  # rank of a user who is not a member
 RANKS: dict[str, int] = {Role.MEMBER: 1, Role.ADMIN: 2, Role.OWNER: 3}

@@ -231,7 +231,7 @@ class Archive:
     def _release(self, person: Person) -> None:
         person.stored -= 1
         if not person.stored:
-            self._people.let_go(person)
+            self._people.messages_gone(person)
 
 
 def _forget_recalled(conversation: Conversation, message_id: str) -> None:

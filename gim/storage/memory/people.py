@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
 from twisted.internet.interfaces import IReactorTime
 
 from gim.concurrency.clocks import WallClock
 from gim.model import User, UserState
 from gim.storage import refusals
+from gim.storage.memory.countdowns import Countdowns
 from gim.storage.memory.event_numbers import EventNumbers
 from gim.storage.memory.records import Person
 from gim.storage.message_ids import FIRST
-from gim.storage.rules import LOGIN_HOLD
+from gim.storage.rules import USERS_OUTLIVE_MESSAGES
+
+MAX_IDLE = 100_000  # users of each countdown, 450 bytes each, who are kept though nothing refers to them
 
 
 class People:
-    """Persons by id. `let_go` forgets a person to which nothing refers.
+    """Persons by id. A person to whom nothing refers is forgotten; a user after a while.
+
+    A countdown of `USERS_OUTLIVE_MESSAGES` seconds begins when the last message of the user is gone. A
+    countdown longer by the time to live of messages begins when the user logs in, disconnects or leaves a
+    chatroom. The user is forgotten when both have ended and nothing refers to them.
 
     ``forgotten_dropped`` is the largest `Person.newest_dropped` of all who were forgotten. A person who
     comes back begins with it, so that a gap in their private messages is never overlooked.
     """
 
-    def __init__(self, clock: IReactorTime, wall: WallClock) -> None:
-        self._clock = clock
+    def __init__(self, clock: IReactorTime, wall: WallClock, ttl: float) -> None:
+        """*ttl* is how many seconds a message is kept."""
         self._by_id: dict[str, Person] = {}
-        self._held: OrderedDict[str, float] = OrderedDict()  # user id to when the hold ends
+        self._after_acts = Countdowns(clock, ttl + USERS_OUTLIVE_MESSAGES, MAX_IDLE)
+        self._after_messages = Countdowns(clock, USERS_OUTLIVE_MESSAGES, MAX_IDLE)
         self.forgotten_dropped = FIRST
         self._events = EventNumbers(wall)
 
@@ -72,10 +78,51 @@ class People:
         person = self._by_id.get(user_id)
         return person.title if person is not None else user_id
 
+    def connect(self, user_id: str) -> None:
+        """Keep a user while a connection of theirs is logged in."""
+        self.make(user_id).is_subscribed = True
+        self._after_acts.stop(user_id)
+        self._after_messages.stop(user_id)
+
     def let_go(self, person: Person) -> None:
-        """Forget the person if nothing refers to them."""
-        if person.is_needed() or person.id in self._held or self._events.is_online(person.id):
-            return
+        """Let a person be forgotten who has no connection and membership."""
+        if not (person.is_subscribed or person.rooms):
+            self._forget_later(person, self._after_acts)
+
+    def messages_gone(self, person: Person) -> None:
+        """Let a person be forgotten whose messages are all gone."""
+        person.order = None
+        if not self._is_needed(person):
+            self._forget_later(person, self._after_messages)
+
+    def _forget_later(self, person: Person, countdowns: Countdowns) -> None:
+        """Forget a person who is not needed; a user when the countdown ends."""
+        if person.has_logged_in:
+            countdowns.begin(person.id)
+            self._end_one(countdowns)
+        elif not self._is_needed(person):
+            self._forget(person)
+
+    def release(self, limit: int) -> bool:
+        """End up to *limit* of each countdown that have had their time; say whether more may wait."""
+        after_acts = all(self._end_one(self._after_acts) for _ in range(limit))
+        return all(self._end_one(self._after_messages) for _ in range(limit)) or after_acts
+
+    def _end_one(self, countdowns: Countdowns) -> bool:
+        """Forget one user whose countdown has ended, unless they are needed; say if there was one."""
+        user_id = countdowns.pop_ended()
+        if user_id is None:
+            return False
+        person = self._by_id[user_id]
+        waits = user_id in self._after_acts or user_id in self._after_messages
+        if not waits and not self._is_needed(person):
+            self._forget(person)
+        return True
+
+    def _is_needed(self, person: Person) -> bool:
+        return person.is_needed() or self._events.is_online(person.id)
+
+    def _forget(self, person: Person) -> None:
         del self._by_id[person.id]
         self.forgotten_dropped = max(self.forgotten_dropped, person.newest_dropped)
         self._events.forget(person.id)
@@ -87,18 +134,3 @@ class People:
         number = None if is_none else self._events.count(user_id, online)
         self.let_go(person)
         return number
-
-    def hold(self, user_id: str) -> None:
-        """Keep the person for at least `LOGIN_HOLD` seconds from now."""
-        self._held[user_id] = self._clock.seconds() + LOGIN_HOLD
-        self._held.move_to_end(user_id)
-
-    def release(self, limit: int) -> bool:
-        """End up to *limit* holds that have expired; say whether more may wait."""
-        now = self._clock.seconds()
-        for _ in range(limit):
-            if not self._held or next(iter(self._held.values())) > now:
-                return False
-            user_id, _until = self._held.popitem(last=False)
-            self.let_go(self._by_id[user_id])
-        return True

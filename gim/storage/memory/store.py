@@ -12,9 +12,9 @@ What is kept, and for how long (sizes measured on CPython 3.11, 64 bit):
 - a chatroom, about 350 bytes: while it has a member; one that the server's administrator made, until it
   is dismissed. Its messages go with it. Its mutes, 100 bytes each, until another follows their end.
 - a ban, about 300 bytes: until it has ended and all tokens from before it have expired.
-- a user, about 300 bytes: while a connection of theirs is logged in, while they are a
-  member of a chatroom, while a message that they sent or got is kept, and after a login without a
-  connection for `gim.storage.rules.LOGIN_HOLD` seconds.
+- a user, about 300 bytes: while a connection of theirs is logged in, while they are a member of a
+  chatroom, while a message that they sent or got is kept; and for a while after that, with 150 bytes
+  more: see `gim.storage.memory.people`.
 - the number of a user's last event, about 100 bytes, where events are counted: as long as the user.
 - the answer to a ``request_id``, about 450 bytes: see `gim.storage.memory.idempotency`.
 """
@@ -61,7 +61,7 @@ class MemoryStore:
         self.node = new_node(wall)
         self._epoch, self._token_key = token_hex(8), token_bytes(32)
         self._announcer = announcer = Announcer()
-        self._people = people = People(clock, wall)
+        self._people = people = People(clock, wall, settings.ttl)
         retention = RetentionClock(clock, wall)
         self._archive = archive = Archive(
             wall,

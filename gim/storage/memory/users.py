@@ -14,11 +14,10 @@ class MemoryUsers:
         self._people = people
         self._bans = bans
 
-    async def put(self, user_id: str, name: str | None, hold: bool = False) -> User:
+    async def put(self, user_id: str, name: str | None) -> User:
         self._bans.check(user_id)
         person = self._people.log_in(user_id, name)
-        if hold:
-            self._people.hold(user_id)
+        self._people.let_go(person)  # for good unless a connection or an act of theirs follows
         return person.user
 
     async def get(self, user_id: str) -> UserState:
@@ -26,7 +25,7 @@ class MemoryUsers:
 
     async def subscribe(self, user_id: str) -> None:
         self._bans.check(user_id)
-        self._people.make(user_id).is_subscribed = True
+        self._people.connect(user_id)
 
     def unsubscribe(self, user_id: str) -> None:
         person = self._people.get(user_id)

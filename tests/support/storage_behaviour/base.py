@@ -62,7 +62,7 @@ class StorageCase(MixedIn):
 
     async def let_be_forgotten(self) -> None:
         """Let the time go by after which the store forgets users whom nothing refers to."""
-        await self.settle()
+        raise NotImplementedError
 
     async def lose_data(self, store: Storage) -> Storage:
         """Let all data be lost; return the store that serves from now on."""

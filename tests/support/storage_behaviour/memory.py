@@ -8,6 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
 from gim.storage.memory.store import MemoryStore
+from gim.storage.rules import USERS_OUTLIVE_MESSAGES
 from tests.support.clocks import SettableWallClock
 from tests.support.settings import memory_store
 
@@ -28,6 +29,12 @@ class MemoryCase(TestCase):
     def sweep_all(self, store: MemoryStore) -> None:
         while store.sweep(10):
             pass
+
+    def forget_users(self, store: MemoryStore) -> None:
+        """Let the time go by after which users are forgotten that nothing refers to."""
+        self.sweep_all(store)
+        self.clock.advance(store._archive._ttl_ms / 1000 + USERS_OUTLIVE_MESSAGES)
+        self.sweep_all(store)
 
     def assertKept(self, store: MemoryStore, **expected: int) -> None:
         sizes = store.sizes()

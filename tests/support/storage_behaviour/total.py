@@ -119,5 +119,6 @@ class TotalBehaviour(MissedCase):
             store.users.unsubscribe(user_id)
         self.assertEqual([(await store.users.get(who)).id for who in ("ann", "bob")], ["ann", "bob"])
         await send(store, private("cat", "dan"))
+        await self.let_be_forgotten()
         for user_id in ("ann", "bob"):
             await self.refusal(NotFound, store.users.get(user_id))

@@ -132,14 +132,32 @@ class ForgettingBehaviour(StorageCase):
         await self.let_be_forgotten()
         await self.refusal(NotFound, store.users.get("ann"))
 
-    async def test_a_login_without_a_connection_is_held_for_some_minutes(self) -> None:
-        store = await self.make_store()
-        await store.users.put("ann", "Ann", hold=True)
-        await self.advance(120)
-        await store.users.subscribe("ann")
-        store.users.unsubscribe("ann")
+    async def test_a_user_that_nothing_refers_to_is_kept_a_day_longer_than_any_message(self) -> None:
+        store = await self.make_store(ttl=600)
+        names = {"ann": "Ann", "bob": "Bob", "cat": "Cat"}
+        for user_id, name in names.items():
+            await store.users.put(user_id, name)  # ann only logs in over HTTP
+        await store.users.subscribe("bob")
+        store.users.unsubscribe("bob")
+        await join(store, "room", "cat")
+        await store.chatrooms.leave("room", "cat")
         await self.settle()
-        self.assertEqual((await store.users.get("ann")).name, "Ann")
+        await self.advance(86_400 + 500)
+        for user_id, name in names.items():
+            self.assertEqual(await store.users.get(user_id), UserState(user_id, name, False))
+        await self.let_be_forgotten()
+        for user_id in names:
+            await self.refusal(NotFound, store.users.get(user_id))
+
+    async def test_a_user_is_kept_a_day_longer_than_their_last_message(self) -> None:
+        store = await self.make_store(ttl=600)
+        for user_id in ("ann", "bob"):
+            await store.users.put(user_id, "Somebody")
+        await self.advance(7200)
+        await send(store, private("ann", "bob"))
+        await self.advance(86_400 + 500)
+        for user_id in ("ann", "bob"):
+            self.assertEqual((await store.users.get(user_id)).name, "Somebody")
 
     async def test_a_forgotten_user_can_join_and_send_with_what_a_token_says(self) -> None:
         store = await self.make_store()

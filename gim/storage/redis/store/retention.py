@@ -5,9 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from gim.storage.membership_limits import MembershipLimits
-from gim.storage.rules import REQUEST_IDS_PER_SENDER
-
-DAY_MS = 86_400_000
+from gim.storage.rules import REQUEST_IDS_PER_SENDER, USERS_OUTLIVE_MESSAGES
 
 
 class Retention(Struct, frozen=True):
@@ -22,4 +20,4 @@ class Retention(Struct, frozen=True):
     @property
     def users_ms(self) -> int:
         """How long a user to which nothing refers is kept: longer than any message."""
-        return self.ttl_ms + DAY_MS
+        return self.ttl_ms + USERS_OUTLIVE_MESSAGES * 1000

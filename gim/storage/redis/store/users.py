@@ -37,8 +37,8 @@ class RedisUsers:
         self._resync = resync
         self._retention = retention
 
-    async def put(self, user_id: str, name: str | None, hold: bool = False) -> User:
-        """See `gim.storage.interface.Users.put`; a user is kept for days, so *hold* adds nothing."""
+    async def put(self, user_id: str, name: str | None) -> User:
+        """See `gim.storage.interface.Users.put`."""
         base = self._keys.user(user_id)
         kept = self._heartbeat.retention_start(), self._retention.users_ms
         words = user_id, int(name is not None), name or user_id, *kept

@@ -10,9 +10,9 @@ from gim.errors import NotFound
 from gim.ids import SYSTEM, chatroom_session
 from gim.model import Role
 from gim.storage.announcements import ConnectionAction, ConnectionCommand
-from gim.storage.memory import archive
+from gim.storage.memory import archive, people
 from gim.storage.memory.store import MemoryStore
-from gim.storage.rules import LOGIN_HOLD
+from gim.storage.rules import REQUEST_ID_WINDOW
 from tests.support.storage_behaviour.base import (
     AB,
     ANCIENT,
@@ -33,7 +33,7 @@ class GrowthTests(MemoryCase):
     async def visit(self, store: MemoryStore, number: int) -> None:
         """Do once everything that leaves a trace, and go."""
         me, peer = f"user{number}", f"user{number + 1}"
-        await store.users.put(me, f"User {number}", hold=number % 3 == 0)
+        await store.users.put(me, f"User {number}")
         await store.users.subscribe(me)
         await self.administer(store, f"own{number}", me, peer)
         await store.webhook_log.next_event_number(me, True, "came")
@@ -85,25 +85,26 @@ class GrowthTests(MemoryCase):
             self.clock.advance(20)
             self.assertNotEqual(containers_with_entries(store), [])  # or it could not find any below
             self.clock.advance(3601)
-            self.sweep_all(store)
+            self.forget_users(store)
             self.assertEmpty(store)
 
     async def test_with_sequences_nothing_is_left_but_those_of_the_sessions_emptied_last(self) -> None:
         self.patch(archive, "MAX_EMPTIED", 3)
         store = await self.churn(ttl=60, sequences=True)
         self.clock.advance(3601)
-        self.sweep_all(store)
+        self.forget_users(store)
         self.assertEqual(set(store.sizes().values()), {0})
         self.assertEqual(containers_with_entries(store), ["Archive._emptied"])
         self.assertEqual(len(store._archive._emptied), 3)
 
     async def test_the_limit_in_all_bounds_sessions_and_users_too(self) -> None:
+        self.patch(people, "MAX_IDLE", 4)
         store = await self.churn(max_messages=5)
-        self.clock.advance(LOGIN_HOLD + 1)
+        self.clock.advance(REQUEST_ID_WINDOW)
         self.sweep_all(store)
         self.assertKept(store, messages=5, memberships=0)
         self.assertLessEqual(store.sizes()["conversations"], 5)
-        self.assertLessEqual(store.sizes()["users"], 10)
+        self.assertLessEqual(store.sizes()["users"], 10 + 2 * people.MAX_IDLE)
 
     async def test_questions_about_what_is_not_there_leave_nothing(self) -> None:
         store = self.make_store()

@@ -25,6 +25,7 @@ from gim.ids import CHATROOM, PRIVATE, SYSTEM, Session, chatroom_session, privat
 from gim.model import Message, Sent, User
 from gim.storage.interface import Draft
 from gim.storage.memory import inbox, session_order
+from gim.storage.rules import USERS_OUTLIVE_MESSAGES
 from tests.support.settings import memory_store
 from tests.support.storage_behaviour.base import ANCIENT, FUTURE
 from tests.support.storage_behaviour.memory import START, containers_with_entries
@@ -251,6 +252,11 @@ class MemoryMachine(RuleBasedStateMachine):
                 answer_to(self.store.chatrooms.leave(room, user_id))
             self.store.users.unsubscribe(user_id)
         self.clock.advance(WINDOW + self.model.ttl_ms / 1000)
+        while self.store.sweep(5):
+            pass
+        kept = {kind: size for kind, size in self.store.sizes().items() if kind != "users"}
+        assert set(kept.values()) == {0}, kept
+        self.clock.advance(USERS_OUTLIVE_MESSAGES + self.model.ttl_ms / 1000)
         while self.store.sweep(5):
             pass
         assert set(self.store.sizes().values()) == {0}, self.store.sizes()

@@ -16,7 +16,7 @@ from gim.storage.memory.idempotency import IdempotencyCache
 from gim.storage.memory.message_index import MessageIndex
 from gim.storage.memory.people import People
 from gim.storage.message_ids import FIRST, LAST, TimeIds, first_id_of
-from gim.storage.rules import LOGIN_HOLD, REQUEST_ID_WINDOW, REQUEST_IDS_PER_SENDER
+from gim.storage.rules import REQUEST_ID_WINDOW, REQUEST_IDS_PER_SENDER, USERS_OUTLIVE_MESSAGES
 from tests.support.clocks import SettableWallClock
 
 
@@ -136,7 +136,7 @@ class PeopleTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = clock_at(1000)
-        self.people = People(self.clock, SettableWallClock(self.clock.seconds))
+        self.people = People(self.clock, SettableWallClock(self.clock.seconds), ttl=60)
 
     def test_somebody_written_to_is_known_but_no_user(self) -> None:
         self.people.make("ann")
@@ -152,17 +152,17 @@ class PeopleTests(SynchronousTestCase):
         person = self.people.make("ann")
         for need in ("is_subscribed", "stored"):
             setattr(person, need, True)
-            self.people.let_go(person)
-            self.assertIs(self.people.get("ann"), person)
+            for let_go in (self.people.let_go, self.people.messages_gone):
+                let_go(person)
+                self.assertIs(self.people.get("ann"), person)
             setattr(person, need, False)
         self.people.let_go(person)
         self.assertIsNone(self.people.get("ann"))
 
-    def test_a_hold_is_released_when_it_has_had_its_time(self) -> None:
+    def test_a_user_is_let_go_when_the_time_is_over(self) -> None:
         self.people.log_in("ann", None)
-        self.people.hold("ann")
         self.people.let_go(self.people["ann"])
-        self.clock.advance(LOGIN_HOLD - 1)
+        self.clock.advance(60 + USERS_OUTLIVE_MESSAGES - 1)
         self.assertEqual((self.people.release(10), len(self.people)), (False, 1))
         self.clock.advance(1)
         self.assertEqual((self.people.release(10), len(self.people)), (False, 0))

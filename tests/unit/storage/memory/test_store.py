@@ -8,9 +8,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
 from gim.storage.interface import Storage
-from gim.storage.memory import archive
+from gim.storage.memory import archive, people
 from gim.storage.memory.store import MemoryStore
-from gim.storage.rules import LOGIN_HOLD
+from gim.storage.rules import USERS_OUTLIVE_MESSAGES
 from tests.support.clocks import DAY, HOUR, SettableWallClock
 from tests.support.settings import memory_store
 from tests.support.storage_behaviour.base import (
@@ -36,7 +36,7 @@ class MemoryBehaviourTests(StorageBehaviour, TotalBehaviour, TestCase):
         self.wall = SettableWallClock(self.clock.seconds)
 
     async def make_store(self, **limits: Any) -> MemoryStore:
-        store = memory_store(self.clock, self.wall, **limits)
+        self.store = store = memory_store(self.clock, self.wall, **limits)
         self.listener = RecordingListener(store)
         self.news = self.listener.news
         await store.start(self.listener)
@@ -47,6 +47,11 @@ class MemoryBehaviourTests(StorageBehaviour, TotalBehaviour, TestCase):
             self.wall.step(seconds)
         else:
             self.clock.advance(seconds)
+
+    async def let_be_forgotten(self) -> None:
+        await self.advance(31 * DAY)  # a message may be kept for 30 days, a user for one more
+        while self.store.sweep(10):
+            pass
 
     async def lose_data(self, store: Storage) -> Storage:
         await store.stop()
@@ -73,12 +78,12 @@ class SizeTests(MemoryCase):
     async def test_a_sweep_removes_of_each_kind_at_a_time(self) -> None:
         store = self.make_store(ttl=60)
         for n in range(3):
-            await store.users.put(f"held{n}", None, hold=True)
+            await store.users.put(f"idle{n}", None)
             await send(store, private(f"{n}", "bob", request_id="r"))
-        self.clock.advance(LOGIN_HOLD + 1)
+        self.clock.advance(60 + USERS_OUTLIVE_MESSAGES)
         self.assertKept(store, messages=3, users=7, answers=3)
         self.assertTrue(store.sweep(2))
-        self.assertKept(store, messages=1, users=3, answers=1)  # bob, a sender, and one who was held
+        self.assertKept(store, messages=1, users=5, answers=1)  # bob, three senders, and one who is idle
 
     async def test_a_sweep_leaves_what_has_not_had_its_time(self) -> None:
         store = self.make_store(ttl=60)
@@ -96,7 +101,7 @@ class SizeTests(MemoryCase):
         self.clock.advance(61)
         await send(store, *(private("ann", "bob", str(n)) for n in range(3)))
         self.assertEqual(await contents_of(store, AB), ["0", "1", "2"])
-        self.assertKept(store, messages=3, conversations=1, users=2)
+        self.assertKept(store, messages=3, conversations=1, users=3)  # cat is kept, dan never logged in
 
     async def test_an_emptied_private_session_goes_and_its_people_too(self) -> None:
         store = self.make_store(ttl=60)
@@ -104,6 +109,8 @@ class SizeTests(MemoryCase):
         await send(store, private("ann", "bob"), private("bob", "ann"))
         self.clock.advance(61)
         self.sweep_all(store)
+        self.assertKept(store, messages=0, conversations=0, users=2)
+        self.forget_users(store)
         self.assertEmpty(store)
 
     async def test_the_sequences_of_the_sessions_emptied_last_are_kept(self) -> None:
@@ -138,11 +145,13 @@ class SizeTests(MemoryCase):
         await store.chatrooms.leave("room", "ann")
         self.assertKept(store, conversations=1, users=2, messages=2)
         await store.chatrooms.leave("room", "bob")
+        self.assertKept(store, conversations=0, memberships=0, messages=0)
+        self.forget_users(store)
         self.assertEmpty(store)
 
     async def test_a_watched_user_is_never_forgotten(self) -> None:
         store = self.make_store()
-        await store.users.put("ann", "Ann", hold=True)
+        await store.users.put("ann", "Ann")
         await store.users.subscribe("ann")
         self.clock.advance(365 * 86400)
         self.sweep_all(store)
@@ -162,46 +171,74 @@ class SizeTests(MemoryCase):
         self.assertEqual(listener.news, [])
 
 
-class HoldTests(MemoryCase):
-    """A login that no connection stands behind keeps its user for a while."""
+class IdleTests(MemoryCase):
+    """Users to whom nothing refers, for example after a login over HTTP, are kept for a while."""
+
+    KEEP = 60 + USERS_OUTLIVE_MESSAGES
 
     def advance_and_sweep(self, store: MemoryStore, seconds: float) -> dict[str, int]:
         self.clock.advance(seconds)
         self.sweep_all(store)
         return store.sizes()
 
-    async def test_a_held_user_is_forgotten_when_the_hold_ends(self) -> None:
-        store = self.make_store()
-        await store.users.put("ann", "Ann", hold=True)
-        self.assertEqual(self.advance_and_sweep(store, LOGIN_HOLD - 1)["users"], 1)
-        self.advance_and_sweep(store, 2)
+    async def test_a_user_is_forgotten_when_the_time_is_over(self) -> None:
+        store = self.make_store(ttl=60)
+        await store.users.put("ann", "Ann")
+        self.assertEqual(self.advance_and_sweep(store, self.KEEP - 1)["users"], 1)
+        self.advance_and_sweep(store, 1)
         self.assertEmpty(store)
 
-    async def test_another_login_begins_the_hold_anew(self) -> None:
-        store = self.make_store()
+    async def test_a_user_whose_messages_are_gone_is_forgotten_a_day_later(self) -> None:
+        store = self.make_store(ttl=60)
+        await join(store, "room", "ann", "bob")
+        for user_id in ("ann", "bob"):
+            await store.chatrooms.leave("room", user_id)
+        self.clock.advance(7200)
+        await send(store, private("ann", "bob"))
+        self.advance_and_sweep(store, 61)
+        self.assertEqual(self.advance_and_sweep(store, USERS_OUTLIVE_MESSAGES - 1)["users"], 2)
+        self.advance_and_sweep(store, 1)
+        self.assertEmpty(store)
+
+    async def test_another_login_begins_the_time_anew(self) -> None:
+        store = self.make_store(ttl=60)
         for user_id in ("ann", "bob", "ann"):
-            await store.users.put(user_id, None, hold=True)
+            await store.users.put(user_id, None)
             self.clock.advance(100)
-        self.advance_and_sweep(store, LOGIN_HOLD - 199)
+        self.advance_and_sweep(store, self.KEEP - 199)
         self.assertEqual((await store.users.get("ann")).id, "ann")
         self.assertKept(store, users=1)
 
-    async def test_a_hold_that_ends_leaves_a_member(self) -> None:
-        store = self.make_store()
-        await store.users.put("ann", "Ann", hold=True)
+    async def test_the_end_of_the_time_leaves_a_member(self) -> None:
+        store = self.make_store(ttl=60)
+        await store.users.put("ann", "Ann")
         await join(store, "room", "ann")
-        self.advance_and_sweep(store, LOGIN_HOLD + 1)
+        self.advance_and_sweep(store, self.KEEP)
         self.assertEqual((await store.users.get("ann")).name, "Ann")
         await store.chatrooms.leave("room", "ann")
+        self.assertEqual(self.advance_and_sweep(store, self.KEEP - 1)["users"], 1)
+        self.advance_and_sweep(store, 1)
         self.assertEmpty(store)
 
-    async def test_a_sweep_ends_holds_up_to_its_limit(self) -> None:
-        store = self.make_store()
+    async def test_a_sweep_forgets_users_up_to_its_limit(self) -> None:
+        store = self.make_store(ttl=60)
         for n in range(5):
-            await store.users.put(str(n), None, hold=True)
-        self.clock.advance(LOGIN_HOLD + 1)
+            await store.users.put(str(n), None)
+        self.clock.advance(self.KEEP)
         kept = [(store.sweep(2), store.sizes()["users"]) for _ in range(3)]
         self.assertEqual(kept, [(True, 3), (True, 1), (False, 0)])
+
+    async def test_so_many_are_kept_those_who_went_last(self) -> None:
+        self.patch(people, "MAX_IDLE", 3)
+        store = self.make_store()
+        await store.users.put("ann", None)
+        await join(store, "room", "ann")
+        for user_id in "abcda":
+            await store.users.put(user_id, None)
+            await store.users.subscribe(user_id)
+            store.users.unsubscribe(user_id)
+        found = [user_id for user_id in ("ann", *"abcd") if store._people.get(user_id)]
+        self.assertEqual(found, ["ann", "a", "c", "d"])
 
 
 class ClockStepTests(MemoryCase):
@@ -230,6 +267,8 @@ class ClockStepTests(MemoryCase):
         await send(store, private("ann", "bob"))
         self.wall.step(DAY)
         self.live(store, int(HOUR / 2) + 1)
+        self.assertKept(store, messages=0, conversations=0)
+        self.forget_users(store)
         self.assertEmpty(store)
 
     async def test_a_ban_holds_again_after_a_slip(self) -> None:
@@ -243,12 +282,13 @@ class ClockStepTests(MemoryCase):
         self.live(store, 60)
         self.assertKept(store, bans=0)
 
-    async def test_a_login_is_held_for_its_time(self) -> None:
+    async def test_a_user_that_nothing_refers_to_is_kept_for_its_time(self) -> None:
         for step in HOUR, -HOUR, 31 * DAY, -31 * DAY:
-            store = self.make_store()
-            await store.users.put("ann", None, hold=True)
+            store = self.make_store(ttl=60)
+            await store.users.put("ann", None)
             self.wall.step(step)
-            self.live(store, LOGIN_HOLD - 1)
+            self.clock.advance(USERS_OUTLIVE_MESSAGES)
+            self.live(store, 59)
             self.assertKept(store, users=1)
-            self.live(store, 2)
+            self.live(store, 1)
             self.assertEmpty(store)
