@@ -78,7 +78,8 @@ class DaemonBuilder:
         self._twistd = twistd
         self._meters = Meters(reactor, OPERATIONS, route_names()) if settings.daemon.metrics else None
         self._limits, self._hits = settings.limits, LimitHits(settings.are_limits_enforced)
-        self._open_files = OpenFiles(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        limit_of_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._open_files = OpenFiles(limit_of_files, self._close_idle_http)
         self._overload = Overload(reactor, self._limits.max_reactor_delay, self._limits.max_memory)
         self._send_rate = SendRate(self._limits, self._hits, reactor)
         self._read_rate = ReadRate(self._limits, self._hits, reactor)
@@ -274,3 +275,10 @@ class DaemonBuilder:
 
     def _prepare_api_port(self, port: IListeningPort) -> None:
         self._open_files.guard_http(port, lambda: self._hits.hit(OPEN_FILES))
+
+    def _close_idle_http(self, keep: int) -> bool:
+        """Close the connection of HTTP that is idle longest, if more than *keep* are."""
+        is_closed = self._site.idle.close_longest(keep)
+        if is_closed:
+            self._hits.hit(OPEN_FILES)
+        return is_closed

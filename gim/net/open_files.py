@@ -34,17 +34,27 @@ class OpenFiles:
     The kernel gives a new file the lowest number that is free, so a client that would get one of the last
     numbers is refused. What is reserved is `RESERVED_FILES`, or a quarter of a low limit. Half of that is
     for refused clients that get an answer, a quarter for HTTP, a quarter for gim itself.
+
+    Once only reserved files are left, idle connections of HTTP make room for new ones and for WebSocket
+    clients, down to the quarter that is for HTTP. So they keep neither health checks nor clients out.
     """
 
-    def __init__(self, limit: int) -> None:
-        """*limit* is the soft limit of the process."""
+    def __init__(self, limit: int, close_idle_http: Callable[[int], bool]) -> None:
+        """*limit* is the soft limit of the process. *close_idle_http* closes the connection of HTTP that
+        is idle longest, if more than the given number are, and returns whether one was."""
         self._limit = _MOST if limit == resource.RLIM_INFINITY else limit
         self._reserved = min(RESERVED_FILES, self._limit // 4)
-        self.max_waiting = self._reserved // 4  # refused clients that may wait for their answer
+        self._for_http = self._reserved // 4
+        self._close_idle_http = close_idle_http
+        self.max_waiting = self._for_http  # refused clients that may wait for their answer
 
     def are_short(self) -> bool:
         """Return whether only reserved ones are left, which no further WebSocket client gets."""
-        return self._left() <= self._reserved
+        left = self._left()
+        if left > self._reserved:
+            return False
+        # a file is free in the next iteration only, so not all of many clients in one iteration get one
+        return left <= self._reserved - self._for_http or not self._close_idle_http(self._for_http)
 
     def guard_gateway(self, port: IListeningPort, refused: Callable[[], object]) -> None:
         """Have a port hang up at once, without an answer, on clients that would take the files of HTTP;
@@ -52,9 +62,18 @@ class OpenFiles:
         _guard(port, lambda: self._left() <= self._reserved // 2, refused)
 
     def guard_http(self, port: IListeningPort, refused: Callable[[], object]) -> None:
-        """Have a port hang up at once on clients that would take the last files; *refused* is called each
-        time. Twisted would log four lines for each client once no file at all is left."""
-        _guard(port, lambda: self._left() <= self._reserved // 4, refused)
+        """Have a port close idle connections when files are short, and hang up at once on clients that
+        would take the last files; *refused* is called for each of these. Twisted would log four lines for
+        each client once no file at all is left."""
+        _guard(port, self._are_short_for_http, refused)
+
+    def _are_short_for_http(self) -> bool:
+        left = self._left()
+        if left > self._reserved:
+            return False
+        is_last = left <= self._for_http
+        has_room = self._close_idle_http(0 if is_last else self._for_http)
+        return is_last and (left <= self._for_http // 2 or not has_room)
 
     def _left(self) -> int:
         """Return how many numbers are left, from the one that the next file gets."""

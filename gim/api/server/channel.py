@@ -5,7 +5,11 @@ from __future__ import annotations
 from io import BytesIO
 from typing import Any
 
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
 from twisted.web import http, server
+
+from gim.api.server.idle_connections import IdleConnections
 
 IDLE_TIMEOUT = 60  # seconds without a request until a connection is closed
 REQUEST_TIMEOUT = 30  # seconds from the first byte of a request to its last
@@ -17,6 +21,7 @@ class BoundedChannel(http.HTTPChannel):
     """Twisted's HTTP connection with limits."""
 
     callLater: Any
+    idle: IdleConnections  # of its site; this one is among them while it serves no request
     timeOut: Any  # seconds; None while a request is answered
     _buffer: bytes  # received and not parsed yet
     _is_receiving = False
@@ -24,6 +29,11 @@ class BoundedChannel(http.HTTPChannel):
     def connectionMade(self) -> None:
         super().connectionMade()
         self.abortTimeout = LINGER
+        self.idle.add(self)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.idle.discard(self)
+        super().connectionLost(reason)
 
     def resetTimeout(self) -> None:
         """Start the timeout of a request at its first byte. Twisted restarts it at every byte."""
@@ -34,7 +44,13 @@ class BoundedChannel(http.HTTPChannel):
     def allContentReceived(self) -> None:
         self._is_receiving = False
         self.timeOut = IDLE_TIMEOUT  # starts when the response is complete
+        self.idle.discard(self)
         super().allContentReceived()
+
+    def requestDone(self, request: Any) -> None:
+        super().requestDone(request)
+        if not self._handlingRequest:  # no next one has come already, and this was not the last
+            self.idle.add(self)
 
     def pauseProducing(self) -> None:
         """Serve no more requests until the peer reads: Twisted would serve all that it has received."""

@@ -23,6 +23,7 @@ from gim.api.openapi.document import Route, routes_of
 from gim.api.server.access import AccessControl
 from gim.api.server.channel import IDLE_TIMEOUT, BoundedChannel, BoundedRequest
 from gim.api.server.cors import Cors
+from gim.api.server.idle_connections import IdleConnections
 from gim.api.settings import ApiSettings
 from gim.concurrency.turns import Turns
 from gim.errors import BadRequest, GimError, InvalidAdminKey, Misdirected, PayloadTooLarge
@@ -169,6 +170,12 @@ class ApiSite(server.Site):
         self.cors = Cors(settings.origins, settings.trace_header)
         self._proxies = proxies
         self._hosts = settings.hosts
+        self.idle = IdleConnections()
+
+    def buildProtocol(self, addr: Any) -> Any:
+        channel: Any = super().buildProtocol(addr)
+        channel.idle = self.idle
+        return channel
 
     def check_host(self, request: Any) -> None:
         """Raise `BadRequest` unless there is one Host, `Misdirected` unless it is served here."""

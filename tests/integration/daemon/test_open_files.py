@@ -77,14 +77,27 @@ class OpenFilesTests(DaemonTestCase):
         await ann.ask(105)
         self.assertNotIn("EMFILE", process.output[1])
 
-    async def test_too_many_clients_of_http_take_no_line_each(self) -> None:
+    async def test_idle_clients_of_http_keep_neither_health_checks_nor_clients_out(self) -> None:
         process = await self.limited("ulimit -n 40")
         ann = await self.client()
         await ann.ask(101, id="ann")
         for _ in range(STRANGERS):
             self.connect(self.http)  # says nothing
+            await self.is_healthy()
         await ann.ask(105)
+        self.assertEqual(await deferToThread(self.status, self.connect(self.ws)), b"101")
         await process.says(r"#warn\] limits were reached: open files \d+ times\n")
+        self.assertNotIn("EMFILE", process.output[1])
+
+    async def test_nor_do_clients_of_both_ports_together(self) -> None:
+        process = await self.limited("ulimit -n 40", "--handshake-timeout=1m")
+        ann = await self.client()
+        await ann.ask(101, id="ann")
+        for _ in range(STRANGERS):
+            self.connect(self.http)
+            self.connect(self.ws)
+        await ann.ask(105)
+        await self.is_healthy()
         self.assertNotIn("EMFILE", process.output[1])
 
     async def test_the_soft_limit_is_raised_to_the_hard_one(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
 
 from gim.api.server.channel import IDLE_TIMEOUT, LINGER, REQUEST_TIMEOUT
 from tests.integration.hostile.test_requests import LOGIN, READY
@@ -66,6 +67,41 @@ class SlowTests(BoundsCase):
             wire = self.wire(*pieces)
             self.wait(wire, IDLE_TIMEOUT + 1)
             self.assertFalse(wire.is_open)
+
+
+class IdleTests(BoundsCase):
+    """Which connection makes room when files are short."""
+
+    def close_longest(self, *wires: Wire, keep: int = 0) -> list[bool]:
+        """Close the longest idle connection; return which are open then."""
+        self.api.idle.close_longest(keep)
+        for wire in wires:
+            wire.turn()
+        return [wire.is_open for wire in wires]
+
+    def test_the_connection_that_has_been_idle_longest_is_closed(self) -> None:
+        first, second, third = self.wire(), self.wire(READY), self.wire(POST)
+        first.feed([READY])  # idle anew
+        self.assertEqual(self.close_longest(first, second, third), [True, False, True])
+        self.assertEqual(self.close_longest(first, second, third), [True, False, False])
+        self.assertEqual(self.close_longest(first, second, third), [False, False, False])
+        self.assertFalse(self.api.idle.close_longest(0))
+
+    def test_some_may_be_kept(self) -> None:
+        wires = [self.wire() for _ in range(3)]
+        self.assertEqual(self.close_longest(*wires, keep=2), [False, True, True])
+        self.assertEqual(self.close_longest(*wires, keep=2), [False, True, True])
+
+    def test_one_that_waits_for_its_answer_is_not_idle(self) -> None:
+        answer: Deferred[None] = Deferred()
+        self.patch(self.daemon._chat, "check_ready", lambda: answer)
+        wire = self.wire(READY)
+        self.assertEqual(self.close_longest(wire), [True])
+
+    def test_one_that_is_gone_is_not_idle(self) -> None:
+        for wire in self.wire(), self.wire(READY), self.wire(b"junk\r\n\r\n"):
+            wire.hang_up()
+        self.assertEqual(len(self.api.idle), 0)
 
 
 class UnreadTests(BoundsCase):
