@@ -9,7 +9,7 @@ from twisted.internet import reactor
 from gim.storage.interface import Storage
 from gim.storage.redis.client.connect import connect
 from gim.storage.redis.client.url import read
-from gim.storage.redis.store import inbox, moderation
+from gim.storage.redis.store import batches, inbox, moderation
 from gim.storage.redis.store.heartbeat import CLUSTER_LAG_MS
 from gim.storage.redis.store.store import RedisStore
 from tests.support.redis.server import SKEW_MISSING, RedisTestCase
@@ -36,6 +36,7 @@ class RedisStoreCase(RedisTestCase):
     def make_replies_small(self) -> None:
         self.patch(inbox, "MESSAGES_PER_REPLY", 8)
         self.patch(moderation, "EXITS_AT_A_TIME", 20)
+        self.patch(batches, "BASES_PER_SCRIPT", 2)
 
     async def make_store(self, prefix: str | None = None, **limits: Any) -> RedisStore:
         self.made += 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from gim.concurrency.gather import gather
 from gim.ids import chatroom_session
 from gim.model import Member, Role, User
 from gim.storage.announcements import MemberJoined, MemberLeft
@@ -93,7 +92,7 @@ class RedisChatrooms:
         reply = await self._redis.run(scripts.MEMBERS, (self._base(chatroom_id),), *words)
         ids, total, owner, admins = check(reply, chatroom_id)
         page = [user_id.decode() for user_id in ids[:count]]
-        found = await gather(self._people.look_up(user_id) for user_id in page)
+        found = await self._people.look_up(page)
         roles = [_role(one, owner, score) for one, score in zip(ids, admins, strict=True)]
         return await self._states(page, found, roles), total, len(ids) > count
 

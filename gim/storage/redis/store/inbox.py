@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gim import ids
 from gim.concurrency.gather import gather
 from gim.ids import CHATROOM, PRIVATE, Session, chatroom_session
@@ -11,6 +13,7 @@ from gim.storage.interface import Missed, Position
 from gim.storage.message_ids import FIRST, first_id_of
 from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.store import scripts
+from gim.storage.redis.store.batches import run_for_each
 from gim.storage.redis.store.delivery_marks import DeliveryMarks
 from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.keys import Keys
@@ -97,9 +100,7 @@ class Inbox:
     async def _chatroom_ranks(self, rooms: list[bytes]) -> list[tuple[str, Session]]:
         sessions = [chatroom_session(room.decode()) for room in rooms[::2]]
         bases = [self._keys.session(session.id) for session in sessions]
-        newest = await gather(
-            self._redis.run(scripts.NEWEST, (base,), self._retention.ttl_ms) for base in bases
-        )
+        newest = await run_for_each(self._redis, scripts.NEWEST, bases, self._retention.ttl_ms)
         return [
             ((last or joined)[:_RANK_DIGITS].decode(), session)
             for last, joined, session in zip(newest, rooms[1::2], sessions, strict=True)
@@ -107,9 +108,7 @@ class Inbox:
 
     async def _items(self, user_id: str, sessions: list[Session]) -> list[SessionItem]:
         peers = [session.peer_of(user_id) for session in sessions if session.type == PRIVATE]
-        titles, *lines = await gather(
-            [self._people.titles(peers), *(self._line(user_id, session) for session in sessions)]
-        )
+        titles, lines = await gather([self._people.titles(peers), self._lines(user_id, sessions)])
         return [
             SessionItem(
                 session.id,
@@ -121,12 +120,13 @@ class Inbox:
             for session, (name, last, unread) in zip(sessions, lines, strict=True)
         ]
 
-    async def _line(self, user_id: str, session: Session) -> tuple[str, Message | None, int]:
-        base = self._keys.session(session.id)
-        reply = await self._redis.run(scripts.LINE, (base,), user_id, self._retention.ttl_ms)
-        last_id, packed, unread, name = reply
-        last = message_of(session.id, last_id.decode(), value_of(packed)) if packed else None
-        return name.decode(), last, unread
+    async def _lines(
+        self, user_id: str, sessions: list[Session]
+    ) -> list[tuple[str, Message | None, int]]:
+        bases = [self._keys.session(session.id) for session in sessions]
+        words = user_id, self._retention.ttl_ms
+        replies = await run_for_each(self._redis, scripts.LINE, bases, *words)
+        return [_line(session, reply) for session, reply in zip(sessions, replies, strict=True)]
 
     async def missed(self, user_id: str, since: str | None, limit: int) -> Missed:
         """See `gim.storage.interface.Messages.missed`."""
@@ -207,6 +207,13 @@ class Inbox:
                 break
             before = ids[-1].decode()
         return found, is_whole
+
+
+def _line(session: Session, reply: list[Any]) -> tuple[str, Message | None, int]:
+    """Return a chatroom's name, the newest message and the number of unread ones."""
+    last_id, packed, unread, name = reply
+    last = message_of(session.id, last_id.decode(), value_of(packed)) if packed else None
+    return name.decode(), last, unread
 
 
 def _id_of(found: _Found) -> str:

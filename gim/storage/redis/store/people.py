@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from gim.concurrency.gather import gather
 from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.client.protocol import Word
 from gim.storage.redis.store import scripts
+from gim.storage.redis.store.batches import run_for_each
 from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.keys import Keys
 from gim.storage.redis.store.retention import Retention
@@ -26,24 +26,20 @@ class People:
         self._heartbeat = heartbeat
         self._retention = retention
 
-    async def look_up(self, user_id: str) -> tuple[bytes | None, list[bytes]]:
-        """Return the name of a user, None if there is none, and the nodes they are connected to."""
-        base = self._keys.user(user_id)
-        name, nodes = await gather(
-            [
-                self._redis.call(base, "HGET", f"{base}:user", "name"),
-                self._redis.call(base, "SMEMBERS", f"{base}:nodes"),
-            ]
-        )
-        return name, list(nodes)
+    async def look_up(self, user_ids: Sequence[str]) -> list[tuple[bytes, list[bytes]]]:
+        """Return for each user the name, b"" if there is none, and the nodes they are connected to."""
+        bases = [self._keys.user(user_id) for user_id in user_ids]
+        found = await run_for_each(self._redis, scripts.PEOPLE, bases, 1)
+        return [(name, nodes) for name, nodes in found]
 
     async def titles(self, user_ids: Iterable[str]) -> dict[str, str]:
         """Return the names that others see, by id."""
         ids = list(dict.fromkeys(user_ids))
         bases = [self._keys.user(user_id) for user_id in ids]
-        names = await gather(self._redis.call(base, "HGET", f"{base}:user", "name") for base in bases)
+        found = await run_for_each(self._redis, scripts.PEOPLE, bases, 0)
         return {
-            user_id: name.decode() if name else user_id for user_id, name in zip(ids, names, strict=True)
+            user_id: name.decode() if name else user_id
+            for user_id, (name, _) in zip(ids, found, strict=True)
         }
 
     async def connect(self, user_id: str) -> None:

@@ -49,8 +49,8 @@ class RedisUsers:
 
     async def get(self, user_id: str) -> UserState:
         """See `gim.storage.interface.Users.get`."""
-        name, nodes = await self._people.look_up(user_id)
-        if name is None:
+        ((name, nodes),) = await self._people.look_up([user_id])
+        if not name:
             raise refusals.no_user(user_id)
         return UserState(user_id, name.decode(), await self._heartbeat.is_online(nodes))
 

@@ -11,7 +11,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.errors import Unavailable
-from gim.storage.redis.store import resync
+from gim.storage.redis.store import resync, scripts
+from gim.storage.redis.store.batches import BASES_PER_SCRIPT, run_for_each
 from gim.storage.redis.store.messages import SECOND_ATTEMPT_WITHIN, RedisMessages
 from gim.storage.redis.store.resync import Resync
 from tests.support.storage_behaviour.base import private
@@ -117,3 +118,32 @@ class LateTests(SynchronousTestCase):
         refused = self.result((SECOND_ATTEMPT_WITHIN, b"late"))
         self.assertIsInstance(refused, Unavailable)
         self.assertEqual(self.measured, 0)
+
+
+class Servers:
+    """Answers each base of a script with the base itself, and counts the runs."""
+
+    def __init__(self, is_cluster: bool) -> None:
+        self.is_cluster = is_cluster
+        self.runs: list[int] = []  # how many bases each had
+
+    async def run(self, script: Any, bases: tuple[str, ...], *words: Any) -> list[str]:
+        self.runs.append(len(bases))
+        return list(bases)
+
+
+class BatchTests(SynchronousTestCase):
+    def ask(self, is_cluster: bool, count: int) -> Servers:
+        servers: Any = Servers(is_cluster)
+        bases = [f"base{number}" for number in range(count)]
+        asking = Deferred.fromCoroutine(run_for_each(servers, scripts.PEOPLE, bases, 1))
+        self.assertEqual(self.successResultOf(asking), bases)
+        found: Servers = servers
+        return found
+
+    def test_one_server_answers_for_many_at_a_time(self) -> None:
+        self.assertEqual(self.ask(False, 2 * BASES_PER_SCRIPT + 1).runs, [BASES_PER_SCRIPT] * 2 + [1])
+        self.assertEqual(self.ask(False, 0).runs, [])
+
+    def test_a_cluster_answers_for_one_at_a_time(self) -> None:
+        self.assertEqual(self.ask(True, 3).runs, [1, 1, 1])
