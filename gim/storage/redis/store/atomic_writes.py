@@ -104,7 +104,10 @@ class AtomicWrites:
         words = user.id, user.name, chatroom_id, name, random_tail()
         kept = self._heartbeat.retention_start(), self._retention.users_ms
         most = *self._retention.rooms.members, *self._retention.rooms.chatrooms
-        return await self._redis.run(scripts.JOIN, bases, *words, *kept, int(create_missing), *most)
+        reply = await self._redis.run(scripts.JOIN, bases, *words, *kept, int(create_missing), *most)
+        if not isinstance(reply, bytes):  # what is older is not new to the member
+            self._heartbeat.mark_seen(reply.pop().decode())
+        return reply
 
     async def leave(self, session_id: str, chatroom_id: str, user_id: str) -> Any:
         bases = self._keys.session(session_id), self._keys.user(user_id)

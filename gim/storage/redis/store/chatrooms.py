@@ -112,7 +112,14 @@ class RedisChatrooms:
 
     async def subscribe(self, chatroom_id: str) -> None:
         """See `gim.storage.interface.Chatrooms.subscribe`."""
-        await self._redis.subscribe(self._subscriptions.add_chatroom(chatroom_id).base)
+        subscription = self._subscriptions.add_chatroom(chatroom_id)
+        base = subscription.base
+        if not self._redis.is_cluster:
+            await self._redis.subscribe(base)
+            return
+        works = self._redis.subscribe(base), self._redis.call(base, "GET", f"{base}:last")
+        _, last = await gather(works)
+        subscription.begin_after(last.decode() if last is not None else "")
 
     def unsubscribe(self, chatroom_id: str) -> None:
         """See `gim.storage.interface.Chatrooms.unsubscribe`."""

@@ -96,8 +96,12 @@ class Heartbeat(Periodic):
         """
         if not self._redis.is_cluster:
             return self.newest_seen
+        return first_id_of(self.estimated_now_ms() - CLUSTER_LAG_MS)
+
+    def estimated_now_ms(self) -> int:
+        """Return the time by the server's clock, as far as it is known since the last beat."""
         elapsed_ms = max(0.0, self._clock.seconds() - self._beat_at) * 1000
-        return first_id_of(int(self.now_ms + elapsed_ms) - CLUSTER_LAG_MS)
+        return int(self.now_ms + elapsed_ms)
 
     def retention_start(self) -> str:
         """Return the score before which nothing is known of a user who is new.

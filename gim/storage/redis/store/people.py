@@ -42,9 +42,19 @@ class People:
             for user_id, (name, _) in zip(ids, found, strict=True)
         }
 
-    async def connect(self, user_id: str) -> None:
-        """Add this node to the user's nodes. Raises `Forbidden` if the user is banned."""
-        check(await self._redis.run(scripts.WATCH, (self._keys.user(user_id),), *self._connected()))
+    async def connect(self, user_id: str) -> float:
+        """Add this node to the user's nodes. Raises `Forbidden` if the user is banned.
+
+        On a cluster it returns the time of the last announcement to the user in ms, 0 if none is known.
+        """
+        bases: tuple[str, ...] = (self._keys.user(user_id),)
+        if not self._redis.is_cluster:
+            bases += (self._keys.data,)
+        (last,) = check(await self._redis.run(scripts.WATCH, bases, *self._connected()))
+        if self._redis.is_cluster:
+            return float(last)
+        self._heartbeat.mark_seen(last.decode())  # what is older is not new to the user
+        return 0.0
 
     def _connected(self) -> tuple[Word, ...]:
         start = self._heartbeat.retention_start()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -20,7 +20,6 @@ from gim.storage.announcements import (
 )
 from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.store.chatrooms import RedisChatrooms
-from gim.storage.redis.store.inbox import Inbox
 from gim.storage.redis.store.messages import RedisMessages
 from gim.storage.redis.store.people import People
 from gim.storage.redis.store.subscriptions import Subscription, Subscriptions
@@ -30,6 +29,8 @@ CHATROOMS_AT_A_TIME = 4
 LEAVING_AT_A_TIME = 1000
 RETRY_AFTER = 0.5  # seconds until a failed lookup is tried again
 MAX_MISSED = 100_000  # private messages looked up for one user
+
+LookUp = Callable[[Subscription, int], Awaitable[list[MessageStored]]]
 
 
 class Resync:
@@ -44,16 +45,17 @@ class Resync:
         people: People,
         chatrooms: RedisChatrooms,
         messages: RedisMessages,
-        inbox: Inbox,
+        look_up: LookUp,
         announce: Callable[[Announcement], None],
         clock: IReactorTime,
     ) -> None:
+        """*look_up* returns the newest private messages that a subscription to a user missed."""
         self._redis = redis
         self._subscriptions = subscriptions
         self._people = people
         self._chatrooms = chatrooms
         self._messages = messages
-        self._inbox = inbox
+        self._look_up = look_up
         self._announce = announce
         self._clock = clock
         self._later: IDelayedCall | None = None
@@ -142,7 +144,10 @@ class Resync:
 
     async def _chatroom(self, subscription: Subscription) -> list[Announcement]:
         assert subscription.session is not None
-        messages = await self._messages.since(subscription.session, subscription.point)
+        point = subscription.point
+        if isinstance(subscription.begin, str):
+            point = max(point, subscription.begin)
+        messages = await self._messages.since(subscription.session, point)
         if not messages:
             return []
         title = await self._messages.chatroom_name(subscription.session)
@@ -155,7 +160,7 @@ class Resync:
         except Forbidden:  # banned meanwhile: the command to close was missed
             return [ConnectionCommand(user_id, ConnectionAction.CLOSE)]
         missed, chatrooms = await gather(
-            [self._inbox.news(user_id, subscription.point, MAX_MISSED), self._chatrooms.of_user(user_id)]
+            [self._look_up(subscription, MAX_MISSED), self._chatrooms.of_user(user_id)]
         )
         return [Memberships(user_id, frozenset(chatrooms)), *missed]
 

@@ -26,6 +26,7 @@ from gim.storage.redis.store import scripts
 from gim.storage.redis.store.atomic_writes import AtomicWrites, Writes
 from gim.storage.redis.store.chatrooms import RedisChatrooms
 from gim.storage.redis.store.cluster_announcements import ClusterAnnouncements
+from gim.storage.redis.store.cluster_news import ClusterNews
 from gim.storage.redis.store.cluster_writes import ClusterWrites
 from gim.storage.redis.store.delivery_marks import DeliveryMarks
 from gim.storage.redis.store.heartbeat import BEAT_INTERVAL, CLUSTER_LAG_MS, Heartbeat
@@ -37,7 +38,7 @@ from gim.storage.redis.store.nodes import RedisNodes, event_of
 from gim.storage.redis.store.people import People
 from gim.storage.redis.store.presence_refresh import PresenceRefresh
 from gim.storage.redis.store.records import news_of
-from gim.storage.redis.store.resync import Resync
+from gim.storage.redis.store.resync import LookUp, Resync
 from gim.storage.redis.store.retention import Retention
 from gim.storage.redis.store.retries import WriteRetries
 from gim.storage.redis.store.subscriptions import Subscriptions
@@ -122,7 +123,7 @@ class RedisStore:
             people,
             self.chatrooms,
             self.messages,
-            inbox,
+            _look_up(redis, heartbeat, inbox, announcements),
             self._announce,
             clock,
         )
@@ -234,6 +235,14 @@ class RedisStore:
 
     async def token_key(self) -> bytes:
         return self.heartbeat.data.token_key
+
+
+def _look_up(
+    redis: Redis, heartbeat: Heartbeat, inbox: Inbox, announcements: ClusterAnnouncements
+) -> LookUp:
+    if redis.is_cluster:
+        return ClusterNews(redis, heartbeat, inbox, announcements).missed
+    return lambda subscription, limit: inbox.news(subscription.user_id, subscription.point, limit)
 
 
 def _writes(

@@ -19,7 +19,7 @@ class Subscription:
     new announcements wait in the list. It is replaced each time that more may have been missed.
     """
 
-    __slots__ = ("base", "held", "is_dropped", "point", "recent", "session", "user_id")
+    __slots__ = ("base", "begin", "held", "is_dropped", "point", "recent", "session", "user_id")
 
     def __init__(
         self, base: str, user_id: str, session: Session | None, recent: AnnouncementDedup | None
@@ -31,6 +31,14 @@ class Subscription:
         self.held: list[Announcement] | None = None
         self.is_dropped = False  # the server ended the subscription by itself
         self.recent = recent  # None where nothing is announced twice
+        # what was announced last before the subscription, on a cluster, where *point* may be before it:
+        # the id of a chatroom's message, or a time in ms by the clock of the user's server
+        self.begin: str | float | None = None
+
+    def begin_after(self, last: str | float) -> None:
+        """Take nothing for missed that was announced before the subscription."""
+        if self.begin is None:
+            self.begin = last
 
     def miss(self, point: str) -> None:
         """Hold announcements back: those after *point* may have been missed."""

@@ -57,7 +57,9 @@ class RedisUsers:
     async def subscribe(self, user_id: str) -> None:
         """See `gim.storage.interface.Users.subscribe`."""
         subscription = self._subscriptions.add_user(user_id)
-        await gather([self._redis.subscribe(subscription.base), self._people.connect(user_id)])
+        works = self._redis.subscribe(subscription.base), self._people.connect(user_id)
+        _, last_ms = await gather(works)
+        subscription.begin_after(last_ms)
 
     def unsubscribe(self, user_id: str) -> None:
         """See `gim.storage.interface.Users.unsubscribe`."""

@@ -1,6 +1,6 @@
 -- parts: session room person
 -- One server: a user becomes a member. Returns the number of members, for each of the two limits 1 if it was
--- reached, and 1 for a new member; or 'full' or 'many' if it refuses the user.
+-- reached, 1 for a new member, and the newest id of all sessions; or 'full' or 'many' if it refuses the user.
 local S, U, G = unpack(KEYS)
 local user, name, chatroom, title, random, born, keep, makes, most_members, no_more, most_chatrooms,
   not_in_more = unpack(ARGV)
@@ -17,4 +17,4 @@ if is_new then
   enter(U, chatroom, rank)
   call('PUBLISH', U, cmsgpack.pack({'j', user, chatroom}))
 end
-return {total, full and 1 or 0, many and 1 or 0, is_new and 1 or 0}
+return {total, full and 1 or 0, many and 1 or 0, is_new and 1 or 0, call('GET', G .. ':last') or FIRST}
