@@ -124,8 +124,8 @@ class OrdinaryTests(ClusterCase):
         self.assertEqual([one["id"] for one in pages[0]["items"]], ["1:den", "2:ann:bob"])
         self.assertEqual([one["unread"] for one in pages[0]["items"]], [1, 1])
         people = [
-            {"id": "ann", "name": "ann", "online": True},
-            {"id": "bob", "name": "bob", "online": True},
+            {"id": "ann", "name": "ann", "online": True, "role": "owner"},
+            {"id": "bob", "name": "bob", "online": True, "role": "member"},
         ]
         self.assertEqual(pages[1]["items"], people)
         await ann.hang_up()
