@@ -7,6 +7,7 @@ from twisted.internet.task import Clock
 
 from gim.errors import Unavailable
 from gim.storage.announcements import MessageStored
+from gim.storage.message_ids import LAST
 from gim.storage.redis.client.connect import connect
 from gim.storage.redis.client.url import read
 from gim.storage.redis.store import retries
@@ -19,7 +20,7 @@ from tests.support.redis.server import RedisTestCase
 from tests.support.redis.settling import settled
 from tests.support.redis.shared import shared_cluster
 from tests.support.settings import redis_store
-from tests.support.storage_behaviour.base import RecordingListener, join, posted, private, send
+from tests.support.storage_behaviour.base import RecordingListener, contents, join, posted, private, send
 
 
 class GapCase(HalfwayCase):
@@ -126,14 +127,24 @@ class NewSubscriptionTests(GapCase):
         self.assert_heard(hearing, "1")
 
 
-class LateAnnouncementTests(GapCase):
-    """Messages that are announced long after they were stored."""
+class LateAnnouncementCase(GapCase):
+    """Has messages that are announced long after they were stored."""
 
     async def store_only(self, content: str) -> None:
         """Store a message to bob that is not announced to him."""
         self.sending.lose_after_storing("bob")
         with self.assertRaises(Unavailable):
             await send(self.sending.store, private("ann", "bob", content))
+
+    async def repair_now(self) -> None:
+        """Announce them."""
+        self.sending.clock.advance(retries.RETRY_INTERVAL)
+        while self.sending.store._retries:
+            await self.sending.store.ping()
+
+
+class LateAnnouncementTests(LateAnnouncementCase):
+    """What a node that hears nothing for a while finds of them."""
 
     async def test_one_that_is_announced_in_the_gap_is_found_whenever_it_was_stored(self) -> None:
         hearing = await self.log_in()
@@ -144,14 +155,6 @@ class LateAnnouncementTests(GapCase):
         await self.repair_now()
         await self.find(hearing)
         self.assertEqual(self.heard_by(hearing)[0], ["1"])
-
-    async def repair_now(self) -> None:
-        self.sending.clock.advance(retries.RETRY_INTERVAL)
-        await self.is_idle()
-
-    async def is_idle(self) -> None:
-        while self.sending.store._retries:
-            await self.sending.store.ping()
 
     async def test_those_that_are_not_announced_yet_come_once_and_in_order(self) -> None:
         for seconds in (0, CLUSTER_LAG_MS / 1000 + 5):
@@ -201,6 +204,35 @@ class LateAnnouncementTests(GapCase):
         await self.say("2")
         await self.find(hearing)
         self.assert_heard(hearing, "1", "2")
+
+
+class LateMissedTests(LateAnnouncementCase):
+    """A device that had a newer message when a late one was announced, and was away by then."""
+
+    async def since(self, node: Node, since: str) -> tuple[list[str], bool]:
+        missed = await node.store.messages.missed("bob", since, 1000)
+        return contents(missed.messages), missed.complete
+
+    async def test_it_gets_the_late_one_with_what_came_after_that(self) -> None:
+        await self.store_only("late")
+        await self.pass_on(CLUSTER_LAG_MS / 1000 + 1)
+        other = await self.node()
+        between, had = await send(other.store, *(private("cat", "bob", one) for one in "12"))
+        self.sending.reach_all()
+        await self.repair_now()
+        for since in (between.id, had.id):
+            self.assertEqual(await self.since(self.sending, since), (["late", "1", "2"], True))
+
+    async def test_a_device_that_had_a_message_after_the_late_one_gets_nothing_again(self) -> None:
+        await self.store_only("late")
+        await self.pass_on(CLUSTER_LAG_MS / 1000 + 1)
+        self.sending.reach_all()
+        await self.repair_now()
+        await self.pass_on(CLUSTER_LAG_MS / 1000 + 1)
+        (had,) = await send(self.sending.store, private("cat", "bob", "had"))
+        self.assertEqual(await self.since(self.sending, had.id), (["had"], True))
+        await self.pass_on(CLUSTER_LAG_MS / 1000 + 1)
+        self.assertEqual(await self.since(self.sending, LAST), ([], True))
 
 
 class OneServerTests(RedisStoreCase):

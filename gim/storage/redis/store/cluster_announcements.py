@@ -14,7 +14,7 @@ from gim.ids import Session
 from gim.storage.message_ids import FIRST
 from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.store import scripts
-from gim.storage.redis.store.heartbeat import Heartbeat
+from gim.storage.redis.store.heartbeat import CLUSTER_LAG_MS, Heartbeat
 from gim.storage.redis.store.keys import Keys
 from gim.storage.redis.store.records import Value, value_of
 from gim.storage.redis.store.retention import Retention
@@ -25,6 +25,8 @@ from gim.storage.rules import REQUEST_ID_WINDOW
 PENDING_MS = REQUEST_ID_WINDOW * 1000
 # How long a user's announcements are remembered: longer than one can be repeated
 ANNOUNCED_KEPT_MS = 2 * PENDING_MS
+# From when on an announcement is late: in time to be found by looking back, whatever the servers' clocks
+LATE_AFTER_MS = CLUSTER_LAG_MS // 2
 MAX_BEHIND = 1000  # messages of a session that wait for older ones to be announced
 
 
@@ -107,6 +109,7 @@ class ClusterAnnouncements:
             self._retention.ttl_ms,
             ANNOUNCED_KEPT_MS,
             PENDING_MS,
+            LATE_AFTER_MS,
         )
         words = session.id, posted.id, posted.previous, own_name, posted.announcement(title)
         return await self._redis.run(scripts.INDEX, (self._keys.user(user_id),), *kept, *words)

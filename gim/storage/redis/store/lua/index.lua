@@ -2,9 +2,10 @@
 -- Cluster: what a private message changes for one of its two users, and its announcement. May be repeated:
 -- announced messages are remembered for *told* ms, in the order of their announcements. Messages of a session are
 -- announced in the order of their ids: returns 'behind' and does nothing while *previous*, the message before this one
--- in the session ('' for none), may still be announced, which it may be for *pending* ms after it was stored.
+-- in the session ('' for none), may still be announced, which it may be for *pending* ms after it was stored. A message
+-- that is announced more than *lag* ms after it was stored is kept in a list of late ones.
 local U = KEYS[1]
-local born, keep, ttl, told, pending, session, id, previous, name, payload = unpack(ARGV)
+local born, keep, ttl, told, pending, lag, session, id, previous, name, payload = unpack(ARGV)
 local score = now_score()
 local now = ms_of(score)
 local announced = U .. ':told'
@@ -19,6 +20,11 @@ if not call('ZSCORE', announced, id) then
   call('ZADD', announced, string.format('%.3f', at), id)
   call('ZREMRANGEBYSCORE', announced, '-inf', number(now - told))
   call('PEXPIRE', announced, told)
+  if score - score_of(id) > lag * 1000 then
+    call('ZADD', U .. ':late', number(at * 1000), id)
+    call('ZREMRANGEBYRANK', U .. ':late', 0, -1 - MAX_LATE)
+    call('PEXPIRE', U .. ':late', keep)
+  end
   call('SPUBLISH', U, payload)
 end
 return 1

@@ -1,5 +1,7 @@
 -- Users: names, private sessions by last message, chatrooms, nodes. All keys of one user share a hash slot.
 
+local MAX_LATE = 1000 -- late announcements that are remembered of one user, on a cluster
+
 -- Keeps a user for *keep* ms from now, and the list of sessions for as long: it shows what expired.
 -- *born* is the score before which nothing is known to be lost. A member of any chatroom is kept without expiry,
 -- which GT does not change.

@@ -1,6 +1,7 @@
 -- parts: person
 -- Returns where to search for what a user missed: the point after which (the user's mark unless one is given), whether
--- nothing after it is known to be lost, and the private sessions with newer messages, newest first.
+-- nothing after it is known to be lost, and the private sessions with newer messages, newest first. On a cluster a given
+-- point moves back to before the messages that were announced after it, but stored long before.
 local U = KEYS[1]
 local since, ttl, born = unpack(ARGV)
 local kept = call('HMGET', U .. ':user', 'mark', 'born', 'lost')
@@ -11,5 +12,11 @@ if since ~= '' then
     or call('ZCOUNT', U .. ':sessions', '(' .. number(from), '(' .. number(floor)) > 0 then
     is_whole = 0
   end
+  local late = call('ZRANGEBYSCORE', U .. ':late', '(' .. number(from), '+inf')
+  if #late == MAX_LATE then is_whole = 0 end
+  for _, id in ipairs(late) do
+    if id <= point then point = string.sub(id, 1, 16) .. string.rep('0', 16) end
+  end
+  from = score_of(point)
 end
 return {point, is_whole, call('ZREVRANGEBYSCORE', U .. ':sessions', '+inf', number(math.max(from, floor)), 'WITHSCORES')}
