@@ -10,7 +10,7 @@ GIM = --ws 8080 --http 8081
 # keeps it, with what the servers wrote; the second argument is the Python, if it is not that of $(VENV)
 TRIAL = temp=build/trial/$@-$$$$; $(or $(2),$(BIN)/python) -m twisted.trial --random=0 --temp-directory=$$temp $(1) && rm -r $$temp
 
-.PHONY: run test test-unit test-integration check lint docs coverage lowest other-python news proto failover proxies fuzz package bench conformance conformance-quick format clean
+.PHONY: run test test-unit test-integration check lint docs coverage lowest other-python news proto failover proxies fuzz differential package bench conformance conformance-quick format clean
 
 run: $(VENV)/.installed-run
 	$(BIN)/twistd -n gim $(GIM)
@@ -76,6 +76,11 @@ proxies: $(VENV)/.installed-test
 # hostile input drawn anew, a quarter of an hour; FUZZ holds options, as in FUZZ="--seconds 300 --seed 1 frames"
 fuzz: $(VENV)/.installed-fuzz
 	$(BIN)/python -m tests.integration.hostile.fuzz $(FUZZ)
+
+# the same random steps on memory and on Redis, ten minutes; DIFFERENTIAL holds options, as in
+# DIFFERENTIAL="--seed 5 --steps 2000 --setups redis,cluster"
+differential: $(VENV)/.installed-test
+	$(BIN)/python -m tests.integration.differential $(DIFFERENTIAL)
 
 # a wheel in an environment of its own, used from another directory
 package: $(BIN)/python

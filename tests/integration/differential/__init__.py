@@ -1,0 +1,1 @@
+"""The same random steps on the memory store and on Redis: both must answer alike."""

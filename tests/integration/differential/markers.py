@@ -1,0 +1,65 @@
+"""Two users whose events show that a side has come to rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gim.concurrency.gather import gather
+from tests.integration.differential.sockets import Socket, connect
+
+ROOM = "markers"
+NAMES = ("marker0", "marker1")
+LOGIN, JOIN, RENAME, APPOINT = 101, 301, 307, 315
+
+
+class Markers:
+    """Members of a chatroom that is renamed from each node in turn.
+
+    A node gets announcements in the order in which they were made. So once each node has got the events
+    of both, it has dealt with whatever was announced before, and what it then sent to Redis, as a
+    subscription, has arrived there.
+    """
+
+    def __init__(self) -> None:
+        self._sockets: list[Socket] = []
+        self._count = 0
+        self.token = ""
+
+    async def begin(self, gateways: list[int]) -> None:
+        """Connect to the gateways with these ports."""
+        for number, name in enumerate(NAMES):
+            socket = await connect(gateways[number % len(gateways)], "gim.json")
+            self._sockets.append(socket)
+            self.token = (await self._ask(socket, LOGIN, id=name))["token"]
+            await self._ask(socket, JOIN, id=ROOM)
+        await self._ask(self._sockets[0], APPOINT, id=ROOM, user_id=NAMES[1], role="admin")
+
+    async def _ask(self, socket: Socket, op: int, **body: Any) -> Any:
+        packet = await socket.ask(op, body, seq=op)
+        assert packet["body"]["code"] == 0, packet
+        return packet["body"]["data"]
+
+    async def rest(self, broadcast: bool) -> None:
+        """Return when all nodes have dealt with what was announced before.
+
+        A *broadcast* of the last step is waited for as well: it reaches other nodes within a second.
+        """
+        for socket in self._sockets:
+            self._count += 1
+            name = f"round {self._count}"
+            await self._ask(socket, RENAME, id=ROOM, name=name)
+            await self._all_get({"type": "renamed", "name": name})
+        if broadcast:
+            await self._all_get({"type": "broadcast"})
+        for socket in self._sockets:
+            socket.packets.clear()
+
+    async def _all_get(self, fields: dict[str, str]) -> None:
+        await gather(
+            socket.gets(lambda packet: fields.items() <= packet["body"].items())
+            for socket in self._sockets
+        )
+
+    async def stop(self) -> None:
+        for socket in self._sockets:
+            await socket.hang_up()
