@@ -46,6 +46,8 @@ class MemoryChatrooms:
             self._join(chatroom, owner)
 
     async def join(self, chatroom_id: str, user: User, name: str, create_missing: bool = True) -> int:
+        if not create_missing:
+            self._archive.chatroom(chatroom_id)  # a chatroom that is missing is refused before the limits
         self._check_limits(chatroom_id, user.id)
         chatroom = (
             self._archive.make_chatroom(chatroom_id, name)

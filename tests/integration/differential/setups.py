@@ -17,6 +17,7 @@ SETUPS = ("redis", "nodes", "cluster")
 COMMON = (
     *("--message-push-duration", "1ms", "--message-push-count", "0"),
     *("--login-timeout", "1h", "--heartbeat-interval", "1d", "--max-login-rate", "0"),
+    *("--max-read-rate", "0", "--max-send-rate", "0"),
 )
 PROFILES: dict[str, tuple[str, ...]] = {
     "sequences": ("--enable-message-sequence", "--max-content", "20"),

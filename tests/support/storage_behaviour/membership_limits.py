@@ -65,6 +65,12 @@ class RoomLimitBehaviour(StorageCase):
         await send(store, posted("new", "bob"))
         self.assertEqual(await contents_of(store, posted("new", "bob").session, "bob"), ["hi"])
 
+    async def test_a_chatroom_that_is_missing_is_refused_before_the_limits(self) -> None:
+        store = await self.make_limited(members=1, chatrooms=1)
+        await join(store, "a", "ann")
+        await self.refusal(NotFound, store.chatrooms.join("new", user("ann"), "", create_missing=False))
+        self.assertEqual(self.hits.counts, {})
+
     async def test_joining_again_is_no_more_than_before(self) -> None:
         store = await self.make_limited(members=1, chatrooms=1)
         for _ in range(3):

@@ -6,10 +6,9 @@ local function is_full(S, user, most)
   return most > 0 and call('ZCARD', S .. ':members') >= most and not call('ZSCORE', S .. ':members', user)
 end
 
--- Makes *user* a member, and the chatroom if there is none and *makes* is 1; returns the number of members. The user
--- who makes a chatroom owns it.
-local function admit(S, user, name, makes)
-  if makes == '0' and not is_chatroom(S) then return 'none' end
+-- Makes *user* a member, and the chatroom if there is none; returns the number of members. The user who makes a
+-- chatroom owns it.
+local function admit(S, user, name)
   if call('HSETNX', S .. ':state', 'name', name) == 1 then call('HSET', S .. ':state', 'owner', user) end
   if call('ZADD', S .. ':members', 'NX', 0, user) == 1 then
     call('HSET', S .. ':state', 'read:' .. user, call('ZRANGE', S .. ':ids', -1, -1)[1] or FIRST)
