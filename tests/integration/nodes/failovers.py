@@ -9,7 +9,7 @@ from tests.support.nodes.failover_case import BusyClusterCase, ClusterCase, Sent
 from tests.support.nodes.fault_case import QUICK
 from tests.support.nodes.traffic import Sender
 from tests.support.redis.environment import until
-from tests.support.redis.setups import NAME
+from tests.support.redis.setups import NAME, stop_acknowledging
 from tests.support.redis.setups import Node as Server
 
 
@@ -18,7 +18,7 @@ class SentinelTests(SentinelCase):
 
     async def test_a_planned_failover_loses_nothing_while_the_old_master_lives_on(self) -> None:
         old = self.servers.master
-        await self.stop_acknowledging(old)  # else it would go on to acknowledge until it is demoted
+        await stop_acknowledging(old)  # else it would go on to acknowledge until it is demoted
         await self.servers.sentinels[0].do("SENTINEL", "FAILOVER", NAME)
         await self.move_over()
         await old.do("CONFIG", "RESETSTAT")
@@ -62,23 +62,12 @@ class ClusterFailoverTests(BusyClusterCase):
     async def test_a_planned_failover_of_every_master_loses_nothing(self) -> None:
         for name in ("s:1:den", "s:2:ann:bob", "gim"):
             old = await self.holder(name)
-            await (await self.replica_of(old)).do("CLUSTER", "FAILOVER")
+            await (await self.servers.replica_of(old)).do("CLUSTER", "FAILOVER")
             await until(lambda n=name, one=old: self.is_moved(n, one), f"another master for {name}")
             await self.servers.healed()
             await self.recover(self.a, self.b)
             await self.listen_to(*self.watched)
         await self.settle()
-
-    async def replica_of(self, master: Server) -> Server:
-        for server in self.servers.servers:
-            role = await server.do("ROLE")
-            if role[0] == b"slave" and role[2] == master.port:
-                await until(lambda one=server: self.is_linked(one), "a replica that is linked")
-                return server
-        raise AssertionError("no replica")
-
-    async def is_linked(self, server: Server) -> bool:
-        return bool((await server.do("ROLE"))[3] == b"connected")
 
     async def is_moved(self, name: str, old: Server) -> bool:
         return await self.holder(name) is not old

@@ -9,7 +9,7 @@ from gim.storage.redis.client.sentinel import MasterEndpoint
 from gim.storage.redis.client.url import Address, read
 from tests.support.nodes.failover_case import SentinelCase
 from tests.support.redis.environment import HOST
-from tests.support.redis.setups import NAME, Sentinel, SetupTestCase
+from tests.support.redis.setups import NAME, Sentinel, SetupTestCase, stop_acknowledging
 
 
 class FailoverTests(SentinelCase):
@@ -18,7 +18,7 @@ class FailoverTests(SentinelCase):
     async def test_a_master_that_is_killed_is_replaced_and_left_alone_when_it_comes_back(self) -> None:
         self.assertEqual(self.traffic.refused, 0)
         old = self.servers.master
-        await self.stop_acknowledging(old)
+        await stop_acknowledging(old)
         await self.traffic.is_refused()
         old.kill()
         await self.move_over()

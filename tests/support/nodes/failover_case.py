@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from tests.support.nodes.cluster_case import NodesTestCase
 from tests.support.nodes.fault_case import QUICK, FaultCase
 from tests.support.redis.environment import until
 from tests.support.redis.server import RedisServer
-from tests.support.redis.setups import NAME, SetupTestCase
 from tests.support.redis.setups import Node as Server
-
-MANY = 100  # more replicas than there are
-LONG = 60_000  # ms, more than any failover takes
+from tests.support.redis.setups import SetupTestCase, stop_acknowledging
 
 
 class FailoverCase(FaultCase, SetupTestCase):
@@ -25,40 +20,15 @@ class FailoverCase(FaultCase, SetupTestCase):
         NodesTestCase.setUp(self)
         self.a, self.b = await self.nodes(url, url, options=QUICK)
 
-    async def stop_acknowledging(self, master: RedisServer) -> None:
-        """Keep a master from acknowledging changes, and have its replica know those that it did.
-
-        Replication is asynchronous: a change that was acknowledged less than a round trip before a
-        master dies may be lost, whatever gim does. The traffic goes on, so a mere WAIT would leave
-        changes that come between its reply and the end. A master that wants more replicas than there
-        are refuses changes, but goes on to answer whoever watches it.
-        """
-        await master.do("CONFIG", "SET", "min-replicas-to-write", MANY)
-        offset = int((await master.info("replication"))["master_repl_offset"])
-        await until(lambda: _is_replicated(master, offset), "a replica that has all")
-
-
-async def _is_replicated(master: RedisServer, offset: int) -> bool:
-    told = await master.info("replication")
-    replicas = [told[key] for key in told if key.startswith("slave") and "state=online" in told[key]]
-    return any(int(re.findall(r"offset=(\d+)", one)[0]) >= offset for one in replicas)
-
 
 class SentinelCase(FailoverCase):
     """Has a master, its replica and three sentinels, and ``traffic`` that flows."""
 
     async def setUp(self) -> None:  # type: ignore[override]
         self.servers = await self.sentinels()
-        await self.elect_at_once()
+        await self.servers.elect_at_once()
         await self.begin(self.servers.url)
         await self.talk(self.a, self.b, "ann", "bob", "cid", "dan")
-
-    async def elect_at_once(self) -> None:
-        """See that the first election of a master succeeds: the next one would be 8 s later."""
-        for sentinel in self.servers.sentinels:  # what is known of a replica is good for 5 such periods
-            await sentinel.do("SENTINEL", "DEBUG", "PING-PERIOD", 300)
-        idle = self.servers.sentinels[2]  # with two candidates for three votes there is no draw
-        await idle.do("SENTINEL", "SET", NAME, "down-after-milliseconds", LONG)
 
     async def move_over(self) -> None:
         """See that the nodes serve again by themselves once there is another master."""
@@ -127,7 +97,7 @@ class BusyClusterCase(ClusterCase):
 
     async def fail_over(self, victim: Server) -> None:
         """Kill a master; see that the nodes serve again once its replica does."""
-        await self.stop_acknowledging(victim)
+        await stop_acknowledging(victim)
         await self.traffic.is_refused()
         victim.kill()
         await self.servers.healed()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Coroutine, Iterable
 from socket import socket
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure
@@ -17,6 +18,8 @@ PROMPT_SYNC = ("--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0")
 NAME = "mymaster"
 SLOTS = 16_384
 MASTERS = 3
+MANY = 100  # more replicas than there are
+LONG = 60_000  # ms, more than any failover takes
 NEW_MASTER_DELAY = 5.0  # seconds: Redis keeps a new master of a cluster from serving for less
 # Sentinels talk ten times as often as usual (ms), so that all agree soon; and a machine too busy to run
 # them for 2 s does not make them sit still for 30 s.
@@ -33,6 +36,25 @@ async def at_once(work: Iterable[Coroutine[Deferred[Any], Any, None]]) -> None:
         if not succeeded:
             assert isinstance(result, Failure)
             result.raiseException()
+
+
+async def stop_acknowledging(master: RedisServer) -> None:
+    """Keep a master from acknowledging changes, and have its replica know those that it did.
+
+    Replication is asynchronous: a change that was acknowledged less than a round trip before a
+    master dies may be lost, whatever gim does. The traffic goes on, so a mere WAIT would leave
+    changes that come between its reply and the end. A master that wants more replicas than there
+    are refuses changes, but goes on to answer whoever watches it.
+    """
+    await master.do("CONFIG", "SET", "min-replicas-to-write", MANY)
+    offset = int((await master.info("replication"))["master_repl_offset"])
+    await until(lambda: _is_replicated(master, offset), "a replica that has all")
+
+
+async def _is_replicated(master: RedisServer, offset: int) -> bool:
+    told = await master.info("replication")
+    replicas = [told[key] for key in told if key.startswith("slave") and "state=online" in told[key]]
+    return any(int(re.findall(r"offset=(\d+)", one)[0]) >= offset for one in replicas)
 
 
 class Setup:
@@ -133,6 +155,13 @@ class SentinelSetup(Setup):
         counts = (len(self.replicas), len(self.sentinels))
         return all([await sentinel.knows(*counts) for sentinel in self.sentinels])
 
+    async def elect_at_once(self) -> None:
+        """See that the first election of a master succeeds: the next one would be 8 s later."""
+        for sentinel in self.sentinels:  # what is known of a replica is good for 5 such periods
+            await sentinel.do("SENTINEL", "DEBUG", "PING-PERIOD", 300)
+        idle = self.sentinels[2]  # with two candidates for three votes there is no draw
+        await idle.do("SENTINEL", "SET", NAME, "down-after-milliseconds", LONG)
+
     async def promoted(self) -> RedisServer:
         """Wait until all sentinels that run name another master than *master*, and it knows.
 
@@ -226,6 +255,18 @@ class ClusterSetup(Setup):
         slot = await witness.do("CLUSTER", "KEYSLOT", key)
         owners = await witness.owners()
         return self.at(next(port for slots, port in owners.items() if slot in slots))
+
+    async def replica_of(self, master: Node) -> Node:
+        """Return the replica of a master, once it is linked."""
+        for server in self.well():
+            role = await server.do("ROLE")
+            if role[0] == b"slave" and role[2] == master.port:
+                await until(lambda one=server: self._is_linked(one), "a replica that is linked")
+                return cast(Node, server)
+        raise AssertionError("no replica")
+
+    async def _is_linked(self, server: Node) -> bool:
+        return bool((await server.do("ROLE"))[3] == b"connected")
 
     async def healed(self) -> None:
         """Wait until all servers that are well agree that servers that are well serve all slots."""

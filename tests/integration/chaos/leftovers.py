@@ -1,0 +1,129 @@
+"""What must not be left when all clients have gone: files, subscriptions, keys, processes, tracebacks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+from hiredis import ReplyError
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+
+from tests.integration.chaos.judgement import Violation
+from tests.integration.chaos.topology import GimNode, Topology
+from tests.support.redis.server import RedisServer
+
+LIMIT = 30.0  # seconds until what is of no use any more has gone; the lease of a dead node takes 15
+MORE_FILES = 8  # that a node may have open, such as connections to servers of Redis that it got to know
+KEY = re.compile(r"gim:\{(?:(gim)|u:([^}]+)|s:([^}]+))\}:(.+)")
+SUFFIXES = {  # docs/redis.md has them; the first groups are for good, the second ones expire
+    "gim": (r"data|last|nodes|counts|said|spoken", r"said|spoken"),
+    "user": (r"user|sessions|rooms|told", r"nodes|told|answers:.*"),
+    "session": (r"ids|messages|state|sequence|members|admins|last", r"muted|(once|asked):.*"),
+}
+FAULTS_OF_LOGS = re.compile(r"Traceback \(most recent|Unhandled|#(?:error|critical)\]")
+
+
+async def check_leftovers(
+    topology: Topology, baseline: dict[str, int], sessions: set[str], users: set[str]
+) -> list[Violation]:
+    """Wait until nothing is left behind; return what still is after `LIMIT`."""
+    wrong: list[str] = []
+
+    async def is_clean() -> bool:
+        wrong[:] = [*_files(topology, baseline), *await _redis(topology, sessions, users)]
+        return not wrong
+
+    await wait_for(is_clean, LIMIT)
+    return [Violation("left behind", text) for text in wrong]
+
+
+async def wait_for(check: Callable[[], Awaitable[bool]], seconds: float) -> bool:
+    """Ask every half second until *check* holds; say if it did in time."""
+    deadline = reactor.seconds() + seconds
+    while not (holds := await check()) and reactor.seconds() < deadline:
+        await deferLater(reactor, 0.5)
+    return holds
+
+
+def _files(topology: Topology, baseline: dict[str, int]) -> Iterator[str]:
+    for node in topology.nodes:
+        count, most = node.open_files, baseline[node.name] + MORE_FILES
+        if count > most:
+            yield f"node {node.name} has {count} open files, at its start {baseline[node.name]}"
+
+
+async def _redis(topology: Topology, sessions: set[str], users: set[str]) -> list[str]:
+    wrong: list[str] = []
+    masters = await topology.masters()
+    alive, counted = await _nodes(masters)
+    if len(alive) != len(topology.nodes) or alive != counted:
+        wrong.append(f"the nodes {alive}, those with counts {counted}")
+    for server in masters:
+        for kind in ("CHANNELS", "SHARDCHANNELS"):
+            channels = [name.decode() for name in await server.do("PUBSUB", kind)]
+            wrong += [f"a subscription to {name}" for name in channels if name.startswith("gim:")]
+        for key in await _keys(server):
+            wrong += await _key(server, key, sessions, users)
+            if key.endswith(":nodes") and alive & set(await _members(server, key)):
+                wrong.append(f"{key} names a node where the user is not connected")
+    return wrong
+
+
+async def _nodes(masters: list[RedisServer]) -> tuple[set[bytes], set[bytes]]:
+    """Return the nodes that are alive, and those that have counts."""
+    alive: set[bytes] = set()
+    counted: set[bytes] = set()
+    for server in masters:
+        if await _holds(server, "gim:{gim}:nodes"):
+            alive |= set(await server.do("ZRANGE", "gim:{gim}:nodes", 0, -1))
+            counted |= set(await server.do("HKEYS", "gim:{gim}:counts"))
+    return alive, counted
+
+
+async def _holds(server: RedisServer, key: str) -> bool:
+    try:
+        return bool(await server.do("EXISTS", key))
+    except ReplyError:  # MOVED: another server of a Cluster has it
+        return False
+
+
+async def _members(server: RedisServer, key: str) -> list[bytes]:
+    return [] if key == "gim:{gim}:nodes" else await server.do("SMEMBERS", key)
+
+
+async def _keys(server: RedisServer) -> list[str]:
+    keys: list[str] = []
+    cursor: Any = b"0"
+    async with server.connected() as connection:
+        while True:
+            cursor, some = await connection.call("SCAN", cursor, "COUNT", 10_000)
+            keys += [key.decode() for key in some]
+            if cursor == b"0":
+                return keys
+
+
+async def _key(server: RedisServer, key: str, sessions: set[str], users: set[str]) -> list[str]:
+    """Return what is wrong with one key."""
+    found = KEY.fullmatch(key)
+    if found is None:
+        return [f"the key {key}"]
+    whole, user, session, suffix = found.groups()
+    kind = "gim" if whole else "user" if user else "session"
+    lasting, expiring = SUFFIXES[kind]
+    if (user and user not in users) or (session and session not in sessions):
+        return [f"a key of what does not exist: {key}"]
+    if re.fullmatch(lasting, suffix):
+        return []
+    if re.fullmatch(expiring, suffix):
+        return [] if await server.do("PTTL", key) != -1 else [f"a key that never expires: {key}"]
+    return [f"the key {key}"]
+
+
+def check_log(node: GimNode) -> Iterator[Violation]:
+    """No fault of its own is in the log of a node, whatever was done to it."""
+    log = node.log()
+    if found := FAULTS_OF_LOGS.search(log):
+        begin = log.rfind("\n", 0, found.start()) + 1
+        yield Violation("traceback", f"node {node.name}: {log[max(0, begin - 300) : begin + 3000]}")

@@ -1,0 +1,176 @@
+"""What a run is made of: nodes of gim, the relays before and behind them, and their Redis."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import treq
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+from twisted.python.filepath import FilePath
+
+from tests.support.redis.environment import HOST, hold_port, move_clock, skew_library, until
+from tests.support.redis.process import Process
+from tests.support.redis.proxy import Proxy
+from tests.support.redis.server import RedisServer
+from tests.support.redis.setups import ClusterSetup, SentinelSetup, at_once
+
+NODE_COUNTS = {"memory": 1, "plain": 2, "aof": 3, "sentinel": 2, "cluster": 3}  # by setup
+RELAYS = 2  # in front of each gateway, so that a fault meets some of its clients
+OPEN_FILES = 256  # of a node
+START_LIMIT = 60.0  # seconds until a node serves, on a busy machine
+STOP_LIMIT = 30.0  # seconds until a node has ended
+DURABLE = ("--appendonly", "yes", "--appendfsync", "always")  # what it acknowledged survives a SIGKILL
+TWISTD = str(Path(sys.executable).with_name("twistd"))
+
+
+class GimNode(Process):
+    """A gim with ports of its own, which it has again after a restart."""
+
+    def __init__(self, directory: FilePath[str], name: str, options: tuple[str, ...]) -> None:
+        super().__init__(directory)
+        self.name, self._options = name, options
+        self._holders = hold_port(), hold_port()
+        self.ws, self.http = (holder.getsockname()[1] for holder in self._holders)
+        self.relays = [Proxy(self.ws) for _ in range(RELAYS)]
+        self.http_relay = Proxy(self.http)
+        self.to_redis: Proxy | None = None
+        self.statuses: list[str] = []  # how runs that were asked to stop have ended, if badly
+
+    @property
+    def _skew(self) -> str:
+        return self.directory.child("skew").path
+
+    def step_clock(self, seconds: float) -> None:
+        """Set its wall clock, back if negative."""
+        move_clock(self._skew, seconds)
+
+    async def start(self) -> None:
+        """Start it; return when it serves."""
+        self.step_clock(0)
+        shell = ("sh", "-c", f'ulimit -n {OPEN_FILES} && exec "$@"', "sh")
+        addresses = [f"tcp:{port}:interface={HOST}" for port in (self.ws, self.http)]
+        words = (TWISTD, "-n", "--pidfile=", "gim", "--ws", addresses[0], "--http", addresses[1])
+        environment = {"LD_PRELOAD": os.path.abspath(skew_library()), "GIM_SKEW": self._skew}
+        self.spawn((*shell, *words, *self._options), environment)
+        await self.serves()
+
+    async def serves(self, patience: float = START_LIMIT) -> None:
+        """Wait until /readyz is a 200. Raises `AssertionError`."""
+        await until(self._is_ready, f"node {self.name} to serve", patience, pause=0.1)
+
+    async def _is_ready(self) -> bool:
+        assert self.running, f"node {self.name} has ended: {self.log()[-2000:]}"
+        try:
+            url = f"http://{HOST}:{self.http}/readyz"
+            response = await treq.get(url, persistent=False, timeout=5)
+            await response.content()
+            return bool(response.code == 200)
+        except Exception:
+            return False
+
+    async def stop(self) -> None:
+        """End it in order, as an operator does."""
+        if self.running:
+            self.thaw()
+            self._child.transport.signalProcess("TERM")
+            deadline = reactor.seconds() + STOP_LIMIT
+            while self.running and reactor.seconds() < deadline:
+                await deferLater(reactor, 0.05)
+        if self.running:
+            self.statuses.append(f"node {self.name} runs {STOP_LIMIT} s after SIGTERM")
+            self.kill()
+        await self.ended()
+
+    @property
+    def open_files(self) -> int:
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    @property
+    def pid(self) -> int:
+        return int(self._child.transport.pid)
+
+    async def give_up(self) -> None:
+        """Kill it, and end its relays."""
+        self.kill()
+        await self.ended()
+        relays = [*self.relays, self.http_relay, *([self.to_redis] if self.to_redis else [])]
+        await at_once(relay.stop() for relay in relays)
+        for holder in self._holders:
+            holder.close()
+
+
+class Topology:
+    """One of the setups: its nodes and its Redis."""
+
+    def __init__(self, name: str, directory: FilePath[str], dice: Random) -> None:
+        self.name = name
+        self._directory = directory
+        self.sequences = dice.random() < 0.7
+        self.push_count = dice.choice((10, 10, 3, 0))
+        self.push_duration_ms = dice.choice((100, 300, 1000))
+        self.redis: Any = None  # None, `RedisServer`, `SentinelSetup` or `ClusterSetup`
+        self.nodes: list[GimNode] = []
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        return (
+            *("--message-push-count", str(self.push_count)),
+            *("--message-push-duration", f"{self.push_duration_ms}ms"),
+            *("--max-session-messages", "1000000", "--drain", "1", "--log-level", "info"),
+            *(("--enable-message-sequence",) if self.sequences else ()),
+        )
+
+    async def start(self) -> None:
+        """Start Redis and all nodes; return when they serve."""
+        await self._start_redis()
+        for number in range(NODE_COUNTS[self.name]):
+            name = "abc"[number]
+            directory = self._directory.child(f"node-{name}")
+            relay = Proxy(self.redis.port) if isinstance(self.redis, RedisServer) else None
+            node = GimNode(directory, name, self.options + self._storage(relay))
+            node.to_redis = relay
+            self.nodes.append(node)
+        await at_once(node.start() for node in self.nodes)
+
+    async def _start_redis(self) -> None:
+        directory = self._directory.child("redis")
+        if self.name == "plain":
+            self.redis = RedisServer(directory)
+        elif self.name == "aof":
+            self.redis = RedisServer(directory, *DURABLE)
+        elif self.name == "sentinel":
+            self.redis = SentinelSetup(directory)
+        elif self.name == "cluster":
+            self.redis = ClusterSetup(directory, skewed=True)
+        if self.redis is not None:
+            await self.redis.start()
+        if self.name == "sentinel":
+            await self.redis.elect_at_once()
+
+    def _storage(self, relay: Proxy | None) -> tuple[str, ...]:
+        if self.redis is None:
+            return ()
+        url = self.redis.url
+        if relay is not None:
+            url = url.replace(f":{self.redis.port}/", f":{relay.port}/")
+        return ("--storage", "redis", "--redis-url", url)
+
+    async def masters(self) -> list[RedisServer]:
+        """Return the servers that take writes."""
+        if self.name == "sentinel":
+            return [self.redis.master]
+        if self.name == "cluster":
+            ports = sorted(set((await self.redis.well()[0].owners()).values()))
+            return [self.redis.at(port) for port in ports]
+        return [] if self.redis is None else [self.redis]
+
+    async def stop(self) -> None:
+        """Kill what still runs."""
+        await at_once(node.give_up() for node in self.nodes)
+        if self.redis is not None:
+            await self.redis.stop()
