@@ -204,16 +204,18 @@ class RequestQueue:
             self._started.popleft()
             self._write(first)
 
-    def _resumed(self, result: object, work: _Work, started: _Started) -> None:
+    def _resumed(self, result: object, work: _Work, started: _Started) -> object:
+        """Go on with *work*; return what it reads of its Deferred if it goes on later."""
         if not self._is_dear:
             self._run(work, started, result)
         elif self._turns.is_over():
             self._resumption = work, started, result
             self.yield_turn()
-            return
+            return None if isinstance(result, Failure) else result  # an error is thrown into it
         else:
             self._turns.run(self._run_dear, work, started, result)
         self._start_next()
+        return None
 
     def _start_next(self) -> None:
         """Start cheap requests that wait, for up to `TURN`; what is left then waits for another turn."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.concurrency.turns import TURN, Turns
@@ -253,6 +254,22 @@ class TurnTests(ServingTestCase):
         self.assertEqual(self.iterate(), ["a"])
         self.iterate()
         self.assertEqual(self.written, [b"bob", b"a", b"after"])
+
+    def test_one_that_goes_on_in_a_later_turn_has_what_the_storage_answered(self) -> None:
+        async def dear(answer: Deferred[bytes]) -> bytes:
+            try:
+                return await answer
+            except ValueError:
+                return b"error"
+
+        for outcome, reply in ((b"page", b"page"), (Failure(ValueError()), b"error")):
+            answer: Deferred[bytes] = Deferred()
+            self.ann.add_dear(dear(answer))
+            self.bob.add_dear(self.dear("bob"))
+            answer.callback(outcome)
+            self.iterate()
+            self.assertEqual(self.written.pop(), reply)
+            self.iterate()
 
     def test_one_whose_connection_ended_meanwhile_still_ends(self) -> None:
         self.ann.add_dear(self.dear_that_waits("a"))
