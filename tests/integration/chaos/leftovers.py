@@ -56,6 +56,8 @@ def _files(topology: Topology, baseline: dict[str, int]) -> Iterator[str]:
 
 async def _redis(topology: Topology, sessions: set[str], users: set[str]) -> list[str]:
     wrong: list[str] = []
+    if topology.redis is None:
+        return wrong
     masters = await topology.masters()
     alive, counted = await _nodes(masters)
     if len(alive) != len(topology.nodes) or alive != counted:

@@ -7,12 +7,13 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.task import deferLater
 
 from tests.integration.chaos import journal as op
 from tests.integration.chaos.chatroom_checks import check_chatrooms
 from tests.integration.chaos.checks import check_all, check_delivery
 from tests.integration.chaos.connection import HungUp
-from tests.integration.chaos.device import Device, Refused
+from tests.integration.chaos.device import PAUSE_AFTER_503, Device, Refused
 from tests.integration.chaos.journal import CHATROOM, PRIVATE, Item, Journal, chatroom_session
 from tests.integration.chaos.judgement import Found, Violation
 from tests.integration.chaos.leftovers import check_leftovers, check_log, wait_for
@@ -196,10 +197,12 @@ class Settlement:
 
 
 async def persist(device: Device, node: GimNode, path: str) -> Any:
-    """Ask the HTTP API until it answers, as all faults are healed."""
-    for _ in range(20):
+    """Ask the HTTP API until it answers: all faults are healed, but reading much at once is a 429."""
+    deadline = reactor.seconds() + SEND_LIMIT
+    while True:
         try:
             return await device.ask_http(node, "GET", path)
-        except (HungUp, Refused):
-            pass
-    return await device.ask_http(node, "GET", path)
+        except (HungUp, Refused) as e:
+            if reactor.seconds() > deadline:
+                raise AssertionError(f"{path} at node {node.name}: {e}") from e
+            await deferLater(reactor, PAUSE_AFTER_503)
