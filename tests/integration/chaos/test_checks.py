@@ -379,7 +379,9 @@ class ListTests(SynchronousTestCase):
 
     def test_pages_that_differ_from_the_list_are_told(self) -> None:
         self.assertEqual(list(check_pages("bob", self.lines, self.lines)), [])
-        for paged in (self.lines[:1], self.lines[::-1], [*self.lines, self.lines[0]]):
+        self.assertEqual(list(check_pages("bob", self.lines, [*self.lines, self.lines[0]])), [])
+        strange = {"id": "1:x", "last": None, "unread": 0}
+        for paged in (self.lines[:1], self.lines[::-1], [*self.lines, strange]):
             self.assertEqual([one.kind for one in check_pages("bob", self.lines, paged)], ["sessions"])
 
 

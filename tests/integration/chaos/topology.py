@@ -146,7 +146,7 @@ class Topology:
         elif self.name == "sentinel":
             self.redis = SentinelSetup(directory)
         elif self.name == "cluster":
-            self.redis = ClusterSetup(directory, skewed=True)
+            self.redis = ClusterSetup(directory)
         if self.redis is not None:
             await self.redis.start()
         if self.name == "sentinel":
