@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gim.concurrency.gather import gather
 from gim.ids import chatroom_session
 from gim.model import Member, Role, User
 from gim.storage.announcements import MemberJoined, MemberLeft
