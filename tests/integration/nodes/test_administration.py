@@ -94,6 +94,22 @@ class OneServerCases(MixedIn):
         for client in (self.ann, phone):
             await self.becomes_deaf(client, 0)
 
+    async def test_a_stranger_finds_nothing_of_a_chatroom_that_all_have_left(self) -> None:
+        await self.ann.ask(301, id="den", name="Ours")
+        await self.bob.ask(301, id="den")
+        for client in (self.ann, self.bob):
+            await client.send(CHATROOM, "den", "secret", request_id="r")
+        for client in (self.ann, self.bob):
+            await client.ask(303, id="den")
+        eve = await self.client(self.b, "eve")
+        await eve.ask(301, id="den")
+        self.assertEqual((await eve.ask(203, session_id="1:den"))["items"], [])
+        (line,) = (await eve.ask(205))["items"]
+        self.assertEqual((line["title"], line["last"], line["unread"]), ("chatroom:den", None, 0))
+        await self.ann.ask(301, id="den")
+        await self.ann.send(CHATROOM, "den", "hello", request_id="r")
+        await eventually(lambda: eve.contents() == ["hello"], "the push")
+
     async def test_roles_mutes_and_events_cross_nodes(self) -> None:
         await self.share_room()
         await self.ann.ask(307, id="den", name="New")

@@ -104,6 +104,19 @@ class RoleTests(ModerationCase):
         self.assertEqual(self.events(ann), [])
         self.data(bob, 307, id="den", name="Mine")
 
+    def test_a_stranger_gets_nothing_of_a_chatroom_that_all_have_left(self) -> None:
+        ann, bob, eve = *self.room("ann", "bob"), self.user("eve")
+        self.say(ann, "at once")
+        self.say(bob, "secret")  # waits for the interval
+        for client in (ann, bob):
+            self.data(client, 303, id="den")
+        self.data(eve, 301, id="den")
+        self.advance(1.1)
+        self.say(eve, "mine")
+        self.advance(1.1)
+        self.assertEqual((self.contents(eve), self.events(eve)), ([["mine"]], []))
+        self.assertEqual(self.pushes(eve)[0]["skipped"], 0)
+
     def test_what_a_role_does_not_allow_is_refused(self) -> None:
         ann, bob, eve = *self.room("ann", "bob"), self.user("eve")
         requests: list[tuple[int, dict[str, Any]]] = [

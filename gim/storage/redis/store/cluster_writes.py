@@ -157,7 +157,7 @@ class ClusterWrites:
             self._retries.add((session_id, user_id), undo)
 
     async def _undo_join_later(self, session_id: str, chatroom_id: str, user_id: str) -> None:
-        """Do that unless the user has left another chatroom and joined this one meanwhile."""
+        """Remove the member unless the user has left another chatroom and joined this one meanwhile."""
         base = self._keys.user(user_id)
         if not await self._redis.call(base, "HEXISTS", f"{base}:rooms", chatroom_id):
             await self._dismiss(session_id, chatroom_id, user_id)
