@@ -17,7 +17,7 @@ MAX_IDLE = 100_000  # users of each countdown, 450 bytes each, who are kept thou
 
 
 class People:
-    """Persons by id. A person to whom nothing refers is forgotten; a user after a while.
+    """Persons by id. A person without reference is forgotten, a user after a while.
 
     A countdown of `USERS_OUTLIVE_MESSAGES` seconds begins when the last message of the user is gone. A
     countdown longer by the time to live of messages begins when the user logs in, disconnects or leaves a

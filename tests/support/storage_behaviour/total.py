@@ -70,6 +70,14 @@ class TotalBehaviour(MissedCase):
         await send(store, private("ann", "bob", "2"))
         self.assertEqual(await contents_of(store, AB), ["0", "1", "2"])
 
+    async def test_a_request_whose_message_was_removed_by_it_is_stored_anew(self) -> None:
+        store = await self.make_store(max_messages=1)
+        request = private("ann", "bob", request_id="r")
+        first, _, anew, again = await send(store, request, private("cat", "dan"), request, request)
+        self.assertGreater(anew.id, first.id)
+        self.assertEqual(again, anew)
+        self.assertEqual(await contents_of(store, AB), ["hi"])
+
     async def test_a_private_session_that_was_emptied_begins_anew(self) -> None:
         store = await self.make_store(max_messages=1)
         await send(store, private("ann", "bob"), private("cat", "dan"), private("ann", "bob", "again"))

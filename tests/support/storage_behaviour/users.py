@@ -152,12 +152,12 @@ class ForgettingBehaviour(StorageCase):
     async def test_a_user_is_kept_a_day_longer_than_their_last_message(self) -> None:
         store = await self.make_store(ttl=600)
         for user_id in ("ann", "bob"):
-            await store.users.put(user_id, "Somebody")
+            await store.users.put(user_id, "Name")
         await self.advance(7200)
         await send(store, private("ann", "bob"))
         await self.advance(86_400 + 500)
         for user_id in ("ann", "bob"):
-            self.assertEqual((await store.users.get(user_id)).name, "Somebody")
+            self.assertEqual((await store.users.get(user_id)).name, "Name")
 
     async def test_a_forgotten_user_can_join_and_send_with_what_a_token_says(self) -> None:
         store = await self.make_store()

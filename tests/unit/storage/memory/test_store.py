@@ -172,7 +172,7 @@ class SizeTests(MemoryCase):
 
 
 class IdleTests(MemoryCase):
-    """Users to whom nothing refers, for example after a login over HTTP, are kept for a while."""
+    """Users without connection, membership and message, as after a login over HTTP, stay for a while."""
 
     KEEP = 60 + USERS_OUTLIVE_MESSAGES
 
