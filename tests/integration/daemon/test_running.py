@@ -19,11 +19,14 @@ from tests.support.daemon_process import PATIENCE, DaemonTestCase, Process
 from tests.support.paths import ROOT
 
 FREE = "tcp:0:interface=127.0.0.1"
+STOP_TIME = 5  # seconds that a stop without --drain may take; on a busy machine, the time of a start more
 
 
 class StoppingTests(DaemonTestCase):
     async def stop(self, number: int) -> None:
+        began = reactor.seconds()
         process = await self.daemon("--drain", "0", "--message-push-duration", "1m")
+        bound = STOP_TIME + reactor.seconds() - began
         ann = await self.client()
         await ann.ask(101, id="ann")
         await ann.ask(301, id="den")
@@ -37,7 +40,7 @@ class StoppingTests(DaemonTestCase):
         self.assertEqual([item["content"] for item in last["items"]], ["b"])
         self.assertEqual(await ann.closed.addTimeout(PATIENCE, reactor), 3001)
         self.assertEqual(await process.exited, 0)
-        self.assertLess(reactor.seconds() - began, 5)
+        self.assertLess(reactor.seconds() - began, bound)
         self.assertNotIn("Traceback", process.output[1] + process.output[2])
 
     async def test_sigterm_flushes_closes_with_3001_and_ends_with_0(self) -> None:
@@ -47,7 +50,9 @@ class StoppingTests(DaemonTestCase):
         await self.stop(signal.SIGINT)
 
     async def test_a_client_that_never_answers_does_not_hold_it_up(self) -> None:
+        began = reactor.seconds()
         process = await self.daemon("--drain", "0")
+        bound = STOP_TIME + reactor.seconds() - began
         with socket.create_connection(("127.0.0.1", self.ws)) as deaf:
             deaf.sendall(
                 b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -58,7 +63,7 @@ class StoppingTests(DaemonTestCase):
             began = reactor.seconds()
             process.signal(signal.SIGTERM)
             self.assertEqual(await process.exited, 0)
-            self.assertLess(reactor.seconds() - began, 5)
+            self.assertLess(reactor.seconds() - began, bound)
 
 
 class WaysToRunTests(DaemonTestCase):
