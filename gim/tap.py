@@ -19,16 +19,17 @@ def makeService(options: Options, reactor: Any = None, wall: WallClock | None = 
 
     Its services named ``gateway`` and ``api`` know the ports that they listen on.
     """
-    from gim.config.settings import settings_of
-    from gim.config.validate import validate
-    from gim.daemon.build import DaemonBuilder  # late: --help, --version and --check do without
-    from gim.daemon.process import prepare_process
-
     if reactor is None:
         from twisted.internet import reactor  # late, so that twistd can still choose one
 
-        prepare_process(reactor)
+        from gim.daemon.process import prepare_process
+
+        prepare_process(reactor)  # before the imports below, which take most of the time of a start
         follow_monotonic_time(reactor)
+    from gim.config.settings import settings_of
+    from gim.config.validate import validate
+    from gim.daemon.build import DaemonBuilder  # late: --help, --version and --check do without
+
     with reported():
         settings = settings_of(options)
         resources = validate(settings, reactor, starts=True)

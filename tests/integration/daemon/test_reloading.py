@@ -16,6 +16,20 @@ from tests.integration.daemon.test_running import FREE, Forked, LogReader
 from tests.support.daemon_process import PATIENCE, DaemonTestCase
 from tests.support.redis.environment import write_certificate
 
+# twistd that gets a SIGHUP as it begins to import most of gim
+HANGS_UP_EARLY = """
+import os, signal, sys
+from twisted.scripts.twistd import run
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "gim.daemon.build":
+            os.kill(os.getpid(), signal.SIGHUP)
+
+sys.meta_path.insert(0, Finder())
+run()
+"""
+
 
 class ReloadingTests(DaemonTestCase):
     def setUp(self) -> None:
@@ -53,6 +67,12 @@ class ReloadingTests(DaemonTestCase):
                 process.signal(signal.SIGHUP)
                 self.assertEqual(await process.exited, 1)
             self.assertIn("--redis-url: ", process.output[2])
+
+    async def test_nor_does_one_before_gim_is_imported(self) -> None:
+        words = "-n", "--pidfile=", "gim", "--ws", FREE, "--http", FREE
+        process = self.spawn("python3", "-c", HANGS_UP_EARLY, *words)
+        await self.listens(process)
+        await (await self.client()).ask(101, id="ann")
 
     async def test_the_keys_of_logins_administrator_and_webhooks_are_read_again(self) -> None:
         paths = {
