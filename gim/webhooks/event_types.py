@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from ipaddress import IPv6Address
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ EVENTS = (ONLINE, OFFLINE, SENT, JOINED, LEFT)
 
 
 _LABEL = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
+_ENDS_IN_NUMBER = re.compile(r"(?:^|\.)\d+\.?$", re.ASCII)  # no name does: RFC 1123, section 2.1
 _HOST_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")  # RFC 1123, section 2.1; IPv4 addresses, too
 
 
@@ -48,13 +50,16 @@ def url(text: str) -> str:
         )
     if "@" in parts.netloc or parts.fragment:
         raise ValueError("leave out user, password and #: the signature tells who sends")
-    return text if parts.path else parts._replace(path="/").geturl()
+    netloc = parts.netloc.removesuffix(":")  # Twisted takes a colon without a port for part of the host
+    return parts._replace(netloc=netloc, path=parts.path or "/").geturl()
 
 
 def _can_be_host(host: str, in_brackets: bool) -> bool:
-    if not in_brackets:
-        return len(host) <= 253 and _HOST_NAME.fullmatch(host) is not None
     try:
-        return IPv6Address(host).scope_id is None
-    except ValueError:
+        if in_brackets:
+            return IPv6Address(host).scope_id is None
+        if _ENDS_IN_NUMBER.search(host):
+            socket.inet_aton(host)  # which takes all that a resolver does, 127.1 too
+    except (ValueError, OSError):
         return False
+    return len(host) <= 253 and _HOST_NAME.fullmatch(host) is not None

@@ -59,6 +59,16 @@ class UrlTests(ReceiverCase):
         ((headers, _),) = hook.requests
         self.assertEqual(headers["host"], f"[::1]:{hook.port.getHost().port}")
 
+    async def test_a_colon_without_a_port_stands_for_the_default_one(self) -> None:
+        self.assertEqual(event_types.url("http://127.0.0.1:/hook?v=1"), "http://127.0.0.1/hook?v=1")
+        self.assertEqual(event_types.url("https://[::1]:"), "https://[::1]/")
+
+    async def test_a_host_that_ends_in_a_number_is_an_address(self) -> None:
+        for host in "127.0.0.1", "127.1", "2130706433":
+            event_types.url(f"http://{host}/")
+        for host in "256.0.0.1", "1.2.3.4.5", "example.1", "example.1.":
+            self.assertRaises(ValueError, event_types.url, f"http://{host}/")
+
     async def test_without_a_path_the_root_is_asked_for(self) -> None:
         hook = start_hook(self)
         paths = []
