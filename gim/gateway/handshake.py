@@ -2,7 +2,7 @@
 
 Autobahn refuses much that RFC 6455 lets a client send: extensions that are offered in several header
 lines or with parameters that it does not know, a subprotocol that is offered twice, an Origin that is not
-a URL. So it gets only the headers that it must check.
+a URL, a Host with a colon and no port. So it gets only the headers that it must check.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ def read(request: bytes, passed_on_names: frozenset[str] = PASSED_ON) -> Handsha
         key = name.lower()
         headers[key] = f"{headers[key]}, {value}" if key in headers else value
         if key in passed_on_names:
-            passed_on.append(line)
+            has_empty_port = key == "host" and value.endswith(":")  # RFC 3986, section 3.2.3
+            passed_on.append(line.rstrip().removesuffix(b":") if has_empty_port else line)
     if protocols := _without_repetitions(headers.get(_PROTOCOLS, "")):
         passed_on.append(f"{_PROTOCOLS}: {protocols}".encode("latin-1"))
     lines = [_NOT_PRINTABLE.sub(b"?", line) for line in passed_on]

@@ -11,6 +11,7 @@ from tests.unit.gateway.test_origins import OriginTestCase
 
 OWN = (
     *("localhost", "LOCALHOST:8080", "localhost.", "127.0.0.1", "127.0.0.1:8080", "10.0.0.7"),
+    *("localhost:", "127.0.0.1:", "[::1]:"),
     *("[::1]", "[::1]:8080", "[2001:db8::7]:1"),
 )
 FOREIGN = (
