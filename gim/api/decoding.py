@@ -24,7 +24,10 @@ def from_body(request: IRequest, into: type[T], **path: str) -> T:
     try:
         fields = _decode_object(body)
     except msgspec.ValidationError as error:
-        raise BadRequest("body: send a JSON object") from error
+        is_number = "out of range" in str(error)
+        raise BadRequest(
+            f"body: {'a number is out of range' if is_number else 'send a JSON object'}"
+        ) from error
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise BadRequest(f"body: {explain_broken(body, error)}") from error
     return _convert(_with_integers(fields) | path, into, strict=True)

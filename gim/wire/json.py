@@ -139,7 +139,7 @@ def _explain_body(body: bytes, error: Exception) -> str:
     """Say what is wrong with *body*, as it is written in the packet."""
     if isinstance(error, msgspec.ValidationError):
         text = explain(error)
-        return text if not text.startswith("Expected") else f"body: {text[0].lower()}{text[1:]}"
+        return f"body: {text[0].lower()}{text[1:]}" if text[0].isupper() else text  # no name of a field
     try:
         content = _body_of(Raw(body))
     except _ERRORS:  # a string that is broken itself

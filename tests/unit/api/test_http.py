@@ -143,6 +143,7 @@ class RouteTests(ApiTestCase):
             (b'{"id":"ann","name":NaN}', "invalid character near byte 19"),
             (b'{"id":"\xff"}', "not UTF-8 at byte 7"),
             (b'{"id":"ann"', "it ends too early, at byte 11"),
+            (b'{"id":"ann","x":1e999}', "a number is out of range"),
             (b'{"x":' + b"[" * 50_000, "nested too deeply"),  # Python 3.13 reads some 10,000
         ):
             refused = self.request("POST", "/v1/login", body).envelope

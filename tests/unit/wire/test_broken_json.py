@@ -56,6 +56,11 @@ class BrokenPacketTests(DecodeCase):
             body = json.dumps(raw(x=value, type=2, target_id='"b"', content='"hi"'))
             self.assertRefusedWith(raw(op=201, seq=77, body=body), 202, 77, "body: ", reason)
 
+    def test_a_number_that_is_too_large_is_explained(self) -> None:
+        text = '{"op":201,"seq":77,"body":{"type":1e999,"target_id":"b","content":"hi"}}'
+        self.assertRefusedWith(text, 202, 77, "type: number out of range")
+        self.assertRefusedWith('{"op":201,"seq":77,"body":1e999}', 202, 77, "body: number out of range")
+
     def test_in_an_unknown_field_it_keeps_op_and_seq_and_is_explained(self) -> None:
         for value, reason in BROKEN.items():
             text = raw(op=303, x=raw(y=f"[{value}]"), body='{"id":"r"}', seq=77)
