@@ -15,14 +15,13 @@ from __future__ import annotations
 import argparse
 import random
 import sys
-from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
 from tests.integration.chaos.plan import KINDS, SETUPS
-from tests.integration.chaos.report import Result, figures, story
+from tests.integration.chaos.report import Result, figures, story, total
 from tests.integration.chaos.run import fresh_directory, raise_file_limit, run_setup
 
 
@@ -59,12 +58,7 @@ async def _run(given: Any, setups: list[str], kinds: set[str]) -> None:
 
 def _conclude(given: Any, results: list[Result]) -> bool:
     """Print the sum of all setups; say whether all is well."""
-    sums: Callable[[Callable[[Result], int]], int] = lambda count: sum(map(count, results))  # noqa: E731
-    violations = sums(lambda one: len(one.violations))
-    print(
-        f"{sums(lambda one: len(one.journal.acknowledged()))} messages acknowledged under"
-        f" {sums(lambda one: sum(one.journal.faults.values()))} faults: {violations} violations"
-    )
+    print(total(results))
     broken = [one.setup for one in results if one.violations]
     if broken:
         seconds = given.seconds * len(broken) / len(results)

@@ -85,7 +85,7 @@ class _ChatroomCheck:
                 "wrong skipped", push.items[0].id, f"skipped {push.skipped} of {places[0]}", push
             )
         for item in self._history[: max(begin, 0)]:
-            letter = self._journal.letters.get(item.content)
+            letter = self._journal.letter_of(item)
             if letter and since is not None and letter.begun_at > since:
                 text = f"sent after the login, not in the first push, skipped {push.skipped}"
                 yield self._wrong("wrong skipped", item.id, text, push)

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
 from tests.integration.chaos.chatroom_checks import check_chatrooms, check_left
-from tests.integration.chaos.journal import HTTP, Item, Journal, Letter, Push, Visit
+from tests.integration.chaos.journal import HTTP, NORMAL, RECALLED, Item, Journal, Letter, Push, Visit
 from tests.integration.chaos.judgement import Found, Violation
 from tests.integration.chaos.request_checks import check_replies, check_requests
 
@@ -40,27 +40,32 @@ def check_stored(journal: Journal, found: Found) -> Iterator[Violation]:
         ids = [item.id for item in items]
         if ids != sorted(set(ids)):
             yield Violation("out of order", f"the history of {session_id}", session_id=session_id)
-    times = Counter(item.content for item in stored.values())
+    times = Counter(item.content for item in stored.values() if item.status == NORMAL)
+    for item in stored.values():
+        if item.status != NORMAL and item.id not in journal.recalled:
+            yield Violation("altered", f"recalled by nobody: {item}", session_id=item.session_id)
+        elif item.status == NORMAL and item.content not in journal.letters:
+            yield Violation("altered", f"stored, but not sent: {item}", session_id=item.session_id)
     for content, count in times.items():
-        letter = journal.letters.get(content)
-        if letter is None:
-            yield Violation("altered", f"stored, but not sent: {content!r}")
-        elif count > 1:
-            yield _of("doubled", letter, f"stored {count} times")
+        if count > 1 and content in journal.letters:
+            yield _of("doubled", journal.letters[content], f"stored {count} times")
     for letter in journal.acknowledged():
-        yield from _check_kept(letter, stored)
+        yield from _check_kept(letter, stored, journal.recalled)
 
 
-def _check_kept(letter: Letter, stored: dict[str, Item]) -> Iterator[Violation]:
+def _check_kept(
+    letter: Letter, stored: dict[str, Item], recalled: dict[str, bool]
+) -> Iterator[Violation]:
     answer = letter.answers[0]
     item = stored.get(answer["id"])
     if item is None:
         yield _of("lost", letter, "acknowledged, but not in the history")
         return
-    expected = (letter.content, letter.sender, letter.session_id)
-    if (item.content, item.sender, item.session_id) != expected:
-        yield _of("altered", letter, f"stored as {item}")
-    if (item.sequence, item.created_at) != (answer["sequence"], answer["created_at"]):
+    if recalled.get(item.id) and item.status != RECALLED:
+        yield _of("lost", letter, "its recall was acknowledged, but it is not recalled")
+    content = letter.content if item.status == NORMAL else ""
+    expected = (content, letter.sender, letter.session_id, answer["sequence"], answer["created_at"])
+    if (item.content, item.sender, item.session_id, item.sequence, item.created_at) != expected:
         yield _of("altered", letter, f"acknowledged as {answer}, stored as {item}")
 
 
@@ -144,7 +149,7 @@ def _check_repeats(visit: Visit, journal: Journal) -> Iterator[Violation]:
     for push, item in visit.private():
         if item.id in here:
             yield _to("doubled", visit, push, item, "pushed twice on one connection")
-        letter = journal.letters.get(item.content)
+        letter = journal.letter_of(item)
         if letter and letter.ways == {visit.key}:
             yield _to("doubled", visit, push, item, "pushed to the connection that sent it")
         here.add(item.id)

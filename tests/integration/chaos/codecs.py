@@ -54,6 +54,7 @@ class Protobuf:
         203: "History",
         205: "Sessions",
         209: "MarkRead",
+        211: "Recall",
         301: "Join",
         303: "Leave",
     }

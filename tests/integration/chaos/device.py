@@ -171,8 +171,7 @@ class Device:
             data = await self.ask_http(self.dice.choice(self.nodes), "POST", "/v1/messages", letter.body)
         else:
             data = await self.ask(op.SEND, **letter.body)
-        letter.acked_at = letter.acked_at or reactor.seconds()
-        letter.answers.append(data)
+        self.journal.acknowledge(letter, data)
         self._note(letter.session_id, f"acknowledged {data['id']} {letter.content[:60]!r}")
 
     # what comes
@@ -215,6 +214,14 @@ class Device:
             read.setdefault(message_id, False)
             await self.ask(op.MARK_READ, session_id=session_id, message_id=message_id)
             read[message_id] = True
+
+    async def recall(self, letter: Letter) -> None:
+        """Take back a message that was acknowledged. Raises `HungUp` and `Refused`."""
+        message_id = letter.answers[0]["id"]
+        self.journal.recalled.setdefault(message_id, False)
+        await self.ask(op.RECALL, session_id=letter.session_id, message_id=message_id)
+        self.journal.recalled[message_id] = True
+        self._note(letter.session_id, f"recalled {message_id}")
 
     def _note(self, session_id: str, text: str) -> None:
         self.journal.note(reactor.seconds(), self.name, session_id, text)

@@ -233,6 +233,7 @@ class Faults:
             await self._topology.redis.healed()
         await self._last(fault)
         await old.start()
+        await self._topology.wait_longer()
         await self._rejoin(old)
 
     async def _promoted(self) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 CHATROOM, PRIVATE = 1, 2
 HTTP = "http"
+NORMAL, RECALLED = 1, 2  # the status of a message
 NO_MESSAGE = "0" * 32  # older than all messages
-LOGIN, LOGOUT, HEARTBEAT, SEND, HISTORY, SESSIONS, MARK_READ, JOIN, LEAVE = (
+LOGIN, LOGOUT, HEARTBEAT, SEND, HISTORY, SESSIONS, MARK_READ, RECALL, JOIN, LEAVE = (
     *(101, 103, 105),
-    *(201, 203, 205, 209),
+    *(201, 203, 205, 209, 211),
     *(301, 303),
 )
 PUSH, EVENT = 207, 213
@@ -37,7 +38,6 @@ class Letter:
     kind: int
     target: str
     begun_at: float  # seconds, as all times here: of the harness' own monotonic clock
-    acked_at: float | None = None
     ways: set[str] = field(default_factory=set)  # `HTTP`, or keys of visits: how it was sent
     answers: list[dict[str, Any]] = field(default_factory=list)  # data of each success, in their order
 
@@ -77,7 +77,7 @@ class Item:
     content: str
     sequence: int
     created_at: int
-    status: int = 1
+    status: int = NORMAL
 
     @classmethod
     def of(cls, message: dict[str, Any]) -> Item:
@@ -137,12 +137,14 @@ class Journal:
 
     def __init__(self) -> None:
         self.letters: dict[str, Letter] = {}  # by content
+        self.by_id: dict[str, Letter] = {}  # those that were acknowledged
         self.asked: list[Asked] = []
         self.visits: list[Visit] = []
         self.notes: list[Note] = []
         self.faults: Counter[str] = Counter()  # injected, by kind
         self.outages: dict[str, list[tuple[float, float]]] = {}  # by what was out: from when to when
         self.loaded: dict[str, set[str]] = {}  # by device: ids that it read in the history
+        self.recalled: dict[str, bool] = {}  # ids; whether for sure
         self.read: dict[
             tuple[str, str], dict[str, bool]
         ] = {}  # by user and session: ids; whether for sure
@@ -156,6 +158,17 @@ class Journal:
 
     def acknowledged(self) -> list[Letter]:
         return [letter for letter in self.letters.values() if letter.answers]
+
+    def letter_of(self, item: Item) -> Letter | None:
+        """Return what was sent as a message; one that was recalled has no content to find it by."""
+        if item.status == NORMAL:
+            return self.letters.get(item.content)
+        return self.by_id.get(item.id)
+
+    def acknowledge(self, letter: Letter, answer: dict[str, Any]) -> None:
+        """Take down the data of a successful reply to a send."""
+        letter.answers.append(answer)
+        self.by_id[answer["id"]] = letter
 
     def visits_of(self, device: str) -> list[Visit]:
         return [visit for visit in self.visits if visit.device == device]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.integration.chaos.journal import Item, Journal
+from tests.integration.chaos.journal import NORMAL, Item, Journal
 from tests.integration.chaos.judgement import Violation
 
 
@@ -50,7 +50,8 @@ def unread(user: str, history: list[Item], read: Mapping[str, bool]) -> set[int]
     own = [item.id for item in history if item.sender == user]
     sure = max([*own, *(one for one, is_sure in read.items() if is_sure)], default="")
     positions = {sure, *(one for one in read if one > sure)}
-    return {sum(item.id > position for item in history) for position in positions}
+    normal = [item.id for item in history if item.status == NORMAL]
+    return {sum(one > position for one in normal) for position in positions}
 
 
 def check_pages(

@@ -23,6 +23,15 @@ class Result:
     violations: list[Violation]
 
 
+def total(results: list[Result]) -> str:
+    """Return the figures of all setups together, in one line."""
+    counts = Counter(violation.kind for one in results for violation in one.violations)
+    acknowledged = sum(len(one.journal.acknowledged()) for one in results)
+    faults = sum(sum(one.journal.faults.values()) for one in results)
+    kinds = ", ".join(f"{kind} {counts[kind]}" for kind in KINDS)
+    return f"{acknowledged} messages acknowledged under {faults} faults: {kinds}"
+
+
 def figures(result: Result) -> str:
     """Return the figures of one setup, in three lines."""
     journal = result.journal

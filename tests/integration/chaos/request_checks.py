@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from tests.integration.chaos.journal import Asked, Visit
 from tests.integration.chaos.judgement import Violation
 
-ANSWER_LIMIT = 10.0  # seconds until any reply; gim promises some 2, on a machine with nothing else to do
+ANSWER_LIMIT = 15.0  # seconds until any reply; gim promises some 2, on a machine with nothing else to do
 CODES = {0, 503, 429}  # of replies to requests that are right
 
 

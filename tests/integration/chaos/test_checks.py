@@ -16,6 +16,7 @@ from tests.integration.chaos.journal import (
     CHATROOM,
     HTTP,
     PRIVATE,
+    RECALLED,
     Asked,
     Item,
     Journal,
@@ -54,16 +55,21 @@ class Story:
 
     def say(self, kind: int, number: int) -> None:
         target = "bob" if kind == PRIVATE else "den"
-        letter = Letter(
-            f"no. {number}", f"{number}", "ann0", "ann", kind, target, 2.0 + number, 3.0 + number
-        )
+        letter = Letter(f"no. {number}", f"{number}", "ann0", "ann", kind, target, 2.0 + number)
         letter.ways = {self.ann.key}
         items = self.found.histories[letter.session_id]
         item = Item(f"{number:02}", letter.session_id, "ann", letter.content, len(items) + 1, number)
-        letter.answers.append({"id": item.id, "sequence": item.sequence, "created_at": number})
+        answer = {"id": item.id, "sequence": item.sequence, "created_at": number}
+        self.journal.acknowledge(letter, answer)
         items.append(item)
         self.letters.append(letter)
         self.journal.letters[letter.content] = letter
+
+    def recall(self, place: int) -> None:
+        """Recall a private message, as the history shows it."""
+        item = self.found.histories[PAIR][place]
+        self.found.histories[PAIR][place] = replace(item, content="", status=RECALLED)
+        self.journal.recalled[item.id] = True
 
     def private_pushes(self) -> list[Push]:
         return [push for push in self.bob.pushes if push.session_id == PAIR]
@@ -123,6 +129,30 @@ class CheckTests(SynchronousTestCase):
 
         self.found("altered", harm)
 
+    def test_a_recalled_message_stays_in_its_place_without_content(self) -> None:
+        self.assertEqual(self.judge(lambda story: story.recall(3)), [])
+
+        def bring_back(story: Story) -> None:
+            before = story.found.histories[PAIR][3]
+            story.recall(3)
+            story.found.histories[PAIR][3] = before
+
+        self.found("lost", bring_back)
+
+        def keep_content(story: Story) -> None:
+            story.recall(3)
+            items = story.found.histories[PAIR]
+            items[3] = replace(items[3], content="no. 4")
+
+        self.found("altered", keep_content)
+
+    def test_a_message_that_nobody_recalled_is_altered(self) -> None:
+        def harm(story: Story) -> None:
+            story.recall(3)
+            story.journal.recalled.clear()
+
+        self.found("altered", harm)
+
     def test_another_sequence_or_time_than_acknowledged_is_altered(self) -> None:
         for name in ("sequence", "created_at"):
 
@@ -161,7 +191,7 @@ class CheckTests(SynchronousTestCase):
 
     def test_a_request_that_is_answered_late_is_hung_unless_its_way_was_out(self) -> None:
         def harm(story: Story) -> None:
-            story.journal.asked.append(Asked("bob0", "op 205", ("a", "a/0"), 5.0, 25.0, 0))
+            story.journal.asked.append(Asked("bob0", "op 205", ("a", "a/0"), 5.0, 30.0, 0))
 
         self.found("hung", harm, "bob0")
 
@@ -370,6 +400,11 @@ class ListTests(SynchronousTestCase):
     def test_a_wrong_number_of_unread_messages_is_told(self) -> None:
         self.lines[1]["unread"] = 7
         self.assertEqual(self.kinds(), ["unread"])
+
+    def test_recalled_messages_are_not_unread(self) -> None:
+        self.story.recall(3)
+        self.lines[1]["unread"] = 7
+        self.assertEqual(self.kinds(), [])
 
     def test_a_mark_that_may_have_been_lost_allows_two_numbers(self) -> None:
         self.story.journal.read["bob", PAIR] = {"03": True, "05": False}

@@ -52,8 +52,9 @@ class ReportTests(SynchronousTestCase):
         self.assertEqual(len(lines), 4)
 
     def test_the_figures_name_all_kinds_of_violations(self) -> None:
-        letter = Letter("hi", "1", "ann0", "ann", 2, "bob", 1.0, answers=[{"id": "01"}])
+        letter = Letter("hi", "1", "ann0", "ann", 2, "bob", 1.0)
         self.journal.letters["hi"] = letter
+        self.journal.acknowledge(letter, {"id": "01"})
         self.journal.faults["node killed"] += 2
         said = figures(Result("aof", self.journal, [self.lost]))
         self.assertIn("aof: 1 messages acknowledged", said)

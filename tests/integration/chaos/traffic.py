@@ -13,7 +13,14 @@ from tests.integration.chaos import journal as op
 from tests.integration.chaos.codecs import CODECS
 from tests.integration.chaos.connection import HungUp
 from tests.integration.chaos.device import PAUSE_AFTER_503, Device, Refused
-from tests.integration.chaos.journal import CHATROOM, PRIVATE, Journal, chatroom_session, private_session
+from tests.integration.chaos.journal import (
+    CHATROOM,
+    PRIVATE,
+    Journal,
+    Letter,
+    chatroom_session,
+    private_session,
+)
 from tests.integration.chaos.topology import GimNode
 from tests.support.redis.setups import at_once
 
@@ -22,6 +29,7 @@ DEVICES = 2  # of each user
 ROOMS = {"all": USERS, "den": USERS[:3], "duo": ("dan", "eve"), "hall": ("fay",)}  # who stays
 HALL, GUESTS = "hall", ("ann0", "bob0", "cid0")  # the devices that join it and leave it
 ACTION_PAUSE = 0.12  # seconds between two actions of a device, on average
+RECENT = 60.0  # seconds in which a message is sent again or recalled; gim allows more for both
 BURST = 12  # messages at once, at most
 
 
@@ -86,6 +94,7 @@ class Traffic:
             (40, self._say),
             (6, self._say_much),
             (4, self._repeat),
+            (2, self._recall),
             (8, self._read),
             (3, self._look),
             (4, self._reconnect),
@@ -122,9 +131,18 @@ class Traffic:
 
     async def _repeat(self, device: Device) -> None:
         """Send a message again that was acknowledged: the answer stays."""
-        mine = [one for one in self.journal.acknowledged()[-200:] if one.device == device.name]
-        if mine:
+        if mine := self._recent(device):
             await device.send(device.dice.choice(mine))
+
+    async def _recall(self, device: Device) -> None:
+        if mine := self._recent(device):
+            await device.recall(device.dice.choice(mine))
+
+    def _recent(self, device: Device) -> list[Letter]:
+        """Return messages that the device sent just now, but none to a chatroom that it may have left."""
+        since = reactor.seconds() - RECENT
+        mine = [one for one in self.journal.acknowledged() if one.device == device.name]
+        return [one for one in mine if one.begun_at > since and one.target != HALL]
 
     async def _read(self, device: Device) -> None:
         """Mark a session as read, but not a chatroom that another device may have left meanwhile."""
