@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable
 from functools import partial
+from itertools import islice
 from types import CoroutineType
 from typing import Any, cast
 
@@ -60,6 +61,14 @@ async def _go_on(work: CoroutineType[Any, Any, Any], pending: Awaitable[Any]) ->
             pending = step()
         except StopIteration as end:
             return end.value
+
+
+async def gather_some(works: Iterable[Awaitable[Any]], at_a_time: int) -> list[Any]:
+    """Return the results of *works*, or raise the first error. Only so many are under way *at_a_time*."""
+    left, results = iter(works), list[Any]()
+    while some := list(islice(left, at_a_time)):
+        results += await gather(some)
+    return results
 
 
 async def _await(work: Awaitable[Any]) -> Any:

@@ -18,6 +18,7 @@ from gim.storage.redis.client.endpoints import endpoint
 from gim.storage.redis.client.handshake import Handshake
 from gim.storage.redis.client.link import RECONNECT, Link
 from gim.storage.redis.client.protocol import RedisProtocol, Word
+from gim.storage.redis.client.reply_budget import ReplyBudget
 from gim.storage.redis.client.script import Script
 from gim.storage.redis.client.subscriber import Subscriber
 from gim.storage.redis.client.topology import Slots, ask_for_slots
@@ -224,6 +225,9 @@ class Cluster:
         if link is None:
             raise Unavailable("the storage can't be reached: try again in a moment")
         return link
+
+    def replies(self, base: str) -> ReplyBudget:
+        return self._owner(base).replies
 
     def deadline(self, base: str) -> int:
         return self._owner(base).deadline()

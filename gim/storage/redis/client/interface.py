@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 from typing import Any, Protocol
 
 from gim.storage.redis.client.protocol import Word
+from gim.storage.redis.client.reply_budget import ReplyBudget
 from gim.storage.redis.client.script import Script
 
 
@@ -24,6 +25,9 @@ class Redis(Protocol):
 
     def call(self, base: str, *words: Word) -> Awaitable[Any]:
         """Run a command on the server of *base*."""
+
+    def replies(self, base: str) -> ReplyBudget:
+        """Return the budget of the server of *base*, for reads whose replies may be large."""
 
     def deadline(self, base: str) -> int:
         """Return the time in ms after which a call made now must not run, by the clock of its server."""

@@ -18,6 +18,7 @@ from gim.errors import Unavailable
 from gim.log.logger import Logger
 from gim.storage.redis.client.eviction import QUESTION, policy_in
 from gim.storage.redis.client.protocol import RedisProtocol, Word
+from gim.storage.redis.client.reply_budget import ReplyBudget
 from gim.storage.redis.client.script import Script
 from gim.storage.redis.client.subscriber import Subscriber
 
@@ -74,6 +75,7 @@ class Link(Service):
         self._subscriber = subscriber
         self._clock = clock
         self._timeout = timeout
+        self.replies = ReplyBudget()
         self._up: RedisProtocol | None = None
         self._lost: Deferred[None] | None = None
         self._loop: Deferred[None] | None = None

@@ -12,6 +12,7 @@ from gim.errors import Unavailable
 from gim.storage.redis.client.handshake import Handshake
 from gim.storage.redis.client.link import Link
 from gim.storage.redis.client.protocol import RedisProtocol, Word
+from gim.storage.redis.client.reply_budget import ReplyBudget
 from gim.storage.redis.client.script import Script
 from gim.storage.redis.client.subscriber import Subscriber
 
@@ -66,6 +67,9 @@ class OneServer:
 
     def call(self, base: str, *words: Word) -> Awaitable[Any]:
         return self._link.command(*words)
+
+    def replies(self, base: str) -> ReplyBudget:
+        return self._link.replies
 
     def deadline(self, base: str) -> int:
         return self._link.deadline()

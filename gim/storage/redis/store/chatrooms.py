@@ -15,9 +15,13 @@ from gim.storage.redis.store.atomic_writes import Writes
 from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.keys import Keys
 from gim.storage.redis.store.people import People
+from gim.storage.redis.store.reading import Reading
 from gim.storage.redis.store.retention import Retention
 from gim.storage.redis.store.script_errors import check
 from gim.storage.redis.store.subscriptions import Subscriptions
+
+MEMBER_BYTES = 128  # what a member's id and role take; ids are mostly short
+ROOMS_BYTES = 4096  # what the ids of a user's chatrooms take; most users are in few
 
 
 class RedisChatrooms:
@@ -89,11 +93,12 @@ class RedisChatrooms:
         self, chatroom_id: str, reader: str, after: str, count: int
     ) -> tuple[list[Member], int, bool]:
         """See `gim.storage.interface.Chatrooms.members`."""
+        reading, size = Reading(self._redis, reader), (count + 1) * MEMBER_BYTES
         words = reader, after, count + 1
-        reply = await self._redis.run(scripts.MEMBERS, (self._base(chatroom_id),), *words)
+        reply = await reading.run_whole(size, scripts.MEMBERS, (self._base(chatroom_id),), *words)
         ids, total, owner, admins = check(reply, chatroom_id)
         page = [user_id.decode() for user_id in ids[:count]]
-        found = await self._people.look_up(page)
+        found = await self._people.look_up(page, reading)
         roles = [_role(one, owner, score) for one, score in zip(ids, admins, strict=True)]
         return await self._states(page, found, roles), total, len(ids) > count
 
@@ -109,7 +114,8 @@ class RedisChatrooms:
     async def of_user(self, user_id: str) -> list[str]:
         """See `gim.storage.interface.Chatrooms.of_user`."""
         base = self._keys.user(user_id)
-        return [one.decode() for one in await self._redis.call(base, "HKEYS", f"{base}:rooms")]
+        reading = Reading(self._redis, user_id)
+        return [one.decode() for one in await reading.run_whole(ROOMS_BYTES, scripts.ROOMS, (base,))]
 
     async def subscribe(self, chatroom_id: str) -> None:
         """See `gim.storage.interface.Chatrooms.subscribe`."""

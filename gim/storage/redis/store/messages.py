@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from gim.errors import Unavailable
 from gim.ids import CHATROOM, Session
 from gim.model import Message, Sent
+from gim.storage.announcements import MessageStored
 from gim.storage.interface import Draft
 from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.store import scripts
@@ -18,7 +19,9 @@ from gim.storage.redis.store.delivery_marks import DeliveryMarks
 from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.inbox import Inbox
 from gim.storage.redis.store.keys import Keys
-from gim.storage.redis.store.records import messages_of, read_payload, time_of
+from gim.storage.redis.store.message_reads import MessageReads, NewerMessages
+from gim.storage.redis.store.reading import Reading, bytes_for
+from gim.storage.redis.store.records import message_of, messages_of, read_payload, time_of
 from gim.storage.redis.store.retention import Retention
 from gim.storage.redis.store.script_errors import check
 
@@ -28,7 +31,8 @@ SECOND_ATTEMPT_WITHIN = 0.4  # seconds, so that both attempts end within two
 class RedisMessages:
     """Implements `gim.storage.interface.Messages`, with the inbox and the delivery marks.
 
-    Each operation here is one round trip, except `append` and `mark_read` on a cluster.
+    Each operation here is one round trip, except `append` and `mark_read` on a cluster, and a
+    history of large messages.
     """
 
     def __init__(
@@ -84,28 +88,43 @@ class RedisMessages:
         self, session: Session, reader: str, before: str | None, count: int
     ) -> tuple[list[Message], bool]:
         """See `gim.storage.interface.Messages.history`."""
-        found = await self._page(session, int(session.type == CHATROOM), reader, before or "", count + 1)
+        found = await self._newest(session, reader, before or "", count + 1)
         return found[:count][::-1], len(found) > count
 
-    async def _page(
-        self, session: Session, members_only: int, reader: str, before: str, count: int
-    ) -> list[Message]:
-        base = self._keys.session(session.id)
-        words = members_only, reader, before, count, self._retention.ttl_ms
-        reply = await self._redis.run(scripts.HISTORY, (base,), *words)
-        return messages_of(session.id, *check(reply, session.parts[0]))
-
-    async def since(self, session: Session, point: str) -> list[Message]:
-        """Return all messages after *point*, ascending."""
+    async def _newest(self, session: Session, reader: str, before: str, count: int) -> list[Message]:
+        """Return the newest messages before one, newest first, in as many replies as their bytes need."""
+        reading, base = Reading(self._redis, reader), self._keys.session(session.id)
         found: list[Message] = []
-        while page := await self._page(session, 0, "", found[-1].id if found else "", 200):
-            newer = [message for message in page if message.id > point]
-            found += newer
-            if len(newer) < len(page):
-                break
-        return found[::-1]
+        needed, left = 1, count
+        while needed:
+            size = bytes_for(left, needed)
+            words = int(session.type == CHATROOM), reader, before, left, self._retention.ttl_ms, size
+            reply = await reading.run(size, scripts.HISTORY, (base,), *words)
+            ids, values, needed = check(reply, session.parts[0])
+            found += messages_of(session.id, ids, values)
+            left -= len(ids)
+            before = ids[-1].decode() if ids else before
+        return found
 
-    async def chatroom_name(self, session: Session) -> str:
+    def newer(self, session: Session, point: str) -> NewerMessages:
+        """Return what has read no message of a session after *point* yet."""
+
+        async def sessions(after: str) -> list[str]:
+            return [session.id]
+
+        reading = Reading(self._redis, session.id, is_long=True)
+        return NewerMessages(MessageReads(self._keys, self._retention), reading, sessions, point)
+
+    async def news(self, session: Session, newer: NewerMessages) -> list[MessageStored]:
+        """Return the next messages of a chatroom as announcements, ascending; none at the end."""
+        found = await newer.next()
+        title = await self._chatroom_name(session) if found else ""
+        return [
+            MessageStored(message_of(session.id, message_id, value), session, title, "", "")
+            for message_id, _, value in found
+        ]
+
+    async def _chatroom_name(self, session: Session) -> str:
         """Return the name of a chatroom that has messages."""
         base = self._keys.session(session.id)
         name = await self._redis.call(base, "HGET", f"{base}:state", "name")

@@ -10,10 +10,12 @@ from gim.storage.redis.store import scripts
 from gim.storage.redis.store.batches import run_for_each
 from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.keys import Keys
+from gim.storage.redis.store.reading import Reading
 from gim.storage.redis.store.retention import Retention
 from gim.storage.redis.store.script_errors import check
 
 DEAD_AFTER = 3600  # seconds since a node's start after which it is dead unless it is known to be alive
+PERSON_BYTES = 1024  # what a name and the nodes of a user take, at most
 NODES_KEPT_MS = 2 * 86_400_000  # how long a user's nodes are kept without a refresh
 
 
@@ -26,17 +28,17 @@ class People:
         self._heartbeat = heartbeat
         self._retention = retention
 
-    async def look_up(self, user_ids: Sequence[str]) -> list[tuple[bytes, list[bytes]]]:
+    async def look_up(self, user_ids: Sequence[str], reading: Reading) -> list[tuple[bytes, list[bytes]]]:
         """Return for each user the name, b"" if there is none, and the nodes they are connected to."""
         bases = [self._keys.user(user_id) for user_id in user_ids]
-        found = await run_for_each(self._redis, scripts.PEOPLE, bases, 1)
+        found = await run_for_each(reading, PERSON_BYTES, scripts.PEOPLE, bases, 1)
         return [(name, nodes) for name, nodes in found]
 
-    async def titles(self, user_ids: Iterable[str]) -> dict[str, str]:
+    async def titles(self, user_ids: Iterable[str], reading: Reading) -> dict[str, str]:
         """Return the names that others see, by id."""
         ids = list(dict.fromkeys(user_ids))
         bases = [self._keys.user(user_id) for user_id in ids]
-        found = await run_for_each(self._redis, scripts.PEOPLE, bases, 0)
+        found = await run_for_each(reading, PERSON_BYTES, scripts.PEOPLE, bases, 0)
         return {
             user_id: name.decode() if name else user_id
             for user_id, (name, _) in zip(ids, found, strict=True)

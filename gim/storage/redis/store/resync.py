@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -28,9 +29,9 @@ USERS_AT_A_TIME = 64  # looked up concurrently
 CHATROOMS_AT_A_TIME = 4
 LEAVING_AT_A_TIME = 1000
 RETRY_AFTER = 0.5  # seconds until a failed lookup is tried again
-MAX_MISSED = 100_000  # private messages looked up for one user
 
-LookUp = Callable[[Subscription, int], Awaitable[list[MessageStored]]]
+Find = Callable[[], Awaitable[list[MessageStored]]]  # of the next missed messages, none at the end
+LookUp = Callable[[Subscription], Find]
 
 
 class Resync:
@@ -46,16 +47,19 @@ class Resync:
         chatrooms: RedisChatrooms,
         messages: RedisMessages,
         look_up: LookUp,
+        done: Callable[[str], str],
         announce: Callable[[Announcement], None],
         clock: IReactorTime,
     ) -> None:
-        """*look_up* returns the newest private messages that a subscription to a user missed."""
+        """*look_up* finds the private messages that a subscription to a user missed, ascending. When they
+        are announced up to an id, nothing was missed before the point that *done* returns for it."""
         self._redis = redis
         self._subscriptions = subscriptions
         self._people = people
         self._chatrooms = chatrooms
         self._messages = messages
         self._look_up = look_up
+        self._done = done
         self._announce = announce
         self._clock = clock
         self._later: IDelayedCall | None = None
@@ -132,37 +136,50 @@ class Resync:
         if not self._is_wanted(subscription):  # it ended meanwhile
             return
         held = subscription.held
-        missed = await (
-            self._chatroom(subscription) if subscription.session else self._user(subscription)
-        )
-        if subscription in self._subscriptions and subscription.held is held:
-            for news in subscription.caught_up(missed):
+        if subscription.session is not None:
+            await self._announce_missed(subscription, held, self._of_chatroom(subscription), str)
+        elif await self._is_let_in(subscription, held):
+            await self._announce_missed(subscription, held, self._look_up(subscription), self._done)
+        if self._goes_on(subscription, held):
+            for news in subscription.caught_up():
                 self._announce(news)
+
+    async def _announce_missed(
+        self, subscription: Subscription, held: object, find: Find, done: Callable[[str], str]
+    ) -> None:
+        """Announce page by page, so that a lookup which is cut goes on where it was."""
+        while found := await find():
+            if not self._goes_on(subscription, held):
+                return
+            for news in subscription.found(found, done(found[-1].message.id)):
+                self._announce(news)
+
+    def _goes_on(self, subscription: Subscription, held: object) -> bool:
+        """Say whether a lookup that began with this list is still the one that is wanted."""
+        return subscription in self._subscriptions and subscription.held is held
 
     def _is_wanted(self, subscription: Subscription) -> bool:
         return not self._stopped and subscription in self._subscriptions and self._is_due(subscription)
 
-    async def _chatroom(self, subscription: Subscription) -> list[Announcement]:
+    def _of_chatroom(self, subscription: Subscription) -> Find:
         assert subscription.session is not None
         point = subscription.point
         if isinstance(subscription.begin, str):
             point = max(point, subscription.begin)
-        messages = await self._messages.since(subscription.session, point)
-        if not messages:
-            return []
-        title = await self._messages.chatroom_name(subscription.session)
-        return [MessageStored(message, subscription.session, title, "", "") for message in messages]
+        newer = self._messages.newer(subscription.session, point)
+        return partial(self._messages.news, subscription.session, newer)
 
-    async def _user(self, subscription: Subscription) -> list[Announcement]:
+    async def _is_let_in(self, subscription: Subscription, held: object) -> bool:
+        """Mark a user online again and announce their chatrooms; say whether they are not banned."""
         user_id = subscription.user_id
         try:
             await self._people.connect(user_id)
+            news: Announcement = Memberships(user_id, frozenset(await self._chatrooms.of_user(user_id)))
         except Forbidden:  # banned meanwhile: the command to close was missed
-            return [ConnectionCommand(user_id, ConnectionAction.CLOSE)]
-        missed, chatrooms = await gather(
-            [self._look_up(subscription, MAX_MISSED), self._chatrooms.of_user(user_id)]
-        )
-        return [Memberships(user_id, frozenset(chatrooms)), *missed]
+            news = ConnectionCommand(user_id, ConnectionAction.CLOSE)
+        if self._goes_on(subscription, held):
+            self._announce(news)
+        return isinstance(news, Memberships)
 
     def leave(self, user_id: str) -> None:
         """Record that the user has no connection here any more, at once or when Redis is back."""

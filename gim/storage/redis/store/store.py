@@ -26,7 +26,7 @@ from gim.storage.redis.store import scripts
 from gim.storage.redis.store.atomic_writes import AtomicWrites, Writes
 from gim.storage.redis.store.chatrooms import RedisChatrooms
 from gim.storage.redis.store.cluster_announcements import ClusterAnnouncements
-from gim.storage.redis.store.cluster_news import ClusterNews
+from gim.storage.redis.store.cluster_news import ClusterNews, before_lag
 from gim.storage.redis.store.cluster_writes import ClusterWrites
 from gim.storage.redis.store.delivery_marks import DeliveryMarks
 from gim.storage.redis.store.heartbeat import BEAT_INTERVAL, CLUSTER_LAG_MS, Heartbeat
@@ -124,6 +124,7 @@ class RedisStore:
             self.chatrooms,
             self.messages,
             _look_up(redis, heartbeat, inbox, announcements),
+            before_lag if redis.is_cluster else str,
             self._announce,
             clock,
         )
@@ -241,8 +242,8 @@ def _look_up(
     redis: Redis, heartbeat: Heartbeat, inbox: Inbox, announcements: ClusterAnnouncements
 ) -> LookUp:
     if redis.is_cluster:
-        return ClusterNews(redis, heartbeat, inbox, announcements).missed
-    return lambda subscription, limit: inbox.news(subscription.user_id, subscription.point, limit)
+        return ClusterNews(redis, heartbeat, inbox, announcements).look_up
+    return inbox.look_up
 
 
 def _writes(

@@ -16,7 +16,8 @@ class Subscription:
     """A user or chatroom that this node subscribes to.
 
     While ``held`` is a list, announcements after ``point`` may have been missed and are being looked up;
-    new announcements wait in the list. It is replaced each time that more may have been missed.
+    new announcements wait in the list. It is replaced each time that more may have been missed, and the
+    lookup then goes on at ``point``.
     """
 
     __slots__ = ("base", "begin", "held", "is_dropped", "point", "recent", "session", "user_id")
@@ -46,13 +47,24 @@ class Subscription:
             self.point = point
         self.held = []
 
-    def caught_up(self, missed: list[Announcement]) -> list[Announcement]:
-        """Stop holding back; return what to announce, in order and each once."""
-        known = {news.message.id for news in missed if isinstance(news, MessageStored)}
+    def found(self, missed: list[MessageStored], done: str) -> list[Announcement]:
+        """Take some of what was missed; return what of it to announce. All up to *done* is found then."""
+        known = {news.message.id for news in missed}
+        if self.held:  # in place: a list that is replaced begins another lookup
+            self.held[:] = [
+                news
+                for news in self.held
+                if not (isinstance(news, MessageStored) and news.message.id in known)
+            ]
+        self.point = max(self.point, done)
+        return self._only_new([*missed])
+
+    def caught_up(self) -> list[Announcement]:
+        """Stop holding back; return what waited meanwhile and is to be announced, in order."""
         held, self.held = self.held or [], None
-        found = missed + [
-            news for news in held if not (isinstance(news, MessageStored) and news.message.id in known)
-        ]
+        return self._only_new(held)
+
+    def _only_new(self, found: list[Announcement]) -> list[Announcement]:
         return self.recent.only_new(found) if self.recent else found
 
 

@@ -10,6 +10,7 @@ from gim.storage.redis.store import scripts
 from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.keys import Keys
 from gim.storage.redis.store.people import People
+from gim.storage.redis.store.reading import Reading
 from gim.storage.redis.store.resync import Resync
 from gim.storage.redis.store.retention import Retention
 from gim.storage.redis.store.script_errors import check
@@ -49,7 +50,7 @@ class RedisUsers:
 
     async def get(self, user_id: str) -> UserState:
         """See `gim.storage.interface.Users.get`."""
-        ((name, nodes),) = await self._people.look_up([user_id])
+        ((name, nodes),) = await self._people.look_up([user_id], Reading(self._redis, user_id))
         if not name:
             raise refusals.no_user(user_id)
         return UserState(user_id, name.decode(), await self._heartbeat.is_online(nodes))

@@ -11,9 +11,11 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.errors import Unavailable
+from gim.storage.redis.client.reply_budget import ReplyBudget
 from gim.storage.redis.store import resync, scripts
 from gim.storage.redis.store.batches import BASES_PER_SCRIPT, run_for_each
 from gim.storage.redis.store.messages import SECOND_ATTEMPT_WITHIN, RedisMessages
+from gim.storage.redis.store.reading import Reading
 from gim.storage.redis.store.resync import Resync
 from tests.support.storage_behaviour.base import private
 
@@ -52,7 +54,7 @@ class LeavingTests(SynchronousTestCase):
     def setUp(self) -> None:
         part: Any = People()
         self.people, self.clock = part, Clock()
-        self.resync = Resync(part, part, part, part, part, part, self.fail, self.clock)
+        self.resync = Resync(part, part, part, part, part, part, part, self.fail, self.clock)
 
     def test_a_user_who_left_twice_is_told_of_again_when_the_second_word_got_lost(self) -> None:
         for _ in range(2):
@@ -126,17 +128,25 @@ class Servers:
     def __init__(self, is_cluster: bool) -> None:
         self.is_cluster = is_cluster
         self.runs: list[int] = []  # how many bases each had
+        self.sizes: dict[str, int] = {}  # of answers, in bytes
+        self.budget = ReplyBudget()
 
-    async def run(self, script: Any, bases: tuple[str, ...], *words: Any) -> list[str]:
+    def replies(self, base: str) -> ReplyBudget:
+        return self.budget
+
+    async def run(self, script: Any, bases: tuple[str, ...], *words: Any) -> list[str] | int:
         self.runs.append(len(bases))
-        return list(bases)
+        needed = sum(self.sizes.get(base, 0) for base in bases)
+        return list(bases) if needed <= words[-1] else needed
 
 
 class BatchTests(SynchronousTestCase):
-    def ask(self, is_cluster: bool, count: int) -> Servers:
+    def ask(self, is_cluster: bool, count: int, **sizes: int) -> Servers:
         servers: Any = Servers(is_cluster)
+        servers.sizes = sizes
         bases = [f"base{number}" for number in range(count)]
-        asking = Deferred.fromCoroutine(run_for_each(servers, scripts.PEOPLE, bases, 1))
+        reading = Reading(servers, "ann")
+        asking = Deferred.fromCoroutine(run_for_each(reading, 100, scripts.PEOPLE, bases, 1))
         self.assertEqual(self.successResultOf(asking), bases)
         found: Servers = servers
         return found
@@ -147,3 +157,7 @@ class BatchTests(SynchronousTestCase):
 
     def test_a_cluster_answers_for_one_at_a_time(self) -> None:
         self.assertEqual(self.ask(True, 3).runs, [1, 1, 1])
+
+    def test_answers_that_are_larger_than_expected_come_fewer_at_a_time(self) -> None:
+        self.assertEqual(self.ask(False, 4, base1=300, base2=300).runs, [4, 2, 1, 1, 1, 2, 1, 1, 1])
+        self.assertEqual(self.ask(False, 4, base1=300).runs, [4])

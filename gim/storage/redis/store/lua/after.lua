@@ -1,25 +1,21 @@
 -- parts: session
--- Returns the newest *limit* messages after a point and before another ('' for none), newest first, without those of
--- *but* ('' for none), and whether any after the point was lost. Some are lost where nothing is left of a session that
--- is listed, and where a value is missing.
+-- Returns the ids of the newest *limit* messages after a point and before another ('' for none), newest first, without
+-- those of *but* ('' for none), and whether any after the point was lost. Some are lost where nothing is left of a session
+-- that is listed.
 local S = KEYS[1]
 local point, before, but, limit, ttl = unpack(ARGV)
 local floor = floor_of(ttl)
-local found, kept = {}, {}
+local found = {}
 local is_whole = call('EXISTS', S .. ':ids') == 1
 limit = tonumber(limit)
 while #found < limit do
   local ids = newest(S, math.max(floor, score_of(point)), before, 200)
   if #ids == 0 then break end
-  local packed = values(S, ids)
+  local packed = but ~= '' and values(S, ids)
   for n, id in ipairs(ids) do
     before = id
     if id <= point or #found == limit then break end
-    is_whole = is_whole and packed[n]
-    if packed[n] and (but == '' or cmsgpack.unpack(packed[n])[3] ~= but) then
-      table.insert(found, id)
-      table.insert(kept, packed[n])
-    end
+    if not packed or (packed[n] and cmsgpack.unpack(packed[n])[3] ~= but) then table.insert(found, id) end
   end
   if before <= point then break end
 end
@@ -27,4 +23,4 @@ local lost = call('HGET', S .. ':state', 'lost')
 local expired = call('ZRANGEBYSCORE', S .. ':ids', number(score_of(point)), '(' .. number(floor), 'LIMIT', 0, 2)
 is_whole = is_whole and not (lost and lost > point)
 for _, id in ipairs(expired) do is_whole = is_whole and id <= point end
-return {found, kept, is_whole and 1 or 0}
+return {found, is_whole and 1 or 0}

@@ -8,6 +8,15 @@ local function number(value) -- in full: tostring would round it to 14 digits
   return string.format('%.0f', value)
 end
 
+-- How many bytes a reply of these lists needs if that is more than *bytes*; nil if it is not.
+local function within(bytes, ...)
+  local needed = 0
+  for _, list in ipairs({...}) do
+    for _, one in ipairs(list) do needed = needed + 32 + #one end
+  end
+  return needed > tonumber(bytes) and needed or nil
+end
+
 -- The server's time as a score; it stands still while a script runs.
 local function now_score()
   local time = call('TIME')

@@ -24,6 +24,20 @@ local function values(S, ids)
   return call('HMGET', S .. ':messages', unpack(ids))
 end
 
+-- The values of the first of *ids*, as far as *bytes* reach; and the bytes that the next one needs, 0 if none is left.
+local function values_within(S, ids, bytes)
+  local found, left = {}, tonumber(bytes)
+  for from = 1, #ids, 50 do
+    for _, value in ipairs(call('HMGET', S .. ':messages', unpack(ids, from, math.min(from + 49, #ids)))) do
+      local size = (value and #value or 0) + 64 -- of the id and the frames of both
+      if size > left then return found, size end
+      left = left - size
+      table.insert(found, value)
+    end
+  end
+  return found, 0
+end
+
 -- How many of a sorted set of ids come after a read position and have not expired.
 local function count_after(ids, read, floor)
   local from = score_of(read)
