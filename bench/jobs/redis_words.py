@@ -65,6 +65,7 @@ def send_private(prefix: str = _PREFIX, sender: str = "u0", receiver: str = "u1"
     keys.data = Keys("benchmark").data
     session, user = private_session(sender, receiver), User(sender, sender)
     draft = Draft(session, user, _CONTENT, origin="0123abcd-100", is_alone=True)
-    AtomicWrites(recorder, keys, heartbeat, _limits()).append(draft)
+    clock: Any = None  # for drafts that must be answered sooner
+    AtomicWrites(recorder, keys, heartbeat, _limits(), clock).append(draft)
     words: tuple[Word, ...] = recorder.words
     return words

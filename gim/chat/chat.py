@@ -222,9 +222,10 @@ class Chat:
         request_id: str = "",
         origin: str = "",
         as_admin: bool = False,
+        answer_by: float | None = None,
     ) -> Awaitable[Sent]:
         """Store a message and start its push. *origin* is the connection that gets no push, *as_admin*
-        marks an administrator's message: see `gim.storage.interface.Draft`."""
+        marks an administrator's message: see `gim.storage.interface.Draft`, for *answer_by* too."""
         ids.check_id(target_id, "target_id")
         self._send_rate.take(sender.id)
         if kind == PRIVATE:
@@ -235,7 +236,17 @@ class Chat:
             session = ids.chatroom_session(target_id)
         self.check_content(content)
         is_alone = self._pushes.is_alone(sender.id, origin)
-        draft = Draft(session, sender, content, category, request_id, origin, is_alone, as_admin)
+        draft = Draft(
+            session,
+            sender,
+            content,
+            category,
+            request_id,
+            origin,
+            is_alone,
+            as_admin,
+            answer_by,
+        )
         return self._messages.append(draft)
 
     def check_content(self, content: str) -> None:

@@ -191,7 +191,7 @@ class DaemonBuilder:
         codecs: dict[str, Codec] = {"json": JsonCodec(), "proto": ProtoCodec()}
         return GatewayFactory(
             self._settings.gateway,
-            Operations(self._chat, self._moderation),
+            Operations(self._chat, self._moderation, self._reactor),
             codecs,
             self._limits,
             self._hits,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 
 from msgspec import Struct
+from twisted.internet.interfaces import IReactorTime
 
 from gim.auth.authenticator import Identity
 from gim.chat.chat import Chat, Point
 from gim.chat.moderation import Moderation
+from gim.concurrency.deadline import ANSWER_TIMEOUT, within
 from gim.errors import BadRequest, Unauthorized
 from gim.log.logger import Logger
 from gim.model import (
@@ -71,20 +73,28 @@ _Handler = Callable[[Client, Any], Awaitable[Struct]]
 class Operations:
     """Handles each operation of `gim.wire.requests` in the method ``on_`` plus its name.
 
-    A handler takes the client and the decoded body, and returns the reply's data.
+    A handler takes the client and the decoded body, and returns the reply's data. All of its calls to the
+    storage together take at most `ANSWER_TIMEOUT`; the storage itself sees to that for sends.
     """
 
     _log = Logger()
 
-    def __init__(self, chat: Chat, moderation: Moderation) -> None:
+    def __init__(self, chat: Chat, moderation: Moderation, clock: IReactorTime) -> None:
         self._chat = chat
         self._moderation = moderation
+        self._clock = clock
         # these may start before earlier requests of the same connection have been answered
         self.overlapping = frozenset({Op.SEND.value} if chat.keeps_order else ())
         self.dear = frozenset(op.value for op in DEAR)
         self._handlers: dict[int, _Handler] = {
-            op: getattr(self, f"on_{operation.name}") for op, operation in OPERATIONS.items()
+            op: self._bounded(getattr(self, f"on_{operation.name}"))
+            for op, operation in OPERATIONS.items()
         }
+        self._handlers[Op.SEND.value] = self.on_send
+
+    def _bounded(self, handler: Callable[[Client, Any], Coroutine[Any, Any, Struct]]) -> _Handler:
+        """Return a handler that is refused when it takes too long."""
+        return lambda client, body: within(ANSWER_TIMEOUT, self._clock, handler(client, body))
 
     def perform(self, client: Client, packet: Packet) -> Awaitable[Struct]:
         """Handle a request. The call or the awaitable raises a `GimError` if it is refused."""

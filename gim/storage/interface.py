@@ -45,6 +45,8 @@ class Draft(Struct, frozen=True):
     none, and comes back in the announcement. ``is_alone`` says that the sender has no other connection at
     this node, so that this node needs no announcement to the sender. ``as_admin`` says that an
     administrator sends it: a chatroom accepts it even from users who are muted or not members.
+    ``answer_by`` is when the sender is to have an answer, in seconds of the monotonic clock: nothing is
+    stored after that. None stands for the usual time from now.
     """
 
     session: Session
@@ -55,6 +57,7 @@ class Draft(Struct, frozen=True):
     origin: str = ""
     is_alone: bool = False
     as_admin: bool = False
+    answer_by: float | None = None
 
 
 class Missed(Struct, frozen=True):

@@ -14,6 +14,7 @@ from gim.api.openapi.describe import Access, describe
 from gim.api.routes.inputs import LoginBody
 from gim.api.server.app import App
 from gim.chat.chat import Chat
+from gim.concurrency.deadline import ANSWER_TIMEOUT
 from gim.errors import (
     Conflict,
     Forbidden,
@@ -73,10 +74,16 @@ class ChatRoutes:
         body=requests.SendRequest,
         refuses=(NotFound, Conflict, TooManyRequests),
     )
-    async def send(self, request: IRequest, user: User) -> bytes:
+    async def send(self, request: Any, user: User) -> bytes:
         body = from_body(request, requests.SendRequest)
         sent = await self._chat.send(
-            user, body.type, body.target_id, body.content, body.category, body.request_id
+            user,
+            body.type,
+            body.target_id,
+            body.content,
+            body.category,
+            body.request_id,
+            answer_by=request.began + ANSWER_TIMEOUT,
         )
         return answer(request, sent)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from klein import Klein
@@ -13,6 +13,7 @@ from twisted.web.iweb import IRequest
 from gim.api.envelope import refuse
 from gim.api.errors import refusal
 from gim.api.openapi.describe import Access, description_of
+from gim.concurrency.deadline import ANSWER_TIMEOUT, within
 
 
 class App(Klein):
@@ -40,13 +41,23 @@ class App(Klein):
         request.op = endpoint
         access = description_of(self.endpoints[endpoint]).access
         if access is Access.USER:
-            return self._execute_as_user(endpoint, request, **kwargs)
+            return _in_time(request, self._execute_as_user(endpoint, request, **kwargs))
         request.site.access.check(access, request)
+        if access is Access.ADMIN:
+            return _in_time(request, self._execute(endpoint, request, **kwargs))
         return super().execute_endpoint(endpoint, request, *args, **kwargs)
 
     async def _execute_as_user(self, endpoint: str, request: Any, **path: str) -> Any:
         user = await request.site.access.user_of(request)
-        return await maybeDeferred(super().execute_endpoint, endpoint, request, user, **path)
+        return await self._execute(endpoint, request, user, **path)
+
+    async def _execute(self, endpoint: str, request: Any, *args: Any, **path: str) -> Any:
+        return await maybeDeferred(super().execute_endpoint, endpoint, request, *args, **path)
+
+
+def _in_time(request: Any, work: Coroutine[Any, Any, Any]) -> Awaitable[Any]:
+    """Refuse a request whose calls to the storage take too long; other routes make at most one call."""
+    return within(ANSWER_TIMEOUT, request.site.clock, work)
 
 
 def _refused(self: Any, request: IRequest, failure: Failure) -> bytes:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 
-from tests.support.nodes.cluster_case import ANSWER, CHATROOM, PRIVATE, eventually
+from gim.concurrency.deadline import ANSWER_TIMEOUT
+from tests.support.nodes.cluster_case import ANSWER, CHATROOM, PRIVATE, SLACK, eventually
 from tests.support.nodes.fault_case import FaultCase
 from tests.support.redis.environment import until
 
 FROZEN = 3.0  # seconds
 JUST_BEFORE = 1.2  # seconds after which a server that froze will soon be given up
+SLOW = 0.3  # seconds each way: a command is answered in time, but not many one after the other
 LATE = 1.0  # seconds each way: the reply comes when nobody waits for it any more
 
 
@@ -138,6 +140,26 @@ class NetworkTests(FaultCase):
     async def is_away(self, user_id: str, token: str) -> bool:
         _, user = await self.a.request("GET", f"/v1/users/{user_id}", token)
         return not user["online"]
+
+    async def test_a_redis_that_is_slow(self) -> None:
+        token = await self.token(self.b, "bob")
+        newcomer, listener = await self.client(self.b), self.all[1]
+        self.through.delay(SLOW)
+        login = await newcomer.attempt(101, id="eve")
+        self.assertEqual((login.code, login.took < ANSWER_TIMEOUT + SLACK), (503, True))
+        answer = await listener.attempt(205)
+        self.assertLess(answer.took, ANSWER_TIMEOUT + SLACK)
+        began = reactor.seconds()
+        self.assertEqual((await self.b.request("GET", "/v1/sessions", token))[0], 503)
+        self.assertLess(reactor.seconds() - began, ANSWER_TIMEOUT + SLACK)
+        self.through.delay(0)
+        await until(lambda: self.has_left_nothing("eve"), "an end of what the login began")
+        await newcomer.login("eve")
+        await self.settle()
+
+    async def has_left_nothing(self, user_id: str) -> bool:
+        _, subscribers = await self.server.do("PUBSUB", "NUMSUB", f"gim:{{u:{user_id}}}")
+        return bool(subscribers == 0 and not await self.server.do("EXISTS", f"gim:{{u:{user_id}}}:nodes"))
 
     async def test_replies_that_come_too_late(self) -> None:
         self.through.delay(LATE)

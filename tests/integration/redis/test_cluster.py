@@ -70,6 +70,20 @@ class ManyChannelsTests(ClusterStoreCase):
         await settled(store)
         self.assertEqual([news.reader for news in self.listener.news[-1:]], users[-1:])
 
+    async def test_a_subscription_that_is_given_up_on_its_way_is_ended(self) -> None:
+        store = await self.store()
+        subscribing = Deferred.fromCoroutine(store.users.subscribe("bob"))
+        subscribing.cancel()
+        self.failureResultOf(subscribing, CancelledError)
+        store.users.unsubscribe("bob")
+        base = store._keys.user("bob")
+        self.assertNotEqual(
+            await store._redis.call(base, "PUBSUB", "SHARDNUMSUB", base), [base.encode(), 0]
+        )
+        await settled(store)
+        self.assertEqual(await store._redis.call(base, "PUBSUB", "SHARDNUMSUB", base), [base.encode(), 0])
+        self.assertEqual(await store._redis.call(base, "SMEMBERS", f"{base}:nodes"), [])
+
 
 async def _is_caught_up(store: RedisStore) -> bool:
     return all(watch.held is None for watch in store._subscriptions)

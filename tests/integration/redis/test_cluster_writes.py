@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
+from gim.concurrency.deadline import ANSWER_TIMEOUT
 from gim.errors import Conflict, NotFound, Unavailable
 from gim.ids import chatroom_session
 from gim.limits.limits import LimitHits
@@ -434,13 +435,29 @@ class SlowTests(HalfwayCase):
 
     async def test_who_waits_for_the_last_step_is_answered_and_it_is_done_all_the_same(self) -> None:
         sending = await self.begin(scripts.INDEX, 2)
-        self.sending.clock.advance(cluster_writes.ALL_STEPS_WITHIN - 0.1)
+        self.sending.clock.advance(ANSWER_TIMEOUT - 0.1)
         self.assertNoResult(sending)
         self.sending.clock.advance(0.1)
         self.failureResultOf(sending, Unavailable)
         self.sending.redis.go_on()
         await self.sending.store.ping()
         await settled(self.hearing.store)
+        self.on_announcement("hi")
+
+    async def test_who_waits_for_the_message_to_be_stored_is_answered_and_the_rest_follows(self) -> None:
+        sending = await self.begin(scripts.STORE, 1)
+        self.sending.clock.advance(ANSWER_TIMEOUT)
+        self.failureResultOf(sending, Unavailable)
+        self.sending.redis.go_on()
+        await self.repair()
+        self.on_announcement("hi")
+
+    async def test_a_sender_who_goes_before_the_message_is_stored_leaves_nothing_half_done(self) -> None:
+        sending = await self.begin(scripts.STORE, 1)
+        sending.cancel()
+        self.failureResultOf(sending, CancelledError)
+        self.sending.redis.go_on()
+        await self.repair()
         self.on_announcement("hi")
 
 

@@ -10,13 +10,14 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
+from gim.concurrency.deadline import shielded
 from gim.concurrency.gather import gather
 from gim.errors import Unavailable
 from gim.log.logger import Logger
 from gim.storage.redis.client.channels import Channels
 from gim.storage.redis.client.endpoints import endpoint
 from gim.storage.redis.client.handshake import Handshake
-from gim.storage.redis.client.link import RECONNECT, Link
+from gim.storage.redis.client.link import RECONNECT, REPLY_TIMEOUT, Link
 from gim.storage.redis.client.protocol import RedisProtocol, Word
 from gim.storage.redis.client.reply_budget import ReplyBudget
 from gim.storage.redis.client.script import Script
@@ -229,8 +230,8 @@ class Cluster:
     def replies(self, base: str) -> ReplyBudget:
         return self._owner(base).replies
 
-    def deadline(self, base: str) -> int:
-        return self._owner(base).deadline()
+    def deadline(self, base: str, seconds: float = REPLY_TIMEOUT) -> int:
+        return self._owner(base).deadline(seconds)
 
     async def ping(self) -> list[str]:
         if not self._slots.is_whole:
@@ -245,6 +246,9 @@ class Cluster:
         await self._follow(base, lambda link: self._subscribe(link, base))
 
     async def _subscribe(self, link: Link, base: str) -> None:
+        await shielded(self._confirmed(link, base))  # it may have to be ended again
+
+    async def _confirmed(self, link: Link, base: str) -> None:
         connection = link.connection
         await link.subscribe("SSUBSCRIBE", base)
         if connection is not None:

@@ -29,8 +29,11 @@ class Redis(Protocol):
     def replies(self, base: str) -> ReplyBudget:
         """Return the budget of the server of *base*, for reads whose replies may be large."""
 
-    def deadline(self, base: str) -> int:
-        """Return the time in ms after which a call made now must not run, by the clock of its server."""
+    def deadline(self, base: str, seconds: float = ...) -> int:
+        """Return the time in ms after which a call made now must not run, by the clock of its server.
+
+        The caller waits for at most so many *seconds*, or as long as usual.
+        """
 
     async def ping(self) -> list[str]:
         """Return the maxmemory-policy of each server, when all have answered."""

@@ -163,14 +163,17 @@ class Link(Service):
 
     # the server's clock
 
-    def deadline(self) -> int:
+    def deadline(self, seconds: float = REPLY_TIMEOUT) -> int:
         """Return the server time in ms after which a command sent now must not run.
 
-        That is `REPLY_ALLOWANCE` before we stop waiting, so a command run at the last moment is still
-        acknowledged. A server that was frozen skips stale commands when it wakes: connections time out
-        later than their commands' deadlines.
+        That is `REPLY_ALLOWANCE` before we stop waiting, after *seconds* at the latest, so a command run
+        at the last moment is still acknowledged. A server that was frozen skips stale commands when it
+        wakes: connections time out later than their commands' deadlines.
         """
-        return int((self._connection().given_up_at() - REPLY_ALLOWANCE + self._ahead) * 1000)
+        end = self._connection().given_up_at()
+        if seconds < self._timeout:
+            end = min(end, self._clock.seconds() + seconds)
+        return int((end - REPLY_ALLOWANCE + self._ahead) * 1000)
 
     async def measure(self) -> None:
         """Compare the clocks. The server's time is already past when it arrives, so the error is on the

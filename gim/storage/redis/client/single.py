@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
 from gim.errors import Unavailable
 from gim.storage.redis.client.handshake import Handshake
-from gim.storage.redis.client.link import Link
+from gim.storage.redis.client.link import REPLY_TIMEOUT, Link
 from gim.storage.redis.client.protocol import RedisProtocol, Word
 from gim.storage.redis.client.reply_budget import ReplyBudget
 from gim.storage.redis.client.script import Script
@@ -71,8 +71,8 @@ class OneServer:
     def replies(self, base: str) -> ReplyBudget:
         return self._link.replies
 
-    def deadline(self, base: str) -> int:
-        return self._link.deadline()
+    def deadline(self, base: str, seconds: float = REPLY_TIMEOUT) -> int:
+        return self._link.deadline(seconds)
 
     async def ping(self) -> list[str]:
         return [await self._link.ping()]

@@ -6,6 +6,8 @@ from collections.abc import Awaitable
 from random import getrandbits
 from typing import Any, Protocol
 
+from twisted.internet.interfaces import IReactorTime
+
 from gim.ids import CHATROOM
 from gim.model import User
 from gim.storage.interface import Draft
@@ -59,8 +61,16 @@ def storing_words(retention: Retention) -> tuple[Word, ...]:
 class AtomicWrites:
     """`Writes` on one server: session, users and announcements in one step."""
 
-    def __init__(self, redis: Redis, keys: Keys, heartbeat: Heartbeat, retention: Retention) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys,
+        heartbeat: Heartbeat,
+        retention: Retention,
+        clock: IReactorTime,
+    ) -> None:
         self._redis = redis
+        self._clock = clock
         self._keys = keys
         self._heartbeat = heartbeat
         self._retention = retention
@@ -69,7 +79,11 @@ class AtomicWrites:
     def append(self, draft: Draft) -> Awaitable[Any]:
         keys, session, sender = self._keys, draft.session, draft.sender
         base = keys.session(session.id)
-        bounds = self._redis.deadline(base), *self._storing_words
+        if draft.answer_by is None:
+            deadline = self._redis.deadline(base)
+        else:
+            deadline = self._redis.deadline(base, draft.answer_by - self._clock.seconds())
+        bounds = deadline, *self._storing_words
         ours = (
             self._heartbeat.retention_start(),
             self._retention.users_ms,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gim.concurrency.deadline import shielded
 from gim.concurrency.gather import gather
 from gim.ids import chatroom_session
 from gim.model import Member, Role, User
@@ -51,6 +52,9 @@ class RedisChatrooms:
 
     async def create(self, chatroom_id: str, name: str, owner: User | None) -> None:
         """See `gim.storage.interface.Chatrooms.create`."""
+        await shielded(self._create(chatroom_id, name, owner))
+
+    async def _create(self, chatroom_id: str, name: str, owner: User | None) -> None:
         name = name or f"chatroom:{chatroom_id}"
         words = name, owner.id if owner is not None else ""
         check(await self._redis.run(scripts.CREATE, (self._base(chatroom_id),), *words), chatroom_id)
@@ -59,6 +63,9 @@ class RedisChatrooms:
 
     async def join(self, chatroom_id: str, user: User, name: str, create_missing: bool = True) -> int:
         """See `gim.storage.interface.Chatrooms.join`."""
+        return await shielded(self._join(chatroom_id, user, name, create_missing))
+
+    async def _join(self, chatroom_id: str, user: User, name: str, create_missing: bool) -> int:
         session = chatroom_session(chatroom_id)
         name = name or f"chatroom:{chatroom_id}"
         reply = await self._writes.join(session.id, chatroom_id, user, name, create_missing)
@@ -76,6 +83,9 @@ class RedisChatrooms:
 
     async def leave(self, chatroom_id: str, user_id: str) -> None:
         """See `gim.storage.interface.Chatrooms.leave`."""
+        await shielded(self._leave(chatroom_id, user_id))
+
+    async def _leave(self, chatroom_id: str, user_id: str) -> None:
         session = chatroom_session(chatroom_id)
         if check(await self._writes.leave(session.id, chatroom_id, user_id), chatroom_id):
             self.membership_changed(MemberLeft(user_id, chatroom_id))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Awaitable
 from functools import partial
 from typing import Any
 
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.defer import CancelledError, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 
+from gim.concurrency.deadline import ANSWER_TIMEOUT, shielded
 from gim.errors import Unavailable
 from gim.ids import CHATROOM, Session
 from gim.model import MessageStatus, User
@@ -25,7 +26,6 @@ from gim.storage.redis.store.retries import WriteRetries
 
 SENT_WITHIN_MS = 3000  # how long before its deadline a message was sent, at most
 FIRST_STEP_WITHIN = 0.4  # seconds, so that all steps end in time
-ALL_STEPS_WITHIN = 1.9  # seconds until the sender gets an answer
 MAX_SEARCHED = 1000  # messages of a session among which one that may have been stored is searched
 _NORMAL = MessageStatus.NORMAL.value
 
@@ -59,14 +59,15 @@ class ClusterWrites:
 
     async def append(self, draft: Draft) -> Any:
         begun = self._clock.seconds()
+        end = draft.answer_by or begun + ANSWER_TIMEOUT
         name = await self._refer(draft)
         if self._clock.seconds() - begun > FIRST_STEP_WITHIN:
             raise Unavailable("the storage is slow, nothing was stored: send again")
-        reply = await self._store(draft, name)
+        reply = await self._store(draft, name, end)
         if isinstance(reply, bytes) or draft.session.type == CHATROOM:
             return reply
         announcing = self._announce(draft, name, *reply)
-        await self._within(begun + ALL_STEPS_WITHIN - self._clock.seconds(), announcing)
+        await self._until(end, announcing)
         return reply if isinstance(reply[2], int) else reply[:2]
 
     async def _announce(
@@ -86,12 +87,12 @@ class ClusterWrites:
         if posted is not None:
             await self._announcements.announce(posted)
 
-    async def _within(self, seconds: float, announcing: Coroutine[Any, Any, None]) -> None:
-        """Let the sender wait at most *seconds*; steps under way go on, and are retried if they fail."""
-        waiting: Deferred[None] = Deferred()
-        Deferred.fromCoroutine(announcing).addBoth(_hand_on, waiting)
+    async def _until(self, end: float, step: Awaitable[Any]) -> Any:
+        """Let the sender wait for a step until *end* at most. The step goes on after that, and is retried
+        if it fails."""
+        waiting = shielded(step)
         try:
-            await waiting.addTimeout(max(0.0, seconds), self._clock)
+            return await waiting.addTimeout(max(0.0, end - self._clock.seconds()), self._clock)
         except TimeoutError:
             raise Unavailable(
                 "the storage is slow: repeat this with the same request_id, if it has one"
@@ -104,10 +105,10 @@ class ClusterWrites:
         name: bytes = await self._redis.run(scripts.REFER, (base,), *words)
         return name.decode()
 
-    async def _store(self, draft: Draft, name: str) -> Any:
+    async def _store(self, draft: Draft, name: str, end: float) -> Any:
         session, tail = draft.session, random_tail()
         base = self._keys.session(session.id)
-        deadline = self._redis.deadline(base)
+        deadline = self._redis.deadline(base, end - self._clock.seconds())
         newest, users_ms = self._heartbeat.newest_seen, self._retention.users_ms
         ours = newest, users_ms, tail, session.id, draft.sender.id, name
         said = draft.category, draft.content, draft.request_id, draft.origin
@@ -115,8 +116,8 @@ class ClusterWrites:
         kind = of_chatroom if session.type == CHATROOM else "private"
         words = deadline, *self._storing_words, *ours, *said, kind
         try:
-            return await self._redis.run(scripts.STORE, (base,), *words)
-        except Unavailable:
+            return await self._until(end, self._redis.run(scripts.STORE, (base,), *words))
+        except (Unavailable, CancelledError):  # the sender may be gone
             if session.type != CHATROOM:  # those are announced in the same step
                 self._retries.add((tail,), partial(self._recover, draft, tail, deadline))
             raise
@@ -172,8 +173,3 @@ class ClusterWrites:
         left = "SPUBLISH", user_id, chatroom_id, self._retention.users_ms, "", ""
         was = await self._redis.run(scripts.EXIT, (base,), *left)
         return reply if isinstance(reply, bytes) else was
-
-
-def _hand_on(result: Any, waiting: Deferred[Any]) -> None:
-    if not waiting.called:
-        waiting.callback(result)  # a Failure becomes its failure

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from contextlib import suppress
 from typing import Any
 
+from msgspec.structs import replace
 from twisted.internet.interfaces import IReactorTime
 
+from gim.concurrency.deadline import ANSWER_TIMEOUT, shielded, within
 from gim.errors import Unavailable
 from gim.ids import CHATROOM, Session
 from gim.model import Message, Sent
@@ -25,7 +28,7 @@ from gim.storage.redis.store.records import message_of, messages_of, read_payloa
 from gim.storage.redis.store.retention import Retention
 from gim.storage.redis.store.script_errors import check
 
-SECOND_ATTEMPT_WITHIN = 0.4  # seconds, so that both attempts end within two
+SECOND_ATTEMPT_WITHIN = 0.4  # seconds, so that there is time enough for both attempts
 
 
 class RedisMessages:
@@ -66,8 +69,14 @@ class RedisMessages:
         if reply == b"late" and self._has_time_for_another(begun):  # then one of the clocks was set
             await self._redis.measure(self._keys.session(draft.session.id))
             if self._has_time_for_another(begun):
-                reply = await self._writes.append(draft)
+                reply = await self._append_again(draft, begun + ANSWER_TIMEOUT)
         return self._sent(draft.session, reply)
+
+    async def _append_again(self, draft: Draft, end: float) -> Any:
+        """Make another attempt, which ends as soon as the first one would have."""
+        end = min(end, draft.answer_by or end)
+        work = _await(self._writes.append(replace(draft, answer_by=end)))
+        return await within(end - self._clock.seconds(), self._clock, work)
 
     def _has_time_for_another(self, begun: float) -> bool:
         """Say whether there is time for another attempt."""
@@ -132,6 +141,9 @@ class RedisMessages:
 
     async def mark_read(self, session: Session, reader: str, message_id: str) -> int:
         """See `gim.storage.interface.Messages.mark_read`."""
+        return await shielded(self._mark_read(session, reader, message_id))  # the announcement follows
+
+    async def _mark_read(self, session: Session, reader: str, message_id: str) -> int:
         base, channel = self._keys.session(session.id), self._keys.user(reader)
         bases = (base,) if self._redis.is_cluster else (base, channel)
         words = int(session.type == CHATROOM), reader, message_id, self._retention.ttl_ms, session.id
@@ -149,3 +161,7 @@ class RedisMessages:
         """
         with suppress(Unavailable):
             await self._redis.call(channel, self._redis.publish, channel, payload)
+
+
+async def _await(work: Awaitable[Any]) -> Any:
+    return await work

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gim.concurrency.deadline import shielded
 from gim.concurrency.gather import gather
 from gim.ids import CHATROOM, Session, chatroom_session
 from gim.model import Ban, EventType
@@ -51,6 +52,9 @@ class RedisModeration:
 
     async def dismiss(self, chatroom_id: str, by: str) -> None:
         """See `gim.storage.interface.Moderation.dismiss`."""
+        await shielded(self._dismiss(chatroom_id, by))  # all steps follow even if no one waits any more
+
+    async def _dismiss(self, chatroom_id: str, by: str) -> None:
         base = self._base(chatroom_id)
         check(await self._redis.run(scripts.DISBAND, (base,), by), chatroom_id)
         while going := await self._redis.call(base, "ZRANGE", f"{base}:going", 0, EXITS_AT_A_TIME - 1):
@@ -61,6 +65,9 @@ class RedisModeration:
 
     async def remove(self, chatroom_id: str, by: str, user_id: str) -> None:
         """See `gim.storage.interface.Moderation.remove`."""
+        await shielded(self._remove(chatroom_id, by, user_id))
+
+    async def _remove(self, chatroom_id: str, by: str, user_id: str) -> None:
         await self._act(scripts.REMOVE, chatroom_id, by, user_id)
         await self._exit(chatroom_id, user_id, EventType.REMOVED, by)
 

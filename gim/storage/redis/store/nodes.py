@@ -22,6 +22,7 @@ from gim.storage.redis.store.records import command_payload
 
 # seconds between two polls for replies; 1 s in all
 _POLL_PAUSES = (0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.4)
+_POLLS_WITHIN = 1.2  # seconds; with a slow server there is time for fewer polls
 _REPLIES_KEPT_MS = 5000  # how long replies wait for the node that asked
 
 _states = msgpack.Decoder(list[ConnectionState])
@@ -49,8 +50,9 @@ class RedisNodes:
         base = self._keys.user(command.user_id)
         count = await self._redis.call(base, self._redis.publish, base, command_payload(asked))
         replies: list[bytes] = []
+        end = self._clock.seconds() + _POLLS_WITHIN
         for pause in _POLL_PAUSES:
-            if len(replies) >= count:
+            if len(replies) >= count or self._clock.seconds() + pause > end:
                 break
             await deferLater(self._clock, pause)
             replies = await self._redis.call(base, "LRANGE", self._replies_key(asked), 0, -1)

@@ -6,8 +6,7 @@ from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Any
 
-from twisted.internet.defer import Deferred
-
+from gim.concurrency.deadline import shielded
 from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.client.protocol import Word
 from gim.storage.redis.client.reply_budget import MIN_REPLY_BYTES, ReplyBudget
@@ -70,15 +69,11 @@ class Reading:
             await granted
         self._asked += size
         self.is_long = self.is_long or self._asked > BYTES_PER_REPLY
-        replied: Deferred[Any] = Deferred()
-        Deferred.fromCoroutine(_await(ask)).addBoth(_replied, budget, size, replied)
-        return await replied
+        return await shielded(_ask(ask, budget, size))
 
 
-async def _await(ask: Callable[[], Awaitable[Any]]) -> Any:
-    return await ask()
-
-
-def _replied(result: Any, budget: ReplyBudget, size: int, replied: Deferred[Any]) -> None:
-    budget.give_back(size)
-    replied.callback(result)  # a Failure becomes its failure; a cancelled one ignores it
+async def _ask(ask: Callable[[], Awaitable[Any]], budget: ReplyBudget, size: int) -> Any:
+    try:
+        return await ask()
+    finally:
+        budget.give_back(size)

@@ -257,4 +257,4 @@ def _writes(
 ) -> Writes:
     if redis.is_cluster:
         return ClusterWrites(redis, keys, heartbeat, retention, announcements, retries, clock)
-    return AtomicWrites(redis, keys, heartbeat, retention)
+    return AtomicWrites(redis, keys, heartbeat, retention, clock)

@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.storage.redis.client.link import PING_INTERVAL, RECONNECT, Link
+from gim.storage.redis.client.link import PING_INTERVAL, RECONNECT, REPLY_TIMEOUT, Link
 from gim.storage.redis.client.protocol import RedisProtocol
 
 TIME = b"*2\r\n$1\r\n7\r\n$1\r\n0\r\n"  # the reply of a server whose clock says 7 s
@@ -58,6 +58,11 @@ class LinkTests(SynchronousTestCase):
         self.clock.advance(PING_INTERVAL)
         self.server.connections[-1].dataReceived(TIME.replace(b"7", b"9"))
         self.assertEqual(self.link.deadline() - before, 2000)
+
+    def test_a_command_must_not_run_when_its_sender_has_stopped_waiting(self) -> None:
+        usual = self.link.deadline()
+        self.assertEqual(usual - self.link.deadline(REPLY_TIMEOUT - 0.25), 250)
+        self.assertEqual(usual, self.link.deadline(REPLY_TIMEOUT + 1.0))
 
     def test_a_ping_that_fails_is_not_the_last(self) -> None:
         for _ in range(3):
