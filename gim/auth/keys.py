@@ -13,7 +13,7 @@ import msgspec
 from jwt.algorithms import HMACAlgorithm
 from msgspec import UNSET, Struct
 
-from gim.auth.weak_keys import WEAK_SECRET, is_weak_ed25519, is_weak_rsa, is_weak_secret
+from gim.auth.weak_keys import WEAK_SECRET, is_ed25519_point, is_weak_ed25519, is_weak_rsa, is_weak_secret
 
 MIN_HMAC_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 MIN_RSA_BITS = 2048
@@ -143,6 +143,8 @@ def _material(item: dict[str, Any], algorithm: str) -> Any:
         raise _Unusable(f"RSA of {material.key_size} bits is too weak: {MIN_RSA_BITS} at least")
     if _is_weak(material, algorithm):
         raise _Unusable("it is weak: anyone can make signatures for it")
+    if algorithm == "EdDSA" and not is_ed25519_point(material.public_bytes_raw()):
+        raise _Unusable("its numbers do not make a valid key")
     return material
 
 

@@ -95,6 +95,20 @@ class PublicKeyTests(SynchronousTestCase):
         for modulus in (1 << 2048) - 1, (1 << 2047) + 2, 997 * ((1 << 2047) + 9):
             self.assertWeak({"kty": "RSA", "n": encoded(modulus), "e": "AQAB"})
 
+    def test_a_modulus_that_anyone_can_factor_is_refused(self) -> None:
+        prime, square = (1 << 2203) - 1, ((1 << 1279) - 1) ** 2
+        close = ((1 << 1024) - 105) * ((1 << 1024) + 643)
+        for modulus in prime, square, close:
+            self.assertWeak({"kty": "RSA", "n": encoded(modulus), "e": "AQAB"})
+
+    def test_a_key_that_is_not_a_point_is_refused(self) -> None:
+        for y in 2, P + 3, (1 << 255) - 1:
+            x = urlsafe_b64encode(y.to_bytes(32, "little")).decode().rstrip("=")
+            refused = self.assertRaises(
+                BadKey, public_keys, key_set({"kty": "OKP", "crv": "Ed25519", "x": x})
+            )
+            self.assertIn("do not make a valid key", str(refused))
+
     def test_good_keys_are_not(self) -> None:
         for algorithm in "RS256", "ES256", "EdDSA":
             self.assertEqual(len(public_keys(key_set(pair(algorithm)[1])).all), 1)
