@@ -11,17 +11,12 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
 from tests.integration.chaos.judgement import Violation
+from tests.integration.chaos.redis_keys import wrong_key
 from tests.integration.chaos.topology import GimNode, Topology
 from tests.support.redis.server import RedisServer
 
 LIMIT = 30.0  # seconds until what is of no use any more has gone; the lease of a dead node takes 15
 MORE_FILES = 8  # that a node may have open, such as connections to servers of Redis that it got to know
-KEY = re.compile(r"gim:\{(?:(gim)|u:([^}]+)|s:([^}]+))\}:(.+)")
-SUFFIXES = {  # docs/redis.md has them; the first groups are for good, the second ones expire
-    "gim": (r"data|last|nodes|counts|said|spoken", r"said|spoken"),
-    "user": (r"user|sessions|rooms|told", r"nodes|told|answers:.*"),
-    "session": (r"ids|messages|state|sequence|members|admins|last", r"muted|(once|asked):.*"),
-}
 FAULTS_OF_LOGS = re.compile(r"Traceback \(most recent|Unhandled|#(?:error|critical)\]")
 
 
@@ -67,7 +62,8 @@ async def _redis(topology: Topology, sessions: set[str], users: set[str]) -> lis
             channels = [name.decode() for name in await server.do("PUBSUB", kind)]
             wrong += [f"a subscription to {name}" for name in channels if name.startswith("gim:")]
         for key in await _keys(server):
-            wrong += await _key(server, key, sessions, users)
+            is_expiring = await server.do("PTTL", key) != -1
+            wrong += filter(None, [wrong_key(key, sessions, users, is_expiring)])
             if key.endswith(":nodes") and alive & set(await _members(server, key)):
                 wrong.append(f"{key} names a node where the user is not connected")
     return wrong
@@ -104,23 +100,6 @@ async def _keys(server: RedisServer) -> list[str]:
             keys += [key.decode() for key in some]
             if cursor == b"0":
                 return keys
-
-
-async def _key(server: RedisServer, key: str, sessions: set[str], users: set[str]) -> list[str]:
-    """Return what is wrong with one key."""
-    found = KEY.fullmatch(key)
-    if found is None:
-        return [f"the key {key}"]
-    whole, user, session, suffix = found.groups()
-    kind = "gim" if whole else "user" if user else "session"
-    lasting, expiring = SUFFIXES[kind]
-    if (user and user not in users) or (session and session not in sessions):
-        return [f"a key of what does not exist: {key}"]
-    if re.fullmatch(lasting, suffix):
-        return []
-    if re.fullmatch(expiring, suffix):
-        return [] if await server.do("PTTL", key) != -1 else [f"a key that never expires: {key}"]
-    return [f"the key {key}"]
 
 
 def check_log(node: GimNode) -> Iterator[Violation]:

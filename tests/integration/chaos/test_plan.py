@@ -9,6 +9,7 @@ from tests.integration.chaos.journal import Journal, Letter
 from tests.integration.chaos.judgement import KINDS as JUDGEMENTS
 from tests.integration.chaos.judgement import Violation
 from tests.integration.chaos.plan import KINDS, LANES, SETUPS, schedule
+from tests.integration.chaos.redis_keys import wrong_key
 from tests.integration.chaos.report import Result, events, figures, story
 
 ALL = {kind.name for kind in KINDS}
@@ -33,6 +34,26 @@ class PlanTests(SynchronousTestCase):
     def test_each_kind_of_fault_is_implemented(self) -> None:
         faults = Faults(None, Journal())  # type: ignore[arg-type]
         self.assertEqual(faults._kinds.keys(), ALL)
+
+
+class RedisKeyTests(SynchronousTestCase):
+    def test_the_keys_of_what_there_is_may_stay(self) -> None:
+        for key in ("gim:{gim}:data", "gim:{u:ann}:user", "gim:{s:1:den}:ids", "gim:{s:2:ann:bob}:last"):
+            self.assertEqual(wrong_key(key, {"1:den", "2:ann:bob"}, {"ann"}, False), "")
+
+    def test_other_keys_are_told(self) -> None:
+        for key, reason in (
+            ("gim:{u:ann}:strange", "not documented"),
+            ("strange", "not documented"),
+            ("gim:{u:bob}:user", "does not exist"),
+            ("gim:{s:1:hut}:ids", "does not exist"),
+            ("gim:{s:1:den}:going", "is over"),
+            ("gim:{s:1:den}:once:ann", "never expires"),
+            ("gim:{u:ann}:nodes", "never expires"),
+        ):
+            self.assertIn(reason, wrong_key(key, {"1:den"}, {"ann"}, False))
+        for key in ("gim:{s:1:den}:once:ann", "gim:{u:ann}:nodes"):
+            self.assertEqual(wrong_key(key, {"1:den"}, {"ann"}, True), "")
 
 
 class ReportTests(SynchronousTestCase):
