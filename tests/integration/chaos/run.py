@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import resource
+import traceback
 from random import Random
 
 from twisted.internet import reactor
@@ -42,8 +44,8 @@ async def run_setup(
         settlement = Settlement(topology, traffic, journal)
         violations = settlement.violations
         await settlement.run(baseline)
-    except AssertionError as e:  # of `until`: something did not come back
-        violations.append(Violation("not ready", str(e)))
+    except Exception:  # such as that of `until`, when something does not come back
+        violations.append(Violation("not ready", traceback.format_exc()))
     finally:
         watch.stop()
         await topology.stop()
@@ -71,8 +73,6 @@ class _Watch:
 
 def raise_file_limit() -> None:
     """Let the harness open as many files as it may: it has both ends of all links."""
-    import resource
-
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 

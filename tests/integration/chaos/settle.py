@@ -9,7 +9,6 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.task import deferLater
 
-from tests.integration.chaos import journal as op
 from tests.integration.chaos.chatroom_checks import check_chatrooms
 from tests.integration.chaos.checks import check_all, check_delivery
 from tests.integration.chaos.connection import HungUp
@@ -157,7 +156,8 @@ class Settlement:
 
     async def _clear(self, device: Device, session_id: str, message_id: str) -> None:
         """Mark all as read: then nothing is unread."""
-        data = await device.ask(op.MARK_READ, session_id=session_id, message_id=message_id)
+        path, body = f"/v1/sessions/{session_id}/read", {"message_id": message_id}
+        data = await persist(device, self._nodes[0], path, "POST", body)
         if data["unread"] != 0:
             text = f"{session_id} of {device.user}: {data['unread']} after the newest was marked"
             self.violations.append(Violation("unread", text, device.user, session_id))
@@ -196,12 +196,14 @@ class Settlement:
             self.violations += check_log(node)
 
 
-async def persist(device: Device, node: GimNode, path: str) -> Any:
+async def persist(
+    device: Device, node: GimNode, path: str, method: str = "GET", json: dict[str, str] | None = None
+) -> Any:
     """Ask the HTTP API until it answers: all faults are healed, but reading much at once is a 429."""
     deadline = reactor.seconds() + SEND_LIMIT
     while True:
         try:
-            return await device.ask_http(node, "GET", path)
+            return await device.ask_http(node, method, path, json)
         except (HungUp, Refused) as e:
             if reactor.seconds() > deadline:
                 raise AssertionError(f"{path} at node {node.name}: {e}") from e

@@ -33,7 +33,7 @@ class PlanTests(SynchronousTestCase):
 
     def test_each_kind_of_fault_is_implemented(self) -> None:
         faults = Faults(None, Journal())  # type: ignore[arg-type]
-        self.assertEqual(faults._kinds.keys(), ALL)
+        self.assertEqual(faults.kinds.keys(), ALL)
 
 
 class RedisKeyTests(SynchronousTestCase):

@@ -1,0 +1,69 @@
+"""Faults of the nodes themselves."""
+
+from __future__ import annotations
+
+import socket
+
+from twisted.internet import reactor
+
+from tests.integration.chaos.injection import Inject, Injection
+from tests.integration.chaos.plan import Fault
+from tests.integration.chaos.topology import OPEN_FILES
+from tests.support.clocks import DAY, HOUR
+from tests.support.redis.environment import HOST
+
+STEPS = (-12, 12, -HOUR, HOUR, -31 * DAY, 31 * DAY)  # seconds that a clock is set by
+
+
+class NodeFaults(Injection):
+    """Nodes end, stand still, have another time, or no files left."""
+
+    @property
+    def kinds(self) -> dict[str, Inject]:
+        return {
+            "node killed": self._kill_node,
+            "node restarted": self._restart_node,
+            "node frozen": self._freeze_node,
+            "clock set": self._set_clock,
+            "files used up": self._use_up_files,
+        }
+
+    async def _kill_node(self, fault: Fault) -> None:
+        node = self.node(fault)
+        node.kill()
+        await node.ended()
+        await self.last(fault)
+        await node.start()
+
+    async def _restart_node(self, fault: Fault) -> None:
+        node = self.node(fault)
+        await node.stop()
+        await self.last(fault)
+        await node.start()
+
+    async def _freeze_node(self, fault: Fault) -> None:
+        node, began = self.node(fault), reactor.seconds()
+        node.freeze()
+        await self.last(fault)
+        node.thaw()
+        self.out(node.name, began)
+
+    async def _set_clock(self, fault: Fault) -> None:
+        node, seconds = self.node(fault), STEPS[fault.variant % len(STEPS)]
+        node.step_clock(seconds)
+        await self.last(fault)
+        node.step_clock(-seconds)
+
+    async def _use_up_files(self, fault: Fault) -> None:
+        node = self.node(fault)
+        port = node.http if fault.variant % 3 == 0 else node.ws
+        idle = [socket.socket() for _ in range(OPEN_FILES + 50)]
+        for one in idle:
+            one.setblocking(False)
+            one.connect_ex((HOST, port))
+        began = reactor.seconds()
+        await self.last(fault)
+        for one in idle:
+            one.close()
+        if port == node.http:  # no files are left for other requests over HTTP until then
+            self.out(f"{node.name}/http", began)

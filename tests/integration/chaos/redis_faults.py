@@ -1,0 +1,129 @@
+"""Faults of the servers of Redis."""
+
+from __future__ import annotations
+
+from tests.integration.chaos.injection import Inject, Injection, pick
+from tests.integration.chaos.plan import Fault
+from tests.integration.chaos.topology import START_LIMIT
+from tests.support.redis.environment import until
+from tests.support.redis.server import RedisServer
+from tests.support.redis.setups import NAME, stop_acknowledging
+
+ATTEMPTS = 5  # of Sentinels to agree on a new master, 20 s each
+
+
+class RedisFaults(Injection):
+    """Servers end, stand still, refuse, and change their roles."""
+
+    @property
+    def kinds(self) -> dict[str, Inject]:
+        return {
+            "Redis frozen": self._freeze_redis,
+            "Redis frozen briefly": self._freeze_redis,
+            "Redis killed": self._kill_redis,
+            "CLIENT KILL": self._kill_clients,
+            "CLIENT PAUSE": self._pause_clients,
+            "SCRIPT FLUSH": self._flush_scripts,
+            "out of memory": self._fill_memory,
+            "failover planned": self._fail_over,
+            "master killed": self._kill_master,
+        }
+
+    async def _master(self, fault: Fault) -> RedisServer:
+        return pick(fault, await self.topology.masters())
+
+    async def _freeze_redis(self, fault: Fault) -> None:
+        server = await self._master(fault)
+        server.freeze()
+        await self.last(fault)
+        server.thaw()
+
+    async def _kill_redis(self, fault: Fault) -> None:
+        server = await self._master(fault)
+        server.kill()
+        await server.ended()
+        await self.last(fault)
+        await server.start()
+
+    async def _kill_clients(self, fault: Fault) -> None:
+        server = await self._master(fault)
+        await server.do("CLIENT", "KILL", "TYPE", ("normal", "pubsub")[fault.variant % 2])
+        await self.last(fault)
+
+    async def _pause_clients(self, fault: Fault) -> None:
+        server = await self._master(fault)
+        what = ("ALL", "WRITE")[fault.variant % 2]
+        await server.do("CLIENT", "PAUSE", int(fault.seconds * 1000), what)
+        await self.last(fault)
+
+    async def _flush_scripts(self, fault: Fault) -> None:
+        server = await self._master(fault)
+        await server.do("SCRIPT", "FLUSH", ("SYNC", "ASYNC")[fault.variant % 2])
+        await self.last(fault)
+
+    async def _fill_memory(self, fault: Fault) -> None:
+        server = await self._master(fault)
+        await server.do("CONFIG", "SET", "maxmemory", 1)
+        await self.last(fault)
+        await server.do("CONFIG", "SET", "maxmemory", 0)
+
+    # failovers: Redis itself loses nothing, as the master refuses writes before
+
+    async def _fail_over(self, fault: Fault) -> None:
+        if self.topology.name == "sentinel":
+            old = self.topology.redis.master
+            await stop_acknowledging(old)
+            await self.topology.redis.sentinels[fault.variant % 2].do("SENTINEL", "FAILOVER", NAME)
+            await self._promoted()
+            await self._rejoin(old)
+        else:
+            old = await self._master(fault)
+            await (await self.topology.redis.replica_of(old)).do("CLUSTER", "FAILOVER")
+            await until(lambda: self._is_no_master(old), "another master")
+            await self.topology.redis.healed()
+        await self.last(fault)
+
+    async def _kill_master(self, fault: Fault) -> None:
+        old = await self._master(fault)
+        await stop_acknowledging(old)
+        old.kill()
+        await old.ended()
+        if self.topology.name == "sentinel":
+            await self._promoted()
+        else:
+            await self.topology.redis.healed()
+        await self.last(fault)
+        await old.start()
+        await self.topology.wait_longer()
+        await self._rejoin(old)
+
+    async def _promoted(self) -> None:
+        for attempt in range(ATTEMPTS):
+            try:
+                await self.topology.redis.promoted()
+                return
+            except AssertionError:
+                if attempt == ATTEMPTS - 1:
+                    raise
+
+    async def _rejoin(self, old: RedisServer) -> None:
+        """Wait until a former master is a replica that has all: it may be the next master."""
+        await until(lambda: _is_replica(old), "a replica of the new master", START_LIMIT)
+        await old.do("CONFIG", "SET", "min-replicas-to-write", 0)
+        if self.topology.name == "cluster":
+            await self.topology.redis.healed()
+        else:
+            await until(lambda: self._is_watched(), "sentinels that know of it", START_LIMIT)
+
+    async def _is_watched(self) -> bool:
+        redis = self.topology.redis
+        counts = len(redis.replicas), len(redis.sentinels)
+        return all([await sentinel.knows(*counts) for sentinel in redis.sentinels])
+
+    async def _is_no_master(self, server: RedisServer) -> bool:
+        return bool((await server.do("ROLE"))[0] == b"slave")
+
+
+async def _is_replica(server: RedisServer) -> bool:
+    role = await server.do("ROLE")
+    return bool(role[0] == b"slave" and role[3] == b"connected")
