@@ -17,6 +17,7 @@ from bench.jobs import (
     codecs,
     collector,
     counting,
+    dear,
     fanout,
     generator,
     idle,
@@ -39,12 +40,13 @@ JOBS: dict[str, Callable[[Plan], list[Table]]] = {
     "logins": logins.run,
     "redis": redis.run,
     "counting": counting.run,
+    "dear": dear.run,
     "generator": generator.run,
     "collector": collector.run,
     "profiling": profiling.run,
     "codecs": codecs.run,
 }
-LETTERS = dict(zip("abcdefgh", JOBS, strict=False))  # the last four have none
+LETTERS = dict(zip("abcdefghi", JOBS, strict=False))  # the last four have none
 
 FULL = Plan(
     rounds=5,
@@ -109,7 +111,7 @@ def say(line: str) -> None:
 def measure(options: argparse.Namespace) -> None:
     if options.write:
         report.check_document(options.write)
-    if not set(options.only) <= {"store", "codecs"}:  # which need no generator
+    if not set(options.only) <= {"store", "codecs", "dear"}:  # which need no generator
         build.compile_all()
     plan = fit(QUICK if options.quick else FULL, options.only)
     tables: dict[str, Table] = {}

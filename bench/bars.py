@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
+from bench.jobs.dear import REFERENCE
 from bench.jobs.store import WHICH
 from bench.results import Plan, Table
 
@@ -57,6 +58,8 @@ def judge(plan: Plan, tables: Mapping[str, Table]) -> list[Bar]:
         "redis": _redis,
         "profiling": _profiling,
         "counting": _counting,
+        "dear": _dear,
+        "beside": _beside,
     }
     return [bar for job, table in tables.items() if job in judges for bar in judges[job](plan, table)]
 
@@ -127,3 +130,19 @@ def _counting(plan: Plan, table: Table) -> Iterator[Bar]:
     for n in (1, 8):
         ratio = table.ratio(f"counting-{n}", f"silent-{n}", "cpu_us")
         yield Bar("h", f"CPU per message by that without counting, {n} in flight", ratio, 1.03, False)
+
+
+def _dear(plan: Plan, table: Table) -> Iterator[Bar]:
+    ratios = (table.ratio(row, REFERENCE, "per_row_us") for row in table.labels if row != REFERENCE)
+    dearest = max((ratio for ratio in ratios if ratio is not None), default=None)
+    yield Bar("i", "CPU per row or KiB of the dearest request, by that of a heartbeat", dearest, 1, False)
+
+
+def _beside(plan: Plan, table: Table) -> Iterator[Bar]:
+    for key, what, limit in (
+        ("share", "share of a core that one connection gets with the dearest requests", 0.4),
+        ("p99_ms", "p99 of another user beside them, ms", 50),
+    ):
+        found = (table.median(row, key) for row in table.labels if row.endswith("-1"))
+        dearest = max((value for value in found if value is not None), default=None)
+        yield Bar("i", what, dearest, limit, False)

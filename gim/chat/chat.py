@@ -38,6 +38,7 @@ from gim.push.dispatcher import PushDispatcher
 from gim.push.presence import Connection, Login
 from gim.storage.interface import Draft, Storage
 
+LOGIN_ROWS = 10  # what a login costs in rows, without what it enters and missed: it makes a token
 CHATROOMS_PER_ROW = 32  # a list of sessions ranks so many chatrooms of its user for the cost of a row
 
 
@@ -135,7 +136,7 @@ class Chat:
         user = await self._users.put(who.id, who.name)
         catch_up = CatchUp()
         login = await self._pushes.enter(who.id, connection, catch_up)
-        self._read_rate.charge(who.id, 1 + len(login.user.chatrooms))
+        self._read_rate.charge(who.id, LOGIN_ROWS + len(login.user.chatrooms))
         try:
             answer = await self._missed(user, who.expires, catch_up, point)
         except BaseException:
@@ -178,6 +179,8 @@ class Chat:
         _check_point(point)
         if login.user.id != who.id:
             raise Conflict("this connection is logged in as another user: log out first")
+        self._read_rate.check(who.id)
+        self._read_rate.charge(who.id, LOGIN_ROWS)
         user = await self._users.put(who.id, who.name)
         if point is None:
             return await self._logged_in(user, who.expires, 0, True)

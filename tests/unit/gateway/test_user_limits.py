@@ -10,6 +10,7 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.testing import StringTransport
 
+from gim.chat.chat import LOGIN_ROWS
 from tests.support.pipe import Client, GatewayTestCase
 from tests.support.storage_behaviour.base import private
 
@@ -258,7 +259,7 @@ class ReadTests(UserLimitTestCase):
         self.assertEqual(self.codes(ann, 205, 1), [429])
         self.assertEqual(self.codes(ann, 201, 1, type=2, target_id="bob", content="x"), [0])
         self.assertEqual(self.codes(ann, 105, 1), [0])
-        self.assertEqual(self.codes(ann, 101, 1, id="ann"), [0])
+        self.assertEqual(self.codes(ann, 101, 1, id="ann"), [429])
         self.assertEqual(self.codes(self.connect(), 101, 1, id="ann"), [429])
         self.assertEqual(self.codes(bob, 205, 1), [0])
 
@@ -278,7 +279,8 @@ class ReadTests(UserLimitTestCase):
             (205, {"count": 5}, 1 + 5 + 2),
             (305, {"id": "room1"}, 1 + 1),
             (103, {}, 0),
-            (101, {"id": "ann"}, 1 + 64),
+            (101, {"id": "ann"}, LOGIN_ROWS + 64),
+            (101, {"id": "ann"}, LOGIN_ROWS),
         ):
             before = rate._read.get("ann", 0)
             self.data(ann, op, **body)
@@ -316,4 +318,4 @@ class DryReadTests(UserLimitTestCase):
 
     def test_all_are_answered_and_counted(self) -> None:
         self.assertEqual(self.codes(self.user("ann"), 205, 9), [0] * 9)
-        self.assertEqual(self.hits("max-read-rate"), 8)
+        self.assertEqual(self.hits("max-read-rate"), 9)
