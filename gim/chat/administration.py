@@ -60,7 +60,7 @@ class Administration:
     # users
 
     async def connections(self, user_id: str) -> ConnectionList:
-        """Return a user's connections, at any node."""
+        """Return a user's connections, at any node, in the order of their logins."""
         return ConnectionList(await self._command(user_id, ConnectionAction.LIST, ""))
 
     async def disconnect(self, user_id: str, key: str) -> ConnectionList:
@@ -69,7 +69,8 @@ class Administration:
 
     async def _command(self, user_id: str, action: ConnectionAction, key: str) -> list[ConnectionState]:
         ids.check_id(user_id, "id")
-        return await self._nodes.command_connections(ConnectionCommand(user_id, action, key))
+        states = await self._nodes.command_connections(ConnectionCommand(user_id, action, key))
+        return sorted(states, key=lambda state: state.since)  # nodes answer in any order
 
     async def ban(self, user_id: str, seconds: int) -> Until:
         """Refuse logins of a user for *seconds*, close their connections, void their tokens."""

@@ -64,8 +64,9 @@ class OneServerCases(MixedIn):
     async def test_connections_of_all_nodes_are_listed_and_closed(self) -> None:
         other = await self.client(self.a, "bob")
         found = [await self.admin(node, "GET", "/users/bob/connections") for node in (self.a, self.b)]
-        items = [sorted(one["items"], key=lambda item: item["key"]) for one in found]
+        items = [one["items"] for one in found]
         self.assertEqual((len(items[0]), items[0]), (2, items[1]))
+        self.assertLess(items[0][0]["since"], items[0][1]["since"])
         self.assertEqual(len({item["node"] for item in items[0]}), 2)
         self.assertEqual(len((await self.admin(self.a, "DELETE", "/users/bob/connections"))["items"]), 2)
         for client in (self.bob, other):
