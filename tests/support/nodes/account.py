@@ -70,12 +70,16 @@ class Account:
     # what was pushed
 
     async def _check_private(self, client: Client) -> None:
-        """Each private message that is stored once, but those sent on this connection never."""
+        """Each private message once and in the order of its session, but those sent here never."""
         wanted = self.private_to(client)
         await eventually(lambda: wanted <= _ids(client, "2:").keys(), f"all pushes to {_name(client)}")
         got = _ids(client, "2:")
         self._case.assertEqual(_repeated(got), [], f"pushed twice to {_name(client)}")
         self._case.assertEqual(got.keys() - wanted, set(), f"not to be pushed to {_name(client)}")
+        for session_id in self._stored:
+            if session_id.startswith("2:"):
+                ids = [item["id"] for item in client.items(session_id)]
+                self._case.assertEqual(ids, sorted(ids), f"{session_id} at {_name(client)}")
 
     def private_to(self, client: Client) -> set[str]:
         """Return the ids of the private messages that a connection is to get."""
