@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from typing import Any
 
 from twisted.internet import reactor
@@ -13,7 +14,7 @@ from gim.errors import Conflict, NotFound, Unavailable
 from gim.ids import chatroom_session
 from gim.limits.limits import LimitHits
 from gim.model import Event, Sent
-from gim.storage.announcements import MessageStored, SessionEvent
+from gim.storage.announcements import MemberLeft, MessageStored, SessionEvent
 from gim.storage.membership_limits import MembershipLimits
 from gim.storage.redis.client.connect import connect
 from gim.storage.redis.client.script import Script
@@ -489,6 +490,58 @@ class JoiningTests(HalfwayCase):
         await store.messages.append(posted("two", "ann"))
         await self.repair()
         self.assertEqual(await contents_of(store, chatroom_session("two")), ["hi"])
+
+
+class LeavingTests(HalfwayCase):
+    """A membership has ended, and the server of the former member's own keys is away."""
+
+    async def setUp(self) -> None:  # type: ignore[override]
+        await super().setUp()
+        await join(self.sending.store, "room", "ann", "bob")
+        self.observer = RecordingListener()
+        self.sending.store.chatrooms.observe(self.observer)
+
+    async def end(self, ending: Coroutine[Any, Any, None]) -> None:
+        """End bob's membership while the server of bob's own keys is away."""
+        self.sending.lose("bob")
+        with self.assertRaises(Unavailable):
+            await ending
+        self.sending.reach_all()
+
+    async def heard(self) -> list[Any]:
+        """Return what bob's node and the observer heard of the end, after the repair."""
+        await self.repair()
+        self.assertEqual(await self.sending.store.chatrooms.of_user("bob"), [])
+        left = [news for news in self.hearing.listener.news if isinstance(news, MemberLeft)]
+        self.assertIn(self.observer.news[-1], left)
+        return left
+
+    async def test_a_user_who_left_does_not_go_on_listing_and_hearing_the_chatroom(self) -> None:
+        await self.end(self.sending.store.chatrooms.leave("room", "bob"))
+        self.assertEqual(await self.heard(), [MemberLeft("bob", "room")])
+
+    async def test_a_user_who_was_removed_does_not_either(self) -> None:
+        await self.end(self.sending.store.moderation.remove("room", "ann", "bob"))
+        self.assertEqual(await self.heard(), [MemberLeft("bob", "room", "removed", "ann")])
+
+    async def test_no_former_member_of_a_dismissed_chatroom_does(self) -> None:
+        await self.end(self.sending.store.moderation.dismiss("room", "ann"))
+        ends = [MemberLeft(one, "room", "dismissed", "ann") for one in ("ann", "bob")]
+        self.assertCountEqual(await self.heard(), ends)
+
+    async def test_a_user_who_is_back_stays(self) -> None:
+        await self.end(self.sending.store.chatrooms.leave("room", "bob"))
+        await join(self.hearing.store, "room", "bob")
+        await self.repair()
+        self.assertEqual(await self.sending.store.chatrooms.of_user("bob"), ["room"])
+
+    async def test_leaving_again_completes_it_though_the_chatroom_is_forgotten(self) -> None:
+        await self.sending.store.chatrooms.leave("room", "ann")
+        await self.end(self.sending.store.chatrooms.leave("room", "bob"))
+        await self.hearing.store.chatrooms.leave("room", "bob")
+        self.assertEqual(await self.hearing.store.chatrooms.of_user("bob"), [])
+        with self.assertRaises(NotFound):
+            await self.hearing.store.chatrooms.leave("room", "bob")
 
 
 class MissedTests(HalfwayCase):

@@ -13,11 +13,13 @@ from gim.concurrency.deadline import ANSWER_TIMEOUT, shielded
 from gim.errors import Unavailable
 from gim.ids import CHATROOM, Session
 from gim.model import MessageStatus, User
+from gim.storage.announcements import MemberLeft
 from gim.storage.interface import Draft
 from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.store import scripts
 from gim.storage.redis.store.atomic_writes import random_tail, storing_words
 from gim.storage.redis.store.cluster_announcements import ClusterAnnouncements, Posted
+from gim.storage.redis.store.exits import Exits
 from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.keys import Keys
 from gim.storage.redis.store.records import Value
@@ -45,6 +47,7 @@ class ClusterWrites:
         heartbeat: Heartbeat,
         retention: Retention,
         announcements: ClusterAnnouncements,
+        exits: Exits,
         retries: WriteRetries,
         clock: IReactorTime,
     ) -> None:
@@ -53,6 +56,7 @@ class ClusterWrites:
         self._heartbeat = heartbeat
         self._retention = retention
         self._announcements = announcements
+        self._exits = exits
         self._retries = retries
         self._clock = clock
         self._storing_words = storing_words(retention)
@@ -169,7 +173,5 @@ class ClusterWrites:
 
     async def leave(self, session_id: str, chatroom_id: str, user_id: str) -> Any:
         reply = await self._dismiss(session_id, chatroom_id, user_id)
-        base = self._keys.user(user_id)
-        left = "SPUBLISH", user_id, chatroom_id, self._retention.users_ms, "", ""
-        was = await self._redis.run(scripts.EXIT, (base,), *left)
-        return reply if isinstance(reply, bytes) else was
+        was = await self._exits.exit(MemberLeft(user_id, chatroom_id))
+        return reply if isinstance(reply, bytes) and not was else int(was)

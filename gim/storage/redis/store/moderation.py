@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+from functools import partial
 from typing import Any
 
 from gim.concurrency.deadline import shielded
 from gim.concurrency.gather import gather
+from gim.errors import Unavailable
 from gim.ids import CHATROOM, Session, chatroom_session
 from gim.model import Ban, EventType
 from gim.storage.announcements import MemberLeft
@@ -14,9 +17,11 @@ from gim.storage.redis.client.protocol import Word
 from gim.storage.redis.client.script import Script
 from gim.storage.redis.store import scripts
 from gim.storage.redis.store.chatrooms import RedisChatrooms
+from gim.storage.redis.store.exits import Exits
 from gim.storage.redis.store.keys import Keys
 from gim.storage.redis.store.records import recall_payload
 from gim.storage.redis.store.retention import Retention
+from gim.storage.redis.store.retries import WriteRetries
 from gim.storage.redis.store.script_errors import check
 from gim.storage.rules import RECALL_WITHIN_MS
 
@@ -28,14 +33,24 @@ class RedisModeration:
 
     Each change is one script at the chatroom's keys. Where it concerns members, a script at each member's
     keys follows, on a cluster and elsewhere. After a fault between the two, those users still list a
-    chatroom that they are not members of, until the change is made again.
+    chatroom that they are not members of, until this node has repeated the second step.
     """
 
-    def __init__(self, redis: Redis, keys: Keys, chatrooms: RedisChatrooms, retention: Retention) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys,
+        chatrooms: RedisChatrooms,
+        exits: Exits,
+        retention: Retention,
+        retries: WriteRetries,
+    ) -> None:
         self._redis = redis
         self._keys = keys
         self._chatrooms = chatrooms
+        self._exits = exits
         self._retention = retention
+        self._retries = retries
 
     def _base(self, chatroom_id: str) -> str:
         return self._keys.session(chatroom_session(chatroom_id).id)
@@ -57,10 +72,20 @@ class RedisModeration:
     async def _dismiss(self, chatroom_id: str, by: str) -> None:
         base = self._base(chatroom_id)
         check(await self._redis.run(scripts.DISBAND, (base,), by), chatroom_id)
+        try:
+            await self._exit_all(chatroom_id, by)
+        except Unavailable:
+            self._retries.add(("dismiss", chatroom_id), partial(self._exit_all, chatroom_id, by))
+            raise
+
+    async def _exit_all(self, chatroom_id: str, by: str) -> None:
+        """Change the keys of all members of a dismissed chatroom who have not joined it again."""
+        base = self._base(chatroom_id)
         while going := await self._redis.call(base, "ZRANGE", f"{base}:going", 0, EXITS_AT_A_TIME - 1):
             back = await self._redis.call(base, "ZMSCORE", f"{base}:members", *going)
             gone = [one.decode() for one, score in zip(going, back, strict=True) if score is None]
-            await gather(self._exit(chatroom_id, one, EventType.DISMISSED, by) for one in gone)
+            lefts = [MemberLeft(one, chatroom_id, EventType.DISMISSED, by) for one in gone]
+            await gather(self._report(self._exits.try_exit(left), left) for left in lefts)
             await self._redis.call(base, "ZREM", f"{base}:going", *going)
 
     async def remove(self, chatroom_id: str, by: str, user_id: str) -> None:
@@ -69,13 +94,13 @@ class RedisModeration:
 
     async def _remove(self, chatroom_id: str, by: str, user_id: str) -> None:
         await self._act(scripts.REMOVE, chatroom_id, by, user_id)
-        await self._exit(chatroom_id, user_id, EventType.REMOVED, by)
+        left = MemberLeft(user_id, chatroom_id, EventType.REMOVED, by)
+        await self._report(self._exits.exit(left), left)
 
-    async def _exit(self, chatroom_id: str, user_id: str, why: str, by: str) -> None:
-        """Change the keys of a user whose membership has ended."""
-        words = self._redis.publish, user_id, chatroom_id, self._retention.users_ms, why, by
-        if await self._redis.run(scripts.EXIT, (self._keys.user(user_id),), *words):
-            self._chatrooms.membership_changed(MemberLeft(user_id, chatroom_id, why, by))
+    async def _report(self, exiting: Awaitable[bool], left: MemberLeft) -> None:
+        """Report a membership that ends now."""
+        if await exiting:
+            self._chatrooms.membership_changed(left)
 
     async def mute(self, chatroom_id: str, by: str, user_id: str, duration_ms: int) -> int:
         """See `gim.storage.interface.Moderation.mute`."""

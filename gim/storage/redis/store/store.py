@@ -14,7 +14,13 @@ from gim.concurrency.gather import gather
 from gim.errors import Unavailable
 from gim.log.logger import Logger
 from gim.model import Counts
-from gim.storage.announcements import Announcement, Broadcast, DataSetReplaced, MessageStored
+from gim.storage.announcements import (
+    Announcement,
+    Broadcast,
+    DataSetReplaced,
+    MemberLeft,
+    MessageStored,
+)
 from gim.storage.interface import Listener
 from gim.storage.membership_limits import MembershipLimits
 from gim.storage.node_names import new_node
@@ -29,6 +35,7 @@ from gim.storage.redis.store.cluster_announcements import ClusterAnnouncements
 from gim.storage.redis.store.cluster_news import ClusterNews, before_lag
 from gim.storage.redis.store.cluster_writes import ClusterWrites
 from gim.storage.redis.store.delivery_marks import DeliveryMarks
+from gim.storage.redis.store.exits import Exits
 from gim.storage.redis.store.heartbeat import BEAT_INTERVAL, CLUSTER_LAG_MS, Heartbeat
 from gim.storage.redis.store.inbox import Inbox
 from gim.storage.redis.store.keys import Keys
@@ -111,7 +118,8 @@ class RedisStore:
         self._retries = WriteRetries(clock)
         self._subscriptions = subscriptions = Subscriptions(keys, clock if redis.is_cluster else None)
         announcements = ClusterAnnouncements(redis, keys, heartbeat, retention, self._retries)
-        writes = _writes(redis, keys, heartbeat, retention, announcements, self._retries, clock)
+        exits = Exits(redis, keys, retention, self._retries, self._membership_ended)
+        writes = _writes(redis, keys, heartbeat, retention, announcements, exits, self._retries, clock)
         people = People(redis, keys, heartbeat, retention)
         self._marks = marks = DeliveryMarks(redis, keys, heartbeat, retention, clock)
         self._inbox = inbox = Inbox(redis, keys, heartbeat, people, marks, retention, overlap_ms)
@@ -129,7 +137,7 @@ class RedisStore:
             clock,
         )
         self.users = RedisUsers(redis, keys, heartbeat, people, subscriptions, self._resync, retention)
-        self.moderation = RedisModeration(redis, keys, self.chatrooms, retention)
+        self.moderation = RedisModeration(redis, keys, self.chatrooms, exits, retention, self._retries)
         self.nodes = RedisNodes(redis, keys, heartbeat, clock)
         self.webhook_log = RedisWebhookLog(redis, keys, heartbeat, subscriptions, retention)
         self._presence_refresh = PresenceRefresh(people, subscriptions, BEAT_INTERVAL)
@@ -153,6 +161,9 @@ class RedisStore:
         self._redis.stop()
         self._retries.stop()
         self._has_served()
+
+    def _membership_ended(self, news: MemberLeft) -> None:
+        self.chatrooms.membership_changed(news)
 
     async def _say_goodbye(self) -> None:
         await gather([self._marks.flush(), self._resync.idle(), self.heartbeat.resign()])
@@ -252,9 +263,10 @@ def _writes(
     heartbeat: Heartbeat,
     retention: Retention,
     announcements: ClusterAnnouncements,
+    exits: Exits,
     retries: WriteRetries,
     clock: IReactorTime,
 ) -> Writes:
     if redis.is_cluster:
-        return ClusterWrites(redis, keys, heartbeat, retention, announcements, retries, clock)
+        return ClusterWrites(redis, keys, heartbeat, retention, announcements, exits, retries, clock)
     return AtomicWrites(redis, keys, heartbeat, retention, clock)
