@@ -16,8 +16,8 @@ from gim.concurrency.clocks import WallClock
 from gim.errors import BadRequest, Conflict, Forbidden, NotReady, PayloadTooLarge, Unavailable
 from gim.ids import PRIVATE, Session
 from gim.limits.limits import CONTENT, LimitHits
+from gim.limits.rate_per_second import RatePerSecond
 from gim.limits.read_rate import ReadRate
-from gim.limits.send_rate import SendRate
 from gim.model import (
     Credentials,
     History,
@@ -64,7 +64,7 @@ class Chat:
         wall: WallClock,
         settings: ChatSettings,
         hits: LimitHits,
-        send_rate: SendRate,
+        send_rate: RatePerSecond,
         read_rate: ReadRate,
         is_overloaded: Callable[[], bool] = lambda: False,
         max_missed: int = MAX_MISSED,

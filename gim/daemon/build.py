@@ -37,11 +37,10 @@ from gim.gateway.timeout_wheel import TimeoutWheel
 from gim.gateway.transport import write_at_once
 from gim.gateway.write_batch import WriteBatch
 from gim.limits.limits import OPEN_FILES, LimitHits
-from gim.limits.login_rate import LoginRate
 from gim.limits.overload import Overload
+from gim.limits.rate_per_second import login_rate, send_rate
 from gim.limits.read_rate import ReadRate
 from gim.limits.report import LimitReport
-from gim.limits.send_rate import SendRate
 from gim.log.output import prepare_log
 from gim.metrics.export.meters import Meters
 from gim.metrics.export.page import MetricsPage
@@ -81,9 +80,9 @@ class DaemonBuilder:
         limit_of_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._open_files = OpenFiles(limit_of_files, self._close_idle_http)
         self._overload = Overload(reactor, self._limits.max_reactor_delay, self._limits.max_memory)
-        self._send_rate = SendRate(self._limits, self._hits, reactor)
+        self._send_rate = send_rate(self._limits, self._hits, reactor)
         self._read_rate = ReadRate(self._limits, self._hits, reactor)
-        self._login_rate = LoginRate(self._limits, self._hits, reactor)
+        self._login_rate = login_rate(self._limits, self._hits, reactor)
         self._write_batch = WriteBatch(reactor)
         self._turns = Turns(reactor)
         self._profiler = Profiler(reactor, wall)

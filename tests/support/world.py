@@ -15,8 +15,8 @@ from gim.chat.chat import Chat, Point
 from gim.chat.settings import ChatSettings
 from gim.ids import CHATROOM, PRIVATE
 from gim.limits.limits import LimitHits
+from gim.limits.rate_per_second import send_rate
 from gim.limits.read_rate import ReadRate
-from gim.limits.send_rate import SendRate
 from gim.model import Event, LoggedIn, Push, Sent, User
 from gim.push.catchup import MAX_MISSED
 from gim.push.chatroom import PushPolicy
@@ -142,7 +142,7 @@ class ChatTestCase(SynchronousTestCase):
             self.wall,
             ChatSettings(max_content=4096),
             hits,
-            SendRate(limits, hits, self.clock),
+            send_rate(limits, hits, self.clock),
             ReadRate(limits, hits, self.clock),
             max_missed=self.max_missed,
         )

@@ -28,7 +28,7 @@ from gim.api.settings import ApiSettings
 from gim.concurrency.turns import Turns
 from gim.errors import BadRequest, GimError, InvalidAdminKey, Misdirected, PayloadTooLarge
 from gim.limits.limits import PACKET, LimitHits
-from gim.limits.login_rate import LoginRate
+from gim.limits.rate_per_second import RatePerSecond
 from gim.log.logger import Logger, traced
 from gim.metrics.instruments.requests import RequestMetrics
 from gim.net.client_address import NO_PROXIES, Proxies, group_of, host_of
@@ -146,7 +146,7 @@ class ApiSite(server.Site):
         clock: IReactorTime,
         *,
         access: AccessControl,
-        login_rate: LoginRate,
+        login_rate: RatePerSecond,
         turns: Turns,
         requests: RequestMetrics[str] | None = None,
         proxies: Proxies = NO_PROXIES,

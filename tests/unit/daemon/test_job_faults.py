@@ -15,11 +15,10 @@ from gim.concurrency.periodic import Periodic
 from gim.daemon.gc_tuning import COLLECTION_INTERVAL, GcTuner
 from gim.gateway.timeout_wheel import TimeoutWheel
 from gim.limits import overload
-from gim.limits.login_rate import LoginRate
 from gim.limits.overload import IN_A_ROW, SAMPLE_INTERVAL, Overload
+from gim.limits.rate_per_second import RatePerSecond
 from gim.limits.read_rate import ReadRate
 from gim.limits.report import REPORT_INTERVAL, LimitReport
-from gim.limits.send_rate import SendRate
 from gim.metrics.instruments.sampling import RequestSampling
 from gim.storage.memory.sweeper import Sweeper
 from gim.storage.redis.store.heartbeat import Heartbeat
@@ -58,11 +57,10 @@ class DaemonJobTests(GatewayTestCase):
 
     KINDS = (
         LimitReport,
-        LoginRate,
         PresenceGrace,
+        RatePerSecond,
         ReadRate,
         RequestSampling,
-        SendRate,
         Sweeper,
         TimeoutWheel,
     )
@@ -82,28 +80,27 @@ class DaemonJobTests(GatewayTestCase):
         )
         super().setUp()
 
-    def jobs(self) -> dict[type, Periodic]:
-        return {type(each): each for each in within(self.daemon) if isinstance(each, Periodic)}
+    def jobs(self) -> list[Periodic]:
+        return [each for each in within(self.daemon) if isinstance(each, Periodic)]
 
     def test_none_is_left_out_here(self) -> None:
-        self.assertEqual(set(self.jobs()), set(self.KINDS))
+        self.assertEqual(set(map(type, self.jobs())), set(self.KINDS))
         elsewhere = {GcTuner, Heartbeat}  # below, and in tests.integration.redis.test_life
         self.assertEqual(set(Periodic.__subclasses__()), {*self.KINDS, *elsewhere})
 
     def test_each_goes_on_after_a_fault_and_the_stop_is_clean(self) -> None:
-        failing = {}
-        for kind, job in self.jobs().items():
-            failing[kind] = FailsOnce(job._job)
-            self.patch(job, "_job", failing[kind])
+        failing = {job: FailsOnce(job._job) for job in self.jobs()}
+        for job, call in failing.items():
+            self.patch(job, "_job", call)
         self.advance(2 * REPORT_INTERVAL + 1, step=0.1)
-        for kind, call in failing.items():
-            self.assertGreater(call.calls, 1, kind)
-        self.assertEqual(len(self.flushLoggedErrors(Fault)), len(self.KINDS))
+        for job, call in failing.items():
+            self.assertGreater(call.calls, 1, job)
+        self.assertEqual(len(self.flushLoggedErrors(Fault)), len(failing))
         self.stop()
         self.assertFalse(self.daemon.running)
 
     def test_a_fault_during_the_stop_does_not_keep_it_from_ending(self) -> None:
-        for job in self.jobs().values():
+        for job in self.jobs():
             self.patch(job, "_job", FailsOnce(job._job))
         self.stop()
         self.assertEqual(len(self.flushLoggedErrors(Fault)), 1)  # of the limits, which are reported then

@@ -102,7 +102,7 @@ class SendTests(UserLimitTestCase):
     def test_nothing_is_kept_of_a_second_that_is_over(self) -> None:
         self.codes(self.user("ann"), 201, 2, **self.MESSAGE)
         self.advance(1.1)
-        self.assertEqual(self.daemon.getServiceNamed("send rate")._sent, {})
+        self.assertEqual(self.daemon.getServiceNamed("max-send-rate")._counts, {})
 
 
 class DrySendTests(UserLimitTestCase):
