@@ -13,8 +13,10 @@ import json
 import os
 import random
 import re
+import stat
 import sys
 import uuid
+from collections.abc import AsyncIterator
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -149,12 +151,23 @@ class Client:
             pass  # it is sent again after the next login
 
 
-async def send_lines(client: Client) -> None:
-    """Send the lines of standard input, and hang up when all are answered."""
+async def read_lines() -> AsyncIterator[bytes]:
+    """Yield the lines of standard input. A plain file, which asyncio does not take, never makes wait."""
+    mode = os.fstat(sys.stdin.fileno()).st_mode
+    if not (sys.stdin.isatty() or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+        for line in sys.stdin.buffer:
+            yield line
+        return
     lines = asyncio.StreamReader()
     protocol = asyncio.StreamReaderProtocol(lines)
     await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
     async for line in lines:
+        yield line
+
+
+async def send_lines(client: Client) -> None:
+    """Send the lines of standard input, and hang up when all are answered."""
+    async for line in read_lines():
         if content := line.decode().strip():
             await client.send(content)
     await client.all_answered.wait()

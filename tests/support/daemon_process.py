@@ -23,6 +23,7 @@ from tests.support.forked_process import fork_server
 
 PATIENCE = 20.0  # seconds until a test gives up waiting for what should come at once
 SCRIPTS = FilePath(sys.executable).parent()
+SHELL = "import os, sys; os.execv('/bin/sh', ['sh', '-c', sys.argv[1]])"  # for python -c
 PYTHON_SCRIPTS = ("twistd", "twist", "gim-token")
 ENVIRONMENT = {"PYTHONWARNINGS": "error::SyntaxWarning"}
 

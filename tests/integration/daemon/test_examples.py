@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 
 from twisted.internet import reactor
 from twisted.protocols.portforward import ProxyFactory
+from twisted.python.filepath import FilePath
 
 from gim.model import Message
 from gim.wire.requests import OPERATIONS
-from tests.support.daemon_process import Client, DaemonTestCase, Process
+from tests.support.daemon_process import SCRIPTS, SHELL, Client, DaemonTestCase, Process
 from tests.support.paths import ROOT
 
 EXAMPLES = ROOT.child("examples")
@@ -103,6 +105,19 @@ class ClientTests(DaemonTestCase):
         network.come_back()
         self.assertEqual([await self.hear(bob), await self.hear(bob)], ["one", "two"])
         self.assertEqual((await ann.exited, ann.output[2]), (0, ""))
+
+    async def test_its_input_may_be_a_file(self) -> None:
+        await self.daemon()
+        bob = await self.client()
+        await bob.ask(101, id="bob")
+        lines = FilePath(self.mktemp())
+        lines.setContent(b"one\ntwo\n")
+        words = f"{SCRIPTS.child('python').path} {EXAMPLES.child('client.py').path}"
+        words += f" ws://127.0.0.1:{self.ws} ann bob"
+        for file in os.path.abspath(lines.path), os.devnull:
+            process = self.spawn("python", "-c", SHELL, f"exec {words} <{file}")
+            self.assertEqual((await process.exited, process.output[2]), (0, ""))
+        self.assertEqual([await self.hear(bob), await self.hear(bob)], ["one", "two"])
 
     async def test_it_does_not_come_back_when_the_server_does_not_want_it(self) -> None:
         await self.daemon(GIM_AUTH_KEY="a secret of thirty-two bytes, 0123")

@@ -12,11 +12,10 @@ from twisted.internet.threads import deferToThread
 
 from gim.limits.report import REPORT_INTERVAL
 from tests.integration.daemon.test_running import FREE
-from tests.support.daemon_process import PATIENCE, SCRIPTS, DaemonTestCase, Process
+from tests.support.daemon_process import PATIENCE, SCRIPTS, SHELL, DaemonTestCase, Process
 from tests.support.hostile.attacks import HANDSHAKE
 
 STRANGERS = 80
-SHELL = "import os, sys; os.execv('/bin/sh', ['sh', '-c', sys.argv[1]])"
 
 
 class OpenFilesTests(DaemonTestCase):
