@@ -44,6 +44,8 @@ KINDS = (
     Kind("CLIENT PAUSE", "redis", ("plain", "aof", "cluster"), 2, (0.3, 2.5)),
     Kind("SCRIPT FLUSH", "redis", REDIS_SETUPS, 2, (0.05, 0.2)),
     Kind("out of memory", "redis", REDIS_SETUPS, 2, (0.5, 3)),
+    Kind("Sentinel frozen", "redis", ("sentinel",), 1, (0.3, 3)),
+    Kind("slot moved", "redis", ("cluster",), 2, (0.1, 2)),
     Kind("failover planned", "redis", ("sentinel", "cluster"), 2, (0.5, 1)),
     Kind("master killed", "redis", ("sentinel", "cluster"), 3, (0.5, 2)),
 )

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+
 from tests.integration.chaos.injection import Inject, Injection, pick
 from tests.integration.chaos.plan import Fault
 from tests.integration.chaos.topology import START_LIMIT
+from tests.support.nodes.migration import Migration
 from tests.support.redis.environment import until
 from tests.support.redis.server import RedisServer
-from tests.support.redis.setups import NAME, stop_acknowledging
+from tests.support.redis.setups import NAME, Node, stop_acknowledging
 
+MOVED = ("u:ann", "s:1:all", "s:2:ann:bob", "gim", "u:eve", "s:1:den")
+MIGRATION_STEPS = 5
 ATTEMPTS = 5  # of Sentinels to agree on a new master, 20 s each
 
 
@@ -25,6 +33,8 @@ class RedisFaults(Injection):
             "CLIENT PAUSE": self._pause_clients,
             "SCRIPT FLUSH": self._flush_scripts,
             "out of memory": self._fill_memory,
+            "Sentinel frozen": self._freeze_sentinel,
+            "slot moved": self._move_slot,
             "failover planned": self._fail_over,
             "master killed": self._kill_master,
         }
@@ -66,6 +76,24 @@ class RedisFaults(Injection):
         await server.do("CONFIG", "SET", "maxmemory", 1)
         await self.last(fault)
         await server.do("CONFIG", "SET", "maxmemory", 0)
+
+    # Sentinels and a Cluster
+
+    async def _freeze_sentinel(self, fault: Fault) -> None:
+        sentinel = pick(fault, self.topology.redis.sentinels)
+        sentinel.freeze()
+        await self.last(fault)
+        sentinel.thaw()
+
+    async def _move_slot(self, fault: Fault) -> None:
+        """Move all keys of a user, of a session, or of the nodes to another master, step by step."""
+        redis, key = self.topology.redis, f"gim:{{{MOVED[fault.variant % len(MOVED)]}}}"
+        source = await redis.master_of(key)
+        targets = [server for server in await self.topology.masters() if server is not source]
+        seconds = fault.seconds / MIGRATION_STEPS
+        migration = Migration(redis, key, lambda: deferLater(reactor, seconds))
+        await migration.run(source, cast(Node, pick(fault, targets)))
+        await redis.healed()
 
     # failovers: Redis itself loses nothing, as the master refuses writes before
 
