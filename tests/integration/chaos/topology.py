@@ -51,21 +51,34 @@ class GimNode(Process):
         move_clock(self._skew, seconds)
 
     async def start(self) -> None:
-        """Start it; return when it serves."""
+        """Start it; return when it serves.
+
+        As under systemd, it is started again if it ends meanwhile: it does if Redis is away for long.
+        """
         self.step_clock(0)
+        await until(self._is_up, f"node {self.name} to start", START_LIMIT, pause=0.1)
+
+    async def _is_up(self) -> bool:
+        if not self.running:
+            self._run()
+        return await self._is_ready()
+
+    def _run(self) -> None:
         shell = ("sh", "-c", f'ulimit -n {OPEN_FILES} && exec "$@"', "sh")
         addresses = [f"tcp:{port}:interface={HOST}" for port in (self.ws, self.http)]
         words = (TWISTD, "-n", "--pidfile=", "gim", "--ws", addresses[0], "--http", addresses[1])
         environment = {"LD_PRELOAD": os.path.abspath(skew_library()), "GIM_SKEW": self._skew}
         self.spawn((*shell, *words, *self._options), environment)
-        await self.serves()
 
-    async def serves(self, patience: float = START_LIMIT) -> None:
-        """Wait until /readyz is a 200. Raises `AssertionError`."""
-        await until(self._is_ready, f"node {self.name} to serve", patience, pause=0.1)
+    async def serves(self) -> None:
+        """Wait until /readyz is a 200. Raises `AssertionError` also if it has ended."""
+        await until(self._still_serves, f"node {self.name} to serve", START_LIMIT, pause=0.1)
+
+    async def _still_serves(self) -> bool:
+        assert self.running, f"node {self.name} has ended: {self.log()[-2000:]}"
+        return await self._is_ready()
 
     async def _is_ready(self) -> bool:
-        assert self.running, f"node {self.name} has ended: {self.log()[-2000:]}"
         try:
             url = f"http://{HOST}:{self.http}/readyz"
             response = await treq.get(url, persistent=False, timeout=5)
