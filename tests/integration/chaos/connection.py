@@ -16,7 +16,6 @@ from tests.integration.chaos.journal import EVENT, PUSH, Asked, Journal
 from tests.support.redis.environment import HOST
 
 GIVE_UP = 30.0  # seconds, more than any answer may take: what is hung until then stays hung
-HANDSHAKE = 10  # seconds
 
 
 class HungUp(Exception):
@@ -109,13 +108,17 @@ async def connect(
     factory = WebSocketClientFactory(f"ws://{HOST}:{port}", protocols=[codec.name])
     factory.noisy = False
     factory.protocol = Connection
-    factory.setProtocolOptions(openHandshakeTimeout=HANDSHAKE)
+    factory.setProtocolOptions(openHandshakeTimeout=GIVE_UP)
+    asked = Asked(who, "handshake", path, reactor.seconds())
+    journal.asked.append(asked)
     try:
         connection: Any = await HostnameEndpoint(reactor, HOST, port).connect(factory)
+        connection.prepare(who, path, codec, journal)
+        await connection.opened
     except Exception as e:
         raise HungUp(f"not connected: {e}") from e
-    connection.prepare(who, path, codec, journal)
-    await connection.opened
+    finally:
+        asked.ended_at = reactor.seconds()
     assert isinstance(connection, Connection)
     return connection
 

@@ -55,8 +55,17 @@ class Traffic:
         for device in self.devices[::DEVICES]:
             for room, members in ROOMS.items():
                 if device.user in members:
-                    await device.ask(op.JOIN, id=room)
+                    await self._join(device, room)
         self._ended = [Deferred.fromCoroutine(self._live(device)) for device in self.devices]
+
+    async def _join(self, device: Device, room: str) -> None:
+        while True:
+            try:
+                await device.come()
+                await device.ask(op.JOIN, id=room)
+                return
+            except (HungUp, Refused):
+                await deferLater(reactor, PAUSE_AFTER_503)
 
     async def stop(self) -> None:
         """Let each device finish what it does, and send what it has not sent."""
