@@ -10,7 +10,7 @@ from gim.concurrency.gather import gather
 from gim.ids import private_session
 from gim.storage.announcements import MessageStored
 from gim.storage.redis.client import reply_budget
-from gim.storage.redis.store import message_reads, reading
+from gim.storage.redis.store import cluster_writes, message_reads, reading
 from gim.storage.redis.store.store import RedisStore
 from tests.integration.redis.test_store import RedisStoreCase
 from tests.support.redis.environment import until
@@ -53,6 +53,7 @@ class ReplyBytesCase(RedisStoreCase):
         self.patch(reply_budget, "MAX_REPLY_BYTES", MAX_REPLY_BYTES)
         self.patch(reading, "BYTES_PER_REPLY", BYTES_PER_REPLY)
         self.patch(message_reads, "MESSAGES_PER_PAGE", BYTES_PER_REPLY // reading.MESSAGE_BYTES)
+        self.patch(cluster_writes, "FIRST_STEP_WITHIN", PATIENCE)  # a busy machine may be slow
         self.sender = await self.make_store(self.prefix)
         await self.limit(LIMIT)
         self.addCleanup(self.limit, DEFAULT)
