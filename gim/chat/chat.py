@@ -149,10 +149,10 @@ class Chat:
     ) -> LoggedIn:
         since = point.since if point else None
         missed = await self._messages.missed(user.id, since, self._max_missed)
-        self._read_rate.charge(user.id, len(missed.messages))
-        catch_up.begin(missed.messages, missed.titles)
+        self._read_rate.charge(user.id, missed.count)
+        catch_up.begin(missed.messages, missed.titles, missed.later)
         recovered = missed.complete and (point is None or await self._is_of_this_data(point))
-        return await self._logged_in(user, until, len(missed.messages), recovered)
+        return await self._logged_in(user, until, missed.count, recovered)
 
     async def _is_of_this_data(self, point: Point) -> bool:
         return point.epoch == await self._storage.epoch()

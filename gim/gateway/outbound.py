@@ -166,6 +166,8 @@ class OutboundQueue:
             each.drained(self)
 
     def write_while_drained(self, source: Callable[[], bool]) -> None:
+        if self._write is self._drop:  # what the source writes would be lost
+            return
         self.flush()
         is_new, self._source = self._source is None, source
         if is_new:  # otherwise it replaces the source of a login that has ended meanwhile

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from gim.ids import PRIVATE
 from gim.model import Message, MessageStatus, Push, SessionHead
+from gim.storage.interface import LaterMessages
 
 MAX_MISSED = 1000  # messages that one login catches up on
 PER_PUSH = 100  # messages of one push at most
@@ -19,27 +20,48 @@ PUSH_OVERHEAD = 400  # bytes of a push of one message, without its content
 class CatchUp:
     """What waits for one connection: missed messages, oldest first, and new pushes after them."""
 
-    __slots__ = ("_held", "_held_size", "_missed", "_recalled", "_titles", "recent")
+    __slots__ = ("_held", "_held_size", "_later", "_missed", "_recalled", "_titles", "recent")
 
     def __init__(self) -> None:
         self._missed: deque[Message] = deque()
+        self._later: LaterMessages | None = None  # those after `_missed`
         self._titles: dict[str, str] = {}
         self._held: deque[Push] = deque()
         self._held_size = 0
         self.recent: frozenset[str] = frozenset()  # ids of missed messages that may still be announced
-        self._recalled: tuple[str, ...] = ()  # ids of messages recalled before `begin`
+        self._recalled: tuple[str, ...] = ()  # ids of messages recalled before they were here
 
-    def begin(self, messages: list[Message], titles: dict[str, str]) -> None:
+    def begin(
+        self, messages: list[Message], titles: dict[str, str], later: LaterMessages | None = None
+    ) -> None:
         """Take the missed messages. One that was also announced meanwhile is pushed once."""
+        self._titles, self._later = titles, later
+        self._take(messages)
+        created = {message.id: message.created_at for message in messages}
+        if later is not None:
+            created |= {message_id: _time_of(message_id) for message_id in later.ids}
+        if created:
+            begin = max(created.values()) - ANNOUNCED_WITHIN_MS
+            self.recent = frozenset(one for one, created_at in created.items() if created_at >= begin)
+        self._held = deque(push for push in self._held if push.items[0].id not in created)
+
+    def _take(self, messages: list[Message]) -> None:
+        for message_id in self._recalled:  # the messages may have been read before the recall
+            messages = [recalled(message, message_id) for message in messages]
         self._missed.extend(messages)
-        for message_id in self._recalled:  # the messages were looked up before the recall
-            self.recall(message_id)
-        self._titles = titles
-        known = {message.id for message in messages}
-        if messages:
-            begin = messages[-1].created_at - ANNOUNCED_WITHIN_MS
-            self.recent = frozenset(message.id for message in messages if message.created_at >= begin)
-        self._held = deque(push for push in self._held if push.items[0].id not in known)
+
+    @property
+    def needs_more(self) -> bool:
+        """Whether `read_more` must come before `next`."""
+        return not self._missed and self._later is not None
+
+    async def read_more(self) -> None:
+        """Read the next of the missed messages. After `Unavailable` it may be repeated."""
+        assert self._later is not None
+        messages = await self._later.read()
+        if not messages:
+            self._later = None
+        self._take(messages)
 
     def hold(self, push: Push) -> int:
         """Keep a new push until the missed messages are written; return how many bytes are kept."""
@@ -50,7 +72,7 @@ class CatchUp:
 
     def recall(self, message_id: str) -> None:
         """Replace a message that waits by its stub: it was recalled."""
-        if not self._missed:
+        if not self._missed or self._later is not None:
             self._recalled += (message_id,)
         self._missed = deque(recalled(message, message_id) for message in self._missed)
         for at, push in enumerate(self._held):
@@ -86,6 +108,11 @@ def recalled(message: Message, message_id: str) -> Message:
     if message.id != message_id:
         return message
     return replace(message, content="", status=MessageStatus.RECALLED)
+
+
+def _time_of(message_id: str) -> int:
+    """Return the time within an id, in Unix ms."""
+    return int(message_id[:12], 16)
 
 
 def _size(push: Push) -> int:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 
 from gim.concurrency.clocks import WallClock
 from gim.concurrency.gather import gather
+from gim.errors import Unavailable
 from gim.ids import PRIVATE, chatroom_session
 from gim.limits.limits import LimitHits, Limits
 from gim.log.logger import Logger
@@ -32,6 +35,8 @@ from gim.storage.announcements import (
     SessionEvent,
 )
 from gim.storage.interface import Storage
+
+READ_RETRY_AFTER = 1.0  # seconds until missed messages that could not be read are tried again
 
 
 class PushDispatcher:
@@ -63,6 +68,7 @@ class PushDispatcher:
         self._messages = storage.messages
         self._chatrooms = storage.chatrooms
         self._nodes = storage.nodes
+        self._clock = clock
         self._wall = wall
         self._writer = PushWriter(clock, settings.concurrency, before_slice, per_turn, per_chunk)
         self._replaced = replaced
@@ -236,6 +242,10 @@ class PushDispatcher:
     def _catch_up(self, login: Login, count: Callable[[str, int], None]) -> bool:
         if login.catch_up is None:  # it has logged out
             return False
+        if login.catch_up.needs_more:
+            reading = Deferred.fromCoroutine(login.catch_up.read_more())
+            reading.addCallbacks(lambda _: 0.0, self._not_read).addCallback(self._go_on, login, count)
+            return False
         pushes = login.catch_up.next()
         for push in pushes:
             login.connection.deliver(push)
@@ -246,6 +256,21 @@ class PushDispatcher:
         if not pushes:
             login.caught_up()
         return bool(pushes)
+
+    def _not_read(self, failure: Failure) -> float:
+        """Return after how many seconds missed messages are read again that could not be read."""
+        if failure.check(Unavailable) is None:
+            self._log.failure("missed messages could not be read", failure)
+        return READ_RETRY_AFTER
+
+    def _go_on(self, seconds: float, login: Login, count: Callable[[str, int], None]) -> None:
+        """Go on catching up later, at the pace of the socket."""
+
+        def go_on() -> None:
+            if login.catch_up is not None:
+                login.connection.write_while_drained(lambda: self._catch_up(login, count))
+
+        self._clock.callLater(seconds, go_on)
 
     def leave(self, login: Login) -> None:
         """Remove a login: no push reaches its connection any more."""

@@ -60,16 +60,34 @@ class Draft(Struct, frozen=True):
     answer_by: float | None = None
 
 
+class LaterMessages(Protocol):
+    """Messages that are read when they are wanted: all of them may be too large to be kept."""
+
+    ids: list[str]  # ascending
+
+    async def read(self) -> list[Message]:
+        """Return the next messages, ascending; none at the end.
+
+        Messages that were removed meanwhile are left out. After `Unavailable` it may be repeated.
+        """
+
+
 class Missed(Struct, frozen=True):
     """Private messages after a point, ascending, and the titles of their sessions by session id.
 
     ``complete`` is false if the limit left some out. For a point that the reader named it is also false
-    if some have been trimmed or have expired.
+    if some have been trimmed or have expired. ``later`` has the newer ones of many, None for few.
     """
 
     messages: list[Message]
     titles: dict[str, str]
     complete: bool
+    later: LaterMessages | None = None
+
+    @property
+    def count(self) -> int:
+        """The number of all messages."""
+        return len(self.messages) + (len(self.later.ids) if self.later is not None else 0)
 
 
 class Listener(Protocol):

@@ -140,8 +140,12 @@ class ReplyBytesTests(ReplyBytesCase):
         works = (store.messages.missed(user_id, None, 1000) for user_id in USERS)
         missed = await gather(works)
         for one in missed:
-            self.assertEqual([message.content[:3] for message in one.messages], ALL)
+            messages = list(one.messages)
+            while one.later is not None and (page := await one.later.read()):
+                messages += page
+            self.assertEqual([message.content[:3] for message in messages], ALL)
             self.assertTrue(one.complete)
+            self.assertEqual(one.count, MESSAGES)
         self.assertEqual(self.connections(store), before)
 
     async def test_the_histories_of_one_user_do_not_keep_others_waiting(self) -> None:

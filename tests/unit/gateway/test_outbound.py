@@ -150,6 +150,7 @@ class SlowReaderTests(GatewayTestCase):
         waiting = self.valve.unsent
         self.tell(1)
         self.say("a")
+        self.valve.server.outbound.write_while_drained(self.fail)
         self.assertEqual(self.valve.unsent, waiting)
 
     def test_its_requests_wait_until_it_has_drained(self) -> None:

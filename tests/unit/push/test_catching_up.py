@@ -1,9 +1,14 @@
+from twisted.internet.defer import Deferred
+
 from gim.auth.authenticator import Identity
 from gim.chat.chat import Point
-from gim.errors import BadRequest, Conflict
+from gim.errors import BadRequest, Conflict, Unavailable
 from gim.ids import private_session
+from gim.model import Message
 from gim.push.catchup import MAX_MISSED
+from gim.push.dispatcher import READ_RETRY_AFTER
 from gim.storage.announcements import MessageStored
+from gim.storage.interface import Missed
 from gim.storage.rules import REQUEST_IDS_PER_SENDER
 from tests.support.world import ChatTestCase, result_of
 
@@ -149,6 +154,83 @@ class LimitTests(ChatTestCase):
 
     def test_the_limit_is_that_of_the_documents(self) -> None:
         self.assertEqual((MAX_MISSED, REQUEST_IDS_PER_SENDER), (1000, 1000))
+
+
+class Later:
+    """Missed messages whose reading a test ends: implements `gim.storage.interface.LaterMessages`."""
+
+    def __init__(self, messages: list[Message]) -> None:
+        self.ids = [message.id for message in messages]
+        self.pages = [messages[:2], messages[2:], []]
+        self.reading: Deferred[None] = Deferred()
+
+    async def read(self) -> list[Message]:
+        await self.reading
+        return self.pages.pop(0)
+
+
+class ReadLaterTests(ChatTestCase):
+    """A storage reads missed messages while they are pushed: bob missed 0 to 4, and 0 comes at once."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.sent = [self.tell("ann", "bob", str(number)) for number in range(5)]
+        missed = result_of(self.store.messages.missed("bob", None, 1000))
+        self.later = Later(missed.messages[1:])
+        found = Missed(missed.messages[:1], missed.titles, True, self.later)
+
+        async def some(user_id: str, since: str | None, limit: int) -> Missed:
+            return found
+
+        self.patch(self.store.messages, "missed", some)
+        self.bob = self.connect("bob")
+
+    def read(self) -> None:
+        """Let the reading of a page end."""
+        reading, self.later.reading = self.later.reading, Deferred()
+        reading.callback(None)
+        self.clock.advance(0)
+
+    def test_they_come_as_they_are_read_and_new_ones_behind_them(self) -> None:
+        self.assertEqual((self.bob.answer.missed, self.bob.contents), (5, [["0"]]))
+        self.tell("ann", "bob", "new")
+        self.read()
+        self.assertEqual(self.bob.contents, [["0"], ["1", "2"]])
+        self.read()
+        self.read()
+        self.assertEqual(self.bob.contents[2:], [["3", "4"], ["new"]])
+        self.tell("ann", "bob", "newer")
+        self.assertEqual(self.bob.contents[-1], ["newer"])
+
+    def test_reading_that_fails_is_tried_again(self) -> None:
+        for failure, logged in ((Unavailable("away"), 0), (ValueError(), 1)):
+            reading, self.later.reading = self.later.reading, Deferred()
+            reading.errback(failure)
+            self.assertEqual(len(self.flushLoggedErrors(ValueError)), logged)
+            self.clock.advance(READ_RETRY_AFTER)
+        self.read()
+        self.assertEqual(self.bob.contents, [["0"], ["1", "2"]])
+
+    def test_nothing_is_read_for_a_connection_that_has_gone(self) -> None:
+        self.disconnect(self.bob)
+        self.read()
+        self.assertEqual((self.bob.contents, len(self.later.pages)), ([["0"]], 2))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_recall_reaches_those_that_are_not_read_yet(self) -> None:
+        for sent in self.sent[1], self.sent[4]:
+            result_of(self.store.moderation.recall(AB, "ann", sent.id))
+        for _ in range(3):
+            self.read()
+        self.assertEqual(self.bob.contents, [["0"], ["", "2"], ["3", ""]])
+
+    def test_what_is_announced_again_meanwhile_is_pushed_once(self) -> None:
+        messages, _ = result_of(self.store.messages.history(AB, "bob", None, 10))
+        for message in messages:
+            self.pushes.on_announcement(MessageStored(message, AB, "ann", "", "bob"))
+        for _ in range(3):
+            self.read()
+        self.assertEqual(self.bob.contents, [["0"], ["1", "2"], ["3", "4"]])
 
 
 class AnnouncedLaterTests(ChatTestCase):

@@ -18,7 +18,13 @@ from gim.storage.redis.store.batches import run_for_each
 from gim.storage.redis.store.delivery_marks import DeliveryMarks
 from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.keys import Keys
-from gim.storage.redis.store.message_reads import Found, MessageReads, NewerMessages
+from gim.storage.redis.store.message_reads import (
+    MESSAGES_PER_PAGE,
+    Found,
+    LaterMessages,
+    MessageReads,
+    NewerMessages,
+)
 from gim.storage.redis.store.people import People
 from gim.storage.redis.store.reading import MESSAGE_BYTES, READS_AT_A_TIME, Reading
 from gim.storage.redis.store.records import message_of, time_of, value_of
@@ -150,16 +156,18 @@ class Inbox:
         if newest and not self._redis.is_cluster:  # not to be announced again after a reconnect
             self._heartbeat.mark_seen(newest[-1][0])
         wanted = newest[-limit:]
+        now, later = wanted[:MESSAGES_PER_PAGE], wanted[MESSAGES_PER_PAGE:]
         sessions = {ids.session(session_id) for session_id in {one[1] for one in wanted}}
         peers = [session.peer_of(user_id) for session in sessions]
         found, titles = await gather(
-            [self._reads.values(wanted, reading), self._people.titles(peers, reading)]
+            [self._reads.values(now, reading), self._people.titles(peers, reading)]
         )
-        is_whole = is_whole and len(found) == len(wanted)  # else some were removed meanwhile
-        complete = len(newest) <= limit and (since is None or (whole and is_whole))
-        messages = [message_of(session_id, one, value) for one, session_id, value in found]
+        is_whole = is_whole and len(found) == len(now)  # else some were removed meanwhile
         return Missed(
-            messages, {session.id: titles[session.peer_of(user_id)] for session in sessions}, complete
+            [message_of(session_id, one, value) for one, session_id, value in found],
+            {session.id: titles[session.peer_of(user_id)] for session in sessions},
+            len(newest) <= limit and (since is None or (whole and is_whole)),
+            LaterMessages(self._reads, self._redis, user_id, later) if later else None,
         )
 
     def look_up(self, subscription: Subscription) -> Callable[[], Awaitable[list[MessageStored]]]:

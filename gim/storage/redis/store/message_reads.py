@@ -6,10 +6,12 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 
 from gim.concurrency.gather import gather_some
+from gim.model import Message
+from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.store import scripts
 from gim.storage.redis.store.keys import Keys
 from gim.storage.redis.store.reading import BYTES_PER_REPLY, MESSAGE_BYTES, Reading, bytes_for
-from gim.storage.redis.store.records import Value, value_of
+from gim.storage.redis.store.records import Value, message_of, value_of
 from gim.storage.redis.store.retention import Retention
 
 IDS_PER_REPLY = 500
@@ -18,7 +20,7 @@ SESSIONS_AT_A_TIME = 32  # that are read from in one round trip
 MESSAGES_PER_PAGE = BYTES_PER_REPLY // MESSAGE_BYTES
 
 Found = tuple[str, str]  # message id, session id
-Message = tuple[str, str, Value]  # and what is stored
+Stored = tuple[str, str, Value]  # and what is stored
 
 
 class MessageReads:
@@ -54,17 +56,17 @@ class MessageReads:
         ids = await reading.run(size, scripts.SINCE, (base,), *words)
         return [(message_id.decode(), session_id) for message_id in ids]
 
-    async def values(self, found: Iterable[Found], reading: Reading) -> list[Message]:
+    async def values(self, found: Iterable[Found], reading: Reading) -> list[Stored]:
         """Return what is stored of messages, ascending, without those that were removed meanwhile."""
         of_session: dict[str, list[str]] = defaultdict(list)
         for message_id, session_id in found:
             of_session[session_id].append(message_id)
         works = (self._of_session(*one, reading) for one in of_session.items())
-        pages: list[list[Message]] = await gather_some(works, SESSIONS_AT_A_TIME)
+        pages: list[list[Stored]] = await gather_some(works, SESSIONS_AT_A_TIME)
         return sorted((message for page in pages for message in page), key=_id_of)
 
-    async def _of_session(self, session_id: str, ids: list[str], reading: Reading) -> list[Message]:
-        messages: list[Message] = []
+    async def _of_session(self, session_id: str, ids: list[str], reading: Reading) -> list[Stored]:
+        messages: list[Stored] = []
         base, needed = self._keys.session(session_id), 0
         while ids:
             some = ids[:MESSAGES_PER_PAGE]
@@ -77,6 +79,27 @@ class MessageReads:
             ]
             ids = ids[len(values) :]
         return messages
+
+
+class LaterMessages:
+    """Implements `gim.storage.interface.LaterMessages`."""
+
+    def __init__(self, reads: MessageReads, redis: Redis, user_id: str, found: list[Found]) -> None:
+        self.ids = [message_id for message_id, _ in found]
+        self._reads = reads
+        self._redis = redis
+        self._user_id = user_id
+        self._waiting = found
+
+    async def read(self) -> list[Message]:
+        """See `gim.storage.interface.LaterMessages.read`."""
+        while self._waiting:
+            page = self._waiting[:MESSAGES_PER_PAGE]
+            messages = await self._reads.values(page, Reading(self._redis, self._user_id, is_long=True))
+            self._waiting = self._waiting[len(page) :]
+            if messages:
+                return [message_of(session_id, one, value) for one, session_id, value in messages]
+        return []
 
 
 class NewerMessages:
@@ -96,7 +119,7 @@ class NewerMessages:
         self._point: str | None = point  # up to which all were found; None at the end
         self._found: list[Found] = []  # and not read yet, descending
 
-    async def next(self) -> list[Message]:
+    async def next(self) -> list[Stored]:
         """Return the next messages, none at the end."""
         while self._found or self._point is not None:
             if not self._found and self._point is not None:
@@ -118,5 +141,5 @@ class NewerMessages:
         self._found = sorted(found, reverse=True)
 
 
-def _id_of(message: Message) -> str:
+def _id_of(message: Stored) -> str:
     return message[0]
