@@ -162,6 +162,11 @@ class GatewayFactory(WebSocketServerFactory):
         for connection in tuple(self.connections):
             connection.transport.abortConnection()
 
+    @property
+    def deferred_turns(self) -> int:
+        """How often requests waited for another iteration of the reactor, over HTTP too."""
+        return self.turns.deferred
+
     def unsent(self) -> int:
         """Return how many bytes wait for the readers of all connections. 0.1 us for each."""
         return sum(connection.outbound.unsent for connection in self.connections)

@@ -23,6 +23,10 @@ class GatewayNumbers(Protocol):
     def slow_readers(self) -> int:
         """How many were closed because too much waited for them."""
 
+    @property
+    def deferred_turns(self) -> int:
+        """How often requests waited for another iteration of the reactor, over HTTP too."""
+
     def unsent(self) -> int:
         """Return the bytes that wait in all send buffers."""
 
