@@ -223,6 +223,30 @@ class LateMissedTests(LateAnnouncementCase):
         for since in (between.id, had.id):
             self.assertEqual(await self.since(self.sending, since), (["late", "1", "2"], True))
 
+    async def test_a_login_without_a_point_gets_it_as_well(self) -> None:
+        await self.store_only("late")
+        other = await self.node()
+        (had,) = await send(other.store, private("cat", "bob", "had"))
+        other.store.messages.delivered("bob", had.id)
+        await settled(other.store)
+        self.assertEqual(contents((await other.store.messages.missed("bob", None, 9)).messages), [])
+        self.sending.reach_all()
+        await self.repair_now()
+        missed = await other.store.messages.missed("bob", None, 9)
+        self.assertEqual(contents(missed.messages), ["late", "had"])
+
+    async def test_a_late_one_that_is_pushed_does_not_bring_back_others(self) -> None:
+        hearing = await self.log_in()
+        await self.store_only("late")
+        (had,) = await send(hearing.store, private("cat", "bob", "had"))
+        hearing.store.messages.delivered("bob", had.id)
+        await settled(hearing.store)
+        self.sending.reach_all()
+        await self.repair_now()
+        await settled(hearing.store)
+        self.assertEqual(self.heard_by(hearing)[0], ["had", "late"])
+        self.assertEqual(contents((await hearing.store.messages.missed("bob", None, 9)).messages), [])
+
     async def test_a_device_that_had_a_message_after_the_late_one_gets_nothing_again(self) -> None:
         await self.store_only("late")
         await self.pass_on(CLUSTER_LAG_MS / 1000 + 1)

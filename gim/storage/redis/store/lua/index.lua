@@ -3,7 +3,8 @@
 -- announced messages are remembered for *told* ms, in the order of their announcements. Messages of a session are
 -- announced in the order of their ids: returns 'behind' and does nothing while *previous*, the message before this one
 -- in the session ('' for none), may still be announced, which it may be for *pending* ms after it was stored. A message
--- that is announced more than *lag* ms after it was stored is kept in a list of late ones.
+-- that is announced more than *lag* ms after it was stored is kept in a list of late ones. Where a receiver is away who
+-- got a newer message already, the mark moves back, so that catching up finds this one. *name* is '' for the receiver.
 local U = KEYS[1]
 local born, keep, ttl, told, pending, lag, session, id, previous, name, payload = unpack(ARGV)
 local score = now_score()
@@ -25,6 +26,8 @@ if not call('ZSCORE', announced, id) then
     call('ZREMRANGEBYRANK', U .. ':late', 0, -1 - MAX_LATE)
     call('PEXPIRE', U .. ':late', keep)
   end
+  local mark = name == '' and call('HGET', U .. ':user', 'mark')
+  if mark and id <= mark and call('EXISTS', U .. ':nodes') == 0 then call('HSET', U .. ':user', 'mark', before(id)) end
   call('SPUBLISH', U, payload)
 end
 return 1

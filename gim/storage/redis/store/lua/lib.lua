@@ -44,6 +44,11 @@ local function score_of(id)
   return tonumber(string.sub(id, 1, 12), 16) * 1000 + math.max(0, math.min(micros, 1000))
 end
 
+-- An id before another one, and after all with a lower score.
+local function before(id)
+  return string.sub(id, 1, 16) .. string.rep('0', 16)
+end
+
 -- The next id after *last* (false for none), and its score: from the larger of the server's time and the last.
 local function next_id(last, score, random)
   if last then score = math.max(score, score_of(last) + 1) end

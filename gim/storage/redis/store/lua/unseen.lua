@@ -16,7 +16,7 @@ if since ~= '' then
   local late = call('ZRANGEBYSCORE', U .. ':late', '(' .. number(from), '+inf')
   if #late == MAX_LATE then is_whole = 0 end
   for _, id in ipairs(late) do
-    if id <= point then point = string.sub(id, 1, 16) .. string.rep('0', 16) end
+    if id <= point then point = before(id) end
   end
   from = score_of(point)
 end
