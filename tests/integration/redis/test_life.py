@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import msgpack
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.errors import Unavailable
+from gim.errors import NotFound, Unavailable
+from gim.model import User
 from gim.storage.redis.store import presence_refresh
 from gim.storage.redis.store.presence_refresh import PresenceRefresh
 from tests.integration.redis.test_store import RedisStoreCase
@@ -87,6 +89,62 @@ class AbandonedTests(RedisStoreCase):
         self.assertCountEqual(keys, [f"{base}:once:ann", f"{base}:asked:ann"])
         for key in keys:
             self.assertGreater(await self.server.do("PTTL", key), 0)
+
+
+class EarlierVersionTests(RedisStoreCase):
+    """What an earlier version has stored, on a node or on one that still runs."""
+
+    async def abandon(self) -> str:
+        """Leave a chatroom as an earlier version did: its messages, name and mutes stay for a while."""
+        await join(self.store, "room", "ann")
+        await send(self.store, posted("room", "ann"))
+        base = self.store._keys.session(ROOM.id)
+        for command in (
+            ("DEL", f"{base}:members"),
+            ("HDEL", f"{base}:state", "owner", "read:ann"),
+            ("PEXPIRE", f"{base}:state", 60_000),
+            ("HDEL", f"{self.store._keys.user('ann')}:rooms", "room"),
+        ):
+            await self.server.do(*command)
+        return base
+
+    async def test_a_chatroom_that_all_had_left_is_made_anew(self) -> None:
+        store = await self.make_store()
+        base = await self.abandon()
+        await join(store, "room", "eve")
+        self.assertEqual(await store.messages.history(ROOM, "eve", None, 10), ([], False))
+        (item,), _, _ = await store.chatrooms.members("room", "eve", "", 10)
+        self.assertEqual(item.role, "owner")
+        self.assertEqual(await self.server.do("PTTL", f"{base}:state"), -1)
+
+    async def test_such_a_chatroom_does_not_exist(self) -> None:
+        store = await self.make_store()
+        await self.abandon()
+        with self.assertRaises(NotFound):
+            await store.chatrooms.join("room", User("eve", "Eve"), "", create_missing=False)
+        await self.abandon()
+        await store.chatrooms.create("room", "Room", None)
+
+    async def test_an_answer_without_a_digest_answers_the_request(self) -> None:
+        store = await self.make_store()
+        draft = private("ann", "bob", request_id="r")
+        (sent,) = await send(store, draft)
+        answers = f"{store._keys.session(AB.id)}:once:ann"
+        answer = msgpack.decode(await self.server.do("HGET", answers, "r"))
+        await self.server.do("HSET", answers, "r", msgpack.encode(answer[:3]))
+        self.assertEqual(await send(store, draft), [sent])
+
+    async def test_a_recalled_message_that_was_trimmed_counts_for_nothing(self) -> None:
+        store = await self.make_store(max_session_messages=2)
+        sent = await send(store, *[private("ann", "bob")] * 2)
+        base = store._keys.session(AB.id)
+        for one in sent:
+            await store.moderation.recall(AB, "ann", one.id)
+            await self.server.do("ZREM", f"{base}:ids", one.id)
+        for count, unread in ((1, 0), (2, 2)):  # too few until the next one is trimmed, but not below 0
+            await send(store, *[private("ann", "bob")] * count)
+            ((item,), _) = await store.messages.sessions("bob", None, None, 10)
+            self.assertEqual(item.unread, unread)
 
 
 class LongLifeTests(RedisStoreCase):

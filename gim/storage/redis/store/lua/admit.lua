@@ -3,6 +3,7 @@
 -- 'full' if it refuses the user.
 local S = KEYS[1]
 local user, name, makes, most, no_more = unpack(ARGV)
+forget_abandoned(S)
 if makes == '0' and not is_chatroom(S) then return 'none' end
 local full = is_full(S, user, most)
 if full and no_more == '1' then return 'full' end

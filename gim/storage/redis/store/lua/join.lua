@@ -4,6 +4,7 @@
 local S, U, G = unpack(KEYS)
 local user, name, chatroom, title, random, born, keep, makes, most_members, no_more, most_chatrooms,
   not_in_more = unpack(ARGV)
+forget_abandoned(S)
 if makes == '0' and not is_chatroom(S) then return 'none' end
 local full, many = is_full(S, user, most_members), in_many(U, chatroom, most_chatrooms)
 if full and no_more == '1' then return 'full' end

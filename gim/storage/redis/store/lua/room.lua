@@ -6,6 +6,19 @@ local function is_full(S, user, most)
   return most > 0 and call('ZCARD', S .. ':members') >= most and not call('ZSCORE', S .. ':members', user)
 end
 
+-- Forgets a chatroom with its history, name, mutes and read positions. Answers to a request_id end with their messages.
+local function forget(S)
+  for _, part in ipairs({'members', 'state', 'sequence', 'ids', 'messages', 'recalled', 'admins', 'muted'}) do
+    call('UNLINK', S .. ':' .. part)
+  end
+end
+
+-- Forgets a chatroom that has no member any more: an earlier version kept it as long as its messages.
+local function forget_abandoned(S)
+  if not is_chatroom(S) or call('EXISTS', S .. ':members') == 1 then return end
+  if call('HEXISTS', S .. ':state', 'kept') == 0 then forget(S) end
+end
+
 -- Makes *user* a member, and the chatroom if there is none; returns the number of members. The user who makes a
 -- chatroom owns it.
 local function admit(S, user, name)
@@ -14,13 +27,6 @@ local function admit(S, user, name)
     call('HSET', S .. ':state', 'read:' .. user, call('ZRANGE', S .. ':ids', -1, -1)[1] or FIRST)
   end
   return call('ZCARD', S .. ':members')
-end
-
--- Forgets a chatroom with its history, name, mutes and read positions. Answers to a request_id end with their messages.
-local function forget(S)
-  for _, part in ipairs({'members', 'state', 'sequence', 'ids', 'messages', 'recalled', 'admins', 'muted'}) do
-    call('UNLINK', S .. ':' .. part)
-  end
 end
 
 -- Ends the role of a former member; returns the heir of an owner.

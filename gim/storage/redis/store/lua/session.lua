@@ -49,13 +49,14 @@ end
 
 local function unread(S, read, floor)
   local count = count_after(S .. ':ids', read, floor)
-  return count > 0 and count - count_after(S .. ':recalled', read, floor) or count
+  return count > 0 and math.max(count - count_after(S .. ':recalled', read, floor), 0) or count
 end
 
--- Removes messages, oldest first, and remembers the newest of them.
+-- Removes messages, oldest first, and remembers the newest of them. A node of an earlier version, which knows of no
+-- recalled ones, may have left some of their ids behind.
 local function remove(S, ids)
   call('ZREM', S .. ':ids', unpack(ids))
-  call('ZREM', S .. ':recalled', unpack(ids))
+  call('ZREMRANGEBYSCORE', S .. ':recalled', '-inf', number(score_of(ids[#ids])))
   call('HDEL', S .. ':messages', unpack(ids))
   call('HSET', S .. ':state', 'lost', ids[#ids])
 end
@@ -115,7 +116,7 @@ local function answered(S, sender, request, digest, now, window, floor)
   if answer[3] <= now - window or score_of(answer[1]) < floor then return nil end
   local kept = call('HGET', S .. ':messages', answer[1])
   if not kept then return nil end
-  if answer[4] ~= digest then return 'reused' end
+  if answer[4] and answer[4] ~= digest then return 'reused' end -- an earlier version kept none
   return {answer[1], answer[2], cmsgpack.unpack(kept)[2]}
 end
 
