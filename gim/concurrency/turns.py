@@ -81,11 +81,16 @@ class Turns:
             self._clock.callLater(0, self._begin)
 
     def _begin(self) -> None:
-        """Begin an iteration: give turns, one to each client after the other, until its time is used."""
-        self._is_scheduled, self._used = False, 0.0
+        """Begin an iteration: give turns, one to each client after the other, until its time is used.
+
+        What took longer than its iteration uses up the next one too: after a long request the reactor
+        always reads before another begins.
+        """
+        self._is_scheduled = False
+        self._used = min(max(self._used - TURN, 0.0), TURN)
         while self._waiting and self._used < TURN:
             self.run(self._take, self._next())
-        if self._waiting:
+        if self._waiting or self._used:
             self._schedule()
 
     def _take(self, waiting: Waiting) -> None:

@@ -65,7 +65,7 @@ class Client(Protocol):
 
 
 # What they cost depends on how much there is to enter, to answer or to end.
-DEAR = (Op.LOGIN, Op.LOGOUT, Op.HISTORY, Op.SESSIONS, Op.MEMBERS, Op.DISMISS)
+DEAR = (Op.LOGIN, Op.LOGOUT, Op.HISTORY, Op.SESSIONS, Op.MEMBERS, Op.LEAVE, Op.DISMISS)
 
 _Handler = Callable[[Client, Any], Awaitable[Struct]]
 

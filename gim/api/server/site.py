@@ -69,7 +69,7 @@ class TracedRequest(BoundedRequest):
             self.finish()
             return
         if site.turns.is_over():
-            site.turns.turn(site.client_of(self)).addCallback(self._serve)
+            site.turns.turn(group_of(site.client_of(self))).addCallback(self._serve)
         else:
             site.turns.run(self._serve)
 

@@ -233,8 +233,8 @@ class TurnTests(ServingTestCase):
             self.ann_too.add_dear(self.dear(f"ann too {name}"))
         for name in "ab":
             self.bob.add_dear(self.dear(f"bob {name}"))
-        while self.iterate():
-            pass
+        while self.clock.calls:
+            self.iterate()
         self.assertEqual(self.order[:5], ["ann a", "ann too a", "bob a", "ann b", "bob b"], self.order)
         self.assertEqual(len(self.order), 8)
 
@@ -244,6 +244,14 @@ class TurnTests(ServingTestCase):
             self.ann.add_dear(self.dear(f"{number}", TURN * 0.3))
         self.assertEqual(self.iterate(), ["0", "1", "2", "3"])
         self.assertEqual(self.iterate(), ["4", "5"])
+
+    def test_after_a_long_one_the_reactor_reads_before_another_begins(self) -> None:
+        for name in "abc":
+            self.ann.add_dear(self.dear(name, 5 * TURN))
+        self.assertEqual([self.iterate() for _ in range(5)], [[], ["b"], [], ["c"], []])
+        self.iterate()
+        self.ann.add_dear(self.dear("d"))
+        self.assertEqual(self.order[-1], "d")
 
     def test_one_that_waited_for_the_storage_goes_on_in_its_turn(self) -> None:
         self.ann.add_dear(self.dear_that_waits("a"))

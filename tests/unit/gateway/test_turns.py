@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.address import IPv4Address
+from twisted.internet.address import IPv4Address, IPv6Address
 
 from gim.concurrency.turns import TURN
 from gim.gateway.request_queue import REQUESTS_PER_LOOK
@@ -57,6 +57,20 @@ class ReadTests(TurnCase):
         self.assertEqual([packet["seq"] for packet in ann.packets if packet["op"] == 206], [*range(5)])
         self.assertEqual(len([packet for packet in bob.packets if packet["op"] == 206]), 1)
 
+    def test_leaving_may_be_dear_as_history_goes_with_the_last_member(self) -> None:
+        ann = self.user("ann")
+        for name in "abc":
+            ann.say(301, {"id": name}, 0)
+        self.pump()
+        self.slow_down(self.gateway.operations._chat, "leave", TURN)
+        for name in "abc":
+            ann.say(303, {"id": name}, 0)
+        (pump,) = self.pumps
+        pump.pump()
+        self.assertEqual(self.calls, 1)
+        self.pump()
+        self.assertEqual(self.calls, 3)
+
     def test_no_more_is_read_while_many_wait(self) -> None:
         ann = self.user("ann")
         self.slow_down(self.gateway.operations._chat, "sessions", TURN)
@@ -74,6 +88,15 @@ class HttpTests(TurnCase):
         self.assertEqual(self.calls, 2)
         self.clock.advance(0)
         self.assertEqual(self.calls, 7)
+
+    def test_a_network_of_ipv6_takes_turns_as_one_client(self) -> None:
+        self.slow_down(self.gateway.operations._chat, "check_ready", TURN)
+        clients: list[str] = []
+        self.patch(self.gateway.turns, "wait", lambda client, _: clients.append(client))
+        for host in ("2001:db8::1", "2001:db8::2", "2001:db8::3"):
+            Wire(self.api, self.clock, IPv6Address("TCP", host, 5)).server.dataReceived(READY)
+        self.assertEqual(len(clients), 2)
+        self.assertEqual(len(set(clients)), 1)
 
     def test_one_that_hung_up_while_it_waited_is_not_served(self) -> None:
         self.slow_down(self.gateway.operations._chat, "check_ready", TURN)
