@@ -48,6 +48,7 @@ class ReplyBudgetCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.patch(reply_budget, "MAX_REPLY_BYTES", 4000)
         self.servers = Servers()
+        self.addCleanup(self.answer_all)  # else the garbage collection would end reads at any time
 
     def reading(self, reader: str, is_long: bool = False) -> Reading:
         servers: Any = self.servers
