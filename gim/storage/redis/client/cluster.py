@@ -85,7 +85,7 @@ class Cluster:
             except CancelledError:
                 raise
             except Exception as error:
-                if self._is_stopped:  # what ends a connecting is not a `CancelledError`
+                if self._is_stopped:  # a stop ends what is awaited, not only with a `CancelledError`
                     return
                 failures += 1
                 self._log.info("can't read the topology of the cluster: {error}", error=error)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, wrapClientTLS
+from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.ssl import (
     Certificate,
@@ -29,6 +30,17 @@ def endpoint(reactor: Any, address: Address, tls: Tls | None) -> IStreamClientEn
     else:
         plain = HostnameEndpoint(reactor, address.host, address.port, CONNECT_TIMEOUT)
     return plain if tls is None else TlsEndpoint(plain, address.host, tls)
+
+
+async def connect(server: IStreamClientEndpoint, factory: IProtocolFactory) -> IProtocol:
+    """Connect. A connecting that is cancelled ends with `CancelledError`, like all else that is awaited.
+
+    Twisted's endpoints raise an error of their own then, which would count as a failure of the server.
+    """
+    try:
+        return await server.connect(factory)
+    except ConnectingCancelledError as error:
+        raise CancelledError from error
 
 
 @implementer(IStreamClientEndpoint)

@@ -201,7 +201,7 @@ class Link(Service):
             except CancelledError:
                 raise
             except Exception as error:
-                if not self.running:  # what ends a connecting is not a `CancelledError`
+                if not self.running:  # a stop ends what is awaited, not only with a `CancelledError`
                     return
                 failures += 1
                 self._complain(error)

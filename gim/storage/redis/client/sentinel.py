@@ -11,7 +11,7 @@ from twisted.internet.protocol import Factory
 from zope.interface import implementer
 
 from gim.errors import Unavailable
-from gim.storage.redis.client.endpoints import endpoint
+from gim.storage.redis.client.endpoints import connect, endpoint
 from gim.storage.redis.client.protocol import RedisProtocol
 from gim.storage.redis.client.url import Address, Target
 
@@ -35,7 +35,7 @@ class MasterEndpoint:
 
     async def _connect(self, factory: IProtocolFactory) -> IProtocol:
         master = await self.master()
-        return await endpoint(self._reactor, master, self._target.tls).connect(factory)
+        return await connect(endpoint(self._reactor, master, self._target.tls), factory)
 
     async def master(self) -> Address:
         """Return the address of the master, or raise `Unavailable`."""
@@ -52,7 +52,7 @@ class MasterEndpoint:
     async def _ask(self, sentinel: IStreamClientEndpoint) -> tuple[int, Address]:
         factory = Factory.forProtocol(lambda: RedisProtocol(self._reactor, ANSWER_TIMEOUT))
         factory.noisy = False
-        connection: Any = await sentinel.connect(factory)
+        connection: Any = await connect(sentinel, factory)
         try:
             if self._target.sentinel_password:
                 user = self._target.sentinel_user or "default"

@@ -6,11 +6,10 @@ from typing import Any
 
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 from twisted.internet.defer import CancelledError
-from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.protocol import Factory
 
 from gim.errors import Unavailable
-from gim.storage.redis.client.endpoints import endpoint
+from gim.storage.redis.client.endpoints import connect, endpoint
 from gim.storage.redis.client.handshake import Handshake
 from gim.storage.redis.client.protocol import RedisProtocol
 from gim.storage.redis.client.url import Address, Target
@@ -86,12 +85,7 @@ def _view(info: str, slots: Slots) -> _View:
 async def _ask(address: Address, target: Target, reactor: Any) -> _View:
     factory = Factory.forProtocol(lambda: RedisProtocol(reactor, SLOTS_TIMEOUT))
     factory.noisy = False
-    try:
-        connection: Any = await endpoint(reactor, address, target.tls).connect(factory)
-    except (
-        ConnectingCancelledError
-    ) as error:  # it is not a `CancelledError`, and would count as a failure
-        raise CancelledError from error
+    connection: Any = await connect(endpoint(reactor, address, target.tls), factory)
     try:
         await Handshake(target, "gim").login(connection)
         info = (await connection.call("CLUSTER", "INFO")).decode()
