@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from tests.integration.chaos.journal import Journal, Push, Visit
 from tests.integration.chaos.judgement import Found, Violation
 
+STALE = 5.0  # seconds; a message waits for one interval of a second, in a process that may be busy
+
 
 def check_chatrooms(journal: Journal, found: Found) -> Iterator[Violation]:
     """The newest n at a time, in order, and `skipped` says exactly how many are left out."""
@@ -84,12 +86,22 @@ class _ChatroomCheck:
             yield self._wrong(
                 "wrong skipped", push.items[0].id, f"skipped {push.skipped} of {places[0]}", push
             )
+        yield from self._check_stale(push)
         for item in self._history[: max(begin, 0)]:
             letter = self._journal.letter_of(item)
             if letter and since is not None and letter.begun_at > since:
                 text = f"sent after the login, not in the first push, skipped {push.skipped}"
                 yield self._wrong("wrong skipped", item.id, text, push)
                 return
+
+    def _check_stale(self, push: Push) -> Iterator[Violation]:
+        """What was acknowledged long before the login is no news, unless the node stood still since."""
+        letter = self._journal.letter_of(push.items[0])
+        latest = self._visit.asked_at - STALE
+        spans = self._journal.outages.get(self._visit.node, ())
+        if letter and letter.acked_at < latest and all(end < letter.acked_at for _, end in spans):
+            text = f"pushed {push.at - letter.acked_at:.1f} s after it was acknowledged, before the login"
+            yield self._wrong("stale", push.items[0].id, text, push)
 
     def _wrong(self, kind: str, mentions: str, text: str, push: Push | None = None) -> Violation:
         whole = f"{self._session_id} to {self._visit.device}: {text}"

@@ -43,7 +43,9 @@ def check_stored(journal: Journal, found: Found) -> Iterator[Violation]:
     times = Counter(item.content for item in stored.values() if item.status == NORMAL)
     for item in stored.values():
         if item.status != NORMAL and item.id not in journal.recalled:
-            yield Violation("altered", f"recalled by nobody: {item}", session_id=item.session_id)
+            yield Violation(
+                "altered", f"recalled, but no recall was sent: {item}", session_id=item.session_id
+            )
         elif item.status == NORMAL and item.content not in journal.letters:
             yield Violation("altered", f"stored, but not sent: {item}", session_id=item.session_id)
     for content, count in times.items():
@@ -114,7 +116,7 @@ def check_delivery(journal: Journal, found: Found) -> Iterator[Violation]:
             if item.id not in has:
                 yield Violation(
                     "lost",
-                    f"{item.content!r}, {item.id}, was not delivered to {device}",
+                    f"{item.content[:60]!r}, {item.id}, was not delivered to {device}",
                     device,
                     item.session_id,
                     item.id,
@@ -170,7 +172,7 @@ def check_catching_up(journal: Journal, found: Found) -> Iterator[Violation]:
 
 
 def _of(kind: str, letter: Letter, text: str) -> Violation:
-    whole = f"{letter.content!r} in {letter.session_id}: {text}"
+    whole = f"{letter.content[:60]!r} in {letter.session_id}: {text}"
     return Violation(kind, whole, letter.sender, letter.session_id, letter.content)
 
 

@@ -171,7 +171,7 @@ class Device:
             data = await self.ask_http(self.dice.choice(self.nodes), "POST", "/v1/messages", letter.body)
         else:
             data = await self.ask(op.SEND, **letter.body)
-        self.journal.acknowledge(letter, data)
+        self.journal.acknowledge(letter, data, reactor.seconds())
         self._note(letter.session_id, f"acknowledged {data['id']} {letter.content[:60]!r}")
 
     # what comes

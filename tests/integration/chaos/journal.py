@@ -38,6 +38,7 @@ class Letter:
     kind: int
     target: str
     begun_at: float  # seconds, as all times here: of the harness' own monotonic clock
+    acked_at: float = float("inf")  # when its first reply came
     ways: set[str] = field(default_factory=set)  # `HTTP`, or keys of visits: how it was sent
     answers: list[dict[str, Any]] = field(default_factory=list)  # data of each success, in their order
 
@@ -165,8 +166,9 @@ class Journal:
             return self.letters.get(item.content)
         return self.by_id.get(item.id)
 
-    def acknowledge(self, letter: Letter, answer: dict[str, Any]) -> None:
+    def acknowledge(self, letter: Letter, answer: dict[str, Any], at: float) -> None:
         """Take down the data of a successful reply to a send."""
+        letter.acked_at = min(letter.acked_at, at)
         letter.answers.append(answer)
         self.by_id[answer["id"]] = letter
 

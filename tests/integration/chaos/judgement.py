@@ -8,7 +8,17 @@ from tests.integration.chaos.journal import Item
 
 KINDS = (
     *("lost", "doubled", "hung", "out of order", "altered", "not acknowledged", "refused"),
-    *("wrong skipped", "not left", "sequence", "unread", "sessions", "presence", "recovered", "epoch"),
+    *(
+        "wrong skipped",
+        "stale",
+        "not left",
+        "sequence",
+        "unread",
+        "sessions",
+        "presence",
+        "recovered",
+        "epoch",
+    ),
     *("traceback", "left behind", "not ready"),
 )
 

@@ -60,7 +60,7 @@ class Story:
         items = self.found.histories[letter.session_id]
         item = Item(f"{number:02}", letter.session_id, "ann", letter.content, len(items) + 1, number)
         answer = {"id": item.id, "sequence": item.sequence, "created_at": number}
-        self.journal.acknowledge(letter, answer)
+        self.journal.acknowledge(letter, answer, 3.0 + number)
         items.append(item)
         self.letters.append(letter)
         self.journal.letters[letter.content] = letter
@@ -121,7 +121,7 @@ class CheckTests(SynchronousTestCase):
 
         self.found("not acknowledged", harm)
 
-    def test_a_message_that_nobody_sent_is_altered(self) -> None:
+    def test_a_message_that_was_never_sent_is_altered(self) -> None:
         def harm(story: Story) -> None:
             strange = Item("09", PAIR, "ann", "never sent", 9, 9)
             story.found.histories[PAIR].append(strange)
@@ -146,7 +146,7 @@ class CheckTests(SynchronousTestCase):
 
         self.found("altered", keep_content)
 
-    def test_a_message_that_nobody_recalled_is_altered(self) -> None:
+    def test_a_message_that_is_recalled_without_a_recall_is_altered(self) -> None:
         def harm(story: Story) -> None:
             story.recall(3)
             story.journal.recalled.clear()
@@ -350,6 +350,19 @@ class CheckTests(SynchronousTestCase):
             story.bob.answered_at = 16.5
 
         self.assertEqual(self.judge(log_in_late), [])
+
+    def test_what_is_older_than_the_login_by_more_than_an_interval_is_stale(self) -> None:
+        def log_in_late(story: Story, at: float) -> None:
+            story.bob.asked_at, story.bob.answered_at = at, at + 0.1
+
+        self.assertEqual(self.judge(lambda story: log_in_late(story, 16.0)), [])
+        self.found("stale", lambda story: log_in_late(story, 24.0), "bob0")
+
+        def freeze(story: Story) -> None:
+            log_in_late(story, 24.0)
+            story.journal.out("b", 15.0, 25.0)
+
+        self.assertEqual(self.judge(freeze), [])
 
     def test_a_slow_reader_may_get_a_push_without_items(self) -> None:
         def harm(story: Story, skipped: int) -> None:

@@ -75,7 +75,7 @@ class ReportTests(SynchronousTestCase):
     def test_the_figures_name_all_kinds_of_violations(self) -> None:
         letter = Letter("hi", "1", "ann0", "ann", 2, "bob", 1.0)
         self.journal.letters["hi"] = letter
-        self.journal.acknowledge(letter, {"id": "01"})
+        self.journal.acknowledge(letter, {"id": "01"}, 1.5)
         self.journal.faults["node killed"] += 2
         said = figures(Result("aof", self.journal, [self.lost]))
         self.assertIn("aof: 1 messages acknowledged", said)

@@ -1,4 +1,4 @@
-"""Who talks to whom: users with several devices, chatrooms, and what a device does by dice."""
+"""Who there is: users with several devices, and chatrooms; and what a device does by dice."""
 
 from __future__ import annotations
 
