@@ -8,18 +8,8 @@ from tests.integration.chaos.journal import Item
 
 KINDS = (
     *("lost", "doubled", "hung", "out of order", "altered", "not acknowledged", "refused"),
-    *(
-        "wrong skipped",
-        "stale",
-        "not left",
-        "sequence",
-        "unread",
-        "sessions",
-        "presence",
-        "recovered",
-        "epoch",
-    ),
-    *("traceback", "left behind", "not ready"),
+    *("wrong skipped", "stale", "not left", "sequence", "unread", "sessions", "presence"),
+    *("recovered", "epoch", "traceback", "left behind", "not ready"),
 )
 
 

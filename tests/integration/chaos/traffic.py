@@ -50,12 +50,17 @@ class Traffic:
         self._ended: list[Deferred[None]] = []
 
     async def start(self) -> None:
-        """Let all log in, join their chatrooms, and begin to talk."""
-        await at_once(device.come() for device in self.devices)
+        """Let all join their chatrooms, log in, and begin to talk.
+
+        A join with another device reaches a node some milliseconds late, so all log in after it.
+        """
         for device in self.devices[::DEVICES]:
             for room, members in ROOMS.items():
                 if device.user in members:
                     await self._join(device, room)
+        for device in self.devices:
+            device.hang_up()
+        await at_once(device.come() for device in self.devices)
         self._ended = [Deferred.fromCoroutine(self._live(device)) for device in self.devices]
 
     async def _join(self, device: Device, room: str) -> None:
