@@ -40,6 +40,7 @@ KINDS = (
     # longer than this, and a failover begins while the master still acknowledges what will be lost
     Kind("Redis frozen briefly", "redis", ("sentinel", "cluster"), 2, (0.1, 0.4)),
     Kind("Redis killed", "redis", ("aof",), 3, (0.1, 2)),
+    Kind("Redis clock set", "redis", SINGLE, 2, (0.5, 4)),
     Kind("CLIENT KILL", "redis", REDIS_SETUPS, 3, (0.05, 0.2)),
     Kind("CLIENT PAUSE", "redis", ("plain", "aof", "cluster"), 2, (0.3, 2.5)),
     Kind("SCRIPT FLUSH", "redis", REDIS_SETUPS, 2, (0.05, 0.2)),

@@ -154,9 +154,9 @@ class Topology:
     async def _start_redis(self) -> None:
         directory = self._directory.child("redis")
         if self.name == "plain":
-            self.redis = RedisServer(directory)
+            self.redis = RedisServer(directory, skewed=True)
         elif self.name == "aof":
-            self.redis = RedisServer(directory, *DURABLE)
+            self.redis = RedisServer(directory, *DURABLE, skewed=True)
         elif self.name == "sentinel":
             self.redis = SentinelSetup(directory)
         elif self.name == "cluster":
