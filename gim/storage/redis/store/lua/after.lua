@@ -2,6 +2,13 @@
 -- Returns the ids of the newest *limit* messages after a point and before another ('' for none), newest first, without
 -- those of *but* ('' for none), and whether any after the point was lost. Some are lost where nothing is left of a session
 -- that is listed.
+
+-- Returns the third element of an array, behind one byte that begins it, without reading the content.
+local function sender_of(packed)
+  local _, _, _, sender = cmsgpack.unpack_limit(packed, 3, 1)
+  return sender
+end
+
 local S = KEYS[1]
 local point, before, but, limit, ttl = unpack(ARGV)
 local floor = floor_of(ttl)
@@ -15,7 +22,7 @@ while #found < limit do
   for n, id in ipairs(ids) do
     before = id
     if id <= point or #found == limit then break end
-    if not packed or (packed[n] and cmsgpack.unpack(packed[n])[3] ~= but) then table.insert(found, id) end
+    if not packed or (packed[n] and sender_of(packed[n]) ~= but) then table.insert(found, id) end
   end
   if before <= point then break end
 end
