@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from gim.concurrency.gather import go_on
 from gim.errors import Unavailable
 
 ANSWER_TIMEOUT = 1.5  # seconds until a request is answered, with a 503 if need be
@@ -42,9 +43,12 @@ class _Alarm:
 
 async def within(seconds: float, clock: IReactorTime, work: Coroutine[Deferred[Any], Any, T]) -> T:
     """Return the result of *work*. After *seconds* cancel it and raise `Unavailable`."""
-    begun = Deferred.fromCoroutine(work)
-    if begun.called:  # it did not wait, so it needs no timer
-        return await begun
+    try:
+        pending = work.send(None)
+    except StopIteration as end:  # it did not wait, so it needs neither a timer nor a Deferred
+        result: T = end.value
+        return result
+    begun: Deferred[T] = Deferred.fromCoroutine(go_on(work, pending))
     alarm = _Alarm(seconds, clock, begun)
     try:
         return await begun

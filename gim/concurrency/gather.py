@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Coroutine, Iterable
 from functools import partial
 from itertools import islice
 from types import CoroutineType
@@ -47,10 +47,10 @@ def _begin(work: Awaitable[Any]) -> Any:
         return end.value
     except Exception:
         return fail()
-    return Deferred.fromCoroutine(_go_on(work, pending))
+    return Deferred.fromCoroutine(go_on(work, pending))
 
 
-async def _go_on(work: CoroutineType[Any, Any, Any], pending: Awaitable[Any]) -> Any:
+async def go_on(work: Coroutine[Any, Any, Any], pending: Awaitable[Any]) -> Any:
     """Run a coroutine that waits for *pending* to its end."""
     while True:
         try:

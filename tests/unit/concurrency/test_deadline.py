@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import weakref
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -50,6 +53,19 @@ class WithinTests(SynchronousTestCase):
         self.steps.clear()
         self.patch(self.clock, "callLater", self.fail)
         self.assertEqual(self.successResultOf(self.begun()), [])
+
+    def test_what_is_refused_without_waiting_is_freed_without_the_garbage_collector(self) -> None:
+        async def refuse(step: Deferred[Any]) -> None:
+            raise Unavailable("away")
+
+        step: Deferred[Any] = Deferred()
+        is_there = weakref.ref(step)
+        gc.disable()
+        self.addCleanup(gc.enable)
+        with contextlib.suppress(Unavailable):
+            within(1.5, self.clock, refuse(step)).send(None)
+        del step
+        self.assertIsNone(is_there())
 
     def test_an_answer_that_was_there_in_time_counts_though_the_process_was_busy(self) -> None:
         begun = self.begun()
