@@ -16,7 +16,7 @@ from tests.integration.differential.members import Members
 from tests.integration.differential.side import Side
 from tests.integration.differential.steps import Step
 
-PATIENCE = 3.0  # seconds in which the sides become alike: a broadcast takes one from node to node
+PATIENCE = 10.0  # seconds in which the sides become alike: statistics are two seconds old
 PAUSE = 0.02  # seconds between two comparisons
 
 

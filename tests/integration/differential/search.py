@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import inf
+from time import monotonic
 
 from msgspec import json
 
@@ -11,10 +13,17 @@ from tests.integration.differential.dice import Dice
 from tests.integration.differential.shrinking import shrink
 
 
-async def search(comparison: Comparison, seeds: Iterable[int], steps: int, profile: str) -> str | None:
-    """Compare a sequence of each seed; return a report on the first difference, None if there is none."""
-    setup = comparison.sides[1].name
+async def search(
+    comparison: Comparison, seeds: Iterable[int], steps: int, profile: str, seconds: float = inf
+) -> str | None:
+    """Compare a sequence of each seed; return a report on the first difference, None if there is none.
+
+    After *seconds* no sequence begins any more.
+    """
+    setup, until = comparison.sides[1].name, monotonic() + seconds
     for seed in seeds:
+        if monotonic() > until:
+            break
         repeat = f"--seed {seed} --seeds 1 --steps {steps} --setups {setup} --profiles {profile}"
         found = await comparison.run(Dice(seed).steps(steps))
         if found is not None:

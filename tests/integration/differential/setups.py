@@ -27,14 +27,21 @@ PROFILES: dict[str, tuple[str, ...]] = {
 }
 
 
+PER_NODE = ("--max-user-connections", "2")  # a limit of the profile "limits", where there is one node
+
+
 class ComparisonCase(NodesTestCase):
     """Starts the daemons of a setup."""
+
+    timeout = 180
 
     async def comparison(self, setup: str, profile: str) -> Comparison:
         """Start both sides, with the options of a profile."""
         sides = []
         for name, start in (("memory", self._memory), (setup, self._redis)):
             options, hook = [*COMMON, *PROFILES[profile]], None
+            if profile == "limits" and setup != "nodes":
+                options += PER_NODE
             if profile == "webhooks":
                 hook = start_hook(self)
                 options += ["--webhook-url", hook.url]

@@ -20,7 +20,7 @@ from tests.support.redis.environment import until
 from tests.support.webhooks.receiver import Hook
 
 LOGIN, LOGOUT = 101, 103
-PROTOCOLS = {"0": "gim.json", "1": "gim.proto"}  # by the last character of a device
+PROTOCOLS = {"0": "gim.json", "1": "gim.proto", "2": "gim.json"}  # by the last character of a device
 MARKER = "marker"
 
 
