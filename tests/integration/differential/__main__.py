@@ -1,7 +1,7 @@
 """The same random steps on memory and on Redis, for longer.
 
     python -m tests.integration.differential [--seed N] [--seeds 5] [--steps 400] [--seconds 600]
-        [--setups redis,nodes,cluster] [--profiles sequences,trimming,limits,webhooks]
+        [--setups redis,nodes,cluster] [--profiles sequences,trimming,webhooks,expiring,limits]
 
 Each setup runs with each profile (options of the daemons), with sequences of so many seeds, or of fewer
 when its share of the seconds is over. Exit status 1 if the answers or pushes differ: the report shows

@@ -10,6 +10,7 @@ from tests.integration.differential.steps import ADMINISTRATOR, Step
 
 UNHURRIED = (105, 201, 203, 205, 209, 211, 305)
 MAX_BROADCASTS = 5  # of a sequence: Redis takes a hundred a minute
+STEPS_PER_TTL = 60  # they must take less than the TTL
 BAD_PACKETS = (
     "",
     "[]",
@@ -40,13 +41,19 @@ class Dice(Ingredients):
             self._bad_packet,
         ]
 
-    def steps(self, count: int) -> list[Step]:
-        """Return *count* steps or some more: the devices log in, then anything happens."""
+    def steps(self, count: int, expiring: bool = False) -> list[Step]:
+        """Return *count* steps or some more: the devices log in, then anything happens.
+
+        With *expiring*, all messages expire now and then.
+        """
         steps: list[Step] = []
         for device in DEVICES[:7]:
             steps += self._log_in(device)
         while len(steps) < count:
+            before = len(steps)
             steps += self.pick(self._ways)()
+            if expiring and before // STEPS_PER_TTL < len(steps) // STEPS_PER_TTL:
+                steps.append(Step("expire", ""))
         return steps
 
     # connections

@@ -6,10 +6,12 @@ from typing import Any
 
 from gim.concurrency.gather import gather
 from tests.integration.differential.sockets import Socket, connect
+from tests.support.redis.environment import until
 
 ROOM = "markers"
 NAMES = ("marker0", "marker1")
-LOGIN, JOIN, RENAME, APPOINT = 101, 301, 307, 315
+LOGIN, SEND, HISTORY, JOIN, RENAME, APPOINT = 101, 201, 203, 301, 307, 315
+EXPIRY = 60.0  # seconds until a message must have expired
 
 
 class Markers:
@@ -59,6 +61,18 @@ class Markers:
             socket.gets(lambda packet: fields.items() <= packet["body"].items())
             for socket in self._sockets
         )
+
+    async def expire(self) -> None:
+        """Return when all messages so far and the keys that hold them have expired: two TTLs from now."""
+        for _ in range(2):
+            await self._ask(self._sockets[0], SEND, type=2, target_id=NAMES[1], content="canary")
+            await until(self._has_expired, "the end of a message", EXPIRY)
+        for socket in self._sockets:
+            socket.packets.clear()
+
+    async def _has_expired(self) -> bool:
+        session_id = f"2:{':'.join(NAMES)}"
+        return not (await self._ask(self._sockets[0], HISTORY, session_id=session_id))["items"]
 
     async def stop(self) -> None:
         for socket in self._sockets:

@@ -10,6 +10,7 @@ from msgspec import json
 
 from tests.integration.differential.comparison import Comparison, Difference
 from tests.integration.differential.dice import Dice
+from tests.integration.differential.setups import EXPIRING
 from tests.integration.differential.shrinking import shrink
 
 
@@ -25,7 +26,7 @@ async def search(
         if monotonic() > until:
             break
         repeat = f"--seed {seed} --seeds 1 --steps {steps} --setups {setup} --profiles {profile}"
-        found = await comparison.run(Dice(seed).steps(steps))
+        found = await comparison.run(Dice(seed).steps(steps, profile == EXPIRING))
         if found is not None:
             return report(await shrink(comparison, found), len(found.steps), repeat)
         if (found := await comparison.statistics()) is not None:

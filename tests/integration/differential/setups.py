@@ -14,6 +14,7 @@ from tests.support.webhooks.receiver import SECRET, start_hook
 
 SECRETS = {"GIM_ADMIN_KEY": ADMIN_KEY, "GIM_WEBHOOK_SECRET": SECRET}
 SETUPS = ("redis", "nodes", "cluster")
+EXPIRING = "expiring"
 COMMON = (
     *("--message-push-duration", "1ms", "--message-push-count", "0"),
     *("--login-timeout", "1h", "--heartbeat-interval", "1d", "--max-login-rate", "0"),
@@ -23,6 +24,7 @@ PROFILES: dict[str, tuple[str, ...]] = {
     "sequences": ("--enable-message-sequence", "--max-content", "20"),
     "trimming": ("--max-session-messages", "4"),
     "webhooks": ("--webhook-grace", "0"),
+    EXPIRING: ("--message-ttl", "10s", "--enable-message-sequence"),
     "limits": ("--max-user-chatrooms", "2", "--max-chatroom-members", "2", "--max-content", "20"),
 }
 

@@ -79,6 +79,8 @@ class Side:
         self._has_broadcast = False
         if step.via == "http":
             return await self._request(step)
+        if step.via == "expire":
+            return await self._markers.expire()
         if step.via in ("open", "close") and step.actor in self._devices:
             await self._devices[step.actor].close()
         if step.via == "open":

@@ -15,7 +15,7 @@ from msgspec import Struct, json
 ADMINISTRATOR: Final = "admin"
 READ_ONLY: Final = frozenset({105, 203, 205, 305})
 
-Via = Literal["open", "close", "ask", "burst", "text", "http"]
+Via = Literal["open", "close", "ask", "burst", "text", "http", "expire"]
 
 
 class Step(Struct, frozen=True):
@@ -23,7 +23,8 @@ class Step(Struct, frozen=True):
 
     *actor* is a device such as ``ann.0``; for ``http`` it is a user, `ADMINISTRATOR`, or "" for a client
     without a token. *body* is an object, a text to send as it is, or None; for ``burst``, requests that
-    are sent without waiting for replies, as pairs of op and body.
+    are sent without waiting for replies, as pairs of op and body. ``expire`` waits until all messages
+    have expired.
     """
 
     via: Via

@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.integration.differential.comparison import Difference
 from tests.integration.differential.dice import Dice
+from tests.integration.differential.received import Received
 from tests.integration.differential.search import search
 from tests.integration.differential.setups import ComparisonCase
 from tests.integration.differential.shrinking import shrink
@@ -44,11 +45,26 @@ class Forgetful(Side):
         return answers
 
 
+class Deaf(Side):
+    """Gets no events of mutes."""
+
+    def received(self) -> Received:
+        received = super().received()
+        for got in received.values():
+            if "events" in got:
+                got["events"] = [event for event in got["events"] if event["type"] != "muted"]
+        return received
+
+
 class SearchTests(ComparisonCase):
     """Whether a difference is found."""
 
     async def test_a_planted_difference_is_found_and_reduced_to_the_steps_that_it_takes(self) -> None:
         comparison = await self.comparison("redis", "limits")
+        comparison.sides[1].__class__ = Deaf
+        found = await comparison.run(Dice(4).steps(400), patience=0)
+        assert isinstance(found, Difference)
+        self.assertIn("muted", str(found.values[0]))
         comparison.sides[1].__class__ = Forgetful
         found = await comparison.run(Dice(4).steps(400))
         assert isinstance(found, Difference)
