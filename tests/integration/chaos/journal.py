@@ -8,6 +8,7 @@ from typing import Any
 
 CHATROOM, PRIVATE = 1, 2
 HTTP = "http"
+CLOCK = "clock"  # in the outages: some clock was wrong
 NORMAL, RECALLED = 1, 2  # the status of a message
 NO_MESSAGE = "0" * 32  # older than all messages
 LOGIN, LOGOUT, HEARTBEAT, SEND, HISTORY, SESSIONS, MARK_READ, RECALL, JOIN, LEAVE = (

@@ -7,6 +7,7 @@ import socket
 from twisted.internet import reactor
 
 from tests.integration.chaos.injection import Inject, Injection
+from tests.integration.chaos.journal import CLOCK
 from tests.integration.chaos.plan import Fault
 from tests.integration.chaos.topology import OPEN_FILES
 from tests.support.clocks import DAY, HOUR
@@ -50,9 +51,11 @@ class NodeFaults(Injection):
 
     async def _set_clock(self, fault: Fault) -> None:
         node, seconds = self.node(fault), STEPS[fault.variant % len(STEPS)]
+        began = reactor.seconds()
         node.step_clock(seconds)
         await self.last(fault)
         node.step_clock(-seconds)
+        self.out(CLOCK, began)
 
     async def _use_up_files(self, fault: Fault) -> None:
         node = self.node(fault)

@@ -9,6 +9,7 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
 from tests.integration.chaos.injection import Inject, Injection, pick
+from tests.integration.chaos.journal import CLOCK
 from tests.integration.chaos.plan import Fault
 from tests.integration.chaos.topology import START_LIMIT
 from tests.support.nodes.migration import Migration
@@ -61,9 +62,11 @@ class RedisFaults(Injection):
     async def _set_clock(self, fault: Fault) -> None:
         """Set it by less than what docs/redis.md says would be removed for good."""
         server, seconds = await self._master(fault), CLOCK_STEPS[fault.variant % len(CLOCK_STEPS)]
+        began = reactor.seconds()
         server.advance(seconds)
         await self.last(fault)
         server.advance(-seconds)
+        self.out(CLOCK, began)
 
     async def _kill_clients(self, fault: Fault) -> None:
         server = await self._master(fault)

@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.integration.chaos.checks import check_all
 from tests.integration.chaos.journal import (
     CHATROOM,
+    CLOCK,
     HTTP,
     PRIVATE,
     RECALLED,
@@ -217,6 +218,18 @@ class CheckTests(SynchronousTestCase):
             self.found("refused", partial(ask, asked))
         fine = Asked("bob0", "op 205", ("a",), 5.0, 5.1, 503)
         self.assertEqual(self.judge(partial(ask, fine)), [])
+
+    def test_a_recall_may_be_refused_as_too_late_only_where_a_clock_was_set(self) -> None:
+        def harm(story: Story) -> None:
+            story.journal.asked.append(Asked("bob0", "op 211", ("a",), 5.0, 5.1, 403))
+
+        self.found("refused", harm)
+
+        def set_clock(story: Story) -> None:
+            harm(story)
+            story.journal.out(CLOCK, 1.0, 2.0)
+
+        self.assertEqual(self.judge(set_clock), [])
 
     def test_replies_out_of_order_are_told(self) -> None:
         self.found("out of order", lambda story: story.bob.seqs.extend((1, 3, 2)), "bob0")
