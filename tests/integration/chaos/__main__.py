@@ -1,6 +1,6 @@
 """Chaos: random traffic and random faults, then an account of every message.
 
-    python -m tests.integration.chaos [--seconds 600] [--seed N] [--setups memory,cluster]
+    python -m tests.integration.chaos [--seconds 500] [--seed N] [--setups memory,cluster]
         [--faults "node killed,clock set"]
 
 Starts gim on each setup in turn: one node on memory, two or three on one Redis, on one with AOF, on

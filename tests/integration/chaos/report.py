@@ -10,7 +10,7 @@ from tests.integration.chaos.journal import Journal, Note
 from tests.integration.chaos.judgement import KINDS, Violation
 
 SHOWN = 5  # violations of each kind
-TEXT = 160  # characters of an event
+TEXT = 400  # characters of an event
 EVENTS = 20  # before and at a violation
 
 
