@@ -155,6 +155,8 @@ class Inbox:
             self._marks.move(user_id, rank_of_score(flat[1]) + "0" * (32 - _RANK_DIGITS))
         if newest and not self._redis.is_cluster:  # not to be announced again after a reconnect
             self._heartbeat.mark_seen(newest[-1][0])
+        if not newest:
+            return Missed([], {}, since is None or (whole and is_whole))
         wanted = newest[-limit:]
         now, later = wanted[:MESSAGES_PER_PAGE], wanted[MESSAGES_PER_PAGE:]
         sessions = {ids.session(session_id) for session_id in {one[1] for one in wanted}}

@@ -6,16 +6,17 @@ from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Any
 
-from gim.concurrency.deadline import shielded
+from hiredis import ReplyError
+from twisted.internet.defer import CancelledError, Deferred
+
+from gim.errors import Unavailable
 from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.client.protocol import Word
 from gim.storage.redis.client.reply_budget import MIN_REPLY_BYTES, ReplyBudget
 from gim.storage.redis.client.script import Script
 
 BYTES_PER_REPLY = 256 * 1024  # scripts stop there, and are called again for the rest
-MESSAGE_BYTES = (
-    4096 + 512
-)  # what a message is expected to take: the default of --max-content, and its fields
+MESSAGE_BYTES = 4096 + 512  # of a message as it is expected: the default of --max-content, its fields
 READS_AT_A_TIME = 64  # reads of one operation that are asked for together
 
 _numbers = count()
@@ -49,7 +50,7 @@ class Reading:
 
     async def run(self, size: int, script: Script, bases: tuple[str, ...], *words: Word) -> Any:
         """Run a script whose reply has at most *size* bytes."""
-        return await self._bounded(bases[0], size, lambda: self._redis.run(script, bases, *words))
+        return await self._bounded(bases[0], size, self._redis.run, script, bases, *words)
 
     async def run_whole(self, size: int, script: Script, bases: tuple[str, ...], *words: Word) -> Any:
         """Run a script that takes a number of bytes as its last word, and returns an integer if its reply
@@ -60,20 +61,33 @@ class Reading:
 
     async def call(self, size: int, base: str, *words: Word) -> Any:
         """Run a command whose reply has at most *size* bytes."""
-        return await self._bounded(base, size, lambda: self._redis.call(base, *words))
+        return await self._bounded(base, size, self._redis.call, base, *words)
 
-    async def _bounded(self, base: str, size: int, ask: Callable[[], Awaitable[Any]]) -> Any:
+    async def _bounded(
+        self, base: str, size: int, ask: Callable[..., Awaitable[Any]], *words: Any
+    ) -> Any:
         budget, size = self._redis.replies(base), max(size, MIN_REPLY_BYTES)
         granted = budget.take(self, size)
         if granted is not None:
             await granted
         self._asked += size
         self.is_long = self.is_long or self._asked > BYTES_PER_REPLY
-        return await shielded(_ask(ask, budget, size))
-
-
-async def _ask(ask: Callable[[], Awaitable[Any]], budget: ReplyBudget, size: int) -> Any:
-    try:
-        return await ask()
-    finally:
+        try:
+            reply = await ask(*words)
+        except CancelledError:
+            Deferred.fromCoroutine(self._give_back_later(base, budget, size))
+            raise
+        except BaseException:
+            budget.give_back(size)
+            raise
         budget.give_back(size)
+        return reply
+
+    async def _give_back_later(self, base: str, budget: ReplyBudget, size: int) -> None:
+        """Give back once the reply is here, which comes before that to a later command."""
+        try:
+            await self._redis.call(base, "PING")
+        except (Unavailable, ReplyError):
+            pass
+        finally:
+            budget.give_back(size)
