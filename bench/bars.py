@@ -139,10 +139,11 @@ def _dear(plan: Plan, table: Table) -> Iterator[Bar]:
 
 
 def _beside(plan: Plan, table: Table) -> Iterator[Bar]:
-    for key, what, limit in (
-        ("share", "share of a core that one connection gets with the dearest requests", 0.4),
-        ("p99_ms", "p99 of another user beside them, ms", 50),
-    ):
-        found = (table.median(row, key) for row in table.labels if row.endswith("-1"))
-        dearest = max((value for value in found if value is not None), default=None)
-        yield Bar("i", what, dearest, limit, False)
+    def most(key: str) -> float:
+        return max(table.median(row, key) or 0.0 for row in table.labels if row.endswith("-1"))
+
+    dearest_ms = table.median("alone", "dearest_ms") or 1.0
+    what = "p99 of another user beside them, by the CPU of the dearest request"
+    yield Bar("i", what, most("p99_ms") / dearest_ms, 3, False)
+    what = "share of a core that one connection gets with the dearest requests"
+    yield Bar("i", what, most("share"), 0.4, False)
