@@ -76,10 +76,12 @@ class MemoryModeration:
         chatroom = self._allowed("mute", chatroom_id, by, user_id)
         now = self._archive.now_ms()
         until = now + duration_ms if duration_ms else 0
-        ended = self._archive.retention_ms()
-        mutes = {
-            one: end for one, end in (chatroom.mutes or {}).items() if end > ended and one != user_id
-        }
+        mutes = chatroom.mutes or {}
+        mutes.pop(user_id, None)
+        if len(mutes) >= 2 * chatroom.kept_mutes:  # rare enough to cost O(1) for each mute
+            ended = self._archive.retention_ms()
+            mutes = {one: end for one, end in mutes.items() if end > ended}
+            chatroom.kept_mutes = len(mutes) + 1
         if until:
             mutes[user_id] = until
         chatroom.mutes = mutes or None

@@ -91,7 +91,7 @@ class Chatroom(Conversation):
     About 350 bytes.
     """
 
-    __slots__ = ("admins", "is_kept", "is_subscribed", "members", "mutes", "name", "owner")
+    __slots__ = ("admins", "is_kept", "is_subscribed", "kept_mutes", "members", "mutes", "name", "owner")
 
     def __init__(self, session: Session, name: str) -> None:
         assert session.type == CHATROOM
@@ -102,6 +102,7 @@ class Chatroom(Conversation):
         self.is_kept = False
         self.owner = ""  # "" for none
         self.admins: dict[str, None] | None = None  # in the order of appointment; made when needed
+        self.kept_mutes = 0  # how many there were when those that have ended were last forgotten, about
         self.mutes: dict[str, int] | None = (
             None  # user id to its end in Unix ms, members or not; likewise
         )

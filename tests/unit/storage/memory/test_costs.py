@@ -12,7 +12,7 @@ from gim.storage.memory.archive import Archive
 from gim.storage.memory.message_index import MessageIndex
 from gim.storage.memory.session_order import MIN_ORDERED, MIN_STALE, SessionOrder
 from gim.storage.memory.store import MemoryStore
-from tests.support.storage_behaviour.base import ANCIENT, private, send
+from tests.support.storage_behaviour.base import ANCIENT, join, private, send
 from tests.support.storage_behaviour.memory import MemoryCase
 
 MANY = 4 * MIN_ORDERED  # sessions
@@ -101,6 +101,23 @@ class CostTests(MemoryCase):
         self.assertEqual(self.work["has_between"], 0)
         self.assertEqual(self.work["drop_oldest"], MANY // 2 + 1)
         self.assertLess(await self.work_of(store.messages.missed("ann", ANCIENT, 1)), FEW)
+
+
+class MuteTests(MemoryCase):
+    """Mutes of many members."""
+
+    async def test_those_that_have_ended_are_forgotten_now_and_then(self) -> None:
+        store = self.make_store()
+        await join(store, "room", "own")
+        room, passes = store._archive.chatroom("room"), 0
+        for number in range(300):
+            await join(store, "room", f"user{number}")
+            before = room.mutes
+            await store.moderation.mute("room", "own", f"user{number}", 10_000)
+            passes += before is not room.mutes
+            self.clock.advance(1)
+            self.assertLess(len(room.mutes or ()), 25)
+        self.assertLess(passes, 300 // 4)
 
 
 class OrderTests(MemoryCase):
