@@ -131,6 +131,8 @@ class RequestQueue:
                 self.yield_turn()
         elif self._waiting and self._waiting[0][2] and self._may_start(False):
             work, _, _ = self._waiting.popleft()
+            if not self._waiting:
+                self._waiting = None  # 600 bytes, which a connection that waited to log in needs no more
             self._start_dear(work)
             self._maybe_resume()
             if self._waiting:

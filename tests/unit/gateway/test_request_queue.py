@@ -217,6 +217,12 @@ class TurnTests(ServingTestCase):
         self.assertEqual(self.written, [b"a", b"b", b"c"])
         self.assertEqual(self.turns.deferred, 2)
 
+    def test_a_connection_whose_login_had_to_wait_keeps_no_empty_deque(self) -> None:
+        for name in "ab":
+            self.ann.add_dear(self.dear(name))
+        self.iterate()
+        self.assertIsNone(self.ann._waiting)
+
     def test_what_follows_on_the_connection_waits_and_others_do_not(self) -> None:
         self.ann.add_dear(self.dear("a"))
         self.ann.add_dear(self.dear("b"))
