@@ -29,10 +29,7 @@ class Api:
         await self._pool.closeCachedConnections()
 
     async def ask(self, port: int, actor: str, method: str, path: str, body: Any = None) -> Any:
-        """Return the envelope of the answer, and the status beside it.
-
-        *body* is an object, which a GET carries as its query, or the text to send.
-        """
+        """Return the envelope of the answer with the status in it. A GET carries *body* as its query."""
         path = quote(path, safe="/:")
         if method == "GET" and body:
             path, body = f"{path}?{urlencode(_as_query(body))}", None

@@ -19,7 +19,6 @@ from tests.integration.differential.steps import Step
 PATIENCE = 10.0  # seconds in which the sides become alike: statistics are two seconds old
 PAUSE = 0.02  # seconds between two comparisons
 
-
 Found = tuple[str, tuple[Any, ...]] | None  # what differs, and both values
 
 

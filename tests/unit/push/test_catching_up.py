@@ -131,6 +131,17 @@ class CatchingUpTests(ChatTestCase):
         answer = result_of(self.chat.renew(bob.login, Identity("bob", None), Point(second, "of yore")))
         self.assertFalse(answer.recovered)
 
+    def test_messages_before_since_are_nothing_newer_where_a_store_returns_them_too(self) -> None:
+        bob = self.connect("bob")
+        first, second = self.tell_many(2)
+        missed = self.store.messages.missed
+        self.patch(
+            self.store.messages, "missed", lambda user, since, limit: missed(user, "0" * 32, limit)
+        )
+        for since, recovered in (first, False), (second, True):
+            answer = result_of(self.chat.renew(bob.login, Identity("bob", None), self.point(since)))
+            self.assertEqual((answer.missed, answer.recovered), (0, recovered))
+
     def test_logging_in_as_somebody_else_on_a_connection_is_a_conflict(self) -> None:
         bob = self.connect("bob")
         with self.assertRaises(Conflict):
