@@ -23,8 +23,7 @@ class Members:
     def note(self, step: Step, successes: Sequence[bool]) -> None:
         """Note what the requests of a step changed."""
         if step.via in ("ask", "burst"):
-            requests = step.body if step.via == "burst" else [(step.op, step.body)]
-            for success, (op, body) in zip(successes, requests, strict=False):
+            for success, (op, body) in zip(successes, step.requests(), strict=False):
                 if success:
                     self._note(step.user, op, body)
         elif step.via == "http" and "/chatrooms/" in step.path and successes[0]:

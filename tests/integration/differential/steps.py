@@ -46,6 +46,10 @@ class Step(Struct, frozen=True):
             return self.method == "GET"
         return self.via == "ask" and self.op in READ_ONLY
 
+    def requests(self) -> list[tuple[int, Any]]:
+        """Return op and body of each request."""
+        return [(op, body) for op, body in self.body] if self.via == "burst" else [(self.op, self.body)]
+
     def __str__(self) -> str:
         what = {"ask": f"op {self.op}", "http": f"{self.method} {self.path}"}.get(self.via, self.via)
         body = "" if self.body is None else " " + json.encode(self.body).decode()
