@@ -47,10 +47,10 @@ def _begin(work: Awaitable[Any]) -> Any:
         return end.value
     except Exception:
         return fail()
-    return Deferred.fromCoroutine(go_on(work, pending))
+    return Deferred.fromCoroutine(_go_on(work, pending))
 
 
-async def go_on(work: Coroutine[Any, Any, Any], pending: Awaitable[Any]) -> Any:
+async def _go_on(work: Coroutine[Any, Any, Any], pending: Awaitable[Any]) -> Any:
     """Run a coroutine that waits for *pending* to its end."""
     while True:
         try:

@@ -36,7 +36,7 @@ class Turns:
         self._clock = clock
         self.seconds: Callable[[], float] = clock.seconds
         self._waiting: OrderedDict[str, deque[Waiting]] = OrderedDict()  # by client, next one first
-        self._used = 0.0  # seconds of this iteration
+        self._used = 0.0  # seconds of this iteration, and of those before it that took less than `TURN`
         self._running_since: float | None = None
         self._is_scheduled = False
         self.deferred = 0  # turns that had to wait, so far
@@ -61,7 +61,8 @@ class Turns:
             work(*arguments)
         finally:
             self._used, self._running_since = self._used_with_this(), None
-            self._schedule()
+            if self._used >= TURN:
+                self._schedule()
 
     def wait(self, client: str, waiting: Waiting) -> None:
         """Give *waiting* a turn in another iteration, after those of the same *client* that wait."""
@@ -90,7 +91,7 @@ class Turns:
         self._used = min(max(self._used - TURN, 0.0), TURN)
         while self._waiting and self._used < TURN:
             self.run(self._take, self._next())
-        if self._waiting or self._used:
+        if self._waiting or self._used >= TURN:
             self._schedule()
 
     def _take(self, waiting: Waiting) -> None:

@@ -42,6 +42,25 @@ class WithinTests(SynchronousTestCase):
         self.assertTrue(self.undone)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_work_that_goes_on_too_late_waits_for_nothing_more(self) -> None:
+        async def late() -> Any:
+            first, second = self.steps
+            await first.addCallback(lambda _: self.clock.pump([2, 0]))
+            await second
+
+        begun = Deferred.fromCoroutine(within(1.5, self.clock, late()))
+        self.steps[0].callback(1)
+        self.failureResultOf(begun, Unavailable)
+
+    def test_each_step_is_one_of_the_caller(self) -> None:
+        works = within(1.5, self.clock, self.work())
+        for number, step in enumerate(self.steps):
+            self.assertIs(works.send(None), step)
+            step.callback(number)
+        with self.assertRaises(StopIteration) as end:
+            works.send(None)
+        self.assertEqual(end.exception.value, [0, 1])
+
     def test_what_ends_in_time_leaves_no_timer(self) -> None:
         begun = self.begun()
         for number, step in enumerate(self.steps):
