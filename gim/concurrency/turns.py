@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from gim.log.logger import Logger
 
-TURN = 0.005  # seconds of an iteration for all dear requests, and for the cheap ones of one connection
+TURN = 0.005  # seconds of an iteration for all dear requests, and for reads that hold many cheap ones
 
 
 class Waiting(Protocol):

@@ -11,7 +11,6 @@ from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from gim.concurrency.turns import TURN
 from gim.errors import GimError, InternalError, Misdirected, TooManyRequests
 from gim.gateway import closing, handshake
 from gim.gateway.autobahn_log import AutobahnLog
@@ -28,6 +27,7 @@ from gim.push.presence import Connection
 from gim.wire.packets import BadPacket, Codec, Packet, reply_op
 
 MAX_HANDSHAKE = 16 * 1024  # bytes
+BYTES_PER_LOOK = 1024  # handed to Autobahn between two looks at the clock: a few dozen small messages
 MAX_LOGGED_REASON = 125  # characters of a close reason
 MAX_BAD_TOKENS = 5  # logins with a bad token after which the connection is closed
 
@@ -131,7 +131,7 @@ class GatewayProtocol(TimedProtocol):
         ):
             messages, used = cut(data, self.factory.maxMessagePayloadSize)
             if len(messages) > REQUESTS_PER_LOOK:
-                self._take_many(messages)
+                self.factory.turns.run(self._take_many, messages)
             else:
                 for payload, is_binary in messages:
                     self.onMessage(payload, is_binary)
@@ -141,17 +141,27 @@ class GatewayProtocol(TimedProtocol):
         elif self.state == self.STATE_CONNECTING:
             self._collect_handshake(data)
             return
-        self.feed(data)
+        if len(data) > BYTES_PER_LOOK:
+            self.factory.turns.run(self._feed_much, data)
+        else:
+            self.feed(data)
 
     def _take_many(self, messages: list[tuple[bytes, bool]]) -> None:
-        """Take the messages of one read; what is not served after `TURN` waits for another turn."""
-        seconds = self.factory.turns.seconds
-        end = seconds() + TURN
+        """Take the messages of one read; what is not served in this turn waits for another."""
         for begin in range(0, len(messages), REQUESTS_PER_LOOK):
-            if seconds() >= end and self._requests is not None:
-                self._requests.yield_turn()
+            self._yield_if_over()
             for payload, is_binary in messages[begin : begin + REQUESTS_PER_LOOK]:
                 self.onMessage(payload, is_binary)
+
+    def _feed_much(self, data: bytes) -> None:
+        """Hand the bytes of one read to Autobahn; requests not served in this turn wait for another."""
+        for begin in range(0, len(data), BYTES_PER_LOOK):
+            self._yield_if_over()
+            self.feed(data[begin : begin + BYTES_PER_LOOK])
+
+    def _yield_if_over(self) -> None:
+        if self._requests is not None and self.factory.turns.is_over():
+            self._requests.yield_turn()
 
     def _client(self) -> str:
         """Return which client this connection takes turns with: its user, else its address."""

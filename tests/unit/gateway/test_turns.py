@@ -44,6 +44,35 @@ class ReadTests(TurnCase):
         self.assertEqual([packet["seq"] for packet in ann.packets], list(range(count)))
         self.assertEqual(self.gateway.turns.deferred, 2)
 
+    def test_reads_of_many_cheap_ones_share_a_turn(self) -> None:
+        users = [self.user(name) for name in ("ann", "bob", "cat")]
+        self.slow_down(self.gateway.operations._chat, "server_time", TURN / REQUESTS_PER_LOOK * 1.01)
+        count = 3 * REQUESTS_PER_LOOK
+        for user in users:
+            user.packets.clear()
+            for seq in range(count):
+                user.say(105, {}, seq)
+        for pump in self.pumps:
+            pump.pump()
+        self.assertEqual(self.calls, REQUESTS_PER_LOOK)
+        self.pump()
+        for user in users:
+            self.assertEqual([packet["seq"] for packet in user.packets], list(range(count)))
+
+    def test_frames_that_autobahn_reads_are_served_for_one_turn(self) -> None:
+        ann = self.user("ann")
+        self.slow_down(self.gateway.operations._chat, "server_time", TURN / 8)
+        ann.packets.clear()
+        count = 300
+        ann.sendPing(b"x")
+        for seq in range(count):
+            ann.say(105, {}, seq)
+        (pump,) = self.pumps
+        pump.pump()
+        self.assertLess(self.calls, count / 2)
+        self.pump()
+        self.assertEqual([packet["seq"] for packet in ann.packets], list(range(count)))
+
     def test_dear_ones_are_served_for_one_turn_of_all_connections(self) -> None:
         ann, bob = self.user("ann"), self.user("bob")
         self.slow_down(self.gateway.operations._chat, "sessions", TURN)
