@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gim.errors import NotFound, Unavailable
 from gim.model import User
 from gim.storage.redis.store import presence_refresh
+from gim.storage.redis.store.message_reads import MessageReads
 from gim.storage.redis.store.presence_refresh import PresenceRefresh
 from tests.integration.redis.test_store import RedisStoreCase
 from tests.support.redis.environment import until
@@ -145,6 +146,23 @@ class EarlierVersionTests(RedisStoreCase):
             await send(store, *[private("ann", "bob")] * count)
             ((item,), _) = await store.messages.sessions("bob", None, None, 10)
             self.assertEqual(item.unread, unread)
+
+
+class LookingForOneTests(RedisStoreCase):
+    async def test_whether_anything_was_missed_takes_a_look_at_two_sessions(self) -> None:
+        store = await self.make_store()
+        await send(store, *[private(f"u{number}", "bob") for number in range(20)])
+        looks: list[str] = []
+        newest = MessageReads.newest
+
+        def look(reads: MessageReads, session_id: str, *words: Any) -> Any:
+            looks.append(session_id)
+            return newest(reads, session_id, *words)
+
+        self.patch(MessageReads, "newest", look)
+        missed = await store.messages.missed("bob", ANCIENT, 1)
+        self.assertFalse(missed.complete)
+        self.assertEqual(looks, ["2:bob:u19", "2:bob:u18"])
 
 
 class LongLifeTests(RedisStoreCase):

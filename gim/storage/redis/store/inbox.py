@@ -229,8 +229,9 @@ class Inbox:
         found: list[Found] = []
         is_whole, after = True, point
         waiting = list(zip(flat[::2], flat[1::2], strict=True))
+        at_a_time = min(limit + 1, _SESSIONS_AT_A_TIME)  # a session has a newer message, as a rule
         while waiting and float(waiting[0][1]) >= score_of(after):
-            some, waiting = waiting[:_SESSIONS_AT_A_TIME], waiting[_SESSIONS_AT_A_TIME:]
+            some, waiting = waiting[:at_a_time], waiting[at_a_time:]
             works = [
                 self._reads.newest(name.decode(), after, but, limit + 1, reading) for name, _ in some
             ]
