@@ -152,7 +152,7 @@ class Client:
 
 
 async def read_lines() -> AsyncIterator[bytes]:
-    """Yield the lines of standard input. A plain file, which asyncio does not take, never makes wait."""
+    """Yield the lines of standard input. A plain file never blocks; asyncio refuses it as a pipe."""
     mode = os.fstat(sys.stdin.fileno()).st_mode
     if not (sys.stdin.isatty() or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
         for line in sys.stdin.buffer:

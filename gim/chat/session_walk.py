@@ -1,9 +1,9 @@
-"""Paging through a list whose lines move to the top meanwhile, so that none of them is left out.
+"""Paging through a list of sessions that move to the top meanwhile, without leaving one out.
 
-The first round goes down the whole list. A session that moves while it lasts gets a rank above the mark,
-which was taken before the first page. So the next round goes down to that mark, with a mark of its own,
-and so on: a session that is on no page of a round has moved above the round's mark. A round of a single
-page ends the walk, as that page shows all that moved.
+The first round goes down the whole list. Its mark is a rank that is taken before its first page: a
+session that moves during the round gets a rank above the mark. The next round goes down to that mark,
+with a mark of its own, and so on. So a session that is on no page of a round has moved above the round's
+mark. A round of a single page ends the walk, as that page shows all sessions that moved.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _RANK = re.compile("[0-9a-f]{16,32}").fullmatch
 
 
 class SessionWalk(Struct, frozen=True):
-    """How far a client has come: after which line of which round, None for the begin of a round.
+    """How far a client has come: after which line of which round, None at the start of a round.
 
     Sessions that move during the round get ranks above ``mark``, "" until its first page is read. The
     round shows the sessions with ranks above ``since``.

@@ -19,8 +19,8 @@ T = TypeVar("T")
 class _Alarm:
     """Cancels what is waited for after some seconds.
 
-    After this process was busy or paused, timers fire before the reactor reads what came meanwhile. So
-    what is overdue gets one more iteration of the reactor.
+    After the process was busy or paused, timers fire before the reactor reads what came meanwhile. So the
+    alarm waits for one more iteration of the reactor.
     """
 
     def __init__(self, seconds: float, clock: IReactorTime, pending: Deferred[Any]) -> None:
@@ -50,8 +50,8 @@ class _Alarm:
 async def within(seconds: float, clock: IReactorTime, work: Coroutine[Deferred[Any], Any, T]) -> T:
     """Return the result of *work*. After *seconds* cancel it and raise `Unavailable`.
 
-    Each of its steps is one of the caller, who decides when it goes on. Work that never waits costs
-    0.5 us.
+    The steps of *work* run as steps of the caller's coroutine, so what resumes the caller decides when
+    *work* goes on. Work that never waits costs 0.5 us.
     """
     try:
         pending = work.send(None)

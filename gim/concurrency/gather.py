@@ -64,7 +64,7 @@ async def _go_on(work: Coroutine[Any, Any, Any], pending: Awaitable[Any]) -> Any
 
 
 async def gather_some(works: Iterable[Awaitable[Any]], at_a_time: int) -> list[Any]:
-    """Return the results of *works*, or raise the first error. Only so many are under way *at_a_time*."""
+    """Return the results of *works*, or raise the first error. At most *at_a_time* are under way."""
     left, results = iter(works), list[Any]()
     while some := list(islice(left, at_a_time)):
         results += await gather(some)

@@ -1,9 +1,9 @@
 """How much of an iteration of the reactor requests may take before others come in between.
 
-Requests that can be dear, such as a page of a history, share the time of an iteration. What does not
-begin within it waits for the next one, in which the reactor has also read what came in for others. Those
-that wait take turns by client, so that many connections of one client get no more than one of another.
-(Fair queueing: Nagle, RFC 970, 1985.)
+Requests that can be dear (take long), such as a page of a history, share `TURN` of an iteration. A
+request that does not begin in that time waits for the next iteration; until then the reactor also reads
+what other clients sent. Requests that wait take turns by client, so many connections of one client get no
+more than a single connection of another. (Fair queueing: Nagle, RFC 970, 1985.)
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from gim.log.logger import Logger
 
-TURN = 0.005  # seconds of an iteration for all dear requests, and for reads that hold many cheap ones
+TURN = 0.005  # seconds of an iteration for all dear requests, and for many cheap ones that came together
 
 
 class Waiting(Protocol):
@@ -28,7 +28,7 @@ class Waiting(Protocol):
 
 
 class Turns:
-    """Counts the seconds that dear requests take, and holds what waits for another iteration."""
+    """Counts the seconds that dear requests take, and queues requests that wait for another iteration."""
 
     _log = Logger()
 
@@ -36,7 +36,7 @@ class Turns:
         self._clock = clock
         self.seconds: Callable[[], float] = clock.seconds
         self._waiting: OrderedDict[str, deque[Waiting]] = OrderedDict()  # by client, next one first
-        self._used = 0.0  # seconds of this iteration, and of those before it that took less than `TURN`
+        self._used = 0.0  # seconds, of this iteration and of earlier ones that did not use up `TURN`
         self._running_since: float | None = None
         self._is_scheduled = False
         self.deferred = 0  # turns that had to wait, so far
@@ -52,7 +52,7 @@ class Turns:
         return self._used + (self.seconds() - since if since is not None else 0.0)
 
     def run(self, work: Callable[..., object], *arguments: object) -> None:
-        """Call *work* and count the time that it takes. It may begin other work, which counts once."""
+        """Call *work* and count the time that it takes. Work within that work is not counted twice."""
         if self._running_since is not None:
             work(*arguments)
             return
@@ -71,7 +71,7 @@ class Turns:
         self._schedule()
 
     def turn(self, client: str) -> Deferred[None]:
-        """Return a Deferred that fires when it is the client's turn; what it does then is counted."""
+        """Return a Deferred that fires when it is the client's turn; the time of its callbacks counts."""
         turn = _Turn()
         self.wait(client, turn)
         return turn.begun
@@ -82,10 +82,10 @@ class Turns:
             self._clock.callLater(0, self._begin)
 
     def _begin(self) -> None:
-        """Begin an iteration: give turns, one to each client after the other, until its time is used.
+        """Begin an iteration: give turns, to one client after the other, until its time is used.
 
-        What took longer than its iteration uses up the next one too: after a long request the reactor
-        always reads before another begins.
+        A request that takes longer than `TURN` uses up the next iteration too. So after a long request
+        the reactor always reads before another one begins.
         """
         self._is_scheduled = False
         self._used = min(max(self._used - TURN, 0.0), TURN)

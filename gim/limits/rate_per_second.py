@@ -10,12 +10,12 @@ from gim.limits.limits import LOGIN_RATE, SEND_RATE, LimitHits, Limits
 
 
 class RatePerSecond(Periodic):
-    """Counts by the second, while it runs. Who has done nothing in a second is forgotten."""
+    """Counts by user or address while it runs, and forgets all counts every second."""
 
     def __init__(
         self, limit_name: str, limit: int, refusal: str, hits: LimitHits, clock: IReactorTime
     ) -> None:
-        """*limit* is 0 for none, *limit_name* its name in *hits*, *refusal* the answer above it."""
+        """*limit* is 0 for none, *limit_name* its name in *hits*, *refusal* the sentence of the 429."""
         self.name = self._limit_name = limit_name
         self._limit = limit
         self._refusal = refusal
@@ -24,7 +24,7 @@ class RatePerSecond(Periodic):
         super().__init__(self._counts.clear, 1.0, clock, first_at_once=True)
 
     def take(self, who: str) -> None:
-        """Count one, or raise `TooManyRequests`. "", an address that is not known, has no limit."""
+        """Count one for *who*, or raise `TooManyRequests`. "", an unknown address, has no limit."""
         if not self._limit or not who:
             return
         count = self._counts.get(who, 0)

@@ -13,14 +13,14 @@ from gim.errors import TooManyRequests
 from gim.limits.limits import READ_RATE, LimitHits, Limits
 
 BURST = 2  # times the limit: how much a user may read at once after silence
-MAX_DEBT = 10  # times the limit: more is not remembered, so nobody waits longer than some seconds
+MAX_DEBT = 10  # times the limit: more is not remembered, so no user waits longer than 9 s
 
 
 class ReadRate(Periodic):
-    """Charges rows and KiB while it runs, and takes the limit off each second.
+    """Counts rows and KiB by user; while it runs, it deducts the limit from each count every second.
 
-    An answer is charged when it is known, so a user may go above the limit with it and then waits. Users
-    who have read nothing for a while are forgotten.
+    An answer is charged once it is known, so a user may exceed the limit with it and waits afterwards.
+    Users who have read nothing for a while are forgotten.
     """
 
     name = "read rate"

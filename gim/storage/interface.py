@@ -261,7 +261,7 @@ class Moderation(Protocol):
         """
 
     async def remove(self, chatroom_id: str, by: str, user_id: str) -> None:
-        """End another user's membership, as the owner, or as an administrator that of a plain member.
+        """End another member's membership. An administrator may end that of plain members only.
 
         What follows for the chatroom is as in `Chatrooms.leave`.
         """

@@ -43,7 +43,7 @@ def muted(chatroom_id: str, left_ms: int) -> Forbidden:
 
 def request_id_reused() -> Conflict:
     return Conflict(
-        "request_id: you sent another message with it to this session: choose a new one for each message"
+        "request_id: you gave it to another message of this session: choose a new one for each message"
     )
 
 

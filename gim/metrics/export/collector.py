@@ -64,9 +64,7 @@ class GatewayCollector(Collector):
         yield _gauge("gim_unsent_bytes", "Bytes that wait for slow readers.", gateway.unsent())
         words = "Connections closed because too much waited for them."
         yield CounterMetricFamily("gim_slow_readers_closed", words, gateway.slow_readers)
-        words = (
-            "Times that requests waited for another iteration of the reactor, to let others in between."
-        )
+        words = "Times that requests waited for another iteration of the reactor, while it served others."
         yield CounterMetricFamily("gim_deferred_turns", words, gateway.deferred_turns)
 
 

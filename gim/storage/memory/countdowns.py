@@ -8,9 +8,9 @@ from twisted.internet.interfaces import IReactorTime
 
 
 class Countdowns:
-    """For each user, when *seconds* have passed since the last `begin`. About 150 bytes each.
+    """For each user a countdown of *seconds* from the last `begin` on. About 150 bytes each.
 
-    Only the *most* that were begun last run; an older one ends early.
+    At most *most* run at once: with one more, the oldest ends early.
     """
 
     def __init__(self, clock: IReactorTime, seconds: float, most: int) -> None:

@@ -13,7 +13,7 @@ from gim.storage.memory.records import Person
 from gim.storage.message_ids import FIRST
 from gim.storage.rules import USERS_OUTLIVE_MESSAGES
 
-MAX_IDLE = 100_000  # users of each countdown, 450 bytes each, who are kept though nothing refers to them
+MAX_IDLE = 100_000  # users of each countdown who are kept though nothing refers to them, 450 bytes each
 
 
 class People:

@@ -1,4 +1,4 @@
-"""Private sessions in the order of their last messages, for pages that begin amid many of them."""
+"""Private sessions in the order of their last messages, for pages that begin in the middle of many."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from collections.abc import Iterable, Iterator
 
 from gim.storage.interface import Position
 
-MIN_ORDERED = 256  # sessions of a user from which on pages use an order: fewer are walked over
-MIN_STALE = 1000  # stale places that an order may hold
-SESSIONS_PER_STALE = 8  # and one more for so many sessions
+MIN_ORDERED = 256  # sessions of a user; with fewer a page walks over all of them instead
+MIN_STALE = 1000  # stale places that an order may hold,
+SESSIONS_PER_STALE = 8  # and one more for every so many sessions
 
 
 class SessionOrder:
     """The places of one user's sessions: a sorted list, as ids rise and each message adds a place.
 
-    A session that moves leaves its old place behind, so a reader passes over places that are stale. With
-    too many of these the order is made anew: a page costs O(log n) and the places that it passes. 64
-    bytes a place.
+    A session that moves leaves a stale place behind, which a reader passes over. With too many of these
+    the order is made anew. A page costs O(log n + places passed). A place takes 64 bytes.
     """
 
     __slots__ = ("_places",)

@@ -10,8 +10,8 @@ What is kept, and for how long (sizes measured on CPython 3.11, 64 bit):
 - a membership, about 490 bytes: until the user leaves.
 - the order of a user's private sessions, 64 bytes each: with many sessions, once they were listed.
 - a chatroom, about 350 bytes: while it has a member; one that the server's administrator made, until it
-  is dismissed. Its messages go with it. Its mutes, 100 bytes each, until their
-  number has doubled after their end.
+  is dismissed. Its messages go with it. Its mutes, 100 bytes each: ended ones
+  until the number of mutes has doubled.
 - a ban, about 300 bytes: until it has ended and all tokens from before it have expired.
 - a user, about 300 bytes: while a connection of theirs is logged in, while they are a member of a
   chatroom, while a message that they sent or got is kept; and for a while after that, with 150 bytes

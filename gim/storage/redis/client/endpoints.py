@@ -33,9 +33,9 @@ def endpoint(reactor: Any, address: Address, tls: Tls | None) -> IStreamClientEn
 
 
 async def connect(server: IStreamClientEndpoint, factory: IProtocolFactory) -> IProtocol:
-    """Connect. A connecting that is cancelled ends with `CancelledError`, like all else that is awaited.
+    """Connect. A cancelled attempt ends with `CancelledError`, as other cancelled steps do.
 
-    Twisted's endpoints raise an error of their own then, which would count as a failure of the server.
+    Twisted's endpoints raise another error then, which would count as a failure of the server.
     """
     try:
         return await server.connect(factory)

@@ -1,4 +1,4 @@
-"""How many bytes of replies are asked of one server at a time, and who may ask next."""
+"""How many bytes of replies a node asks of one server at a time, and which read comes next."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Reader(Protocol):
 
     reader: str  # the user it reads for
     number: int  # rises with each operation
-    is_long: bool  # it has asked for so much already that others come first
+    is_long: bool  # it has asked for so much already that short ones do not wait behind it
 
 
 class _Waiting:
@@ -57,8 +57,8 @@ class _ShortReads:
 
 
 class _LongReads:
-    """Reads of long operations. The operation that began first is served first: were all served in turn,
-    none would end in time."""
+    """Reads of long operations. The operation that began first is served first: if all took turns, none
+    would end in time."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[int, int, _Waiting]] = []
@@ -77,9 +77,9 @@ class _LongReads:
 class ReplyBudget:
     """Lets reads ask one server for at most `MAX_REPLY_BYTES` of replies at a time.
 
-    The bytes of a read are those that its reply may have, at most. Short and long operations are served
-    alternately while both wait; a read that does not fit yet keeps those behind it waiting. A read of
-    more bytes than that is served alone. A read costs 0.3 us while nothing waits.
+    A read counts as many bytes as its reply may have at most. Short and long operations are served
+    alternately while both wait; a read that does not fit yet keeps the reads behind it waiting. A read of
+    more than `MAX_REPLY_BYTES` is served alone. A read costs 0.3 us while nothing waits.
     """
 
     def __init__(self) -> None:
@@ -118,7 +118,7 @@ class ReplyBudget:
         self._serve()  # maybe the one behind it fits
 
     def _serve(self) -> None:
-        """Serve those whose turn it is. Each may give back at once, in a call of its own."""
+        """Serve the reads whose turn it is. A read may call `give_back` at once, before this returns."""
         if self._is_serving:
             return
         self._is_serving = True

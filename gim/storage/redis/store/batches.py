@@ -1,4 +1,4 @@
-"""Asking the same of many users or sessions."""
+"""Runs one script for many users or sessions."""
 
 from __future__ import annotations
 

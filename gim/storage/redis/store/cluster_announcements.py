@@ -25,7 +25,8 @@ from gim.storage.rules import REQUEST_ID_WINDOW
 PENDING_MS = REQUEST_ID_WINDOW * 1000
 # How long a user's announcements are remembered: longer than one can be repeated
 ANNOUNCED_KEPT_MS = 2 * PENDING_MS
-# From when on an announcement is late: in time to be found by looking back, whatever the servers' clocks
+# From how long after its message was stored an announcement is late. One that is not is found by looking
+# back `CLUSTER_LAG_MS`: the other half of it is for differences between the servers' clocks
 LATE_AFTER_MS = CLUSTER_LAG_MS // 2
 MAX_BEHIND = 1000  # messages of a session that wait for older ones to be announced
 
@@ -44,10 +45,10 @@ class Posted(Struct, frozen=True):
 
 
 class ClusterAnnouncements:
-    """Puts sessions to the front of their users' lists, and announces their messages.
+    """Puts sessions at the front of their users' lists, and announces their messages.
 
-    Each user gets the messages of a session in the order of their ids, and each message once. Where the
-    one before is not announced yet, it is announced first: the node that stored it may be slow or dead.
+    Each user gets the messages of a session in the order of their ids, and each message once. If the
+    message before one is not announced yet, it is announced first: its node may be slow or dead.
     """
 
     def __init__(
@@ -85,8 +86,8 @@ class ClusterAnnouncements:
             await self.announce_to(user_id, now)
 
     async def announce_to(self, user_id: str, posted: Posted) -> None:
-        """Announce a message to one user, after those before it that still are to be announced."""
-        waiting = [posted]  # each after the one that follows in the list
+        """Announce a message to one user, after the earlier ones that are still to be announced."""
+        waiting = [posted]  # each is announced after the next one in the list
         while waiting:
             last = waiting[-1]
             if await self._index(user_id, last) != b"behind":

@@ -1,4 +1,4 @@
-"""What a cluster announced to a user while a node did not hear it."""
+"""What a cluster announced to a user while a node's subscription was interrupted."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from gim.storage.redis.store.subscriptions import Subscription
 
 
 def before_lag(message_id: str) -> str:
-    """Return a point before which all announcements are of messages before *message_id*."""
+    """Return a point: all messages before it are announced before *message_id*."""
     return first_id_of(time_of(message_id) - CLUSTER_LAG_MS)
 
 
 class ClusterNews:
-    """Tells messages that were announced during a gap from those before it and those yet to come.
+    """Finds the messages that were announced during a gap, not before it, and not yet to come.
 
     The servers' clocks differ, and a message may be announced minutes after it was stored. So ids do not
     say what a node missed: the list of the user's announcements does, as far as it goes back.
@@ -37,15 +37,16 @@ class ClusterNews:
         self._announcements = announcements
 
     def look_up(self, subscription: Subscription) -> Callable[[], Awaitable[list[MessageStored]]]:
-        """Return what finds the next messages announced to a user after a subscription's point and its
-        begin, ascending, and none at the end.
+        """Return a function that finds the next messages which were announced to a user after a
+        subscription's point and its begin, ascending, and none at the end.
 
-        Those that are stored, but not announced, are announced first, which the subscription holds back.
+        It first announces messages that are stored but not announced; the subscription holds these
+        announcements back.
         """
         return _LookUp(self, subscription).next
 
     async def begin(self, subscription: Subscription, after_ms: float) -> tuple[set[str], NewerMessages]:
-        """Return the ids of what was announced after a time, and what reads the messages from then on."""
+        """Return the ids of the messages announced after a time, and a reader of these messages."""
         user_id, base = subscription.user_id, subscription.base
         announced = await self._announced(Reading(self._redis, user_id, is_long=True), base, after_ms)
         oldest = min([subscription.point, *announced])
@@ -67,7 +68,7 @@ class ClusterNews:
         return await self._inbox.news(user_id, newer)
 
     def listed_ms(self) -> float:
-        """Return a time before which messages may not be listed as announced any more."""
+        """Return a time; messages from before it may be missing in the list of announced ones."""
         return self._heartbeat.estimated_now_ms() - PENDING_MS
 
     async def announce(self, news: MessageStored) -> None:
@@ -98,7 +99,7 @@ class _LookUp:
         return []
 
     async def _is_missed(self, news: MessageStored, announced: set[str]) -> bool:
-        """Say whether a message was announced; announce it if it should have been."""
+        """Say whether a message was announced in the gap; announce it if that is still to be done."""
         if news.message.id in announced:
             return True
         created_at = news.message.created_at

@@ -16,7 +16,7 @@ from gim.storage.redis.store.retries import WriteRetries
 
 
 class Exits:
-    """Takes chatrooms out of the keys of former members, who otherwise go on listing and hearing them.
+    """Takes chatrooms out of the keys of former members, who would otherwise still list and get them.
 
     This is repeated after a fault, as other users may make a chatroom of the same id.
     """
@@ -39,7 +39,7 @@ class Exits:
     async def exit(self, news: MemberLeft) -> bool:
         """Change the user's keys and announce it; say whether they named the chatroom. May be repeated.
 
-        Raises `Unavailable`; this node then tries again, as long as it lives and for five minutes.
+        Raises `Unavailable`; this node then tries again for five minutes, unless it ends before.
         """
         try:
             return await self.try_exit(news)
@@ -48,7 +48,7 @@ class Exits:
             raise
 
     async def try_exit(self, news: MemberLeft) -> bool:
-        """Change the user's keys once, as `exit` does first."""
+        """Make one attempt to change the user's keys."""
         words = self._redis.publish, news.user_id, news.chatroom_id, self._retention.users_ms
         bases = (self._keys.user(news.user_id),)
         return bool(await self._redis.run(scripts.EXIT, bases, *words, news.why, news.by))

@@ -173,12 +173,12 @@ class Inbox:
         )
 
     def look_up(self, subscription: Subscription) -> Callable[[], Awaitable[list[MessageStored]]]:
-        """Return what finds the private messages that a subscription missed: see `news`."""
+        """Return a function that finds the private messages which a subscription missed: see `news`."""
         newer = self.newer(subscription.user_id, subscription.point)
         return lambda: self.news(subscription.user_id, newer)
 
     def newer(self, user_id: str, point: str) -> NewerMessages:
-        """Return what has read no private message after *point* yet: see `news`."""
+        """Return a reader of the private messages after *point*, for `news`."""
         reading = Reading(self._redis, user_id, is_long=True)
 
         async def sessions(after: str) -> list[str]:

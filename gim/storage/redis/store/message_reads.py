@@ -1,4 +1,4 @@
-"""Messages that are looked for by id first, and then read in replies of bounded size."""
+"""Finds the ids of messages first, and then reads the messages in replies of bounded size."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gim.storage.redis.store.retention import Retention
 
 IDS_PER_REPLY = 500
 ID_BYTES = 48  # of an id in a reply
-SESSIONS_AT_A_TIME = 32  # that are read from in one round trip
+SESSIONS_AT_A_TIME = 32  # sessions that are read in one round trip
 MESSAGES_PER_PAGE = BYTES_PER_REPLY // MESSAGE_BYTES
 
 Found = tuple[str, str]  # message id, session id
@@ -131,7 +131,7 @@ class NewerMessages:
         return []
 
     async def _look_for_more(self, point: str) -> None:
-        """Find the messages up to a point before which no session has others."""
+        """Find the next messages of all sessions, up to a point that each session was searched to."""
         sessions = await self._sessions(point)
         works = (self._reads.oldest(one, point, self.reading) for one in sessions)
         pages = await gather_some(works, SESSIONS_AT_A_TIME)

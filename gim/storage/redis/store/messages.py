@@ -116,7 +116,7 @@ class RedisMessages:
         return found
 
     def newer(self, session: Session, point: str) -> NewerMessages:
-        """Return what has read no message of a session after *point* yet."""
+        """Return a reader of a session's messages after *point*."""
 
         async def sessions(after: str) -> list[str]:
             return [session.id]

@@ -1,4 +1,4 @@
-"""Reads whose replies may be large: each waits until its reply fits beside those under way."""
+"""Reads whose replies may be large: each waits until its reply fits beside those of other reads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gim.storage.redis.client.reply_budget import MIN_REPLY_BYTES, ReplyBudget
 from gim.storage.redis.client.script import Script
 
 BYTES_PER_REPLY = 256 * 1024  # scripts stop there, and are called again for the rest
-MESSAGE_BYTES = 4096 + 512  # of a message as it is expected: the default of --max-content, its fields
+MESSAGE_BYTES = 4096 + 512  # expected of a message: the default of --max-content, and its fields
 READS_AT_A_TIME = 64  # reads of one operation that are asked for together
 
 _numbers = count()
@@ -36,7 +36,7 @@ class Reading:
     __slots__ = ("_asked", "_redis", "is_long", "number", "reader")
 
     def __init__(self, redis: Redis, reader: str, is_long: bool = False) -> None:
-        """*reader* is the user that it reads for. What no user waits for *is_long* from the start."""
+        """*reader* is the user that it reads for; where no user waits, it *is_long* from the start."""
         self._redis = redis
         self.reader = reader
         self.number = next(_numbers)
@@ -84,7 +84,7 @@ class Reading:
         return reply
 
     async def _give_back_later(self, base: str, budget: ReplyBudget, size: int) -> None:
-        """Give back once the reply is here, which comes before that to a later command."""
+        """Give back once the reply is here: it comes before the reply to a later command, a PING."""
         try:
             await self._redis.call(base, "PING")
         except (Unavailable, ReplyError):
