@@ -28,7 +28,7 @@ USERS = ("ann", "bob", "cid", "dan", "eve", "fay")
 DEVICES = 2  # of each user
 ROOMS = {"all": USERS, "den": USERS[:3], "duo": ("dan", "eve"), "hall": ("fay",)}  # who stays
 HALL, GUESTS = "hall", ("ann0", "bob0", "cid0")  # the devices that join it and leave it
-ACTION_PAUSE = 0.12  # seconds between two actions of a device, on average
+ACTION_PAUSE = 0.06  # seconds between two actions of a device, on average
 RECENT = 60.0  # seconds in which a message is sent again or recalled; gim allows more for both
 BURST = 12  # messages at once, at most
 
