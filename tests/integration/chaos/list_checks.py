@@ -25,16 +25,23 @@ def check_list(
     if newest != sorted(newest, reverse=True):
         yield Violation("sessions", f"the list of {user} is not in order: {newest}", user)
     for session in sessions:
-        yield from _check_line(user, session, histories.get(session["id"], []), journal)
+        history = histories.get(session["id"], [])
+        yield from _check_newest(user, session, history)
+        if session["id"] in expected:  # joining again marks all as read
+            yield from _check_unread(user, session, history, journal)
 
 
-def _check_line(
-    user: str, session: dict[str, Any], history: list[Item], journal: Journal
-) -> Iterator[Violation]:
+def _check_newest(user: str, session: dict[str, Any], history: list[Item]) -> Iterator[Violation]:
     session_id, last = session["id"], session["last"]
     if (last["id"] if last else None) != (history[-1].id if history else None):
         text = f"the newest of {session_id} in the list of {user} is {last}"
         yield Violation("sessions", text, user, session_id)
+
+
+def _check_unread(
+    user: str, session: dict[str, Any], history: list[Item], journal: Journal
+) -> Iterator[Violation]:
+    session_id = session["id"]
     right = unread(user, history, journal.read.get((user, session_id), {}))
     if session["unread"] not in right:
         numbers = " or ".join(map(str, sorted(right)))

@@ -407,7 +407,7 @@ class ListTests(SynchronousTestCase):
 
     def test_a_list_that_is_right_passes(self) -> None:
         self.assertEqual(self.kinds(), [])
-        self.lines.append({"id": "1:hall", "last": None, "unread": 0})
+        self.lines.append({"id": "1:hall", "last": None, "unread": 5})  # it may have been joined again
         self.assertEqual(self.kinds(), [])
 
     def test_a_session_too_few_or_too_many_is_told(self) -> None:
