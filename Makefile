@@ -82,7 +82,7 @@ proxies: $(VENV)/.installed-test
 fuzz: $(VENV)/.installed-fuzz
 	$(BIN)/python -m tests.integration.hostile.fuzz $(FUZZ)
 
-# the same random steps on memory and on Redis, ten minutes at most; DIFFERENTIAL holds options, as in
+# the same random steps on memory and on Redis, some ten minutes; DIFFERENTIAL holds options, as in
 # DIFFERENTIAL="--seed 5 --steps 2000 --setups redis,cluster"
 differential: $(VENV)/.installed-test
 	$(BIN)/python -m tests.integration.differential $(DIFFERENTIAL)

@@ -1,6 +1,6 @@
 """The same random steps on memory and on Redis, for longer.
 
-    python -m tests.integration.differential [--seed N] [--seeds 5] [--steps 400] [--seconds 600]
+    python -m tests.integration.differential [--seed N] [--seeds 5] [--steps 400] [--seconds 400]
         [--setups redis,nodes,cluster] [--profiles sequences,trimming,webhooks,expiring,limits]
 
 Each setup runs with each profile (options of the daemons), with sequences of so many seeds, or of fewer
@@ -57,7 +57,7 @@ def main() -> int:
     words.add_argument("--seed", type=int, default=random.randrange(2**31))
     words.add_argument("--seeds", type=int, default=5, help="how many sequences of each")
     words.add_argument("--steps", type=int, default=400, help="of each sequence")
-    words.add_argument("--seconds", type=float, default=600, help="after which no sequence begins")
+    words.add_argument("--seconds", type=float, default=400, help="after which no sequence begins")
     words.add_argument("--setups", default=",".join(SETUPS))
     words.add_argument("--profiles", default=",".join(PROFILES))
     given = words.parse_args()

@@ -10,7 +10,7 @@ from tests.integration.differential.steps import ADMINISTRATOR, Step
 
 UNHURRIED = (105, 201, 203, 205, 209, 211, 305)
 MAX_BROADCASTS = 5  # of a sequence: Redis takes a hundred a minute
-STEPS_PER_TTL = 60  # they must take less than the TTL
+STEPS_PER_TTL = 80  # they must take less than the TTL
 BAD_PACKETS = (
     "",
     "[]",

@@ -24,7 +24,7 @@ PROFILES: dict[str, tuple[str, ...]] = {
     "sequences": ("--enable-message-sequence", "--max-content", "20"),
     "trimming": ("--max-session-messages", "4"),
     "webhooks": ("--webhook-grace", "0"),
-    EXPIRING: ("--message-ttl", "10s", "--enable-message-sequence"),
+    EXPIRING: ("--message-ttl", "8s", "--enable-message-sequence"),
     "limits": ("--max-user-chatrooms", "2", "--max-chatroom-members", "2", "--max-content", "20"),
 }
 
