@@ -186,9 +186,8 @@ class Chat:
             return await self._logged_in(user, who.expires, 0, True)
         missed = await self._messages.missed(who.id, point.since, 1)
         is_any_newer = any(message.id > point.since for message in missed.messages)
-        if (
-            missed.messages and not is_any_newer
-        ):  # on a Cluster: older ones are not too many by themselves
+        # a Cluster returns older ones too, which are not too many by themselves
+        if missed.messages and not is_any_newer:
             missed = await self._messages.missed(who.id, point.since, self._max_missed)
         recovered = missed.complete and not is_any_newer and await self._is_of_this_data(point)
         return await self._logged_in(user, who.expires, 0, recovered)
