@@ -135,14 +135,18 @@ class Chat:
         self._read_rate.check(who.id)
         user = await self._users.put(who.id, who.name)
         catch_up = CatchUp()
-        login = await self._pushes.enter(who.id, connection, catch_up)
-        self._read_rate.charge(who.id, LOGIN_ROWS + len(login.user.chatrooms))
+        login = await self._pushes.enter(who.id, connection, catch_up, self._admit)
         try:
             answer = await self._missed(user, who.expires, catch_up, point)
         except BaseException:
             self._pushes.leave(login)
             raise
         return login, answer
+
+    def _admit(self, user_id: str, chatrooms: int) -> None:
+        """Count a login against the read rate; another one may have used it up while this one waited."""
+        self._read_rate.check(user_id)
+        self._read_rate.charge(user_id, LOGIN_ROWS + chatrooms)
 
     async def _missed(
         self, user: User, until: float | None, catch_up: CatchUp, point: Point | None

@@ -214,16 +214,20 @@ class PushDispatcher:
             self.pushed.private += written
             self._messages.delivered(user.id, news.message.id)
 
-    async def enter(self, user_id: str, connection: Connection, catch_up: CatchUp) -> Login:
+    async def enter(
+        self, user_id: str, connection: Connection, catch_up: CatchUp, admit: Callable[[str, int], None]
+    ) -> Login:
         """Register a logged-in connection.
 
-        Private pushes are buffered until `catch_up`, which the caller must call.
+        *admit* is called with the user and the number of their chatrooms, before these are entered, and
+        may refuse the login. Private pushes are buffered until `catch_up`, which the caller must call.
         """
         login = self._presence.enter(user_id, connection, catch_up, self._wall.now_ms())
         self._pending_logins.add(login)
         try:
             await self._users.subscribe(user_id)
             chatroom_ids = await self._chatrooms.of_user(user_id)
+            admit(user_id, len(chatroom_ids))
             await gather(self._local.enter(login.user, chatroom_id) for chatroom_id in chatroom_ids)
         except BaseException:
             self.leave(login)

@@ -286,6 +286,28 @@ class ReadTests(UserLimitTestCase):
             self.data(ann, op, **body)
             self.assertEqual(rate._read.get("ann", 0) - before, rows, op)
 
+    def test_logins_that_wait_for_the_storage_together_count_before_they_enter_chatrooms(self) -> None:
+        ann = self.user("ann")
+        for number in range(64):
+            self.data(ann, 301, id=f"room{number}")
+        chatrooms: Any = self.gateway.operations._chat._pushes._chatrooms
+        of_user, storage = chatrooms.of_user, Deferred[None]()
+
+        async def later(user_id: str) -> list[str]:
+            await storage
+            return cast(list[str], await of_user(user_id))
+
+        self.patch(chatrooms, "of_user", later)
+        self.advance(3)
+        clients = [self.connect() for _ in range(6)]
+        for client in clients:
+            client.say(101, {"id": "ann"}, 1)
+        self.pump()
+        storage.callback(None)
+        self.pump()
+        codes = [client.packets[-1]["body"]["code"] for client in clients]
+        self.assertEqual(codes, [0, 0, 0, 429, 429, 429])
+
     def test_a_debt_is_forgiven_in_some_seconds(self) -> None:
         ann = self.fill(10, "\x01" * 4096)
         self.data(ann, 203, session_id="2:ann:bob", count=10)

@@ -52,7 +52,7 @@ class FailedLoginTests(EnteringCase):
     def refuse_login(self, user_id: str) -> Recorder:
         connection = Recorder(self.clock)
         self.away = True
-        entering = self.pushes.enter(user_id, connection, CatchUp())
+        entering = self.pushes.enter(user_id, connection, CatchUp(), lambda user_id, chatrooms: None)
         self.failureResultOf(Deferred.fromCoroutine(entering), Unavailable)
         self.away = False
         return connection
