@@ -197,7 +197,8 @@ class Chatrooms(Protocol):
     async def create(self, chatroom_id: str, name: str, owner: User | None) -> None:
         """Create a chatroom that stays until it is dismissed, with *owner* as its first member.
 
-        With None it has no owner. Raises `Conflict` if the chatroom exists.
+        With None it has no owner. Raises `Conflict` if the chatroom exists, or if the owner has reached
+        the limit of chatrooms; then there is no chatroom.
         """
 
     async def join(self, chatroom_id: str, user: User, name: str, create_missing: bool = True) -> int:

@@ -39,6 +39,8 @@ class MemoryChatrooms:
     async def create(self, chatroom_id: str, name: str, owner: User | None) -> None:
         if self._archive.get(chatroom_session(chatroom_id).id) is not None:
             raise refusals.chatroom_exists(chatroom_id)
+        if owner is not None:
+            self._check_limits(chatroom_id, owner.id)
         chatroom = self._archive.make_chatroom(chatroom_id, name)
         chatroom.is_kept = True
         if owner is not None:

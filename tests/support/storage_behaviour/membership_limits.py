@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gim.concurrency.gather import gather
 from gim.errors import Conflict, Forbidden, NotFound
+from gim.ids import SYSTEM
 from gim.limits.limits import CHATROOM_MEMBERS, USER_CHATROOMS, LimitHits
 from gim.storage.announcements import MemberJoined
 from gim.storage.interface import Storage
@@ -70,6 +71,15 @@ class RoomLimitBehaviour(StorageCase):
         await join(store, "a", "ann")
         await self.refusal(NotFound, store.chatrooms.join("new", user("ann"), "", create_missing=False))
         self.assertEqual(self.hits.counts, {})
+
+    async def test_no_chatroom_is_created_for_an_owner_who_is_in_as_many_as_allowed(self) -> None:
+        store = await self.make_limited(chatrooms=1)
+        await join(store, "a", "ann")
+        await self.refusal(Conflict, store.chatrooms.create("new", "New", user("ann")))
+        await self.refusal(NotFound, store.moderation.rename("new", SYSTEM, "Newer"))
+        self.assertEqual(await store.chatrooms.of_user("ann"), ["a"])
+        await store.chatrooms.create("new", "New", user("bob"))
+        self.assertEqual(await store.chatrooms.of_user("bob"), ["new"])
 
     async def test_joining_again_is_no_more_than_before(self) -> None:
         store = await self.make_limited(members=1, chatrooms=1)

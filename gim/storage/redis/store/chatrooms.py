@@ -6,6 +6,7 @@ from typing import Any
 
 from gim.concurrency.deadline import shielded
 from gim.concurrency.gather import gather
+from gim.errors import Conflict
 from gim.ids import chatroom_session
 from gim.model import Member, Role, User
 from gim.storage.announcements import MemberJoined, MemberLeft
@@ -59,7 +60,17 @@ class RedisChatrooms:
         words = name, owner.id if owner is not None else ""
         check(await self._redis.run(scripts.CREATE, (self._base(chatroom_id),), *words), chatroom_id)
         if owner is not None:
-            await self.join(chatroom_id, owner, name)
+            try:
+                await self.join(chatroom_id, owner, name)
+            except Conflict:
+                await self._undo_create(chatroom_id, owner.id)
+                raise
+
+    async def _undo_create(self, chatroom_id: str, owner_id: str) -> None:
+        """Forget a chatroom whose owner could not join it, unless another user did meanwhile."""
+        base = self._base(chatroom_id)
+        await self._redis.call(base, "HDEL", f"{base}:state", "kept")
+        await self._writes.leave(chatroom_session(chatroom_id).id, chatroom_id, owner_id)
 
     async def join(self, chatroom_id: str, user: User, name: str, create_missing: bool = True) -> int:
         """See `gim.storage.interface.Chatrooms.join`."""
