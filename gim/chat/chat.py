@@ -146,7 +146,7 @@ class Chat:
     def _admit(self, user_id: str, chatrooms: int) -> None:
         """Count a login against the read rate; another one may have used it up while this one waited."""
         self._read_rate.check(user_id)
-        self._read_rate.charge(user_id, LOGIN_ROWS + chatrooms)
+        self._read_rate.charge(user_id, LOGIN_ROWS + chatrooms * self._storage.rows_per_subscription)
 
     async def _missed(
         self, user: User, until: float | None, catch_up: CatchUp, point: Point | None

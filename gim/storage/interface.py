@@ -364,6 +364,10 @@ class Storage(Protocol):
         """Say whether appends are stored in the order in which they were begun."""
 
     @property
+    def rows_per_subscription(self) -> int:
+        """Return what subscribing to a chatroom costs a node, in rows of `gim.limits.read_rate`."""
+
+    @property
     def outlives_process(self) -> bool:
         """Say whether the data is there for other processes, now or later."""
 

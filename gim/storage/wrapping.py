@@ -25,6 +25,7 @@ class WrappedStorage:
         self.webhook_log: WebhookLog = store.webhook_log
         self.node = store.node
         self.keeps_order = store.keeps_order
+        self.rows_per_subscription = store.rows_per_subscription
         self.outlives_process = store.outlives_process
         self.start = store.start
         self.stop = store.stop

@@ -49,6 +49,7 @@ class MemoryStore:
     """Implements `gim.storage.interface.Storage` in this process. None of its coroutines ever waits."""
 
     keeps_order = True
+    rows_per_subscription = 1
     outlives_process = False
 
     def __init__(

@@ -286,6 +286,19 @@ class ReadTests(UserLimitTestCase):
             self.data(ann, op, **body)
             self.assertEqual(rate._read.get("ann", 0) - before, rows, op)
 
+    def test_chatrooms_that_are_entered_count_by_what_a_subscription_costs(self) -> None:
+        ann = self.user("ann")
+        for number in range(8):
+            self.data(ann, 301, id=f"room{number}")
+        rate: Any = self.daemon.getServiceNamed("read rate")
+        storage = self.gateway.operations._chat._storage
+        self.patch(storage, "rows_per_subscription", 16)
+        self.data(ann, 103)
+        self.advance(2)
+        before = rate._read.get("ann", 0)
+        self.data(ann, 101, id="ann")
+        self.assertEqual(rate._read.get("ann", 0) - before, LOGIN_ROWS + 8 * 16)
+
     def test_logins_that_wait_for_the_storage_together_count_before_they_enter_chatrooms(self) -> None:
         ann = self.user("ann")
         for number in range(64):
