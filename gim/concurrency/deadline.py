@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Coroutine
-from functools import partial
 from typing import Any, TypeVar, cast
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from gim.concurrency.steps import go_on
 from gim.errors import Unavailable
 
 ANSWER_TIMEOUT = 1.5  # seconds until a request is answered, with a 503 if need be
@@ -59,7 +59,7 @@ async def within(seconds: float, clock: IReactorTime, work: Coroutine[Deferred[A
         return cast(T, end.value)
     alarm = _Alarm(seconds, clock, pending)
     try:
-        return await _rest(work, pending, alarm)
+        return await go_on(work, pending, alarm.watch)
     except CancelledError:
         if not alarm.has_rung:
             raise
@@ -68,19 +68,6 @@ async def within(seconds: float, clock: IReactorTime, work: Coroutine[Deferred[A
         ) from None
     finally:
         alarm.stop()
-
-
-async def _rest(work: Coroutine[Deferred[Any], Any, T], pending: Deferred[Any], alarm: _Alarm) -> T:
-    while True:
-        try:
-            step = partial(work.send, await pending)
-        except Exception as error:
-            step = partial(work.throw, error)
-        try:
-            pending = step()
-        except StopIteration as end:
-            return cast(T, end.value)
-        alarm.watch(pending)
 
 
 def shielded(work: Awaitable[T]) -> Deferred[T]:

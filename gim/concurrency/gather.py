@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Coroutine, Iterable
-from functools import partial
+from collections.abc import Awaitable, Iterable
 from itertools import islice
 from types import CoroutineType
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred, DeferredList, FirstError, fail, gatherResults
+
+from gim.concurrency.steps import go_on
 
 
 async def gather(works: Iterable[Awaitable[Any]]) -> list[Any]:
@@ -47,20 +48,7 @@ def _begin(work: Awaitable[Any]) -> Any:
         return end.value
     except Exception:
         return fail()
-    return Deferred.fromCoroutine(_go_on(work, pending))
-
-
-async def _go_on(work: Coroutine[Any, Any, Any], pending: Awaitable[Any]) -> Any:
-    """Run a coroutine that waits for *pending* to its end."""
-    while True:
-        try:
-            step = partial(work.send, await pending)
-        except Exception as error:
-            step = partial(work.throw, error)
-        try:
-            pending = step()
-        except StopIteration as end:
-            return end.value
+    return Deferred.fromCoroutine(go_on(work, pending))
 
 
 async def gather_some(works: Iterable[Awaitable[Any]], at_a_time: int) -> list[Any]:
