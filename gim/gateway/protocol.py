@@ -206,19 +206,23 @@ class GatewayProtocol(TimedProtocol):
             op, seq = bad.op, bad.seq
         rate = self.factory.limits.max_packet_rate
         refusal = TooManyRequests(f"more than {rate} packets a second: wait a second")
-        requests.add(self._refuse(op, seq, refusal))
-        self._close_if_abused()
-
-    def _close_if_abused(self) -> None:
         if self._packet_rate.is_abused():
-            self.close_with(closing.TOO_MANY_REQUESTS)
+            requests.add(self._refuse_last(op, seq, refusal))
+        else:
+            requests.add(self._refuse(op, seq, refusal))
+
+    async def _refuse_last(self, op: int, seq: int, refusal: GimError) -> bytes:
+        """Refuse a packet, then close; the replies before it, which may wait for a turn, go out first."""
+        self.after_reply(partial(self.close_with, closing.TOO_MANY_REQUESTS))
+        return await self._refuse(op, seq, refusal)
 
     def onPing(self, payload: bytes) -> None:
         """Answer a ping. It costs about as much as a packet, and counts as one."""
         if self._packet_rate.available:
             self._packet_rate.available -= 1
         elif self._packet_rate.reject(self.factory.timeout_wheel.seconds()):
-            self._close_if_abused()
+            if self._packet_rate.is_abused():
+                self.close_with(closing.TOO_MANY_REQUESTS)
             return
         super().onPing(payload)
 

@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet.address import IPv4Address, IPv6Address
 
 from gim.concurrency.turns import TURN
+from gim.gateway.packet_rate import MAX_REJECTED_IN_A_ROW
 from gim.gateway.request_queue import REQUESTS_PER_LOOK
 from tests.integration.hostile.test_requests import READY
 from tests.support.hostile.wire import Wire
@@ -43,6 +44,20 @@ class ReadTests(TurnCase):
         self.pump()
         self.assertEqual([packet["seq"] for packet in ann.packets], list(range(count)))
         self.assertEqual(self.gateway.turns.deferred, 2)
+
+    def test_who_sends_too_fast_gets_all_replies_before_the_connection_is_closed(self) -> None:
+        ann = self.user("ann")
+        self.slow_down(self.gateway.operations._chat, "server_time", TURN / REQUESTS_PER_LOOK * 1.01)
+        accepted = 3 * REQUESTS_PER_LOOK
+        bucket = next(iter(self.gateway.connections))._packet_rate
+        bucket.available = accepted
+        ann.packets.clear()
+        for seq in range(accepted + 2 * MAX_REJECTED_IN_A_ROW):
+            ann.say(105, {}, seq)
+        self.pump()
+        codes = [packet["body"]["code"] for packet in ann.packets]
+        self.assertEqual(codes, [0] * accepted + [429] * MAX_REJECTED_IN_A_ROW)
+        self.assertEqual(ann.closed, (3013, "too many requests"))
 
     def test_reads_of_many_cheap_ones_share_a_turn(self) -> None:
         users = [self.user(name) for name in ("ann", "bob", "cat")]
