@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from itertools import chain
+from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
 from gim.concurrency.gather import gather
 from gim.errors import Unavailable
@@ -135,6 +137,22 @@ class EventsOfTwoNodes(TwoStores):
         self.assertEqual(
             await self.key(self.b, "SMEMBERS", name=f"present:{self.b.heartbeat.node}"), ["bob"]
         )
+
+    async def test_a_node_that_is_cut_off_while_it_resigns_leaves_nothing_behind(self) -> None:
+        redis, calls = self.a.heartbeat._redis, list[str]()
+
+        class CutOff:
+            """Carries one command."""
+
+            def call(self, *words: Any) -> Awaitable[Any]:
+                calls.append(words[1])
+                return redis.call(*words) if len(calls) == 1 else fail(Unavailable("cut off"))
+
+        self.patch(self.a.heartbeat, "_redis", CutOff())
+        await self.assertFailure(Deferred.fromCoroutine(self.a.heartbeat.resign()), Unavailable)
+        self.assertEqual(len(calls), 2)
+        await self.lapse(self.b)
+        self.assertEqual(await self.key(self.b, "HKEYS", name="counts"), [self.b.heartbeat.node])
 
     async def test_when_all_nodes_were_gone_the_next_one_takes_over(self) -> None:
         await self.come(self.a, "ann")

@@ -232,6 +232,9 @@ class Heartbeat(Periodic):
         self._on_beat()
 
     async def resign(self) -> None:
-        """Give up the lease: connections of this node do not count any more."""
-        await self._redis.call(self._base, "ZREM", f"{self._base}:nodes", self.node)
+        """Give up the lease: connections of this node do not count any more.
+
+        The lease goes last: as long as it is there, another node removes what is left when it ends.
+        """
         await self._redis.call(self._base, "HDEL", f"{self._base}:counts", self.node)
+        await self._redis.call(self._base, "ZREM", f"{self._base}:nodes", self.node)
