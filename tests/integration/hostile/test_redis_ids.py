@@ -96,6 +96,9 @@ class AccessTests(NodesTestCase):
         await ann.send(PRIVATE, "bob", "hi")
         await ann.send(CHATROOM, "den", "all")
         await eventually(lambda: sorted(bob.contents()) == ["all", "hi"], "the pushes")
+        async with server.connected() as connection:
+            await connection.call("AUTH", "gim", "secret")
+            self.assertEqual(await connection.call("CLIENT", "KILL", "ID", 2**40), 0)
         for refused in (
             ("GET", "other"),
             ("FLUSHALL",),

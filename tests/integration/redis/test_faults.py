@@ -19,6 +19,7 @@ from gim.storage.redis.store import resync, store
 from gim.storage.redis.store.store import RedisStore
 from tests.integration.redis.test_store import RedisStoreCase
 from tests.support.redis.environment import until
+from tests.support.redis.proxy import Near, Proxy
 from tests.support.redis.server import RedisTestCase
 from tests.support.redis.settling import settled
 from tests.support.settings import redis_store
@@ -177,6 +178,40 @@ class ReconnectTests(FaultCase):
         await self.cut()
         await settled(listening)
         self.assertEqual(self.heard(), [("hi", "bob")])
+
+
+class LateCommandTests(FaultCase):
+    """A command is late on a connection that the node has given up."""
+
+    LATE = 2.0  # seconds
+
+    async def setUp(self) -> None:  # type: ignore[override]
+        self.server = await self.redis()
+        self.proxy = Proxy(self.server.port)
+        self.addCleanup(self.proxy.stop)
+
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.proxy.port}/0"
+
+    async def test_it_undoes_nothing_that_the_next_connection_did(self) -> None:
+        listening = await self.make_store("gim")
+        await listening.users.subscribe("bob")
+        former = [end for end in self.proxy.ends if not isinstance(end, Near)]
+        self.proxy.delay(self.LATE)
+        listening.users.unsubscribe("bob")
+        await self.cut_now()
+        await listening.users.subscribe("bob")
+        await gather(end.gone for end in former)
+        self.assertEqual(await self.online(), [b"gim:{u:bob}:nodes"])
+
+    async def cut_now(self) -> None:
+        """End the connection with what was sent on it, once the proxy has read that."""
+        await until(self.is_read, "the command")
+        self.proxy.delay(0)
+        await self.cut()
+
+    async def is_read(self) -> bool:
+        return any(end._late for end in self.proxy.ends)
 
 
 class StoppingTests(FaultCase):

@@ -17,6 +17,7 @@ from gim.concurrency.periodic import Periodic
 from gim.errors import Unavailable
 from gim.log.logger import Logger
 from gim.storage.redis.client.eviction import QUESTION, policy_in
+from gim.storage.redis.client.former import FormerConnections
 from gim.storage.redis.client.protocol import RedisProtocol, Word
 from gim.storage.redis.client.reply_budget import ReplyBudget
 from gim.storage.redis.client.script import Script
@@ -76,6 +77,7 @@ class Link(Service):
         self._clock = clock
         self._timeout = timeout
         self.replies = ReplyBudget()
+        self._former = FormerConnections()
         self._up: RedisProtocol | None = None
         self._lost: Deferred[None] | None = None
         self._loop: Deferred[None] | None = None
@@ -219,6 +221,7 @@ class Link(Service):
         connection = cast(RedisProtocol, await connecting)
         try:
             await self._owner.prepare(self, connection)
+            await self._former.end(connection)
             self._compare(await connection.call("TIME"))
         except BaseException:
             connection.abort()

@@ -9,24 +9,29 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
+from gim.storage.redis.client.former import FormerConnections
 from gim.storage.redis.client.link import PING_INTERVAL, RECONNECT, REPLY_TIMEOUT, Link
 from gim.storage.redis.client.protocol import RedisProtocol
 
+INFO = b"$24\r\nid=7 addr=127.0.0.1:5000\r\n"
+KILL = (b"KILL", b"ID", b"7", b"ADDR", b"127.0.0.1:5000")
 TIME = b"*2\r\n$1\r\n7\r\n$1\r\n0\r\n"  # the reply of a server whose clock says 7 s
 
 
 class Server:
-    """An endpoint: each connection asks for the time first, and gets it."""
+    """An endpoint: each connection asks who it is and for the time first, and gets it."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self.connections: list[RedisProtocol] = []
+        self.connections: list[Any] = []
+        self.killed = b":1\r\n"  # the reply to CLIENT KILL
 
     def connect(self, factory: Any) -> Deferred[RedisProtocol]:
         connection = factory.buildProtocol(None)
         connection.makeConnection(StringTransport())
         self.connections.append(connection)
-        self._clock.callLater(0, connection.dataReceived, TIME)
+        killed = self.killed if len(self.connections) > 1 else b""
+        self._clock.callLater(0, connection.dataReceived, INFO + killed + TIME)
         return succeed(connection)
 
 
@@ -35,12 +40,18 @@ class LinkTests(SynchronousTestCase):
         self.clock = Clock()
         self.server = Server(self.clock)
         self.states: list[str] = []
+        self.warnings: list[str] = []
+        self.patch(FormerConnections, "_log", self)
         owner: Any = self
         endpoint: Any = self.server
         self.link = Link("test", endpoint, owner, owner, self.clock)
         self.link.startService()
         self.addCleanup(self.link.stopService)
         self.clock.advance(0)
+
+    def warn(self, text: str, **values: Any) -> None:
+        """Stand for the log of `FormerConnections`."""
+        self.warnings.append(text.format(**values))
 
     # what stands for the owner
 
@@ -79,3 +90,18 @@ class LinkTests(SynchronousTestCase):
         self.clock.advance(PING_INTERVAL)
         transport: Any = self.server.connections[-1].transport
         self.assertEqual(transport.value().count(b"TIME"), 2)
+
+    def test_the_server_ends_a_former_connection_before_the_next_one_serves(self) -> None:
+        self.link.drop()
+        self.clock.pump([RECONNECT.first, 0])
+        first, second = (connection.transport.value() for connection in self.server.connections)
+        self.assertNotIn(b"KILL", first)
+        kill = b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in KILL)
+        self.assertIn(kill, second)
+
+    def test_a_former_connection_that_may_not_be_ended_is_told_of(self) -> None:
+        self.patch(self.server, "killed", b"-NOPERM this user has no permissions\r\n")
+        self.link.drop()
+        self.clock.pump([RECONNECT.first, 0])
+        self.assertTrue(self.link.is_up)
+        self.assertIn("NOPERM", self.warnings[-1])
