@@ -47,8 +47,8 @@ def _send(client: Client, frames: bytes) -> None:
 def main() -> None:
     port, connections, frames = int(sys.argv[1]), int(sys.argv[2]), bytes.fromhex(sys.argv[3])
     packets = max(1, frames.count(b'{"op":'))
-    for _ in range(connections):
-        client = _log_in(port)
+    # all log in before the first one sends: then none finds the read rate of their user used up
+    for client in [_log_in(port) for _ in range(connections)]:
         for work in (
             threading.Thread(target=_read, args=(client,), daemon=True),
             threading.Thread(target=_send, args=(client, frames * (PACKETS // packets)), daemon=True),
