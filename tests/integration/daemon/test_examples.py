@@ -67,6 +67,17 @@ class ClientTests(DaemonTestCase):
         self.assertEqual(packet["op"], 207)
         return str(packet["body"]["items"][0]["content"])
 
+    async def cut_off(self) -> tuple[Network, Process, Client]:
+        """Return the network, which is down, ann, who has typed two messages since then, and bob."""
+        network, ann = await self.start()
+        bob = await self.client()
+        await bob.ask(101, id="bob")
+        await bob.ask(201, type=2, target_id="ann", content="before")
+        await ann.says("bob: before\n")
+        await network.go_down()
+        self.type_in(ann, "one\ntwo\n")
+        return network, ann, bob
+
     async def test_two_users_talk(self) -> None:
         _, ann = await self.start()
         bob = await self.client()
@@ -77,13 +88,7 @@ class ClientTests(DaemonTestCase):
         self.assertEqual(await self.hear(bob), "hi bob")
 
     async def test_what_is_sent_while_the_network_is_down_arrives_once_and_in_order(self) -> None:
-        network, ann = await self.start()
-        bob = await self.client()
-        await bob.ask(101, id="bob")
-        await bob.ask(201, type=2, target_id="ann", content="before")
-        await ann.says("bob: before\n")
-        await network.go_down()
-        self.type_in(ann, "one\ntwo\n")
+        network, ann, bob = await self.cut_off()
         for content in "three", "four":
             await bob.ask(201, type=2, target_id="ann", content=content)
         network.come_back()
@@ -94,13 +99,7 @@ class ClientTests(DaemonTestCase):
         self.assertEqual(ann.output[1].splitlines(), said)
 
     async def test_it_ends_with_its_input_once_all_is_sent(self) -> None:
-        network, ann = await self.start()
-        bob = await self.client()
-        await bob.ask(101, id="bob")
-        await bob.ask(201, type=2, target_id="ann", content="before")
-        await ann.says("bob: before\n")
-        await network.go_down()
-        self.type_in(ann, "one\ntwo\n")
+        network, ann, bob = await self.cut_off()
         ann.transport.closeStdin()
         network.come_back()
         self.assertEqual([await self.hear(bob), await self.hear(bob)], ["one", "two"])
