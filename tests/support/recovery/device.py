@@ -54,7 +54,9 @@ class Device:
         self.repeated = 0  # messages that were pushed though they were here already
         self.cuts = 0
         self.cuts_while_catching_up = 0
+        self.sent_again: dict[str, Any] = {}  # by id: what was acknowledged to a repeated send only
         self._unsent: list[dict[str, Any]] = []
+        self._tried: set[str] = set()  # the request_ids that were sent so far
         self._taken = 0  # of the pushes of this connection
         self._missed = 0  # messages of this login that are still to come
 
@@ -96,8 +98,12 @@ class Device:
     async def _flush(self, link: Link) -> None:
         while self._unsent:
             body = self._unsent[0]
+            is_repeated = body["request_id"] in self._tried
+            self._tried.add(body["request_id"])
             sent = await link.ask(201, **body)
             self.messages[sent["id"]] = {**sent, "content": body["content"]}
+            if is_repeated:
+                self.sent_again[sent["id"]] = sent
             del self._unsent[0]
 
     async def _take_all(self, link: Link) -> None:
