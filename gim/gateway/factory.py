@@ -15,8 +15,9 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from gim import __version__
 from gim.concurrency.turns import Turns
 from gim.gateway import close_codes, closing
-from gim.gateway.admission import NO_FILES, ConnectionAdmission
+from gim.gateway.admission import Admission
 from gim.gateway.closing import Closure
+from gim.gateway.connection_rules import NO_FILES
 from gim.gateway.draining import Draining
 from gim.gateway.operations import Operations
 from gim.gateway.protocol import GatewayProtocol
@@ -45,7 +46,7 @@ class GatewayFactory(WebSocketServerFactory):
         codecs: Mapping[str, Codec],
         limits: Limits,
         hits: LimitHits,
-        admission: ConnectionAdmission,
+        admission: Admission,
         timeout_wheel: TimeoutWheel,
         write_batch: WriteBatch,
         turns: Turns,

@@ -32,6 +32,9 @@ MAX_LOGGED_REASON = 125  # characters of a close reason
 MAX_BAD_TOKENS = 5  # logins with a bad token after which the connection is closed
 
 
+_Answer = tuple[str | None, dict[str, str]]  # to a handshake: a subprotocol, and headers
+
+
 class GatewayProtocol(TimedProtocol):
     """Decides which bytes become requests, and whether a request is served or rejected for its rate.
 
@@ -54,6 +57,7 @@ class GatewayProtocol(TimedProtocol):
     _bad_tokens = 0
     passed_on = handshake.PASSED_ON  # names of the headers that Autobahn gets
     _headers: Mapping[str, str] = {}  # of the handshake while it is read
+    _awaits_admission = False  # the handshake is read, and waits for `Admission.identify`
 
     # the handshake
 
@@ -62,9 +66,24 @@ class GatewayProtocol(TimedProtocol):
         self._key = self.factory.opened(self)
         self._use_codec(self.factory.default_codec)
 
-    def onConnect(self, request: ConnectionRequest) -> tuple[str | None, dict[str, str]]:
-        settings, headers = self.factory.settings, self._headers
-        self.factory.admission.identify(self, headers.get("x-forwarded-for", ""))
+    def onConnect(self, request: ConnectionRequest) -> Any:  # an _Answer or a Deferred of one
+        headers = self._headers
+        identified = self.factory.admission.identify(self, headers.get("x-forwarded-for", ""))
+        if identified is None:
+            return self._accept(request, headers)
+        self._awaits_admission = True
+        self.transport.pauseProducing()
+        return identified.addBoth(self._identified, request, headers)
+
+    def _identified(
+        self, refusal: Failure | None, request: ConnectionRequest, headers: Mapping[str, str]
+    ) -> Any:  # an _Answer, or a Failure
+        self._awaits_admission = False
+        self.transport.resumeProducing()
+        return self._accept(request, headers) if refusal is None else refusal
+
+    def _accept(self, request: ConnectionRequest, headers: Mapping[str, str]) -> _Answer:
+        settings = self.factory.settings
         if settings.hosts is not None and not settings.hosts.serve(headers.get("host", "")):
             raise ConnectionDeny(421, str(Misdirected()))
         origin = headers.get("origin")
@@ -168,6 +187,9 @@ class GatewayProtocol(TimedProtocol):
         return self.login.user.id if self.login is not None else self.address_group or self._key
 
     def _collect_handshake(self, data: bytes) -> None:
+        if self._awaits_admission:  # TLS hands on what it has read before the pause
+            self.data += data
+            return
         received, self.data = self.data + data, b""
         if len(received) > MAX_HANDSHAKE:
             self.drop("its handshake is too long")

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from gim.gateway.admission import Rejection
+from gim.gateway.connection_rules import Rejection
 from gim.gateway.timeout_wheel import TimeoutWheel
 from gim.limits import retry_after
 
