@@ -10,7 +10,7 @@ from gim.api.routes.metrics import MetricsRoutes
 from gim.api.routes.profiling import ProfilingRoutes
 from gim.api.settings import ApiSettings
 from gim.chat.chat import Chat
-from gim.metrics.export.page import MetricsPage
+from gim.metrics.export.page import PageSource
 from gim.profiling.profiler import Profiler
 
 
@@ -18,7 +18,7 @@ def route_sets(
     settings: ApiSettings,
     chat: Chat,
     profiler: Profiler,
-    page: MetricsPage | None,
+    page: PageSource | None,
     admin: AdminRoutes | None,
 ) -> list[RouteSet]:
     """Return all that the HTTP API serves; without *page* or *admin* it does not serve those."""

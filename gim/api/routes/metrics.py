@@ -10,7 +10,8 @@ from gim.api.decoding import header_of
 from gim.api.envelope import plain
 from gim.api.openapi.describe import Access, describe
 from gim.api.server.app import App
-from gim.metrics.export.page import MetricsPage
+from gim.errors import Unavailable
+from gim.metrics.export.page import PageSource
 
 MEDIA = CONTENT_TYPE_PLAIN_0_0_4, CONTENT_TYPE_PLAIN_1_0_0, CONTENT_TYPE_LATEST
 
@@ -20,7 +21,7 @@ class MetricsRoutes:
 
     app = App()
 
-    def __init__(self, page: MetricsPage) -> None:
+    def __init__(self, page: PageSource) -> None:
         self._page = page
 
     @app.route("/metrics", methods=["GET"])
@@ -29,7 +30,8 @@ class MetricsRoutes:
         "health",
         access=Access.OPEN,
         media=MEDIA,
+        refuses=(Unavailable,),
     )
     async def metrics(self, request: IRequest) -> bytes:
-        content_type, body = self._page.write(header_of(request, "accept"))
+        content_type, body = await self._page.write(header_of(request, "accept"))
         return plain(request, content_type, body)

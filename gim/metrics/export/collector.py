@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from gim import __version__
 from gim.limits.limits import ALL, MEMORY, REACTOR_DELAY, LimitHits
 from gim.limits.overload import Overload
-from gim.metrics.export.numbers import GatewayNumbers, PushNumbers
+from gim.metrics.export.numbers import DataNumbers, GatewayNumbers, PushNumbers
 from gim.metrics.instruments.durations import Row, buckets, total
 from gim.metrics.instruments.pauses import GcPauses
 from gim.metrics.instruments.requests import RequestMetrics
@@ -94,9 +94,7 @@ class PushCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         pushes, counts = self._pushes, self._pushes.pushed
-        yield _gauge("gim_users", "Users who are logged in on a connection here.", pushes.users)
-        words = "Chatrooms with a member connected here, or with a push interval that runs."
-        yield _gauge("gim_chatrooms", words, pushes.chatrooms)
+        yield from _present(pushes.users, pushes.chatrooms)
         yield _counter(
             *("gim_pushes", "Pushes, each counted for every connection it was written to.", "kind"),
             {
@@ -138,7 +136,18 @@ class StorageCollector(Collector):
         words = "Operations that failed because the storage was out of reach, too late, or at fault."
         yield _counter("gim_storage_errors", words, "operation", errors)
         if self._stored is not None:
-            yield _gauge("gim_stored_messages", "Messages kept in memory.", self._stored())
+            yield _stored_messages(self._stored())
+
+
+class DataCollector(Collector):
+    """What the memory store has, where other processes serve its users."""
+
+    def __init__(self, data: DataNumbers) -> None:
+        self._data = data
+
+    def collect(self) -> Iterator[Metric]:
+        yield from _present(self._data.users, self._data.chatrooms)
+        yield _stored_messages(self._data.messages)
 
 
 class ProcessCollector(Collector):
@@ -160,6 +169,16 @@ class ProcessCollector(Collector):
         pauses = {str(generation): row for generation, row in enumerate(self._pauses.rows)}
         words = "Time in which Python's garbage collector stopped the process."
         yield _histogram("gim_gc_pause_seconds", words, "generation", pauses)
+
+
+def _present(users: int, chatrooms: int) -> Iterator[Metric]:
+    yield _gauge("gim_users", "Users who are logged in on a connection here.", users)
+    words = "Chatrooms with a member connected here, or with a push interval that runs."
+    yield _gauge("gim_chatrooms", words, chatrooms)
+
+
+def _stored_messages(count: int) -> Metric:
+    return _gauge("gim_stored_messages", "Messages kept in memory.", count)
 
 
 def _gauge(name: str, words: str, value: float) -> Metric:

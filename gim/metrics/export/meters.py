@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
+from prometheus_client.registry import Collector
 from twisted.application.service import Service
 
 from gim.limits.limits import LimitHits
 from gim.limits.overload import Overload
 from gim.metrics.export.collector import (
+    DataCollector,
     GatewayCollector,
     LimitCollector,
     ProcessCollector,
@@ -17,15 +19,73 @@ from gim.metrics.export.collector import (
     RequestCollector,
     StorageCollector,
 )
-from gim.metrics.export.numbers import GatewayNumbers, PushNumbers, WebhookNumbers
+from gim.metrics.export.numbers import (
+    DataNumbers,
+    GatewayNumbers,
+    PushNumbers,
+    WebhookNumbers,
+    WorkerNumbers,
+)
 from gim.metrics.export.page import MetricsPage
 from gim.metrics.export.webhooks import WebhookCollector
+from gim.metrics.export.workers import ShareCollector, WorkersCollector
 from gim.metrics.instruments.pauses import GcPauses
 from gim.metrics.instruments.requests import RequestMetrics
 from gim.metrics.instruments.sampling import RequestSampling
 from gim.metrics.instruments.ticks import ReactorTicks
 from gim.metrics.instruments.timed_storage import SampledAppends, StorageTimes, TimedStorage
 from gim.storage.interface import Storage
+
+
+class ProcessMeters:
+    """What measures the process itself: its reactor and its garbage collector."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._ticks = ReactorTicks(reactor)
+        self._pauses = GcPauses()
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """The services that measure while they run."""
+        return self._ticks, self._pauses
+
+    def collector(self, storage: str) -> Collector:
+        """Return what shows the measurements; *storage* is the kind of the daemon's storage."""
+        return ProcessCollector(self._ticks, self._pauses, storage)
+
+
+class ParentMeters:
+    """The instruments of the parent of worker processes."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._process = ProcessMeters(reactor)
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """The services that measure while they run."""
+        return self._process.services
+
+    def page(
+        self,
+        workers: WorkerNumbers,
+        storage: str,
+        data: DataNumbers | None,
+        hits: LimitHits,
+        overload: Overload,
+        webhooks: WebhookNumbers | None = None,
+    ) -> MetricsPage:
+        """Return the parent's part of the page. *storage* is its kind; *data* is None if another process
+        has it; without *webhooks* the page has no metrics of them."""
+        return MetricsPage(
+            [
+                *([WebhookCollector(webhooks)] if webhooks is not None else ()),
+                *([DataCollector(data)] if data is not None else ()),
+                ShareCollector(0),
+                WorkersCollector(workers),
+                LimitCollector(hits, overload),
+                self._process.collector(storage),
+            ]
+        )
 
 
 class Meters:
@@ -36,8 +96,7 @@ class Meters:
         self.http_requests = RequestMetrics(http_ops, none="none", success=200)
         self.storage = StorageTimes()
         self.sampling = RequestSampling(self.requests, reactor)
-        self._ticks = ReactorTicks(reactor)
-        self._pauses = GcPauses()
+        self._process = ProcessMeters(reactor)
 
     def measured(self, store: Storage, all_appends: bool) -> Storage:
         """Return *store* with its operations timed; its appends only in samples, unless *all_appends*."""
@@ -50,7 +109,7 @@ class Meters:
     @property
     def services(self) -> tuple[Service, ...]:
         """The services that measure while they run."""
-        return self.sampling, self._ticks, self._pauses
+        return self.sampling, *self._process.services
 
     def page(
         self,
@@ -61,18 +120,21 @@ class Meters:
         hits: LimitHits,
         overload: Overload,
         webhooks: WebhookNumbers | None = None,
+        worker: int | None = None,
     ) -> MetricsPage:
         """Return the page of a daemon. *storage* is its kind; *stored* returns how many messages it has,
-        None if that is unknown; without *webhooks* the page has no metrics of them."""
+        None if that is unknown; without *webhooks* the page has no metrics of them; *worker* is this
+        process's number, None if it is the only one."""
         return MetricsPage(
             [
                 *([WebhookCollector(webhooks)] if webhooks is not None else ()),
+                *([ShareCollector(worker, gateway.connections)] if worker is not None else ()),
                 GatewayCollector(gateway),
                 LimitCollector(hits, overload),
                 RequestCollector("gim", "WebSocket", self.requests),
                 RequestCollector("gim_http", "HTTP", self.http_requests),
                 PushCollector(pushes),
                 StorageCollector(self.storage, stored),
-                ProcessCollector(self._ticks, self._pauses, storage),
+                self._process.collector(storage),
             ]
         )

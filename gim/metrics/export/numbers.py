@@ -60,6 +60,22 @@ class PushNumbers(Protocol):
         """Counters of the pushes."""
 
 
+class DataNumbers(Protocol):
+    """What the memory store has, and who is connected to the processes that it serves."""
+
+    @property
+    def users(self) -> int:
+        """Users who are logged in on a connection, each counted once."""
+
+    @property
+    def chatrooms(self) -> int:
+        """Chatrooms with a connected member, each counted once."""
+
+    @property
+    def messages(self) -> int:
+        """Messages that are kept."""
+
+
 class WebhookNumbers(Protocol):
     """Events of webhooks, and the attempts to deliver them."""
 
@@ -82,3 +98,18 @@ class WebhookNumbers(Protocol):
     @property
     def attempts(self) -> Row:
         """How long attempts took."""
+
+
+class WorkerNumbers(Protocol):
+    """Worker processes, as their parent knows them."""
+
+    @property
+    def running(self) -> int:
+        """Workers that run."""
+
+    @property
+    def restarts(self) -> int:
+        """How often a worker was started in place of one that had ended."""
+
+    def queued(self) -> Mapping[int, int]:
+        """Return the bytes that wait for each worker that runs, by its number."""

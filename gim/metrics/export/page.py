@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from prometheus_client import GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector, CollectorRegistry
+
+from gim.metrics.export.snapshot import Family, families_of
 
 
 class Page(NamedTuple):
@@ -17,8 +19,25 @@ class Page(NamedTuple):
     body: bytes
 
 
+class PageSource(Protocol):
+    """Where the page comes from: this process, or all processes of a daemon."""
+
+    async def write(self, accept: str) -> Page:
+        """Return the page in the format that an Accept header prefers: OpenMetrics or plain text.
+
+        Raises `Unavailable` if another process that it needs does not answer.
+        """
+
+
+def written(metrics: Collector, accept: str) -> Page:
+    """Return *metrics* in the format that an Accept header prefers: OpenMetrics or plain text."""
+    encode, content_type = choose_encoder(accept)
+    return Page(content_type, encode(metrics))
+
+
 class MetricsPage:
-    """Writes the metrics of the collectors, and those of prometheus_client on process and Python."""
+    """Implements `PageSource`: the metrics of the collectors, and those of prometheus_client on process
+    and Python."""
 
     def __init__(self, collectors: Iterable[Collector]) -> None:
         self._registry = CollectorRegistry()
@@ -28,7 +47,9 @@ class MetricsPage:
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)
 
-    def write(self, accept: str) -> Page:
-        """Return the page in the format that an Accept header prefers: OpenMetrics or plain text."""
-        encode, content_type = choose_encoder(accept)
-        return Page(content_type, encode(self._registry))
+    async def write(self, accept: str) -> Page:
+        return written(self._registry, accept)
+
+    def snapshot(self) -> list[Family]:
+        """Return the metrics as records."""
+        return families_of(self._registry.collect())

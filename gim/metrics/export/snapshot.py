@@ -1,0 +1,101 @@
+"""The metrics of a process as plain records, which cross to other processes, and their sum.
+
+Whole numbers stay whole numbers. Others, such as seconds, are added in millionths: a sum of floats that
+is made in another order can fall by its last bit, and Prometheus takes a counter that falls for a
+process that has begun again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from msgspec import Struct
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
+
+_UNIT = 1_000_000
+
+Labels = tuple[str, ...]  # name, value, name, value, …
+
+
+class Family(Struct, array_like=True, gc=False):
+    """A metric: its name, its help, its type, and its samples as name, labels and value."""
+
+    name: str
+    words: str
+    kind: str
+    samples: list[tuple[str, Labels, float]]
+
+    @property
+    def is_cumulative(self) -> bool:
+        """Whether its numbers go on when the process that counted them has ended."""
+        return self.kind in ("counter", "histogram")
+
+
+def families_of(metrics: Iterable[Metric]) -> list[Family]:
+    """Return metrics of prometheus_client as records."""
+    return [
+        Family(
+            metric.name,
+            metric.documentation,
+            metric.type,
+            [(name, _flat(labels), float(value)) for name, labels, value, *_ in metric.samples],
+        )
+        for metric in metrics
+    ]
+
+
+def _flat(labels: dict[str, str]) -> Labels:
+    return tuple(word for pair in labels.items() for word in pair)
+
+
+class Total(Collector):
+    """The sum of the families of several processes, sample by sample.
+
+    A family in *maximum* has the largest value instead. `prometheus_client` can read it as a registry.
+    """
+
+    def __init__(self, maximum: Iterable[str] = ()) -> None:
+        self._maximum = frozenset(maximum)
+        self._heads: dict[str, Family] = {}
+        self._values: dict[str, dict[tuple[str, Labels], int]] = {}
+
+    def add(self, families: Iterable[Family]) -> None:
+        """Add the families of a process."""
+        for family in families:
+            self._heads.setdefault(family.name, family)
+            values = self._values.setdefault(family.name, {})
+            join = max if family.name in self._maximum else int.__add__
+            _add(values, family, join)
+
+    def families(self) -> list[Family]:
+        """Return the sum."""
+        return [
+            Family(head.name, head.words, head.kind, self._samples(name))
+            for name, head in self._heads.items()
+        ]
+
+    def _samples(self, family: str) -> list[tuple[str, Labels, float]]:
+        values = self._values[family]
+        return [(name, labels, value / _UNIT) for (name, labels), value in values.items()]
+
+    def collect(self) -> Iterator[Metric]:
+        for name, head in self._heads.items():
+            metric = Metric(name, head.words, head.kind)
+            metric.samples = [
+                Sample(sample, dict(zip(labels[::2], labels[1::2], strict=True)), value)
+                for sample, labels, value in self._samples(name)
+            ]
+            yield metric
+
+
+def _add(values: dict[tuple[str, Labels], int], family: Family, join: Callable[[int, int], int]) -> None:
+    for name, labels, value in family.samples:
+        key, exact = (name, labels), _exact(value)
+        known = values.get(key)
+        values[key] = exact if known is None else join(known, exact)
+
+
+def _exact(value: float) -> int:
+    return int(value) * _UNIT if value == int(value) else round(value * _UNIT)
