@@ -43,11 +43,12 @@ from gim.limits.read_rate import ReadRate
 from gim.limits.report import LimitReport
 from gim.log.output import prepare_log
 from gim.metrics.export.meters import Meters
-from gim.metrics.export.page import MetricsPage
+from gim.metrics.export.page import PageSource
 from gim.net.endpoints import speaks_proxy
 from gim.net.listening import Listening
 from gim.net.open_files import OpenFiles
 from gim.profiling.profiler import Profiler
+from gim.profiling.profiles import OnlyProcess, Profiles
 from gim.push.dispatcher import PushDispatcher
 from gim.storage.interface import Storage
 from gim.storage.membership_limits import MembershipLimits
@@ -236,7 +237,7 @@ class DaemonBuilder:
         return AdminRoutes(administration, self._moderation)
 
     @cached_property
-    def _page(self) -> MetricsPage | None:
+    def _page(self) -> PageSource | None:
         if self._meters is None:
             return None
         return self._meters.page(
@@ -250,6 +251,10 @@ class DaemonBuilder:
         )
 
     @cached_property
+    def _profiles(self) -> Profiles:
+        return OnlyProcess(self._profiler)
+
+    @cached_property
     def _access(self) -> AccessControl:
         return AccessControl(self._chat.user_of_token, self._resources.admin_key)
 
@@ -257,7 +262,7 @@ class DaemonBuilder:
     def _site(self) -> ApiSite:
         settings, meters = self._settings.api, self._meters
         return ApiSite(
-            route_sets(settings, self._chat, self._profiler, self._page, self._admin_routes),
+            route_sets(settings, self._chat, self._profiles, self._page, self._admin_routes),
             settings,
             self._hits,
             self._reactor,

@@ -11,13 +11,13 @@ from gim.api.routes.profiling import ProfilingRoutes
 from gim.api.settings import ApiSettings
 from gim.chat.chat import Chat
 from gim.metrics.export.page import PageSource
-from gim.profiling.profiler import Profiler
+from gim.profiling.profiles import Profiles
 
 
 def route_sets(
     settings: ApiSettings,
     chat: Chat,
-    profiler: Profiler,
+    profiles: Profiles,
     page: PageSource | None,
     admin: AdminRoutes | None,
 ) -> list[RouteSet]:
@@ -26,7 +26,7 @@ def route_sets(
     if page is not None:
         served.append(MetricsRoutes(page))
     if settings.enable_profiling:
-        served.append(ProfilingRoutes(profiler))
+        served.append(ProfilingRoutes(profiles))
     if admin is not None:
         served.append(admin)
     return [*served, Documents(served, settings.trace_header)]

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+from typing import Protocol
+
 from twisted.internet.interfaces import IReactorTime
 
 from gim.concurrency.periodic import Periodic
 from gim.errors import TooManyRequests
 from gim.limits.limits import LOGIN_RATE, SEND_RATE, LimitHits, Limits
+
+
+class Rate(Protocol):
+    """Counts by user or address, in this process or in another one."""
+
+    def take(self, who: str) -> Awaitable[object] | None:
+        """Count one for *who*; raise `TooManyRequests`, or return what is to be awaited and may raise it.
+
+        "", an unknown address, has no limit.
+        """
 
 
 class RatePerSecond(Periodic):

@@ -23,20 +23,23 @@ td:last-child { overflow-wrap: anywhere }
 _TOKEN = "A login returns a token: send `Authorization: Bearer TOKEN`, or `token=TOKEN` in the query."
 
 
-def profiles(port: int, is_tracing: bool) -> bytes:
-    """Return the index page of profiling; *port* is that of the HTTP API."""
+def profiles(port: int, is_tracing: bool, worker: int, workers: int) -> bytes:
+    """Return the index page of profiling; *port* is that of the HTTP API, *worker* the number of this
+    process and *is_tracing* its state, *workers* how many there are."""
     base = f"http://127.0.0.1:{port}/debug/pprof"
     state = "is being traced" if is_tracing else "is not being traced"
+    memory = "Memory" if workers == 1 else f"The memory of worker {worker}, which sent this page,"
     return _page(
         "gim: profiles",
+        *([] if workers == 1 else [_choice(workers)]),
         tags.h2("CPU"),
         tags.p("For go tool pprof: ", _link("profile?seconds=30")),
         tags.p("As folded stacks: ", _link("profile?seconds=30&format=folded")),
         tags.pre(f"go tool pprof -http=: '{base}/profile?seconds=30'"),
         tags.h2("Memory"),
         tags.p(
-            f"Memory {state}. Tracing makes everything ten times slower; only what is allocated during it"
-            " is listed."
+            f"{memory} {state}. Tracing makes everything ten times slower; only what is allocated during"
+            " it is listed."
         ),
         tags.p("For go tool pprof: ", _link("heap")),
         tags.p("As folded stacks: ", _link("heap?format=folded")),
@@ -45,6 +48,18 @@ def profiles(port: int, is_tracing: bool) -> bytes:
             f"go tool pprof -http=: {base}/heap\n"
             f"curl -X DELETE {base}/heap"
         ),
+    )
+
+
+def _choice(workers: int) -> Tag:
+    return tags.p(
+        f"This server has {workers} workers. Add ",
+        tags.code("worker=1"),
+        " to ",
+        tags.code(f"worker={workers}"),
+        " to the query for a profile of one of them, or ",
+        tags.code("worker=0"),
+        " for their parent. Without it, worker 1 is meant.",
     )
 
 

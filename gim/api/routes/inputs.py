@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from gim.profiling.profiles import Format
 from gim.wire.fields import Id, Name
 
 
@@ -17,27 +18,45 @@ class LoginBody(Struct, frozen=True):
     token: str | UnsetType = UNSET
 
 
-Format = Annotated[
-    Literal["pprof", "folded"],
+Worker = Annotated[
+    int,
+    Meta(
+        ge=0,
+        description="the process: a worker by its number, or 0 for their parent; a server of one process"
+        " is both",
+    ),
+]
+WrittenAs = Annotated[
+    Format,
     Meta(description="pprof: for go tool pprof; folded: lines of stacks, for flame graphs"),
 ]
 
 
 class CpuQuery(Struct, frozen=True):
-    """How long to sample, and the format of the profile."""
+    """How long to sample which process, and the format of the profile."""
 
     seconds: Annotated[float, Meta(ge=0.01, le=300)] = 30
-    format: Format = "pprof"
+    format: WrittenAs = "pprof"
+    worker: Worker = 1
 
 
 class HeapQuery(Struct, frozen=True):
-    """The format of the profile."""
+    """Which process, and the format of the profile."""
 
-    format: Format = "pprof"
+    format: WrittenAs = "pprof"
+    worker: Worker = 1
 
 
 class TracingQuery(Struct, frozen=True):
-    """For how long to trace memory at most, and how many frames of each stack to keep."""
+    """For how long to trace the memory of which process at most, and how many frames of each stack to
+    keep."""
 
     seconds: Annotated[float, Meta(ge=1, le=3600)] = 600
     frames: Annotated[int, Meta(ge=1, le=64)] = 16
+    worker: Worker = 1
+
+
+class WorkerQuery(Struct, frozen=True):
+    """Which process."""
+
+    worker: Worker = 1

@@ -8,23 +8,23 @@ from gim.api.decoding import from_query
 from gim.api.envelope import answer, plain
 from gim.api.openapi import html
 from gim.api.openapi.describe import BINARY, HTML, TEXT, Access, describe
-from gim.api.routes.inputs import CpuQuery, HeapQuery, TracingQuery
+from gim.api.routes.inputs import CpuQuery, HeapQuery, TracingQuery, WorkerQuery
 from gim.api.server.app import App
-from gim.errors import Conflict
+from gim.errors import Conflict, NotFound, Unavailable
 from gim.model import NOTHING, Nothing
-from gim.profiling import pprof
-from gim.profiling.profile import Profile, folded
-from gim.profiling.profiler import Profiler
+from gim.profiling.profiles import Format, Profiles
+
+_MEDIA: dict[Format, str] = {"pprof": BINARY, "folded": TEXT}
 
 
 class ProfilingRoutes:
-    """Decodes requests, calls the profiler, encodes answers."""
+    """Decodes requests, asks for profiles, encodes answers."""
 
     app = App()
     app.url_map.strict_slashes = False  # the index is there without its slash too
 
-    def __init__(self, profiler: Profiler) -> None:
-        self._profiler = profiler
+    def __init__(self, made: Profiles) -> None:
+        self._made = made
 
     @app.route("/debug/pprof/", methods=["GET"])
     @describe(
@@ -35,7 +35,8 @@ class ProfilingRoutes:
     )
     async def profiles(self, request: IRequest) -> bytes:
         port = getattr(request.getHost(), "port", 8081)
-        return plain(request, HTML, html.profiles(port, self._profiler.is_tracing))
+        made = self._made
+        return plain(request, HTML, html.profiles(port, made.is_tracing, made.number, made.workers))
 
     @app.route("/debug/pprof/profile", methods=["GET"])
     @describe(
@@ -44,11 +45,12 @@ class ProfilingRoutes:
         access=Access.LOCAL,
         media=(BINARY, TEXT),
         query=CpuQuery,
-        refuses=(Conflict,),
+        refuses=(NotFound, Conflict, Unavailable),
     )
     async def cpu_profile(self, request: IRequest) -> bytes:
         query = from_query(request, CpuQuery)
-        return _written(request, await self._profiler.cpu(query.seconds), query.format)
+        profile = await self._made.cpu(query.worker, query.seconds, query.format)
+        return plain(request, _MEDIA[query.format], profile)
 
     @app.route("/debug/pprof/heap", methods=["GET"])
     @describe(
@@ -57,11 +59,12 @@ class ProfilingRoutes:
         access=Access.LOCAL,
         media=(BINARY, TEXT),
         query=HeapQuery,
-        refuses=(Conflict,),
+        refuses=(NotFound, Conflict, Unavailable),
     )
     async def heap_profile(self, request: IRequest) -> bytes:
         query = from_query(request, HeapQuery)
-        return _written(request, await self._profiler.memory(), query.format)
+        profile = await self._made.memory(query.worker, query.format)
+        return plain(request, _MEDIA[query.format], profile)
 
     @app.route("/debug/pprof/heap", methods=["PUT"])
     @describe(
@@ -70,11 +73,11 @@ class ProfilingRoutes:
         access=Access.LOCAL,
         returns=Nothing,
         query=TracingQuery,
-        refuses=(Conflict,),
+        refuses=(NotFound, Conflict, Unavailable),
     )
     async def start_tracing(self, request: IRequest) -> bytes:
         query = from_query(request, TracingQuery)
-        self._profiler.start_tracing(query.seconds, query.frames)
+        await self._made.start_tracing(query.worker, query.seconds, query.frames)
         return answer(request, NOTHING)
 
     @app.route("/debug/pprof/heap", methods=["DELETE"])
@@ -83,13 +86,9 @@ class ProfilingRoutes:
         "profiling",
         access=Access.LOCAL,
         returns=Nothing,
+        query=WorkerQuery,
+        refuses=(NotFound, Unavailable),
     )
     async def stop_tracing(self, request: IRequest) -> bytes:
-        self._profiler.stop_tracing()
+        await self._made.stop_tracing(from_query(request, WorkerQuery).worker)
         return answer(request, NOTHING)
-
-
-def _written(request: IRequest, profile: Profile, format: str) -> bytes:
-    if format == "folded":
-        return plain(request, TEXT, folded(profile))
-    return plain(request, BINARY, pprof.encode(profile))

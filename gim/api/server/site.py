@@ -28,7 +28,7 @@ from gim.api.settings import ApiSettings
 from gim.concurrency.turns import Turns
 from gim.errors import BadRequest, GimError, InvalidAdminKey, Misdirected, PayloadTooLarge
 from gim.limits.limits import PACKET, LimitHits
-from gim.limits.rate_per_second import RatePerSecond
+from gim.limits.rate_per_second import Rate
 from gim.log.logger import Logger, traced
 from gim.metrics.instruments.requests import RequestMetrics
 from gim.net.client_address import NO_PROXIES, Proxies, group_of, host_of
@@ -146,7 +146,7 @@ class ApiSite(server.Site):
         clock: IReactorTime,
         *,
         access: AccessControl,
-        login_rate: RatePerSecond,
+        login_rate: Rate,
         turns: Turns,
         requests: RequestMetrics[str] | None = None,
         proxies: Proxies = NO_PROXIES,
@@ -185,9 +185,11 @@ class ApiSite(server.Site):
         if self._hosts is not None and not self._hosts.serve((hosts or [b""])[0].decode("latin-1")):
             raise Misdirected
 
-    def count_login(self, request: Any) -> None:
+    async def count_login(self, request: Any) -> None:
         """Count a login against its client's address, or raise `TooManyRequests`."""
-        self._login_rate.take(group_of(self.client_of(request)))
+        counted = self._login_rate.take(group_of(self.client_of(request)))
+        if counted is not None:
+            await counted
 
     def log(self, request: Any) -> None:
         """Count and log a request that has been answered."""

@@ -20,13 +20,14 @@ from tests.unit.api.test_http import ApiTestCase
 KEY = "a-key-for-these-tests"
 LOOPBACK = IPv4Address("TCP", "127.0.0.1", 3)
 ELSEWHERE = IPv4Address("TCP", "192.0.2.1", 9)
+METHODS = ("GET", "PUT", "DELETE")
 PATHS = ("/debug/pprof/", "/debug/pprof/profile", "/debug/pprof/heap")
 
 
 class OffTests(ApiTestCase):
     def test_there_is_nothing_by_default(self) -> None:
         for path in PATHS:
-            for method in "GET", "PUT", "DELETE":
+            for method in METHODS:
                 self.assertEqual(self.ask_http(method, path)["code"], 404, path)
 
 
@@ -89,6 +90,18 @@ class CpuTests(ProfilingTestCase):
             self.assertEqual(envelope["code"], 400, query)
             self.assertTrue(envelope["msg"].startswith(query.partition("=")[0]), envelope)
         self.assertFalse(self.is_sampling())
+
+    def test_the_only_process_is_worker_1_and_its_own_parent(self) -> None:
+        for worker in 0, 1:
+            self.begin(f"/debug/pprof/profile?seconds=2&worker={worker}")
+            self.assertTrue(self.is_sampling())
+            self.clock.advance(2)
+            self.assertEqual(self.answered()[0], 200)
+        for wrong, code in ("2", 404), ("-1", 400), ("x", 400):
+            for method, path in ("GET", PATHS[1]), *((method, PATHS[2]) for method in METHODS):
+                envelope = self.ask_http(method, f"{path}?worker={wrong}")
+                self.assertEqual((envelope["code"], envelope["msg"].partition(":")[0]), (code, "worker"))
+        self.assertFalse(self.is_sampling() or tracemalloc.is_tracing())
 
     def test_a_client_that_hangs_up_ends_it(self) -> None:
         self.begin("/debug/pprof/profile?seconds=20")
