@@ -14,6 +14,7 @@ import msgspec
 from bench import build, report
 from bench.bars import judge
 from bench.jobs import (
+    against,
     codecs,
     collector,
     counting,
@@ -27,6 +28,7 @@ from bench.jobs import (
     profiling,
     redis,
     store,
+    workers,
 )
 from bench.process import BUILD, BenchError, Others
 from bench.results import Plan, Table
@@ -41,12 +43,14 @@ JOBS: dict[str, Callable[[Plan], list[Table]]] = {
     "redis": redis.run,
     "counting": counting.run,
     "dear": dear.run,
+    "workers": workers.run,
     "generator": generator.run,
     "collector": collector.run,
     "profiling": profiling.run,
     "codecs": codecs.run,
+    "against": against.run,
 }
-LETTERS = dict(zip("abcdefghi", JOBS, strict=False))  # the last four have none
+LETTERS = dict(zip("abcdefghij", JOBS, strict=False))  # the last five have none
 
 FULL = Plan(
     rounds=5,
@@ -79,6 +83,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--only", type=jobs, default=list(JOBS), help=f"some jobs, as in a,b,c: {words}")
     parser.add_argument("--json", type=Path, default=BUILD / "results.json", help="where figures go")
     parser.add_argument("--write", type=Path, help="a document that has marks for the tables")
+    parser.add_argument("--against", type=Path, help="another checkout of gim, for the job against")
     return parser.parse_args()
 
 
@@ -114,6 +119,7 @@ def measure(options: argparse.Namespace) -> None:
     if not set(options.only) <= {"store", "codecs", "dear"}:  # which need no generator
         build.compile_all()
     plan = fit(QUICK if options.quick else FULL, options.only)
+    plan = msgspec.structs.replace(plan, against=options.against)
     tables: dict[str, Table] = {}
     for job in options.only:
         began, others = time.monotonic(), Others()

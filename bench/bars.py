@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from bench.jobs.dear import REFERENCE
 from bench.jobs.store import WHICH
+from bench.jobs.workers import SPREAD_OVER
 from bench.results import Plan, Table
 
 
@@ -60,6 +61,12 @@ def judge(plan: Plan, tables: Mapping[str, Table]) -> list[Bar]:
         "counting": _counting,
         "dear": _dear,
         "beside": _beside,
+        "workers": _workers,
+        "workers-latency": _workers_latency,
+        "workers-fanout": _workers_fanout,
+        "workers-logins": _workers_logins,
+        "workers-spread": _workers_spread,
+        "against": _against,
     }
     return [bar for job, table in tables.items() if job in judges for bar in judges[job](plan, table)]
 
@@ -147,3 +154,42 @@ def _beside(plan: Plan, table: Table) -> Iterator[Bar]:
     yield Bar("i", what, most("p99_ms") / dearest_ms, 3, False)
     what = "share of a core that one connection gets with the dearest requests"
     yield Bar("i", what, most("share"), 0.4, False)
+
+
+def _workers(plan: Plan, table: Table) -> Iterator[Bar]:
+    def ratio(key: str) -> float | None:
+        return table.ratio("2-8", "1-8", key)
+
+    by = "per message by that of one process, 8 in flight"
+    yield Bar("j", f"2 workers: the parent's CPU {by}", ratio("parent_us"), 0.5, False)
+    yield Bar("j", f"2 workers: CPU of all {by}", ratio("sum_us"), 1.9, False)
+
+
+def _workers_latency(plan: Plan, table: Table) -> Iterator[Bar]:
+    yield Bar("j", "2 workers: p50 of private messages, ms", table.median("2", "p50_ms"), 1, False)
+    yield Bar("j", "2 workers: p99 of private messages, ms", table.median("2", "p99_ms"), 5, False)
+
+
+def _workers_fanout(plan: Plan, table: Table) -> Iterator[Bar]:
+    by = "per frame by that of one process"
+    busiest, total = (table.ratio("2", "1", key) for key in ("busiest_us", "sum_us"))
+    yield Bar("j", f"2 workers: CPU of the busiest {by}", busiest, 0.6, False)
+    yield Bar("j", f"2 workers: CPU of all {by}", total, 1.15, False)
+
+
+def _workers_logins(plan: Plan, table: Table) -> Iterator[Bar]:
+    what = "2 workers: the parent's CPU µs per login, without the connection"
+    yield Bar("j", what, table.median("2", "login_us"), 60, False)
+
+
+def _workers_spread(plan: Plan, table: Table) -> Iterator[Bar]:
+    rounds, even = table.rounds[str(SPREAD_OVER)], plan.small / SPREAD_OVER
+    farthest = max(abs(count - even) for count in (*rounds["fewest"], *rounds["most"]))
+    what = f"{SPREAD_OVER} workers: connections that one has more or fewer than {even:g}"
+    yield Bar("j", what, farthest, 5, False)
+
+
+def _against(plan: Plan, table: Table) -> Iterator[Bar]:
+    for n in (1, 8):
+        ratio = table.ratio(f"this-{n}", f"other-{n}", "cpu_us")
+        yield Bar("against", f"CPU per message by that of the other, {n} in flight", ratio, 1.02, False)

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from bench import proc
+
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "bench" / "build"
 _PR_SET_PDEATHSIG = 1
@@ -48,6 +50,7 @@ class Process:
         *,
         pipes: bool = False,
         nice: int = 0,
+        cwd: Path = ROOT,
     ) -> None:
         """*pipes*: it is talked to over stdin and stdout, line by line; else both go to its log."""
         self.name = name
@@ -60,7 +63,7 @@ class Process:
                 stdin=subprocess.PIPE if pipes else subprocess.DEVNULL,
                 stdout=subprocess.PIPE if pipes else log,
                 stderr=log,
-                cwd=ROOT,
+                cwd=cwd,
                 env={**os.environ, **(environment or {})},
                 preexec_fn=die_with_parent,
                 text=True,
@@ -131,19 +134,17 @@ class Process:
         """Return the end of its log."""
         return self.log.read_text(errors="replace")[-500:].strip() or "it said nothing"
 
-    def cpu(self) -> float:
-        """Return the CPU time it has used so far, in seconds, user and system, all threads.
+    @property
+    def pid(self) -> int:
+        return self._child.pid
 
-        It is the sum that /proc/PID/stat shows in ticks of 10 ms, but in nanoseconds: the kernel's CPU
-        clock of another process, as clock_getcpuclockid(3) names it.
-        """
-        return time.clock_gettime((~self._child.pid << 3) | 2)
+    def cpu(self) -> float:
+        """Return the CPU time it has used so far, in seconds, user and system, all threads."""
+        return proc.cpu(self._child.pid)
 
     def rss(self) -> int:
         """Return the memory that it has in RAM, in bytes."""
-        status = Path(f"/proc/{self._child.pid}/status").read_text()
-        line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
-        return int(line.split()[1]) * 1024
+        return proc.rss(self._child.pid)
 
 
 class Others:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -23,6 +24,7 @@ class Plan(Struct, frozen=True):
     stores: tuple[int, ...]  # messages stored
     kinds: tuple[str, ...]  # servers that can be had here
     quick: bool = False
+    against: Path | None = None  # another checkout of gim
 
     def of(self, *wanted: str) -> list[str]:
         """Return those of *wanted* that can be had here."""

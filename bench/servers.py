@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
 from bench.process import BUILD, ROOT, BenchError, Process, free_port
@@ -127,11 +128,11 @@ def serving(kind: str) -> Iterator[Server]:
 
 
 @contextmanager
-def serving_gim(name: str, *options: str, module: str = "") -> Iterator[Server]:
+def serving_gim(name: str, *options: str, module: str = "", checkout: Path = ROOT) -> Iterator[Server]:
     """Start a gim with more options than it has beside its peers, or a *module* that is one; *name* is
-    that of its log."""
+    that of its log. The gim is that of *checkout*, as its directory comes first on Python's path."""
     port, http_port = free_port(), free_port()
-    with Process(name, _gim(port, http_port, *options, module=module)) as process:
+    with Process(name, _gim(port, http_port, *options, module=module), cwd=checkout) as process:
         process.wait_for_port(port)
         _wait_until_ready(process, http_port)
         yield Server(name, process, port, http_port)

@@ -23,6 +23,8 @@ static void usage(void)
           "Runs the commands one after the other on 127.0.0.1:PORT and prints a JSON object, one line,\n"
           "for each; latencies are in microseconds. The command - reads commands from stdin, one a line.\n"
           "  connect N AT_A_TIME          N more connections: handshake and login, as u0, u1, u2 ...\n"
+          "  open N AT_A_TIME             the same without a login: the handshake only\n"
+          "  ports                        the local port of each connection, in the order of their ids\n"
           "  join ROOM                    all connections join the chatroom\n"
           "  fanout ROOM COUNT EVERY_MS   COUNT messages of the first connection, each when all members\n"
           "                               have got the one before, and EVERY_MS after its start\n"
@@ -52,7 +54,11 @@ static double obey(const char *line)
     unsigned a, b;
     double x, y;
     if (sscanf(line, "connect %u %u", &a, &b) == 2 && b > 0)
-        return cmd_connect(a, b);
+        return cmd_connect(a, b, 1);
+    if (sscanf(line, "open %u %u", &a, &b) == 2 && b > 0)
+        return cmd_connect(a, b, 0);
+    if (strncmp(line, "ports", 5) == 0)
+        return cmd_ports();
     if (sscanf(line, "join %63s", word) == 1)
         return cmd_join(word);
     if (sscanf(line, "fanout %63s %u %lf", word, &a, &x) == 3 && count > 0)

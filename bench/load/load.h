@@ -22,7 +22,8 @@ void check_reply(const char *text, size_t len, int op);
 void send_to(struct conn *c, int type, const char *target, uint32_t number);
 uint32_t number_of(const char *text, size_t len); /* of a content that send_to made */
 
-double cmd_connect(unsigned n, unsigned at_a_time);
+double cmd_connect(unsigned n, unsigned at_a_time, int with_login);
+double cmd_ports(void);
 double cmd_join(const char *room);
 double cmd_close(void);
 double cmd_fanout(const char *room, unsigned rounds, double every, double wait);

@@ -1,5 +1,8 @@
+#include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "load.h"
 
@@ -21,7 +24,13 @@ static void logged_in(struct conn *c, const char *text, size_t len)
     done++;
 }
 
-double cmd_connect(unsigned n, unsigned at_a_time)
+static void shaken(struct conn *c)
+{
+    samples_add(&acks, now() - c->began);
+    done++;
+}
+
+double cmd_connect(unsigned n, unsigned at_a_time, int with_login)
 {
     unsigned opened = 0;
     double began = now();
@@ -31,7 +40,7 @@ double cmd_connect(unsigned n, unsigned at_a_time)
         room_for = n > 20000 ? n : 20000;
         conns = calloc(room_for, sizeof *conns);
     }
-    on_open = log_in;
+    on_open = with_login ? log_in : shaken;
     on_text = logged_in;
     for (done = 0; done < n; net_turn(FOREVER))
         for (; opened < n && opened - done < at_a_time; opened++, count++) {
@@ -62,6 +71,21 @@ double cmd_join(const char *room)
     for (done = 0; done < count; net_turn(FOREVER))
         for (; asked < count && asked - done < JOINING; asked++)
             net_send(&conns[asked], text, len);
+    return now() - began;
+}
+
+double cmd_ports(void)
+{
+    double began = now();
+    printf("\"ports\":[");
+    for (unsigned i = 0; i < count; i++) {
+        struct sockaddr_in own;
+        socklen_t size = sizeof own;
+        if (getsockname(conns[i].fd, (struct sockaddr *)&own, &size) < 0)
+            fail("no port of connection %u: %s", conns[i].id, strerror(errno));
+        printf("%s%u", i ? "," : "", ntohs(own.sin_port));
+    }
+    printf("],");
     return now() - began;
 }
 
