@@ -75,6 +75,10 @@ class Conflict(GimError):
     code = 409
 
 
+class TooManyConnections(Conflict):
+    """The user has as many connections to this node as the limit allows."""
+
+
 class PayloadTooLarge(GimError):
     """The content or the body is longer than the limit."""
 

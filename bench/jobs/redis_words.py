@@ -16,13 +16,13 @@ from gim.ids import private_session
 from gim.limits.limits import LimitHits
 from gim.model import User
 from gim.storage.interface import Draft
-from gim.storage.membership_limits import MembershipLimits
 from gim.storage.redis.client.protocol import Word
 from gim.storage.redis.client.script import Script
 from gim.storage.redis.store import scripts
 from gim.storage.redis.store.atomic_writes import AtomicWrites
 from gim.storage.redis.store.keys import Keys
 from gim.storage.redis.store.retention import Retention
+from gim.storage.storage_limits import MembershipLimits
 
 SCRIPT = scripts.SEND_PRIVATE
 _CONTENT = f"no=0000000001 {'.' * 50}"  # as the generator's

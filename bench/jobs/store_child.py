@@ -19,9 +19,10 @@ from gim.ids import private_session
 from gim.limits.limits import LimitHits, Limits
 from gim.model import User
 from gim.storage.interface import Draft
-from gim.storage.membership_limits import MembershipLimits
+from gim.storage.memory.data import MemoryData
 from gim.storage.memory.store import MemoryStore
 from gim.storage.settings import MemorySettings
+from gim.storage.storage_limits import StorageLimits
 
 PER_SESSION = 100  # messages of a private session, on average
 BUSY = 100  # sessions that are busy: what they touch fits in the caches of a CPU at any size
@@ -30,9 +31,9 @@ COUNT = 20  # messages that a history query asks for
 CONTENT = "." * 64
 
 
-def _no_limits() -> MembershipLimits:
+def _no_limits(clock: Clock) -> StorageLimits:
     zero: Any = dict.fromkeys(Limits.__struct_fields__, 0)
-    return MembershipLimits(Limits(**zero), LimitHits(is_enforced=True))
+    return StorageLimits.of(Limits(**zero), LimitHits(is_enforced=True), clock)
 
 
 def finish(work: Coroutine[Any, Any, Any]) -> Any:
@@ -69,7 +70,7 @@ class Filled:
             ttl=30 * 86400.0,
             sequences=False,
         )
-        self._store = MemoryStore(clock, _Wall(clock), settings, _no_limits())
+        self._store = MemoryStore(MemoryData(clock, _Wall(clock), settings, _no_limits(clock)))
         self._pairs = [self._pair(number) for number in range(max(size // PER_SESSION, 1))]
         self._busy = self._random.sample(self._pairs, BUSY)
         self._middle: dict[str, str] = {}  # of each session, the id of a message amid the others

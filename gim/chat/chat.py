@@ -16,7 +16,6 @@ from gim.concurrency.clocks import WallClock
 from gim.errors import BadRequest, Conflict, Forbidden, NotReady, PayloadTooLarge, Unavailable
 from gim.ids import PRIVATE, Session
 from gim.limits.limits import CONTENT, LimitHits
-from gim.limits.rate_per_second import RatePerSecond
 from gim.limits.read_rate import ReadRate
 from gim.model import (
     Credentials,
@@ -36,7 +35,7 @@ from gim.names import check_name
 from gim.push.catchup import MAX_MISSED, CatchUp
 from gim.push.dispatcher import PushDispatcher
 from gim.push.presence import Connection, Login
-from gim.storage.interface import Draft, Storage
+from gim.storage.interface import Draft, Entrance, Entry, Storage
 
 LOGIN_ROWS = 10  # what a login costs in rows, without what it enters and missed: it makes a token
 CHATROOMS_PER_ROW = 32  # a list of sessions ranks so many chatrooms of its user for the cost of a row
@@ -64,7 +63,6 @@ class Chat:
         wall: WallClock,
         settings: ChatSettings,
         hits: LimitHits,
-        send_rate: RatePerSecond,
         read_rate: ReadRate,
         is_overloaded: Callable[[], bool] = lambda: False,
         max_missed: int = MAX_MISSED,
@@ -78,7 +76,6 @@ class Chat:
         self._wall = wall
         self._max_content = settings.max_content
         self._hits = hits
-        self._send_rate = send_rate
         self._read_rate = read_rate
         self._is_overloaded = is_overloaded
         self._max_missed = max_missed
@@ -133,11 +130,11 @@ class Chat:
         """
         _check_point(point)
         self._read_rate.check(who.id)
-        user = await self._users.put(who.id, who.name)
-        catch_up = CatchUp()
-        login = await self._pushes.enter(who.id, connection, catch_up, self._admit)
+        since, catch_up = point.since if point else None, CatchUp()
+        entry = Entry(who.id, who.name, since, self._max_missed)
+        login, entrance = await self._pushes.enter(entry, connection, catch_up, self._admit)
         try:
-            answer = await self._missed(user, who.expires, catch_up, point)
+            answer = await self._entered(entrance, who.expires, catch_up, point)
         except BaseException:
             self._pushes.leave(login)
             raise
@@ -148,11 +145,10 @@ class Chat:
         self._read_rate.check(user_id)
         self._read_rate.charge(user_id, LOGIN_ROWS + chatrooms * self._storage.rows_per_subscription)
 
-    async def _missed(
-        self, user: User, until: float | None, catch_up: CatchUp, point: Point | None
+    async def _entered(
+        self, entrance: Entrance, until: float | None, catch_up: CatchUp, point: Point | None
     ) -> LoggedIn:
-        since = point.since if point else None
-        missed = await self._messages.missed(user.id, since, self._max_missed)
+        user, missed = entrance.user, entrance.missed
         self._read_rate.charge(user.id, missed.count)
         catch_up.begin(missed.messages, missed.titles, missed.later)
         recovered = missed.complete and (point is None or await self._is_of_this_data(point))
@@ -238,7 +234,6 @@ class Chat:
         """Store a message and start its push. *origin* is the connection that gets no push, *as_admin*
         marks an administrator's message: see `gim.storage.interface.Draft`, for *answer_by* too."""
         ids.check_id(target_id, "target_id")
-        self._send_rate.take(sender.id)
         if kind == PRIVATE:
             if target_id == sender.id:
                 raise BadRequest("target_id: this is your own id: choose another user")
@@ -302,8 +297,7 @@ class Chat:
     async def join(self, user: User, chatroom_id: str, name: str) -> Joined:
         """Make the user a member; create the chatroom if it is missing."""
         ids.check_id(chatroom_id, "id")
-        total = await self._chatrooms.join(chatroom_id, user, check_name(name, "name"))
-        await self._pushes.join(user.id, chatroom_id)
+        total = await self._pushes.join(user, chatroom_id, check_name(name, "name"))
         return Joined(ids.chatroom_session(chatroom_id).id, total)
 
     async def leave(self, user_id: str, chatroom_id: str) -> None:

@@ -38,7 +38,7 @@ from gim.gateway.transport import write_at_once
 from gim.gateway.write_batch import WriteBatch
 from gim.limits.limits import OPEN_FILES, LimitHits
 from gim.limits.overload import Overload
-from gim.limits.rate_per_second import login_rate, send_rate
+from gim.limits.rate_per_second import login_rate
 from gim.limits.read_rate import ReadRate
 from gim.limits.report import LimitReport
 from gim.log.output import prepare_log
@@ -51,8 +51,8 @@ from gim.profiling.profiler import Profiler
 from gim.profiling.profiles import OnlyProcess, Profiles
 from gim.push.dispatcher import PushDispatcher
 from gim.storage.interface import Storage
-from gim.storage.membership_limits import MembershipLimits
 from gim.storage.settings import RedisSettings
+from gim.storage.storage_limits import StorageLimits
 from gim.wire.json import JsonCodec
 from gim.wire.packets import Codec
 from gim.wire.proto import ProtoCodec
@@ -81,14 +81,17 @@ class DaemonBuilder:
         limit_of_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._open_files = OpenFiles(limit_of_files, self._close_idle_http)
         self._overload = Overload(reactor, self._limits.max_reactor_delay, self._limits.max_memory)
-        self._send_rate = send_rate(self._limits, self._hits, reactor)
         self._read_rate = ReadRate(self._limits, self._hits, reactor)
         self._login_rate = login_rate(self._limits, self._hits, reactor)
         self._write_batch = WriteBatch(reactor)
         self._turns = Turns(reactor)
         self._profiler = Profiler(reactor, wall)
         self._stored, self._counted, *self._store_services = make_store(
-            settings.storage, MembershipLimits(self._limits, self._hits), reactor, wall, self._meters
+            settings.storage,
+            StorageLimits.of(self._limits, self._hits, reactor),
+            reactor,
+            wall,
+            self._meters,
         )
         self._webhooks, use_webhook_secret = make_webhooks(
             settings.webhooks, resources.webhook_secret, self._stored, reactor, wall
@@ -125,7 +128,7 @@ class DaemonBuilder:
         yield from self._meters.services if self._meters is not None else ()
         if self._webhooks is not None:
             yield self._webhooks
-        yield from (self._timeout_wheel, self._send_rate, self._read_rate, self._login_rate)
+        yield from (self._timeout_wheel, self._read_rate, self._login_rate)
         yield self._overload
         yield LimitReport(self._hits, self._reactor)
         yield from (self._profiler, self._api_port, self._gateway_port)
@@ -150,8 +153,6 @@ class DaemonBuilder:
             self._reactor,
             self._wall,
             self._settings.push,
-            self._limits,
-            self._hits,
             before_slice=self._write_batch.flush,
             replaced=self._data_lost,
         )
@@ -170,7 +171,6 @@ class DaemonBuilder:
             self._wall,
             self._settings.chat,
             self._hits,
-            self._send_rate,
             self._read_rate,
             is_overloaded=lambda: self._hits.is_enforced and bool(self._overload.cause),
         )

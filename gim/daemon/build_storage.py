@@ -10,37 +10,40 @@ from twisted.application.service import Service
 from gim.concurrency.clocks import WallClock
 from gim.metrics.export.meters import Meters
 from gim.storage.interface import Storage
-from gim.storage.membership_limits import MembershipLimits
+from gim.storage.memory.data import MemoryData
 from gim.storage.memory.store import MemoryStore
 from gim.storage.memory.sweeper import Sweeper
 from gim.storage.settings import MemorySettings, RedisSettings
+from gim.storage.storage_limits import StorageLimits
 from gim.webhooks.service import Webhooks
 from gim.webhooks.settings import WebhookSettings
 
 
 def make_store(
     settings: MemorySettings | RedisSettings,
-    rooms: MembershipLimits,
+    limits: StorageLimits,
     reactor: Any,
     wall: WallClock,
     meters: Meters | None,
 ) -> tuple[Storage, Callable[[], int] | None, *tuple[Service, ...]]:
     """Return the storage, a count of its messages if it knows it, and the services that it needs."""
     if isinstance(settings, RedisSettings):
-        redis = _redis_store(settings, rooms, reactor, wall)
-        return redis if meters is None else meters.measured(redis, all_appends=True), None
-    store = MemoryStore(reactor, wall, settings, rooms)
+        redis = _redis_store(settings, limits, reactor, wall)
+        stored = redis if meters is None else meters.measured(redis, all_appends=True)
+        return stored, None, limits.send_rate
+    data = MemoryData(reactor, wall, settings, limits)
+    store = MemoryStore(data)
     storage = store if meters is None else meters.measured(store, all_appends=False)
-    return storage, lambda: store.sizes()["messages"], Sweeper(store.sweep, reactor)
+    return storage, lambda: data.sizes()["messages"], Sweeper(data.sweep, reactor), limits.send_rate
 
 
 def _redis_store(
-    settings: RedisSettings, rooms: MembershipLimits, reactor: Any, wall: WallClock
+    settings: RedisSettings, limits: StorageLimits, reactor: Any, wall: WallClock
 ) -> Storage:
     from gim.storage.redis.client.connect import connect  # 7 MiB that the memory store does not need
     from gim.storage.redis.store.store import RedisStore
 
-    return RedisStore(connect(settings.redis_url, reactor), reactor, wall, settings, rooms)
+    return RedisStore(connect(settings.redis_url, reactor), reactor, wall, settings, limits)
 
 
 def make_webhooks(

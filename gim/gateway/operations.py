@@ -12,7 +12,7 @@ from gim.auth.authenticator import Identity
 from gim.chat.chat import Chat, Point
 from gim.chat.moderation import Moderation
 from gim.concurrency.deadline import ANSWER_TIMEOUT, within
-from gim.errors import BadRequest, Unauthorized
+from gim.errors import BadRequest, TooManyConnections, Unauthorized
 from gim.log.logger import Logger
 from gim.model import (
     NOTHING,
@@ -28,7 +28,7 @@ from gim.model import (
     Until,
     User,
 )
-from gim.push.presence import Connection, Login, TooManyConnections
+from gim.push.presence import Connection, Login
 from gim.wire import requests
 from gim.wire.fields import none_if_unset
 from gim.wire.packets import Packet

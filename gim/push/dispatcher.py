@@ -9,12 +9,10 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from gim.concurrency.clocks import WallClock
-from gim.concurrency.gather import gather
 from gim.errors import Unavailable
 from gim.ids import PRIVATE, chatroom_session
-from gim.limits.limits import LimitHits, Limits
 from gim.log.logger import Logger
-from gim.model import ConnectionState, Counts, Event, EventType, Push, SessionHead
+from gim.model import ConnectionState, Counts, Event, EventType, Push, SessionHead, User
 from gim.push.catchup import CatchUp
 from gim.push.counts import PushCounts
 from gim.push.event_fanout import EventFanout
@@ -34,7 +32,7 @@ from gim.storage.announcements import (
     MessageStored,
     SessionEvent,
 )
-from gim.storage.interface import Storage
+from gim.storage.interface import Entrance, Entry, Storage
 
 READ_RETRY_AFTER = 1.0  # seconds until missed messages that could not be read are tried again
 
@@ -54,8 +52,6 @@ class PushDispatcher:
         clock: IReactorTime,
         wall: WallClock,
         settings: PushSettings,
-        limits: Limits,
-        hits: LimitHits,
         before_slice: Callable[[], None] = lambda: None,
         replaced: Callable[[], object] = lambda: None,
         per_turn: int = PER_TURN,
@@ -68,12 +64,13 @@ class PushDispatcher:
         self._messages = storage.messages
         self._chatrooms = storage.chatrooms
         self._nodes = storage.nodes
+        self._subscribes_new_members = storage.subscribes_new_members
         self._clock = clock
         self._wall = wall
         self._writer = PushWriter(clock, settings.concurrency, before_slice, per_turn, per_chunk)
         self._replaced = replaced
         self.pushed = PushCounts()
-        self._presence = Presence(limits, hits)
+        self._presence = Presence()
         self._local = LocalChatrooms(
             storage.chatrooms, self._presence, self._writer, settings.policy, clock, self.pushed
         )
@@ -109,6 +106,8 @@ class PushDispatcher:
             pusher = self._pushers.get(news.session.parts[0])
             if pusher is not None:
                 pusher.offer(news)
+            else:  # a login or joining that failed has left the subscription behind
+                self._local.unsubscribe_unused(news.session.parts[0])
         elif isinstance(news, DataSetReplaced):
             self._replaced()
         elif isinstance(news, SessionEvent):
@@ -121,7 +120,9 @@ class PushDispatcher:
             self._change_chatrooms(user, news)
 
     def _change_chatrooms(self, user: OnlineUser, news: MemberJoined | MemberLeft | Memberships) -> None:
-        if isinstance(news, MemberJoined):
+        if isinstance(news, MemberJoined) and self._subscribes_new_members:
+            self._local.enter_subscribed(user, news.chatroom_id)
+        elif isinstance(news, MemberJoined):
             self._local.enter_with_retries(user, news.chatroom_id)
         elif isinstance(news, MemberLeft):
             self._local.leave(user, news.chatroom_id)
@@ -215,24 +216,30 @@ class PushDispatcher:
             self._messages.delivered(user.id, news.message.id)
 
     async def enter(
-        self, user_id: str, connection: Connection, catch_up: CatchUp, admit: Callable[[str, int], None]
-    ) -> Login:
-        """Register a logged-in connection.
+        self, entry: Entry, connection: Connection, catch_up: CatchUp, admit: Callable[[str, int], None]
+    ) -> tuple[Login, Entrance]:
+        """Log a connection in.
 
-        *admit* is called with the user and the number of their chatrooms, before these are entered, and
-        may refuse the login. Private pushes are buffered until `catch_up`, which the caller must call.
+        *admit* is called with the user and the number of their chatrooms, and may refuse the login by
+        raising an error. Private pushes are held back until `catch_up`, which the caller must call.
         """
-        login = self._presence.enter(user_id, connection, catch_up, self._wall.now_ms())
+        login = self._presence.enter(entry.user_id, connection, catch_up, self._wall.now_ms())
         self._pending_logins.add(login)
+        entering: list[str] = []
+
+        def known(chatroom_ids: list[str]) -> None:
+            admit(entry.user_id, len(chatroom_ids))
+            self._local.begin_entering(login.user, chatroom_ids)
+            entering.extend(chatroom_ids)
+
         try:
-            await self._users.subscribe(user_id)
-            chatroom_ids = await self._chatrooms.of_user(user_id)
-            admit(user_id, len(chatroom_ids))
-            await gather(self._local.enter(login.user, chatroom_id) for chatroom_id in chatroom_ids)
+            entrance = await self._users.enter(entry, known)
         except BaseException:
-            self.leave(login)
+            self._local.end_entering(login.user, entering)
+            self._remove(login)
             raise
-        return login
+        self._local.end_entering(login.user, entering)
+        return login, entrance
 
     def catch_up(self, login: Login, count: Callable[[str, int], None]) -> None:
         """Start pushing: first what the login missed, and the messages of its chatrooms.
@@ -278,19 +285,25 @@ class PushDispatcher:
 
     def leave(self, login: Login) -> None:
         """Remove a login: no push reaches its connection any more."""
+        self._remove(login)
+        self._users.exit(login.user.id)
+
+    def _remove(self, login: Login) -> None:
         login.catch_up = None
         self._pending_logins.discard(login)
         self._local.remove_connection(login)
         if self._presence.leave(login):
             for chatroom_id in tuple(login.user.chatrooms):
                 self._local.leave(login.user, chatroom_id)
-            self._users.unsubscribe(login.user.id)
 
-    async def join(self, user_id: str, chatroom_id: str) -> None:
-        """Push messages of the chatroom to the user from now on, if they are online here."""
-        user = self._presence.get(user_id)
-        if user is not None:
-            await self._local.enter(user, chatroom_id)
+    async def join(self, user: User, chatroom_id: str, name: str) -> int:
+        """Make the user a member, as `gim.storage.interface.Chatrooms.join` does; return the number of
+        members. If the user is online here, messages of the chatroom are pushed to them from now on."""
+        with self._local.subscribed_meanwhile(chatroom_id):
+            total = await self._chatrooms.join(chatroom_id, user, name)
+            if (online := self._presence.get(user.id)) is not None:
+                self._local.enter_subscribed(online, chatroom_id)
+        return total
 
     def leave_chatroom(self, user_id: str, chatroom_id: str) -> None:
         """Push nothing of the chatroom to the user any more."""

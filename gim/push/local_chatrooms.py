@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -57,26 +59,51 @@ class LocalChatrooms:
             if (pusher := self.pushers.get(chatroom_id)) is not None:
                 pusher.leave(login.connection)
 
-    async def enter(self, user: OnlineUser, chatroom_id: str) -> None:
-        """Push messages of the chatroom to the user's connections from now on."""
-        was_in = chatroom_id in user.chatrooms
-        user.chatrooms.add(chatroom_id)
-        self._subscribing[chatroom_id] += 1
-        try:
-            await self._chatrooms.subscribe(chatroom_id)
-        except BaseException:
-            if not was_in:
-                user.chatrooms.discard(chatroom_id)
+    def begin_entering(self, user: OnlineUser, chatroom_ids: list[str]) -> None:
+        """Keep the subscriptions to chatrooms that a login of the user is about to enter."""
+        user.chatrooms.update(chatroom_ids)
+        self._subscribing.update(chatroom_ids)
+
+    def end_entering(self, user: OnlineUser, chatroom_ids: list[str]) -> None:
+        """Push messages of these chatrooms to the user's connections from now on, apart from those that
+        the user left meanwhile."""
+        for chatroom_id in chatroom_ids:
             self._subscribed(chatroom_id)
-            self._unsubscribe_unused(chatroom_id)
-            raise
-        self._subscribed(chatroom_id)
-        if chatroom_id not in user.chatrooms or not user.logins:  # the user left while this waited
-            self._unsubscribe_unused(chatroom_id)
-            return
+            if chatroom_id in user.chatrooms:
+                self.enter_subscribed(user, chatroom_id)
+            else:
+                self.unsubscribe_unused(chatroom_id)
+
+    def enter_subscribed(self, user: OnlineUser, chatroom_id: str) -> None:
+        """Push messages of a chatroom that is subscribed to to the user's connections from now on."""
+        user.chatrooms.add(chatroom_id)
         for login in user.logins:
             if login not in self.pending_logins:
                 self._pusher(chatroom_id).enter(login.connection)
+
+    async def enter(self, user: OnlineUser, chatroom_id: str) -> None:
+        """Subscribe to the chatroom, and push its messages to the user's connections from now on."""
+        was_in = chatroom_id in user.chatrooms
+        user.chatrooms.add(chatroom_id)
+        with self.subscribed_meanwhile(chatroom_id):
+            try:
+                await self._chatrooms.subscribe(chatroom_id)
+            except BaseException:
+                if not was_in:
+                    user.chatrooms.discard(chatroom_id)
+                raise
+            if chatroom_id in user.chatrooms and user.logins:  # the user did not leave meanwhile
+                self.enter_subscribed(user, chatroom_id)
+
+    @contextmanager
+    def subscribed_meanwhile(self, chatroom_id: str) -> Iterator[None]:
+        """Keep a subscription to the chatroom within, and after it if it is used then."""
+        self._subscribing[chatroom_id] += 1
+        try:
+            yield
+        finally:
+            self._subscribed(chatroom_id)
+            self.unsubscribe_unused(chatroom_id)
 
     def _subscribed(self, chatroom_id: str) -> None:
         self._subscribing[chatroom_id] -= 1
@@ -103,9 +130,9 @@ class LocalChatrooms:
         if (pusher := self.pushers.get(chatroom_id)) is not None:
             for login in user.logins:
                 pusher.leave(login.connection)
-        self._unsubscribe_unused(chatroom_id)
+        self.unsubscribe_unused(chatroom_id)
 
-    def _unsubscribe_unused(self, chatroom_id: str) -> None:
+    def unsubscribe_unused(self, chatroom_id: str) -> None:
         """Unsubscribe from a chatroom that has no local members and none joining."""
         pusher = self.pushers.get(chatroom_id)
         if (pusher is not None and not pusher.is_empty) or self._subscribing[chatroom_id]:

@@ -5,14 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from gim.errors import Conflict
-from gim.limits.limits import USER_CONNECTIONS, LimitHits, Limits
 from gim.model import Event, Push
 from gim.push.catchup import CatchUp
-
-
-class TooManyConnections(Conflict):
-    """The user has as many connections to this node as the limit allows."""
 
 
 class Drained(Protocol):
@@ -93,9 +87,7 @@ class OnlineUser:
 class Presence:
     """The users online at this node."""
 
-    def __init__(self, limits: Limits, hits: LimitHits) -> None:
-        self._max_connections = limits.max_user_connections
-        self._hits = hits
+    def __init__(self) -> None:
         self._users: dict[str, OnlineUser] = {}
         self.connections = 0
 
@@ -110,11 +102,8 @@ class Presence:
         return self._users.get(user_id)
 
     def enter(self, user_id: str, connection: Connection, catch_up: CatchUp, since: int) -> Login:
-        """Add a connection of the user, logged in *since* Unix ms, or raise `TooManyConnections`."""
+        """Add a connection of the user, logged in *since* Unix ms."""
         user = self._users.get(user_id)
-        most = self._max_connections
-        if user is not None and self._hits.reached(USER_CONNECTIONS, most, len(user.logins)):
-            raise TooManyConnections(f"you have {most} connections, the maximum: close one")
         if user is None:
             user = self._users[user_id] = OnlineUser(user_id)
         login = Login(user, connection, catch_up, since)

@@ -14,6 +14,7 @@ are checked before: ids follow `gim.ids`, message ids are well-formed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from msgspec import Struct
@@ -42,9 +43,9 @@ class Draft(Struct, frozen=True):
     """A message to store.
 
     ``request_id`` is "" if the sender gave none. ``origin`` names the connection that sends it, "" for
-    none, and comes back in the announcement. ``is_alone`` says that the sender has no other connection at
-    this node, so that this node needs no announcement to the sender. ``as_admin`` says that an
-    administrator sends it: a chatroom accepts it even from users who are muted or not members.
+    none, and comes back in the announcement. ``is_alone`` says that the sender has no other connection to
+    the listener of this storage, which then needs no announcement to the sender. ``as_admin`` says that
+    an administrator sends it: a chatroom accepts it even from users who are muted or not members.
     ``answer_by`` is when the sender is to have an answer, in seconds of the monotonic clock: nothing is
     stored after that. None stands for the usual time from now.
     """
@@ -58,6 +59,19 @@ class Draft(Struct, frozen=True):
     is_alone: bool = False
     as_admin: bool = False
     answer_by: float | None = None
+
+
+class Entry(Struct, frozen=True):
+    """A connection that logs in.
+
+    ``name`` is the user's new name, "" for the id, None for the one they have. ``since`` and ``limit``
+    say which messages it missed: see `Messages.missed`.
+    """
+
+    user_id: str
+    name: str | None = None
+    since: str | None = None
+    limit: int = 0
 
 
 class LaterMessages(Protocol):
@@ -88,6 +102,14 @@ class Missed(Struct, frozen=True):
     def count(self) -> int:
         """The number of all messages."""
         return len(self.messages) + (len(self.later.ids) if self.later is not None else 0)
+
+
+class Entrance(Struct, frozen=True):
+    """What a connection finds that logs in: its user, their chatrooms, the messages it missed."""
+
+    user: User
+    chatroom_ids: list[str]
+    missed: Missed
 
 
 class Listener(Protocol):
@@ -123,14 +145,21 @@ class Users(Protocol):
     async def get(self, user_id: str) -> UserState:
         """Return a user who has logged in, or raise `NotFound`, also for a user who is forgotten."""
 
-    async def subscribe(self, user_id: str) -> None:
-        """Mark the user online at this node, and announce from now on what happens to them.
+    async def enter(self, entry: Entry, admit: Callable[[list[str]], None]) -> Entrance:
+        """Log a connection in: `put`, and count one connection more of the user at this node.
 
-        May be repeated. Raises `Forbidden` if the user is banned.
+        What happens to the user, and in their chatrooms, is announced from now on; nothing is missed
+        between `Entrance.missed` and the announcements. *admit* is called with the ids of the chatrooms
+        once they are known, and may refuse the login by raising an error. Raises `Forbidden` if the user
+        is banned, `TooManyConnections` if they have as many connections as the limit allows. After any
+        error the connection is not counted.
         """
 
-    def unsubscribe(self, user_id: str) -> None:
-        """Mark the user offline at this node, and stop the announcements."""
+    def exit(self, user_id: str) -> bool:
+        """Count one connection less; return whether it was the user's last one.
+
+        With the last one at this node the user is offline here, and the announcements to them end.
+        """
 
 
 class Messages(Protocol):
@@ -143,7 +172,8 @@ class Messages(Protocol):
         `gim.storage.rules.REQUEST_ID_WINDOW` seconds, and the session still holds that message, recalled
         or not, nothing is stored: the first answer is returned, even to a former member, or `Conflict`
         raised if content or category differ. For a chatroom, raises `NotFound` if it does not exist,
-        `Forbidden` if the sender is muted or not a member.
+        `Forbidden` if the sender is muted or not a member. Raises `TooManyRequests` above the sender's
+        send rate.
         """
 
     async def history(
@@ -205,7 +235,8 @@ class Chatrooms(Protocol):
         """Make *user* a member; return the number of members.
 
         A missing chatroom is created with *name*, or raises `NotFound` if *create_missing* is false. The
-        user who creates it so owns it. Raises `Conflict` if the chatroom has
+        user who creates it so owns it. Where the user is connected, at this node, what happens in the
+        chatroom is announced from now on. Raises `Conflict` if the chatroom has
         as many members, or the user is in as many chatrooms, as `gim.storage.membership_limits` allows.
         """
 
@@ -366,6 +397,10 @@ class Storage(Protocol):
     @property
     def rows_per_subscription(self) -> int:
         """Return what subscribing to a chatroom costs a node, in rows of `gim.limits.read_rate`."""
+
+    @property
+    def subscribes_new_members(self) -> bool:
+        """Return whether a node is subscribed to a chatroom when it hears `MemberJoined`."""
 
     @property
     def outlives_process(self) -> bool:

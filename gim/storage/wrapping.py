@@ -26,6 +26,7 @@ class WrappedStorage:
         self.node = store.node
         self.keeps_order = store.keeps_order
         self.rows_per_subscription = store.rows_per_subscription
+        self.subscribes_new_members = store.subscribes_new_members
         self.outlives_process = store.outlives_process
         self.start = store.start
         self.stop = store.stop

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from gim.concurrency.clocks import Moment
 from gim.model import Sent
 from gim.storage.announcements import Announcement, MemberJoined, MemberLeft
-from gim.storage.interface import Draft, Messages, Storage, Users
+from gim.storage.interface import Draft, Entrance, Entry, Messages, Storage, Users
 from gim.storage.wrapping import WrappedStorage
 from gim.webhooks import events
 from gim.webhooks.event_types import JOINED, LEFT, SENT
@@ -73,10 +73,13 @@ class _EmittingUsers:
         self.put = users.put
         self.get = users.get
 
-    async def subscribe(self, user_id: str) -> None:
-        await self._users.subscribe(user_id)
-        self._presence.came(user_id)
+    async def enter(self, entry: Entry, admit: Callable[[list[str]], None]) -> Entrance:
+        entrance = await self._users.enter(entry, admit)
+        self._presence.came(entry.user_id)
+        return entrance
 
-    def unsubscribe(self, user_id: str) -> None:
-        self._users.unsubscribe(user_id)
-        self._presence.left(user_id)
+    def exit(self, user_id: str) -> bool:
+        was_last = self._users.exit(user_id)
+        if was_last:
+            self._presence.left(user_id)
+        return was_last

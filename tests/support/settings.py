@@ -9,12 +9,13 @@ from twisted.internet.interfaces import IReactorTime
 
 from gim.concurrency.clocks import WallClock
 from gim.limits.limits import LimitHits, Limits
-from gim.storage.membership_limits import MembershipLimits
+from gim.storage.memory.data import MemoryData
 from gim.storage.memory.store import MemoryStore
 from gim.storage.redis.client.url import Target
 from gim.storage.redis.store.store import Connect, RedisStore
 from gim.storage.rules import REQUEST_IDS_PER_SENDER
 from gim.storage.settings import MemorySettings, RedisSettings
+from gim.storage.storage_limits import StorageLimits
 from tests.support.clocks import SettableWallClock
 
 
@@ -24,14 +25,15 @@ def no_limits(**values: float) -> Limits:
     return Limits(**(zero | values))
 
 
-def no_membership_limits() -> MembershipLimits:
-    return MembershipLimits(no_limits(), LimitHits(is_enforced=True))
+def storage_limits(clock: IReactorTime, hits: LimitHits | None = None, **values: float) -> StorageLimits:
+    """Return the limits of a storage that are all 0, apart from the given *values*."""
+    return StorageLimits.of(no_limits(**values), hits or LimitHits(is_enforced=True), clock)
 
 
 def memory_store(
     clock: IReactorTime,
     wall: WallClock | None = None,
-    rooms: MembershipLimits | None = None,
+    limits: StorageLimits | None = None,
     request_ids_per_sender: int = REQUEST_IDS_PER_SENDER,
     **changes: Any,
 ) -> MemoryStore:
@@ -42,14 +44,15 @@ def memory_store(
         max_session_messages=10_000, max_messages=1_000_000, ttl=30 * 86400.0, sequences=False
     )
     settings = structs.replace(settings, **changes)
-    return MemoryStore(clock, wall, settings, rooms or no_membership_limits(), request_ids_per_sender)
+    data = MemoryData(clock, wall, settings, limits or storage_limits(clock), request_ids_per_sender)
+    return MemoryStore(data)
 
 
 def redis_store(
     connect: Connect,
     clock: IReactorTime,
     prefix: str = "gim",
-    rooms: MembershipLimits | None = None,
+    limits: StorageLimits | None = None,
     request_ids_per_sender: int = REQUEST_IDS_PER_SENDER,
     overlap_ms: int | None = None,
     **changes: Any,
@@ -68,7 +71,7 @@ def redis_store(
         clock,
         WallClock(),
         settings,
-        rooms or no_membership_limits(),
+        limits or storage_limits(clock),
         request_ids_per_sender,
         overlap_ms,
     )

@@ -15,7 +15,6 @@ from gim.chat.chat import Chat, Point
 from gim.chat.settings import ChatSettings
 from gim.ids import CHATROOM, PRIVATE
 from gim.limits.limits import LimitHits
-from gim.limits.rate_per_second import send_rate
 from gim.limits.read_rate import ReadRate
 from gim.model import Event, LoggedIn, Push, Sent, User
 from gim.push.catchup import MAX_MISSED
@@ -129,8 +128,6 @@ class ChatTestCase(SynchronousTestCase):
             self.clock,
             self.wall,
             PushSettings(self.policy, self.concurrency),
-            limits,
-            hits,
             per_turn=self.per_turn,
             per_chunk=self.per_chunk,
         )
@@ -142,7 +139,6 @@ class ChatTestCase(SynchronousTestCase):
             self.wall,
             ChatSettings(max_content=4096),
             hits,
-            send_rate(limits, hits, self.clock),
             ReadRate(limits, hits, self.clock),
             max_missed=self.max_missed,
         )

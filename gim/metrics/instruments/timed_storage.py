@@ -33,6 +33,7 @@ OPERATIONS = (
     "chatrooms",
     "create",
     "dismiss",
+    "enter",
     "event_number",
     "history",
     "join",
@@ -53,7 +54,6 @@ OPERATIONS = (
     "unsettled",
     "user",
     "watch_chatroom",
-    "watch_user",
 )
 
 P = ParamSpec("P")
@@ -91,8 +91,8 @@ class _TimedUsers:
     def __init__(self, users: Users, times: StorageTimes) -> None:
         self.put = times.timed("put_user", users.put)
         self.get = times.timed("user", users.get)
-        self.subscribe = times.timed("watch_user", users.subscribe)
-        self.unsubscribe = users.unsubscribe
+        self.enter = times.timed("enter", users.enter)
+        self.exit = users.exit
 
 
 class _TimedMessages:

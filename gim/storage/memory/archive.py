@@ -15,6 +15,7 @@ from gim.storage.interface import Draft
 from gim.storage.memory.message_index import MessageIndex
 from gim.storage.memory.people import People
 from gim.storage.memory.records import Chatroom, Conversation, Membership, Person
+from gim.storage.memory.subscribers import Subscriber
 from gim.storage.message_ids import LAST, TimeIds, first_id_of
 
 _NORMAL = MessageStatus.NORMAL.value  # a plain int: cheaper to write out
@@ -53,6 +54,7 @@ class Archive:
         self._emptied: OrderedDict[str, int] = OrderedDict()  # private session id to its sequence
         self.messages = MessageIndex()
         self.stored = 0  # messages since the start
+        self.watched = 0  # chatrooms with subscribers
 
     def __getitem__(self, session_id: str) -> Conversation:
         return self._conversations[session_id]
@@ -115,6 +117,17 @@ class Archive:
             chatroom = Chatroom(session, name or f"chatroom:{chatroom_id}")
             self._conversations[session.id] = chatroom
         return chatroom
+
+    def watch(self, chatroom: Chatroom, subscriber: Subscriber) -> None:
+        """Announce to a subscriber what happens in a chatroom. May be repeated."""
+        self.watched += not chatroom.subscribers
+        subscriber.watch(chatroom)
+
+    def unwatch(self, chatroom: Chatroom, subscriber: Subscriber) -> None:
+        """Announce to a subscriber no longer what happens in a chatroom."""
+        if chatroom.subscribers:
+            subscriber.unwatch(chatroom)
+            self.watched -= not chatroom.subscribers
 
     def membership(self, chatroom_id: str, user_id: str) -> Membership:
         """Return a membership, or raise `NotFound` for the chatroom, `Forbidden` for the user."""
@@ -197,7 +210,9 @@ class Archive:
         if conversation.is_needed():
             return
         del self._conversations[conversation.session.id]
-        if conversation.session.type == PRIVATE and conversation.sequence:
+        if isinstance(conversation, Chatroom):
+            self.watched -= bool(conversation.subscribers)
+        elif conversation.sequence:
             self._emptied[conversation.session.id] = conversation.sequence
             if len(self._emptied) > MAX_EMPTIED:
                 self._emptied.popitem(last=False)

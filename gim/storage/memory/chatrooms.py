@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice, takewhile
+from typing import TypeAlias
 
 from sortedcontainers import SortedDict
 
@@ -11,30 +12,35 @@ from gim.model import Event, EventType, Member, Role, User
 from gim.storage import refusals
 from gim.storage.announcements import MemberJoined, MemberLeft, SessionEvent
 from gim.storage.interface import MembershipObserver
-from gim.storage.membership_limits import MembershipLimits
-from gim.storage.memory.announcer import Announcer
 from gim.storage.memory.archive import Archive
 from gim.storage.memory.people import People
 from gim.storage.memory.records import Chatroom, Membership
+from gim.storage.memory.subscribers import Subscriber, Subscribers, announce
 from gim.storage.message_ids import FIRST
+from gim.storage.storage_limits import MembershipLimits
+
+Memberships: TypeAlias = SortedDict[tuple[str, str], Membership]  # by chatroom and user
 
 
 class MemoryChatrooms:
-    """Implements `gim.storage.interface.Chatrooms`, and tells moderation who is a member."""
+    """Implements `gim.storage.interface.Chatrooms` for one subscriber, and tells moderation who is a
+    member."""
 
     def __init__(
-        self, archive: Archive, people: People, announcer: Announcer, limits: MembershipLimits
+        self,
+        archive: Archive,
+        people: People,
+        memberships: Memberships,
+        subscribers: Subscribers,
+        limits: MembershipLimits,
+        own: Subscriber,
     ) -> None:
         self._archive = archive
         self._people = people
-        self._announcer = announcer
+        self._memberships = memberships
+        self._subscribers = subscribers
         self._limits = limits
-        self._memberships: SortedDict[tuple[str, str], Membership] = SortedDict()
-
-    @property
-    def memberships(self) -> int:
-        """The number of memberships in all chatrooms."""
-        return len(self._memberships)
+        self._own = own
 
     async def create(self, chatroom_id: str, name: str, owner: User | None) -> None:
         if self._archive.get(chatroom_session(chatroom_id).id) is not None:
@@ -76,7 +82,9 @@ class MemoryChatrooms:
         if not chatroom.members and not chatroom.is_kept:
             chatroom.owner = user.id
         chatroom.members += 1
-        self._announcer.membership_changed(person, MemberJoined(user.id, chatroom_id))
+        for subscriber in person.subscribers:
+            self._archive.watch(chatroom, subscriber)
+        self._subscribers.membership_changed(person, MemberJoined(user.id, chatroom_id))
 
     async def leave(self, chatroom_id: str, user_id: str) -> None:
         chatroom = self._archive.chatroom(chatroom_id)
@@ -90,7 +98,7 @@ class MemoryChatrooms:
         chatroom.members -= 1
         person = self._people[left.user_id]
         del person.rooms[left.chatroom_id]
-        self._announcer.membership_changed(person, left)
+        self._subscribers.membership_changed(person, left)
         self._people.let_go(person)
         return True
 
@@ -116,8 +124,8 @@ class MemoryChatrooms:
 
     def announce(self, chatroom: Chatroom, event: Event, gone: str = "") -> None:
         """Announce an event in a chatroom if it is subscribed to, to all but a former member."""
-        if chatroom.is_subscribed:
-            self._announcer.announce(SessionEvent(chatroom.session, event, "", gone))
+        if chatroom.subscribers:
+            announce(chatroom, SessionEvent(chatroom.session, event, "", gone))
 
     def member_ids(self, chatroom_id: str, after: str = "", count: int | None = None) -> list[str]:
         """Return the ids of members above an id, in order."""
@@ -140,7 +148,7 @@ class MemoryChatrooms:
         ids = self.member_ids(chatroom_id, after, count + 1)
         people = [self._people[user_id] for user_id in ids[:count]]
         items = [
-            Member(person.id, person.title, person.is_subscribed, chatroom.role_of(person.id))
+            Member(person.id, person.title, bool(person.subscribers), chatroom.role_of(person.id))
             for person in people
         ]
         return items, chatroom.members, len(ids) > count
@@ -150,12 +158,12 @@ class MemoryChatrooms:
         return list(person.rooms) if person is not None else []
 
     async def subscribe(self, chatroom_id: str) -> None:
-        self._archive.chatroom(chatroom_id).is_subscribed = True
+        self._archive.watch(self._archive.chatroom(chatroom_id), self._own)
 
     def unsubscribe(self, chatroom_id: str) -> None:
         chatroom = self._archive.get(chatroom_session(chatroom_id).id)
         if isinstance(chatroom, Chatroom):
-            chatroom.is_subscribed = False
+            self._archive.unwatch(chatroom, self._own)
 
     def observe(self, observer: MembershipObserver) -> None:
-        self._announcer.observer = observer
+        self._subscribers.observer = observer

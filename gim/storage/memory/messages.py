@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 from gim.ids import CHATROOM, Session
+from gim.limits.rate_per_second import RatePerSecond
 from gim.model import Event, EventType, Message, Sent, SessionItem
 from gim.storage import refusals
 from gim.storage.announcements import MessageStored, SessionEvent
 from gim.storage.interface import Draft, Missed, Position
-from gim.storage.memory.announcer import Announcer
 from gim.storage.memory.archive import Archive
 from gim.storage.memory.idempotency import IdempotencyCache
 from gim.storage.memory.inbox import Inbox
 from gim.storage.memory.people import People
-from gim.storage.memory.records import Chatroom
+from gim.storage.memory.records import Chatroom, Person
+from gim.storage.memory.subscribers import Subscriber, announce
 from gim.storage.message_ids import FIRST, LAST
 
 
 class MemoryMessages:
-    """Implements `gim.storage.interface.Messages`."""
+    """Implements `gim.storage.interface.Messages` for one subscriber."""
 
     def __init__(
-        self, archive: Archive, people: People, answers: IdempotencyCache, announcer: Announcer
+        self,
+        archive: Archive,
+        people: People,
+        inbox: Inbox,
+        answers: IdempotencyCache,
+        send_rate: RatePerSecond,
+        own: Subscriber,
     ) -> None:
         self._archive = archive
         self._people = people
-        self._inbox = Inbox(archive, people)
+        self._inbox = inbox
         self._answers = answers
-        self._announce = announcer.announce
+        self._count_send = send_rate.take
+        self._own = own
 
     async def append(self, draft: Draft, /) -> Sent:
+        self._count_send(draft.sender.id)
         if draft.request_id:
             return self._append_once(draft)
         return self._append(draft)
@@ -63,8 +72,10 @@ class MemoryMessages:
         message = self._archive.store(chatroom, sender, draft)
         if (membership := sender.rooms.get(chatroom_id)) is not None:
             membership.read = message.id
-        if chatroom.is_subscribed:
-            self._announce(MessageStored(message, draft.session, chatroom.name, draft.origin, ""))
+        if chatroom.subscribers:
+            news = MessageStored(message, draft.session, chatroom.name, draft.origin, "")
+            for subscriber in chatroom.subscribers:
+                subscriber.announce(news)
         self._archive.trim(chatroom)
         return message
 
@@ -89,12 +100,22 @@ class MemoryMessages:
             self._inbox.moved(receiver, message)
         if sender.order is not None:
             self._inbox.moved(sender, message)
-        if receiver.is_subscribed:
-            self._announce(MessageStored(message, session, sender.title, draft.origin, receiver.id))
-        if sender.is_subscribed and not draft.is_alone:
-            self._announce(MessageStored(message, session, receiver.title, draft.origin, sender.id))
+        if receiver.subscribers:
+            news = MessageStored(message, session, sender.title, draft.origin, receiver.id)
+            for subscriber in receiver.subscribers:
+                subscriber.announce(news)
+        if not draft.is_alone or sender.subscribers is not self._own.alone:
+            self._announce_to_sender(sender, receiver, message, draft)
         self._archive.trim(conversation)
         return message
+
+    def _announce_to_sender(
+        self, sender: Person, receiver: Person, message: Message, draft: Draft
+    ) -> None:
+        news = MessageStored(message, draft.session, receiver.title, draft.origin, sender.id)
+        for subscriber in sender.subscribers:
+            if subscriber is not self._own or not draft.is_alone:
+                subscriber.announce(news)
 
     async def history(
         self, session: Session, reader: str, before: str | None, count: int
@@ -128,9 +149,9 @@ class MemoryMessages:
         else:
             person.private[session.id] = read  # a key that is there keeps its place in the order
         left = self._archive.unread(session.id, read)
-        if left < unread and person.is_subscribed:
+        if left < unread and person.subscribers:
             event = Event(EventType.READ, reader, session.id, reader, read, unread=left)
-            self._announce(SessionEvent(session, event, reader))
+            announce(person, SessionEvent(session, event, reader))
         return left
 
     def _read_position(self, session: Session, reader: str) -> str | None:

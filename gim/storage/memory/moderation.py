@@ -6,12 +6,12 @@ from gim.ids import CHATROOM, SYSTEM, Session
 from gim.model import Ban, Event, EventType, Role
 from gim.storage import refusals
 from gim.storage.announcements import MemberLeft, SessionEvent
-from gim.storage.memory.announcer import Announcer
 from gim.storage.memory.archive import Archive
 from gim.storage.memory.bans import Bans
 from gim.storage.memory.chatrooms import MemoryChatrooms
 from gim.storage.memory.people import People
 from gim.storage.memory.records import Chatroom
+from gim.storage.memory.subscribers import announce
 from gim.storage.rules import RANKS, RECALL_WITHIN_MS, may_act, rank_of
 
 
@@ -24,13 +24,11 @@ class MemoryModeration:
         people: People,
         chatrooms: MemoryChatrooms,
         bans: Bans,
-        announcer: Announcer,
     ) -> None:
         self._archive = archive
         self._people = people
         self._chatrooms = chatrooms
         self._bans = bans
-        self._announce = announcer.announce
 
     def _allowed(self, action: str, chatroom_id: str, by: str, user_id: str | None = None) -> Chatroom:
         """Return the chatroom if *by* may act in it, on the member *user_id* unless it is None."""
@@ -118,8 +116,7 @@ class MemoryModeration:
             self._chatrooms.announce(self._archive.chatroom(session.parts[0]), event)
             return
         for user_id in session.parts:
-            if self._people[user_id].is_subscribed:
-                self._announce(SessionEvent(session, event, user_id))
+            announce(self._people[user_id], SessionEvent(session, event, user_id))
 
     def _may_recall(self, session: Session, by: str, sender: str, sent_at: int) -> bool:
         if by == SYSTEM or (by == sender and self._archive.now_ms() - sent_at <= RECALL_WITHIN_MS):

@@ -10,6 +10,7 @@ from gim.storage import refusals
 from gim.storage.memory.countdowns import Countdowns
 from gim.storage.memory.event_numbers import EventNumbers
 from gim.storage.memory.records import Person
+from gim.storage.memory.subscribers import Subscriber
 from gim.storage.message_ids import FIRST
 from gim.storage.rules import USERS_OUTLIVE_MESSAGES
 
@@ -33,6 +34,7 @@ class People:
         self._after_acts = Countdowns(clock, ttl + USERS_OUTLIVE_MESSAGES, MAX_IDLE)
         self._after_messages = Countdowns(clock, USERS_OUTLIVE_MESSAGES, MAX_IDLE)
         self.forgotten_dropped = FIRST
+        self.online = 0  # users with a connection
         self._events = EventNumbers(wall)
 
     def __len__(self) -> int:
@@ -71,22 +73,35 @@ class People:
         person = self._by_id.get(user_id)
         if person is None or not person.has_logged_in:
             raise refusals.no_user(user_id)
-        return UserState(user_id, person.title, person.is_subscribed)
+        return UserState(user_id, person.title, bool(person.subscribers))
 
     def title(self, user_id: str) -> str:
         """Return the name that others see."""
         person = self._by_id.get(user_id)
         return person.title if person is not None else user_id
 
-    def connect(self, user_id: str) -> None:
-        """Keep a user while a connection of theirs is logged in."""
-        self.make(user_id).is_subscribed = True
-        self._after_acts.stop(user_id)
-        self._after_messages.stop(user_id)
+    def connect(self, person: Person, subscriber: Subscriber) -> None:
+        """Count a connection of a user, who is kept while they have one."""
+        if not person.subscribers:
+            self.online += 1
+            self._after_acts.stop(person.id)
+            self._after_messages.stop(person.id)
+        if not subscriber.watch(person):
+            subscriber.further[person.id] = subscriber.further.get(person.id, 0) + 1
+
+    def disconnect(self, person: Person, subscriber: Subscriber) -> None:
+        """Count a connection of a user less, if they have one."""
+        further = subscriber.further.pop(person.id, 0)
+        if further > 1:
+            subscriber.further[person.id] = further - 1
+        elif not further and subscriber in person.subscribers:
+            subscriber.unwatch(person)
+            self.online -= not person.subscribers
+            self.let_go(person)
 
     def let_go(self, person: Person) -> None:
         """Let a person be forgotten who has no connection and membership."""
-        if not (person.is_subscribed or person.rooms):
+        if not (person.subscribers or person.rooms):
             self._forget_later(person, self._after_acts)
 
     def messages_gone(self, person: Person) -> None:
@@ -130,7 +145,7 @@ class People:
     def count_event(self, user_id: str, online: bool | None) -> int | None:
         """See `gim.storage.interface.WebhookLog.next_event_number`."""
         person = self.make(user_id)
-        is_none = online is False and person.is_subscribed
+        is_none = online is False and bool(person.subscribers)
         number = None if is_none else self._events.count(user_id, online)
         self.let_go(person)
         return number

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from gim.ids import CHATROOM, Session
 from gim.model import Message, Role, User
 from gim.storage.memory.session_order import SessionOrder
 from gim.storage.message_ids import FIRST
+
+if TYPE_CHECKING:
+    from gim.storage.memory.subscribers import Subscriber
 
 
 class Person:
@@ -20,12 +25,12 @@ class Person:
         "delivered_up_to",
         "has_logged_in",
         "id",
-        "is_subscribed",
         "newest_dropped",
         "order",
         "private",
         "rooms",
         "stored",
+        "subscribers",
         "user",
     )
 
@@ -39,7 +44,7 @@ class Person:
         self.stored = 0  # kept messages that they sent, or received in private
         self.delivered_up_to = FIRST  # delivery mark: the newest private message that a connection got
         self.newest_dropped = FIRST  # the newest private message of theirs that was trimmed or expired
-        self.is_subscribed = False  # a connection of theirs is logged in
+        self.subscribers: tuple[Subscriber, ...] = ()  # where a connection of theirs is logged in
 
     @property
     def title(self) -> str:
@@ -55,7 +60,7 @@ class Person:
 
     def is_needed(self) -> bool:
         """Say whether anything refers to this person."""
-        return self.is_subscribed or self.stored > 0 or bool(self.rooms)
+        return bool(self.subscribers or self.stored or self.rooms)
 
 
 class Membership:
@@ -91,14 +96,14 @@ class Chatroom(Conversation):
     About 350 bytes.
     """
 
-    __slots__ = ("admins", "is_kept", "is_subscribed", "kept_mutes", "members", "mutes", "name", "owner")
+    __slots__ = ("admins", "is_kept", "kept_mutes", "members", "mutes", "name", "owner", "subscribers")
 
     def __init__(self, session: Session, name: str) -> None:
         assert session.type == CHATROOM
         super().__init__(session)
         self.name = name
         self.members = 0
-        self.is_subscribed = False
+        self.subscribers: tuple[Subscriber, ...] = ()  # with a member connected there
         self.is_kept = False
         self.owner = ""  # "" for none
         self.admins: dict[str, None] | None = None  # in the order of appointment; made when needed

@@ -25,7 +25,7 @@ from tests.support.redis.server import SKEW_MISSING, RedisTestCase
 from tests.support.redis.settling import settled
 from tests.support.redis.shared import shared_cluster
 from tests.support.settings import redis_store
-from tests.support.storage_behaviour.base import RecordingListener, private, send
+from tests.support.storage_behaviour.base import RecordingListener, enter, private, send
 
 PATIENCE = 5.0  # seconds
 
@@ -54,7 +54,7 @@ class ManyChannelsTests(ClusterStoreCase):
         users = [f"u{number}" for number in range(300)]
         store = await self.store()
         for start in range(0, len(users), 100):
-            await gather(map(store.users.subscribe, users[start : start + 100]))
+            await gather(enter(store, user_id) for user_id in users[start : start + 100])
         self.patch(protocol, "MAX_WAITING", 250)
         self.patch(cluster, "MAX_SUBSCRIBING", 100)
         redis: Any = store._redis
@@ -72,10 +72,10 @@ class ManyChannelsTests(ClusterStoreCase):
 
     async def test_a_subscription_that_is_given_up_on_its_way_is_ended(self) -> None:
         store = await self.store()
-        subscribing = Deferred.fromCoroutine(store.users.subscribe("bob"))
+        subscribing = Deferred.fromCoroutine(enter(store, "bob"))
         subscribing.cancel()
         self.failureResultOf(subscribing, CancelledError)
-        store.users.unsubscribe("bob")
+        store.users.exit("bob")
         base = store._keys.user("bob")
         self.assertNotEqual(
             await store._redis.call(base, "PUBSUB", "SHARDNUMSUB", base), [base.encode(), 0]

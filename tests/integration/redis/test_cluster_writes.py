@@ -12,10 +12,8 @@ from twisted.internet.task import Clock
 from gim.concurrency.deadline import ANSWER_TIMEOUT
 from gim.errors import Conflict, NotFound, Unavailable
 from gim.ids import chatroom_session
-from gim.limits.limits import LimitHits
 from gim.model import Event, Sent
 from gim.storage.announcements import MemberLeft, MessageStored, SessionEvent
-from gim.storage.membership_limits import MembershipLimits
 from gim.storage.redis.client.connect import connect
 from gim.storage.redis.client.script import Script
 from gim.storage.redis.client.url import read
@@ -25,11 +23,12 @@ from tests.support.redis.environment import until
 from tests.support.redis.server import SKEW_MISSING, RedisTestCase
 from tests.support.redis.settling import settled
 from tests.support.redis.shared import shared_cluster
-from tests.support.settings import no_limits, redis_store
+from tests.support.settings import redis_store, storage_limits
 from tests.support.storage_behaviour.base import (
     AB,
     RecordingListener,
     contents_of,
+    enter,
     join,
     listed,
     messages_of,
@@ -91,11 +90,11 @@ class Node:
         target = read(f"redis+cluster://127.0.0.1:{shared_cluster().port}")
         self.clock = Clock()
         self.listener = RecordingListener()
-        way, rooms = (
+        way, limits = (
             self._connect(connect(target, reactor)),
-            MembershipLimits(no_limits(max_user_chatrooms=1), LimitHits(is_enforced=True)),
+            storage_limits(self.clock, max_user_chatrooms=1),
         )
-        self.store = redis_store(way, self.clock, prefix=prefix, rooms=rooms)
+        self.store = redis_store(way, self.clock, prefix=prefix, limits=limits)
 
     def _connect(self, way: Any) -> Any:
         def connected(subscriber: Any) -> Any:
@@ -108,7 +107,7 @@ class Node:
         await self.store.start(self.listener)
         await self.store.ping()
         for user_id in watched:
-            await self.store.users.subscribe(user_id)
+            await enter(self.store, user_id)
 
     def lose(self, *user_ids: str) -> None:
         """Let the server of these users be away."""

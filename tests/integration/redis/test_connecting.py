@@ -14,7 +14,7 @@ from tests.support.redis.environment import HOST, PATIENCE, until, write_certifi
 from tests.support.redis.server import RedisTestCase
 from tests.support.redis.settling import settled
 from tests.support.settings import redis_store
-from tests.support.storage_behaviour.base import AB, RecordingListener, private, send
+from tests.support.storage_behaviour.base import AB, RecordingListener, enter, private, send
 
 SECRET = "p/a:s@s?"
 
@@ -28,7 +28,7 @@ class WayTests(RedisTestCase):
         started: Deferred[None] = Deferred.fromCoroutine(store.start(listener))
         self.addCleanup(lambda: Deferred.fromCoroutine(store.stop()))
         await started.addTimeout(PATIENCE, reactor)
-        await store.users.subscribe("bob")
+        await enter(store, "bob")
         await send(store, private("ann", "bob", "hello"))
         page, _ = await store.messages.history(AB, "ann", None, 10)
         await settled(store)

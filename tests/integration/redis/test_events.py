@@ -17,6 +17,7 @@ from tests.integration.redis.test_store import RedisStoreCase
 from tests.support.redis.server import SKEW_MISSING, RedisTestCase
 from tests.support.redis.settling import settled
 from tests.support.redis.shared import shared_cluster
+from tests.support.storage_behaviour.base import enter
 
 
 class TwoStores(RedisStoreCase):
@@ -43,7 +44,7 @@ class TwoStores(RedisStoreCase):
     async def come(self, store: RedisStore, *user_ids: str) -> None:
         """Let users connect and be announced."""
         for user_id in user_ids:
-            await store.users.subscribe(user_id)
+            await enter(store, user_id)
             await store.webhook_log.next_event_number(user_id, True, f"{user_id} came")
 
     async def lapse(self, *others: RedisStore) -> None:
@@ -73,15 +74,15 @@ class EventsOfTwoNodes(TwoStores):
     """One node tells, whatever happens."""
 
     async def test_who_is_connected_to_both_came_once_and_goes_with_the_last(self) -> None:
-        await self.a.users.subscribe("ann")
-        await self.b.users.subscribe("ann")
+        await enter(self.a, "ann")
+        await enter(self.b, "ann")
         came = await gather(
             store.webhook_log.next_event_number("ann", True, f"came {n}")
             for n, store in enumerate((self.a, self.b))
         )
         self.assertEqual([number is None for number in came].count(True), 1)
         for n, (store, is_last) in enumerate(((self.a, False), (self.b, True))):
-            store.users.unsubscribe("ann")
+            store.users.exit("ann")
             number = await store.webhook_log.next_event_number("ann", False, f"went {n}")
             self.assertEqual(number is not None, is_last)
         self.assertEqual(await self.keys_left(), [])
@@ -94,14 +95,14 @@ class EventsOfTwoNodes(TwoStores):
         self.assertEqual(numbers, [numbers[0] + more for more in range(4)])
 
     async def test_a_call_that_may_have_been_done_can_be_repeated(self) -> None:
-        await self.a.users.subscribe("ann")
+        await enter(self.a, "ann")
         for online in (True, False):
             first = await self.a.webhook_log.next_event_number("ann", online, "one event")
             again = await self.a.webhook_log.next_event_number("ann", online, "one event")
             assert first is not None and again is not None
             self.assertGreater(again, first)
             self.assertIsNone(await self.a.webhook_log.next_event_number("ann", online, "another"))
-            self.a.users.unsubscribe("ann")
+            self.a.users.exit("ann")
 
     async def test_users_of_a_dead_node_are_taken_over_once_in_portions(self) -> None:
         users = [f"user{number}" for number in range(10)]
@@ -184,7 +185,7 @@ class EventsOfTwoNodes(TwoStores):
         self.server.advance(LEASE_MS / 1000 + 1)
         await self.b.heartbeat.beat()
         self.assertEqual(await self.users_to_reannounce(self.b), [])
-        self.b.users.unsubscribe("bob")
+        self.b.users.exit("bob")
         asking = Deferred.fromCoroutine(self.b.webhook_log.next_event_number("bob", False, "went"))
         await self.assertFailure(asking, Unavailable)
         for _ in range(2):
@@ -217,9 +218,9 @@ class EventsOfTwoNodes(TwoStores):
 
     async def test_who_connects_while_another_node_asks_is_not_told_to_be_gone(self) -> None:
         await self.come(self.a, "ann")
-        self.a.users.unsubscribe("ann")
+        self.a.users.exit("ann")
         went, _ = await gather(
-            [self.a.webhook_log.next_event_number("ann", False, "went"), self.b.users.subscribe("ann")]
+            [self.a.webhook_log.next_event_number("ann", False, "went"), enter(self.b, "ann")]
         )
         came = await self.b.webhook_log.next_event_number("ann", True, "came")
         self.assertEqual(went is None, came is None, "both, in this order, or none")
@@ -228,9 +229,9 @@ class EventsOfTwoNodes(TwoStores):
 
     async def test_who_connects_here_again_while_it_asks_is_not_told_to_be_gone(self) -> None:
         await self.come(self.a, "ann")
-        self.a.users.unsubscribe("ann")
+        self.a.users.exit("ann")
         went, _ = await gather(
-            [self.a.webhook_log.next_event_number("ann", False, "went"), self.a.users.subscribe("ann")]
+            [self.a.webhook_log.next_event_number("ann", False, "went"), enter(self.a, "ann")]
         )
         self.assertIsNone(went)
         self.assertIsNone(await self.a.webhook_log.next_event_number("ann", True, "came"))
@@ -255,7 +256,7 @@ class EventsOfTwoNodes(TwoStores):
 
     async def test_nothing_is_kept_for_nobody(self) -> None:
         await self.come(self.a, "ann")
-        self.a.users.unsubscribe("ann")
+        self.a.users.exit("ann")
         await self.a.webhook_log.next_event_number("ann", False, "went")
         await settled(self.a)
         self.assertEqual(await self.keys_left(), [])

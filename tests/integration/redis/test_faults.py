@@ -23,7 +23,7 @@ from tests.support.redis.proxy import Near, Proxy
 from tests.support.redis.server import RedisTestCase
 from tests.support.redis.settling import settled
 from tests.support.settings import redis_store
-from tests.support.storage_behaviour.base import AB, RecordingListener, contents_of, private, send
+from tests.support.storage_behaviour.base import AB, RecordingListener, contents_of, enter, private, send
 
 PATIENCE = 5.0  # seconds
 PASSWORD = "pa55-w0rd"
@@ -41,7 +41,7 @@ class FaultCase(RedisStoreCase):
     async def listen(self, *user_ids: str) -> RedisStore:
         """Return a store that listens to these users."""
         listening = await self.make_store("gim")
-        await gather(map(listening.users.subscribe, user_ids))
+        await gather(enter(listening, user_id) for user_id in user_ids)
         return listening
 
     async def tell(self, *contents: str, to: str = "bob") -> list[Sent]:
@@ -134,7 +134,7 @@ class ReconnectTests(FaultCase):
     async def test_who_leaves_while_others_are_looked_up_is_offline(self) -> None:
         users = [f"u{number}" for number in range(200)]
         listening = await self.listen(*users)
-        self.with_the_next_resync(lambda: [listening.users.unsubscribe(user_id) for user_id in users])
+        self.with_the_next_resync(lambda: [listening.users.exit(user_id) for user_id in users])
         await self.cut()
         await settled(listening)
         self.assertEqual(await self.online(), [])
@@ -146,7 +146,7 @@ class ReconnectTests(FaultCase):
         self.patch(resync, "LEAVING_AT_A_TIME", 20)
         listening._redis._link.drop()  # type: ignore[attr-defined]
         for user_id in users:
-            listening.users.unsubscribe(user_id)
+            listening.users.exit(user_id)
         await until(self.is_up, "another connection")
         await listening._resync.idle()
         self.assertEqual(await self.online(), [b"gim:{u:bob}:nodes"])
@@ -154,9 +154,9 @@ class ReconnectTests(FaultCase):
 
     async def test_what_a_login_caught_up_on_is_not_announced(self) -> None:
         await self.listen("bob")
-        self.store.users.unsubscribe("bob")
+        self.store.users.exit("bob")
         await self.tell("1", "2", "3")
-        await self.store.users.subscribe("bob")
+        await enter(self.store, "bob")
         missed = await self.store.messages.missed("bob", None, 1000)
         self.assertEqual(len(missed.messages), 3)
         await self.cut()
@@ -195,12 +195,12 @@ class LateCommandTests(FaultCase):
 
     async def test_it_undoes_nothing_that_the_next_connection_did(self) -> None:
         listening = await self.make_store("gim")
-        await listening.users.subscribe("bob")
+        await enter(listening, "bob")
         former = [end for end in self.proxy.ends if not isinstance(end, Near)]
         self.proxy.delay(self.LATE)
-        listening.users.unsubscribe("bob")
+        listening.users.exit("bob")
         await self.cut_now()
-        await listening.users.subscribe("bob")
+        await enter(listening, "bob")
         await gather(end.gone for end in former)
         self.assertEqual(await self.online(), [b"gim:{u:bob}:nodes"])
 

@@ -20,7 +20,15 @@ from tests.support.redis.server import RedisTestCase
 from tests.support.redis.settling import settled
 from tests.support.redis.shared import shared_cluster
 from tests.support.settings import redis_store
-from tests.support.storage_behaviour.base import RecordingListener, contents, join, posted, private, send
+from tests.support.storage_behaviour.base import (
+    RecordingListener,
+    contents,
+    enter,
+    join,
+    posted,
+    private,
+    send,
+)
 
 
 class GapCase(HalfwayCase):
@@ -111,17 +119,17 @@ class NewSubscriptionTests(GapCase):
         hearing = await self.log_in()
         self.lose(hearing)
         await self.say("1")
-        await hearing.store.users.subscribe("bob")
+        await enter(hearing.store, "bob")
         await hearing.store.chatrooms.subscribe("room")
         await self.find(hearing)
         self.assert_heard(hearing, "1")
 
     async def test_a_login_that_ended_leaves_nothing_to_the_next(self) -> None:
         hearing = await self.log_in()
-        hearing.store.users.unsubscribe("bob")
+        hearing.store.users.exit("bob")
         hearing.store.chatrooms.unsubscribe("room")
         await self.say("between")
-        await hearing.store.users.subscribe("bob")
+        await enter(hearing.store, "bob")
         await hearing.store.chatrooms.subscribe("room")
         await self.gap(hearing, "1")
         self.assert_heard(hearing, "1")
@@ -283,7 +291,7 @@ class OneServerTests(RedisStoreCase):
         self.assertEqual([news.message.content for news in stored], list(contents))
 
     async def test_what_came_before_the_login_is_not_announced(self) -> None:
-        await self.hearing.users.subscribe("bob")
+        await enter(self.hearing, "bob")
         await self.hearing.chatrooms.subscribe("room")
         await self.assert_found()
 

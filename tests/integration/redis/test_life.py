@@ -21,6 +21,7 @@ from tests.support.storage_behaviour.base import (
     ANCIENT,
     ROOM,
     contents_of,
+    enter,
     join,
     posted,
     private,
@@ -55,7 +56,7 @@ class FaultTests(RedisStoreCase):
     async def test_the_heartbeat_the_pings_and_the_presence_go_on(self) -> None:
         store = await self.make_store()
         await store.users.put("bob", "Bob")
-        await store.users.subscribe("bob")
+        await enter(store, "bob")
         redis: Any = store._redis
         faults = (
             self.failing_once(store.heartbeat, "beat"),
@@ -181,7 +182,7 @@ class LongLifeTests(RedisStoreCase):
         self.patch(presence_refresh, "REFRESH_ROUND", 1)
         listening = await self.make_store(ttl=60)
         await listening.users.put("bob", "Bob")
-        await listening.users.subscribe("bob")
+        await enter(listening, "bob")
         for _ in range(5):
             await self.beat(0.6)
             state = await listening.users.get("bob")
@@ -190,7 +191,7 @@ class LongLifeTests(RedisStoreCase):
     async def test_nodes_that_died_are_forgotten_and_others_are_not(self) -> None:
         self.patch(presence_refresh, "REFRESH_ROUND", 1)
         listening = await self.make_store("gim")
-        await listening.users.subscribe("bob")
+        await enter(listening, "bob")
         await self.beat(1.0)
         new = f"{int(listening.heartbeat.now_ms / 1000):08x}00000000"
         await self.server.do("SADD", "gim:{u:bob}:nodes", "0" * 16, new)

@@ -16,7 +16,7 @@ from tests.integration.redis.test_store import RedisStoreCase
 from tests.support.redis.environment import until
 from tests.support.redis.server import SKEW_MISSING, RedisTestCase
 from tests.support.redis.shared import shared_cluster
-from tests.support.storage_behaviour.base import AB, contents, join, posted, private
+from tests.support.storage_behaviour.base import AB, contents, enter, join, posted, private
 
 LIMIT, DEFAULT = "pubsub 1048576 0 0", "pubsub 33554432 8388608 60"
 MAX_REPLY_BYTES = 256 * 1024
@@ -82,7 +82,7 @@ class ReplyBytesCase(RedisStoreCase):
     async def listen_while_cut_off(self) -> RedisStore:
         """Return a store that listens to all users and the chatroom, and missed all that they got."""
         listening = await self.make_store(self.prefix)
-        await gather(map(listening.users.subscribe, USERS))
+        await gather(enter(listening, user_id) for user_id in USERS)
         await listening.chatrooms.subscribe("room")
         (link,) = self.links(listening)
         endpoint, link._endpoint = link._endpoint, Away()
@@ -135,7 +135,7 @@ class ReplyBytesTests(ReplyBytesCase):
     async def test_many_who_log_in_together_get_all_that_they_missed(self) -> None:
         await self.tell_all()
         store = await self.make_store(self.prefix)
-        await store.users.subscribe("eve")  # the limit is for connections with subscriptions
+        await enter(store, "eve")  # the limit is for connections with subscriptions
         before = self.connections(store)
         works = (store.messages.missed(user_id, None, 1000) for user_id in USERS)
         missed = await gather(works)
@@ -151,7 +151,7 @@ class ReplyBytesTests(ReplyBytesCase):
     async def test_the_histories_of_one_user_do_not_keep_others_waiting(self) -> None:
         await self.tell_all()
         store = await self.make_store(self.prefix)
-        await store.users.subscribe("eve")  # the limit is for connections with subscriptions
+        await enter(store, "eve")  # the limit is for connections with subscriptions
         before, done = self.connections(store), list[str]()
 
         async def ask(reader: str, count: int) -> None:
@@ -170,7 +170,7 @@ class ReplyBytesTests(ReplyBytesCase):
         texts = [letter * 3 * BYTES_PER_REPLY for letter in "abcde"]
         for text in texts:
             await self.sender.messages.append(private("ann", "bob", text))
-        await self.sender.users.subscribe("bob")
+        await enter(self.sender, "bob")
         before = self.connections(self.sender)
         messages = self.sender.messages
         history, has_more = await messages.history(AB, "bob", None, 4)

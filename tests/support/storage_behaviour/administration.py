@@ -12,6 +12,7 @@ from tests.support.storage_behaviour.base import (
     ROOM,
     StorageCase,
     contents_of,
+    enter,
     join,
     line_of,
     messages_of,
@@ -31,7 +32,7 @@ class BanBehaviour(StorageCase):
         store = await self.make_store()
         await store.users.put("ann", "Ann")
         until = await store.moderation.ban("ann", MINUTE, DAY)
-        for asking in (store.users.put("ann", None), store.users.subscribe("ann")):
+        for asking in (store.users.put("ann", None), enter(store, "ann")):
             refusal = await self.refusal(Forbidden, asking)
             self.assertRegex(str(refusal), r"banned for (60|5\d) s")
         ban = await store.moderation.ban_of("ann")
@@ -39,7 +40,7 @@ class BanBehaviour(StorageCase):
         await store.users.put("bob", None)
         await self.advance(61)
         await store.users.put("ann", None)
-        await store.users.subscribe("ann")
+        await enter(store, "ann")
         self.assertEqual(await store.moderation.ban_of("ann"), Ban(ban.since, 0))
 
     async def test_a_ban_can_be_ended_and_stays_remembered(self) -> None:
@@ -77,7 +78,7 @@ class OrderBehaviour(StorageCase):
         self.assertEqual(
             await store.nodes.command_connections(ConnectionCommand("ann", ConnectionAction.LIST)), []
         )
-        await store.users.subscribe("ann")
+        await enter(store, "ann")
         for action, key in ((ConnectionAction.LIST, ""), (ConnectionAction.CLOSE, "c1")):
             found = await store.nodes.command_connections(ConnectionCommand("ann", action, key))
             self.assertEqual(found, self.listener.connections)
@@ -92,7 +93,7 @@ class OrderBehaviour(StorageCase):
 
     async def test_an_order_about_somebody_without_connections_is_answered_too(self) -> None:
         store = await self.make_store()
-        await store.users.subscribe("ann")
+        await enter(store, "ann")
         self.assertEqual(
             await store.nodes.command_connections(ConnectionCommand("ann", ConnectionAction.LIST)), []
         )
@@ -113,6 +114,8 @@ class BroadcastBehaviour(StorageCase):
     async def test_the_counts_are_those_of_the_listener_and_the_messages_stored(self) -> None:
         store = await self.make_store()
         await join(store, "room", "ann")
+        for user_id in ("ann", "ann", "bob"):  # as the listener counts
+            await enter(store, user_id)
         await send(store, private("ann", "bob"), posted("room", "ann"))
         await self.settle()
         (counts,) = await store.nodes.statistics()
@@ -141,7 +144,7 @@ class ExemptBehaviour(StorageCase):
     async def test_the_system_writes_to_a_user(self) -> None:
         store = await self.make_store()
         draft = private(SYSTEM, "ann", "hello")
-        await store.users.subscribe("ann")
+        await enter(store, "ann")
         await send(store, draft)
         (message,) = await messages_of(store, draft.session, "ann")
         self.assertEqual((message.sender.id, message.session_id), (".", "2:.:ann"))

@@ -10,6 +10,7 @@ from tests.support.storage_behaviour.base import (
     AB,
     ROOM,
     StorageCase,
+    enter,
     join,
     messages_of,
     posted,
@@ -39,14 +40,14 @@ class NewsBehaviour(StorageCase):
     async def test_a_private_message_is_announced_if_either_person_is_watched(self) -> None:
         for watched in ("ann", "bob"):
             store = await self.make_store()
-            await store.users.subscribe(watched)
+            await enter(store, watched)
             await send(store, private("ann", "bob", watched))
             self.assertEqual([news.message.content for news in await self.heard()], [watched])
 
     async def test_a_private_message_is_announced_once_to_each_of_the_two_people(self) -> None:
         store = await self.make_store()
         for user_id in ("ann", "bob", "bob", "cat"):
-            await store.users.subscribe(user_id)
+            await enter(store, user_id)
         await send(store, private("ann", "bob"))
         self.assertEqual(sorted(news.reader for news in await self.heard()), ["ann", "bob"])
 
@@ -54,7 +55,7 @@ class NewsBehaviour(StorageCase):
         store = await self.make_store()
         await store.users.put("bob", "Bob")
         for user_id in ("ann", "bob"):
-            await store.users.subscribe(user_id)
+            await enter(store, user_id)
         await send(store, private("ann", "bob", origin="c1"))
         (message,) = await messages_of(store, AB)
         expected = [
@@ -71,21 +72,35 @@ class NewsBehaviour(StorageCase):
         (message,) = await messages_of(store, ROOM)
         self.assertEqual(await self.heard(), [MessageStored(message, ROOM, "The Room", "", "")])
 
-    async def test_a_chatroom_message_is_announced_only_if_the_chatroom_is_watched(self) -> None:
+    async def test_a_chatroom_message_is_announced_only_if_the_chatroom_is_subscribed_to(self) -> None:
         store = await self.make_store()
         await join(store, "room", "ann", "bob")
         await join(store, "other", "ann")
-        for user_id in ("ann", "bob"):
-            await store.users.subscribe(user_id)
         await store.chatrooms.subscribe("other")
         await send(store, posted("room", "ann"))
         self.assertEqual(await self.heard(), [])
+
+    async def test_who_enters_gets_what_happens_in_their_chatrooms(self) -> None:
+        store = await self.make_store()
+        await join(store, "room", "ann", "bob")
+        await join(store, "other", "bob")
+        await enter(store, "ann")
+        await send(store, posted("room", "bob"), posted("other", "bob"))
+        self.assertEqual([news.session for news in await self.heard()], [ROOM])
+
+    async def test_who_joins_while_connected_gets_what_happens_in_the_chatroom(self) -> None:
+        store = await self.make_store()
+        await enter(store, "ann")
+        await join(store, "room", "bob", "ann")
+        await send(store, posted("room", "bob"))
+        _joined, stored = await self.heard()
+        self.assertEqual((stored.session, stored.message.sender.id), (ROOM, "bob"))
 
     async def test_a_watch_that_was_repeated_announces_once(self) -> None:
         store = await self.make_store()
         await join(store, "room", "ann")
         for _ in range(2):
-            await store.users.subscribe("ann")
+            await enter(store, "ann")
             await store.chatrooms.subscribe("room")
         await send(store, private("ann", "bob"), posted("room", "ann"))
         self.assertEqual(len(await self.heard()), 2)
@@ -93,7 +108,7 @@ class NewsBehaviour(StorageCase):
     async def test_announcements_come_in_the_order_of_storing(self) -> None:
         store = await self.make_store()
         await join(store, "room", "ann")
-        await store.users.subscribe("ann")
+        await enter(store, "ann")
         await store.chatrooms.subscribe("room")
         await send(store, *[private("ann", "bob"), posted("room", "ann"), private("cat", "ann")] * 3)
         ids = [news.message.id for news in await self.heard()]
@@ -101,10 +116,11 @@ class NewsBehaviour(StorageCase):
 
     async def test_coming_and_going_of_a_watched_user_is_announced(self) -> None:
         store = await self.make_store()
-        await store.users.subscribe("ann")
+        await enter(store, "ann")
         for _ in range(2):  # only what changes something is news
             await join(store, "room", "ann", "bob")
         self.assertEqual(await self.heard(), [MemberJoined("ann", "room")])
+        store.chatrooms.unsubscribe("room")
         for _ in range(2):
             await store.chatrooms.leave("room", "ann")
         await store.chatrooms.leave("room", "bob")
@@ -121,9 +137,9 @@ class NewsBehaviour(StorageCase):
     async def test_after_the_watch_nothing_is_announced(self) -> None:
         store = await self.make_store()
         await join(store, "room", "ann", "bob")
-        await store.users.subscribe("ann")
+        await enter(store, "ann")
         await store.chatrooms.subscribe("room")
-        store.users.unsubscribe("ann")
+        store.users.exit("ann")
         store.chatrooms.unsubscribe("room")
         await self.settle()
         await send(store, private("ann", "bob"), posted("room", "ann"))
@@ -144,7 +160,7 @@ class NewsBehaviour(StorageCase):
     async def test_what_was_refused_is_not_announced(self) -> None:
         store = await self.make_store()
         await join(store, "room", "ann")
-        await store.users.subscribe("bob")
+        await enter(store, "bob")
         await store.chatrooms.subscribe("room")
         await self.refusal(Forbidden, store.messages.append(posted("room", "bob")))
         self.assertEqual(await self.heard(), [])

@@ -9,7 +9,7 @@ from gim.errors import GimError
 from gim.ids import Session, chatroom_session, private_session
 from gim.model import ConnectionState, Counts, Message, Sent, SessionItem, User
 from gim.storage.announcements import Announcement, ConnectionCommand
-from gim.storage.interface import Draft, Position, Storage
+from gim.storage.interface import Draft, Entrance, Entry, Position, Storage
 from gim.storage.message_ids import FIRST, LAST
 
 ANCIENT, FUTURE = FIRST, LAST  # well-formed message ids before and after every one that is made
@@ -90,6 +90,11 @@ def private(sender: str, receiver: str, content: str = "hi", **more: Any) -> Dra
 
 def posted(chatroom_id: str, sender: str, content: str = "hi", **more: Any) -> Draft:
     return Draft(chatroom_session(chatroom_id), user(sender), content, **more)
+
+
+async def enter(store: Storage, user_id: str, name: str | None = None) -> Entrance:
+    """Log a connection of a user in."""
+    return await store.users.enter(Entry(user_id, name, limit=1000), lambda chatroom_ids: None)
 
 
 async def send(store: Storage, *drafts: Draft) -> list[Sent]:

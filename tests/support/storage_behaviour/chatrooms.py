@@ -14,6 +14,7 @@ from tests.support.storage_behaviour.base import (
     ROOM,
     StorageCase,
     contents_of,
+    enter,
     join,
     line_of,
     posted,
@@ -227,7 +228,7 @@ class MemberBehaviour(StorageCase):
         store = await self.make_store()
         for user_id, name in (("ann", "Ann"), ("bob", None)):
             await store.users.put(user_id, name)
-        await store.users.subscribe("ann")
+        await enter(store, "ann")
         await join(store, "room", "ann", "bob")
         items, _, _ = await store.chatrooms.members("room", "ann", "", 10)
         expected = [Member("ann", "Ann", True, Role.OWNER), Member("bob", "bob", False, Role.MEMBER)]

@@ -5,7 +5,15 @@ from __future__ import annotations
 from gim.errors import NotFound
 from gim.storage.announcements import MemberJoined, MemberLeft
 from gim.storage.interface import Storage
-from tests.support.storage_behaviour.base import RecordingListener, StorageCase, join, posted, send, user
+from tests.support.storage_behaviour.base import (
+    RecordingListener,
+    StorageCase,
+    enter,
+    join,
+    posted,
+    send,
+    user,
+)
 
 
 class EventBehaviour(StorageCase):
@@ -24,7 +32,7 @@ class EventBehaviour(StorageCase):
     async def test_events_of_a_user_are_numbered_one_by_one(self) -> None:
         store = await self.make_store()
         await store.users.put("ann", None)
-        await store.users.subscribe("ann")
+        await enter(store, "ann")
         first = await self.some_number(store, "ann", True)
         numbers = [await self.number(store, "ann") for _ in range(3)]
         self.assertEqual(numbers, [first + 1, first + 2, first + 3])
@@ -61,7 +69,7 @@ class EventBehaviour(StorageCase):
 
     async def test_what_is_no_event_takes_no_number(self) -> None:
         store = await self.make_store()
-        await store.users.subscribe("ann")
+        await enter(store, "ann")
         first = await self.some_number(store, "ann", True)
         await self.number(store, "ann", True)
         await self.number(store, "ann", False)
@@ -69,18 +77,18 @@ class EventBehaviour(StorageCase):
 
     async def test_who_is_watched_did_not_go(self) -> None:
         store = await self.make_store()
-        await store.users.subscribe("ann")
+        await enter(store, "ann")
         await self.some_number(store, "ann", True)
         self.assertIsNone(await self.number(store, "ann", False))
-        store.users.unsubscribe("ann")
+        store.users.exit("ann")
         await self.some_number(store, "ann", False)  # even before anything else may know of it
 
     async def test_somebody_announced_online_is_not_forgotten_before_they_go(self) -> None:
         store = await self.make_store()
         await store.users.put("ann", "Ann")
-        await store.users.subscribe("ann")
+        await enter(store, "ann")
         await self.some_number(store, "ann", True)
-        store.users.unsubscribe("ann")
+        store.users.exit("ann")
         await self.settle()
         self.assertEqual((await store.users.get("ann")).online, False)
         await self.some_number(store, "ann", False)
@@ -90,7 +98,7 @@ class EventBehaviour(StorageCase):
     async def test_without_nodes_that_are_gone_nobody_is_unsettled(self) -> None:
         store = await self.make_store()
         await store.webhook_log.users_to_reannounce(10)  # a node that is new may ask for its own users
-        await store.users.subscribe("ann")
+        await enter(store, "ann")
         await self.number(store, "ann", True)
         self.assertEqual(await store.webhook_log.users_to_reannounce(10), [])
 
@@ -102,7 +110,7 @@ class ObserverBehaviour(StorageCase):
         store = await self.make_store()
         observer = RecordingListener()
         store.chatrooms.observe(observer)
-        await store.users.subscribe("bob")
+        await enter(store, "bob")
         for user_id in ("ann", "bob"):
             await join(store, "room", user_id, user_id)
             await send(store, posted("room", user_id))

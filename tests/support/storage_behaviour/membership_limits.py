@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from twisted.internet.task import Clock
+
 from gim.concurrency.gather import gather
 from gim.errors import Conflict, Forbidden, NotFound
 from gim.ids import SYSTEM
 from gim.limits.limits import CHATROOM_MEMBERS, USER_CHATROOMS, LimitHits
 from gim.storage.announcements import MemberJoined
 from gim.storage.interface import Storage
-from gim.storage.membership_limits import MembershipLimits
-from tests.support.settings import no_limits
+from tests.support.settings import storage_limits
 from tests.support.storage_behaviour.base import (
     StorageCase,
     contents_of,
+    enter,
     join,
     listed,
     posted,
@@ -22,14 +24,16 @@ from tests.support.storage_behaviour.base import (
 
 
 class RoomLimitBehaviour(StorageCase):
-    """The limits of `gim.storage.membership_limits`."""
+    """The limits of `gim.storage.storage_limits`."""
 
     hits: LimitHits
 
     async def make_limited(self, members: int = 0, chatrooms: int = 0, enforced: bool = True) -> Storage:
         self.hits = LimitHits(enforced)
-        limits = no_limits(max_chatroom_members=members, max_user_chatrooms=chatrooms)
-        return await self.make_store(rooms=MembershipLimits(limits, self.hits))
+        limits = storage_limits(
+            Clock(), self.hits, max_chatroom_members=members, max_user_chatrooms=chatrooms
+        )
+        return await self.make_store(limits=limits)
 
     async def test_a_chatroom_has_so_many_members(self) -> None:
         store = await self.make_limited(members=2)
@@ -98,7 +102,7 @@ class RoomLimitBehaviour(StorageCase):
 
     async def test_nothing_is_announced_of_who_is_refused(self) -> None:
         store = await self.make_limited(members=1, chatrooms=1)
-        await store.users.subscribe("ann")
+        await enter(store, "ann")
         await join(store, "full", "bob")
         await self.refusal(Conflict, store.chatrooms.join("full", user("ann"), ""))
         await join(store, "room", "ann")

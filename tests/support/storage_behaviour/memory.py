@@ -27,21 +27,21 @@ class MemoryCase(TestCase):
         return memory_store(self.clock, self.wall, **limits)
 
     def sweep_all(self, store: MemoryStore) -> None:
-        while store.sweep(10):
+        while store.data.sweep(10):
             pass
 
     def forget_users(self, store: MemoryStore) -> None:
         """Let the time go by after which users are forgotten that nothing refers to."""
         self.sweep_all(store)
-        self.clock.advance(store._archive._ttl_ms / 1000 + USERS_OUTLIVE_MESSAGES)
+        self.clock.advance(store.data.archive._ttl_ms / 1000 + USERS_OUTLIVE_MESSAGES)
         self.sweep_all(store)
 
     def assertKept(self, store: MemoryStore, **expected: int) -> None:
-        sizes = store.sizes()
+        sizes = store.data.sizes()
         self.assertEqual({kind: sizes[kind] for kind in expected}, expected)
 
     def assertEmpty(self, store: MemoryStore) -> None:
-        self.assertEqual(set(store.sizes().values()), {0}, store.sizes())
+        self.assertEqual(set(store.data.sizes().values()), {0}, store.data.sizes())
         self.assertEqual(containers_with_entries(store), [])
 
 

@@ -9,6 +9,7 @@ from tests.support.storage_behaviour.base import (
     FUTURE,
     StorageCase,
     contents,
+    enter,
     join,
     posted,
     private,
@@ -34,14 +35,14 @@ class CatchUpBehaviour(StorageCase):
         store = await self.make_store()
         self.assertEqual(await store.messages.missed("ann", None, 1000), NOTHING)
         await store.users.put("ann", None)
-        await store.users.subscribe("ann")
+        await enter(store, "ann")
         self.assertEqual(await store.messages.missed("ann", None, 1000), NOTHING)
 
     async def test_messages_to_an_id_that_never_logged_in_wait_for_it(self) -> None:
         store = await self.make_store()
         await numbered(store, 3)
         await store.users.put("ann", None)
-        await store.users.subscribe("ann")
+        await enter(store, "ann")
         self.assertEqual(await self.missed(store), ["0", "1", "2"])
 
     async def test_missed_messages_of_all_private_sessions_come_in_ascending_order(self) -> None:
@@ -268,7 +269,7 @@ class SinceBehaviour(MissedCase):
         for _ in range(3):  # Redis keeps a user for a day longer than a message
             await self.advance(50_000)
             await store.users.put("ann", None)
-            await store.users.subscribe("ann")
+            await enter(store, "ann")
         await self.assertMissed(store, since, [], False)
 
     async def test_what_others_lost_leaves_no_hole(self) -> None:

@@ -13,6 +13,7 @@ from tests.support.storage_behaviour.base import (
     FUTURE,
     ROOM,
     StorageCase,
+    enter,
     join,
     listed,
     posted,
@@ -237,7 +238,7 @@ class ReadNewsBehaviour(StorageCase):
         """Return a store where all are subscribed to, and both sessions of bob with their messages."""
         store = await self.make_store()
         for user_id in ("ann", "bob"):
-            await store.users.subscribe(user_id)
+            await enter(store, user_id)
         await join(store, "room", "ann", "bob")
         await store.chatrooms.subscribe("room")
         found = []
@@ -291,13 +292,13 @@ class ReadNewsBehaviour(StorageCase):
     async def test_sending_and_joining_move_it_without_an_event(self) -> None:
         store, _ = await self.with_unread(2)
         await send(store, private("bob", "ann"), posted("room", "bob"))
-        await store.users.subscribe("cat")
+        await enter(store, "cat")
         await join(store, "room", "cat")
         self.assertEqual(await self.told(), [])
 
     async def test_what_was_refused_or_is_not_there_is_not_told(self) -> None:
         store, _ = await self.with_unread(1)
-        await store.users.subscribe("cat")
+        await enter(store, "cat")
         await self.refusal(Forbidden, store.messages.mark_read(ROOM, "cat", FUTURE))
         await self.refusal(NotFound, store.messages.mark_read(chatroom_session("none"), "bob", FUTURE))
         await store.messages.mark_read(private_session("bob", "cat"), "bob", FUTURE)
@@ -305,7 +306,7 @@ class ReadNewsBehaviour(StorageCase):
 
     async def test_what_has_expired_moves_nothing(self) -> None:
         store = await self.make_store(ttl=60)
-        await store.users.subscribe("bob")
+        await enter(store, "bob")
         await join(store, "room", "ann", "bob")
         await send(store, private("ann", "bob"), posted("room", "ann"))
         await self.advance(61)
@@ -315,7 +316,7 @@ class ReadNewsBehaviour(StorageCase):
 
     async def test_a_reader_who_is_not_connected_is_not_told(self) -> None:
         store, found = await self.with_unread(1)
-        store.users.unsubscribe("bob")
+        store.users.exit("bob")
         await self.settle()
         for session, ids in found:
             await store.messages.mark_read(session, "bob", ids[0])

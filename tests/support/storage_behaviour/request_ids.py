@@ -12,6 +12,7 @@ from tests.support.storage_behaviour.base import (
     ROOM,
     StorageCase,
     contents_of,
+    enter,
     join,
     posted,
     private,
@@ -38,7 +39,7 @@ class RequestBehaviour(StorageCase):
     async def test_a_request_id_used_again_for_another_message_is_a_conflict(self) -> None:
         store = await self.make_store(sequences=True)
         await join(store, "room", "ann")
-        await store.users.subscribe("bob")
+        await enter(store, "bob")
         for first in (request("r"), posted("room", "ann", request_id="r")):
             (sent,) = await send(store, first)
             for other in ({"content": "other"}, {"category": "picture"}):
@@ -59,7 +60,7 @@ class RequestBehaviour(StorageCase):
 
     async def test_a_repeated_request_announces_nothing(self) -> None:
         store = await self.make_store()
-        await store.users.subscribe("bob")
+        await enter(store, "bob")
         await send(store, *[request("r")] * 3)
         await self.settle()
         self.assertEqual(len(self.news), 1)
@@ -184,7 +185,7 @@ class RequestBehaviour(StorageCase):
     async def test_a_request_whose_message_was_recalled_does_not_bring_it_back(self) -> None:
         store = await self.make_store()
         await join(store, "room", "ann")
-        await store.users.subscribe("bob")
+        await enter(store, "bob")
         for draft in (request("r", "secret"), posted("room", "ann", "secret", request_id="r")):
             (first,) = await send(store, draft)
             await store.moderation.recall(draft.session, "ann", first.id)

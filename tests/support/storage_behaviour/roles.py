@@ -17,6 +17,7 @@ from tests.support.storage_behaviour.base import (
     ROOM,
     StorageCase,
     contents_of,
+    enter,
     join,
     line_of,
     listed,
@@ -148,7 +149,7 @@ class RoleBehaviour(RolesCase):
 
     async def test_a_removal_is_announced_to_the_chatroom_and_to_who_was_removed(self) -> None:
         store = await self.room()
-        await store.users.subscribe("cat")
+        await enter(store, "cat")
         await store.chatrooms.subscribe("room")
         await store.moderation.remove("room", "bob", "cat")
         self.assertEqual(await self.events(), [Event("removed", "bob", "1:room", "cat")])
@@ -202,7 +203,7 @@ class MadeRoomBehaviour(RolesCase):
         store = await self.room(sequences=True)
         await send(store, *[posted("room", "cat")] * 3)
         await store.moderation.mute("room", "ann", "dan", 1_000_000)
-        await store.users.subscribe("cat")
+        await enter(store, "cat")
         await store.moderation.dismiss("room", "bob")
         await self.settle()
         self.assertEqual(self.news, [MemberLeft("cat", "room", "dismissed", "bob")])
@@ -304,7 +305,7 @@ class RecallBehaviour(RolesCase):
         store = await self.make_store()
         (sent,) = await send(store, private("ann", "bob"))
         for user_id in ("ann", "bob"):
-            await store.users.subscribe(user_id)
+            await enter(store, user_id)
         await store.moderation.recall(AB, "ann", sent.id)
         await self.settle()
         event = Event("recalled", "ann", "2:ann:bob", message_id=sent.id)

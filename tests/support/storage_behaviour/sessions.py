@@ -16,6 +16,7 @@ from tests.support.storage_behaviour.base import (
     ANCIENT,
     ROOM,
     StorageCase,
+    enter,
     join,
     line_of,
     listed,
@@ -49,7 +50,7 @@ class SessionListBehaviour(StorageCase):
         store = await self.make_store()
         self.assertEqual(await store.messages.sessions("ann", None, None, 50), ([], None))
         await store.users.put("ann", None)
-        await store.users.subscribe("ann")
+        await enter(store, "ann")
         self.assertEqual(await store.messages.sessions("ann", None, None, 50), ([], None))
 
     async def test_the_session_with_the_newest_message_comes_first_for_both_people(self) -> None:

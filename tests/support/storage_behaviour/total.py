@@ -10,6 +10,7 @@ from tests.support.storage_behaviour.base import (
     ANCIENT,
     ROOM,
     contents_of,
+    enter,
     join,
     line_of,
     listed,
@@ -95,7 +96,7 @@ class TotalBehaviour(MissedCase):
 
     async def test_a_message_that_its_limit_lets_go_at_once_was_announced_all_the_same(self) -> None:
         store = await self.make_store(max_messages=1)
-        await store.users.subscribe("bob")
+        await enter(store, "bob")
         await send(store, *(private("ann", "bob", str(n)) for n in range(3)))
         heard = [news.message for news in self.news]
         self.assertEqual([message.content for message in heard], ["0", "1", "2"])
@@ -114,7 +115,7 @@ class TotalBehaviour(MissedCase):
         await send(store, private("x", "y"))
         await self.assertMissed(store, ANCIENT, [], False)
         await store.users.put("ann", None)
-        await store.users.subscribe("ann")
+        await enter(store, "ann")
         await self.assertMissed(store, ANCIENT, [], False)
         await self.assertMissed(store, ids[0], [], True)
 
@@ -124,7 +125,7 @@ class TotalBehaviour(MissedCase):
             await store.users.put(user_id, None)
         await send(store, private("ann", "bob"))
         for user_id in ("ann", "bob"):
-            store.users.unsubscribe(user_id)
+            store.users.exit(user_id)
         self.assertEqual([(await store.users.get(who)).id for who in ("ann", "bob")], ["ann", "bob"])
         await send(store, private("cat", "dan"))
         await self.let_be_forgotten()

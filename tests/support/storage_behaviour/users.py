@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from gim.errors import NotFound
+from twisted.internet.task import Clock
+
+from gim.errors import Forbidden, NotFound, TooManyConnections, TooManyRequests
 from gim.model import Member, Role, User, UserState
-from gim.storage.interface import Draft
+from gim.storage.interface import Draft, Entry
+from tests.support.settings import storage_limits
 from tests.support.storage_behaviour.base import (
     AB,
     StorageCase,
+    enter,
     join,
     messages_of,
     posted,
@@ -48,25 +52,61 @@ class UserBehaviour(StorageCase):
         store = await self.make_store()
         await store.users.put("ann", None)
         await join(store, "room", "ann")
-        await store.users.subscribe("ann")
+        await enter(store, "ann")
         self.assertTrue((await store.users.get("ann")).online)
-        store.users.unsubscribe("ann")
+        store.users.exit("ann")
         await self.settle()
         self.assertFalse((await store.users.get("ann")).online)
 
-    async def test_one_unwatch_ends_a_watch_that_was_repeated(self) -> None:
+    async def test_a_user_is_online_until_their_last_connection_ends(self) -> None:
         store = await self.make_store()
-        await store.users.put("ann", None)
         await join(store, "room", "ann")
-        for _ in range(2):
-            await store.users.subscribe("ann")
-        store.users.unsubscribe("ann")
+        for _ in range(3):
+            await enter(store, "ann")
+        online = []
+        for _ in range(3):
+            is_gone = store.users.exit("ann")
+            await self.settle()
+            online.append((is_gone, (await store.users.get("ann")).online))
+        self.assertEqual(online, [(False, True), (False, True), (True, False)])
+
+    async def test_what_a_connection_finds_that_logs_in(self) -> None:
+        store = await self.make_store()
+        await join(store, "room", "bob")
+        await join(store, "den", "bob")
+        await send(store, private("ann", "bob", "1"), private("ann", "bob", "2"))
+        admitted: list[list[str]] = []
+        found = await store.users.enter(Entry("bob", "Bob", limit=9), admitted.append)
+        self.assertEqual((found.user, sorted(found.chatroom_ids)), (User("bob", "Bob"), ["den", "room"]))
+        self.assertEqual([message.content for message in found.missed.messages], ["1", "2"])
+        self.assertEqual((found.missed.titles, found.missed.complete), ({AB.id: "ann"}, True))
+        self.assertEqual(admitted, [found.chatroom_ids])
+        since = found.missed.messages[0].id
+        found = await store.users.enter(Entry("bob", None, since, 9), admitted.append)
+        self.assertEqual((found.user.name, len(found.missed.messages)), ("Bob", 1))
+
+    async def test_a_connection_that_is_refused_is_not_counted(self) -> None:
+        limits = storage_limits(Clock(), max_user_connections=1)
+        store = await self.make_store(limits=limits)
+
+        def refuse(chatroom_ids: list[str]) -> None:
+            raise TooManyRequests("wait")
+
+        await self.refusal(TooManyRequests, store.users.enter(Entry("ann"), refuse))
+        await store.moderation.ban("ann", 60_000, 60_000)
+        await self.refusal(Forbidden, enter(store, "ann"))
+        await store.moderation.unban("ann")
+        await enter(store, "ann")
+        refusal = await self.refusal(TooManyConnections, enter(store, "ann"))
+        self.assertIn("1 connections", str(refusal))
+        self.assertTrue(store.users.exit("ann"))
         await self.settle()
         self.assertFalse((await store.users.get("ann")).online)
+        await enter(store, "ann")
 
     async def test_to_unwatch_somebody_unknown_is_fine(self) -> None:
         store = await self.make_store()
-        store.users.unsubscribe("ann")
+        store.users.exit("ann")
         store.chatrooms.unsubscribe("room")
         await self.settle()
         await self.refusal(NotFound, store.users.get("ann"))
@@ -74,7 +114,7 @@ class UserBehaviour(StorageCase):
     async def test_a_message_bears_the_name_that_its_sender_has(self) -> None:
         store = await self.make_store()
         await store.users.put("ann", "Ann")
-        await store.users.subscribe("ann")
+        await enter(store, "ann")
         await send(store, private("ann", "bob"))
         await store.users.put("ann", "Anna")
         await send(store, private("ann", "bob"))
@@ -102,8 +142,8 @@ class ForgettingBehaviour(StorageCase):
     async def test_a_user_is_forgotten_when_nothing_refers_to_them(self) -> None:
         store = await self.make_store()
         await store.users.put("ann", "Ann")
-        await store.users.subscribe("ann")
-        store.users.unsubscribe("ann")
+        await enter(store, "ann")
+        store.users.exit("ann")
         await self.let_be_forgotten()
         await self.refusal(NotFound, store.users.get("ann"))
         self.assertEqual(await store.users.put("ann", None), User("ann", "ann"))
@@ -111,10 +151,10 @@ class ForgettingBehaviour(StorageCase):
     async def test_a_member_is_not_forgotten_before_leaving(self) -> None:
         store = await self.make_store()
         await store.users.put("ann", "Ann")
-        await store.users.subscribe("ann")
+        await enter(store, "ann")
         await join(store, "one", "ann")
         await join(store, "two", "ann")
-        store.users.unsubscribe("ann")
+        store.users.exit("ann")
         await store.chatrooms.leave("one", "ann")
         await self.let_be_forgotten()
         self.assertEqual((await store.users.get("ann")).name, "Ann")
@@ -137,8 +177,8 @@ class ForgettingBehaviour(StorageCase):
         names = {"ann": "Ann", "bob": "Bob", "cat": "Cat"}
         for user_id, name in names.items():
             await store.users.put(user_id, name)  # ann only logs in over HTTP
-        await store.users.subscribe("bob")
-        store.users.unsubscribe("bob")
+        await enter(store, "bob")
+        store.users.exit("bob")
         await join(store, "room", "cat")
         await store.chatrooms.leave("room", "cat")
         await self.settle()

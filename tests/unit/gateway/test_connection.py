@@ -191,15 +191,15 @@ class OrderTests(GatewayTestCase):
         self.assertEqual(self.gateway.connections, set())
 
     def test_a_login_whose_client_has_gone_meanwhile_is_undone(self) -> None:
-        messages = self.daemon._chat._messages
-        missed = messages.missed
+        users = self.daemon._chat._pushes._users
+        enter = users.enter
         gate: Deferred[None] = Deferred()
 
-        async def slow_missed(*args: Any) -> Any:
+        async def slow_enter(*args: Any) -> Any:
             await gate
-            return await missed(*args)
+            return await enter(*args)
 
-        self.patch(messages, "missed", slow_missed)
+        self.patch(users, "enter", slow_enter)
         bob = self.connect()
         bob.sendMessage(b'{"op":101,"body":{"id":"bob"}}')
         self.pump()
@@ -212,7 +212,7 @@ class OrderTests(GatewayTestCase):
         def broken(*args: Any) -> Deferred[None]:
             raise Unavailable("try again")
 
-        self.patch(self.daemon._chat._messages, "missed", broken)
+        self.patch(self.daemon._chat._pushes._users, "enter", broken)
         bob = self.connect()
         self.assertEqual(self.refusal(bob, 101, id="bob")[0], 503)
         self.assertIsNone(self.daemon._chat._pushes._presence.get("bob"))

@@ -117,9 +117,9 @@ class StorageTests(ChatTestCase):
         return {name: count(row) for name, row in self.times.rows.items() if count(row)}
 
     def test_the_labels_of_operations_stay_as_dashboards_know_them(self) -> None:
-        labels = """append appoint ban ban_of broadcast chatrooms create dismiss event_number history
-            join leave mark_read members missed mute order ping put_user recall remove rename sessions
-            statistics unban unsettled user watch_chatroom watch_user"""
+        labels = """append appoint ban ban_of broadcast chatrooms create dismiss enter event_number
+            history join leave mark_read members missed mute order ping put_user recall remove rename
+            sessions statistics unban unsettled user watch_chatroom"""
         self.assertEqual(OPERATIONS, tuple(labels.split()))
 
     def test_every_operation_is_measured_or_answered_from_memory(self) -> None:
@@ -130,7 +130,7 @@ class StorageTests(ChatTestCase):
             "messages.delivered",
             "messages.newest_rank",
         }
-        unmeasured |= {"nodes.reply_to_command", "users.unsubscribe"}
+        unmeasured |= {"nodes.reply_to_command", "users.exit"}
         store, measured = TimedStorage(self.store, self.times), []
         for group, protocol in GROUPS.items():
             offered = getattr(store, group) if group else store
@@ -192,7 +192,7 @@ class StorageTests(ChatTestCase):
             for _ in range(5):
                 result_of(store.messages.append(draft))
             self.assertEqual(self.counts(), {"append": times})
-        self.assertEqual(self.store.sizes()["messages"], 15)
+        self.assertEqual(self.store.data.sizes()["messages"], 15)
 
 
 class SamplingTests(GatewayTestCase):

@@ -1,3 +1,6 @@
+from collections.abc import Callable
+
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 
 from gim.auth.authenticator import Identity
@@ -8,7 +11,7 @@ from gim.model import Message
 from gim.push.catchup import MAX_MISSED
 from gim.push.dispatcher import READ_RETRY_AFTER
 from gim.storage.announcements import MessageStored
-from gim.storage.interface import Missed
+from gim.storage.interface import Entrance, Entry, Missed
 from gim.storage.rules import REQUEST_IDS_PER_SENDER
 from tests.support.world import ChatTestCase, result_of
 
@@ -190,10 +193,12 @@ class ReadLaterTests(ChatTestCase):
         self.later = Later(missed.messages[1:])
         found = Missed(missed.messages[:1], missed.titles, True, self.later)
 
-        async def some(user_id: str, since: str | None, limit: int) -> Missed:
-            return found
+        enter = self.store.users.enter
 
-        self.patch(self.store.messages, "missed", some)
+        async def enter_with_some(entry: Entry, admit: Callable[[list[str]], None]) -> Entrance:
+            return replace(await enter(entry, admit), missed=found)
+
+        self.patch(self.store.users, "enter", enter_with_some)
         self.bob = self.connect("bob")
 
     def read(self) -> None:
@@ -275,7 +280,7 @@ class AnnouncedLaterTests(ChatTestCase):
 
     def test_it_is_pushed_to_a_device_that_did_not_catch_up_on_it(self) -> None:
         phone = self.connect("bob")
-        deaf = self.patch(self.pushes, "on_announcement", lambda news: None)
+        deaf = self.patch(self.store._subscriber, "announce", lambda news: None)
         point = self.tell("eve", "bob", "zero")
         self.tell("ann", "bob", "one")
         deaf.restore()

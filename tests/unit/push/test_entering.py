@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.defer import Deferred
 
 from gim.errors import Unavailable
 from gim.push.catchup import CatchUp
 from gim.push.local_chatrooms import ENTER_RETRY_AFTER
 from gim.storage.announcements import Announcement, MemberJoined, MemberLeft, Memberships
+from gim.storage.interface import Entrance, Entry
 from tests.support.world import ChatTestCase, Recorder, result_of
 
 
@@ -22,9 +25,23 @@ class EnteringCase(ChatTestCase):
             self.store.chatrooms.subscribe,
             self.store.chatrooms.unsubscribe,
         )
+        self.enter_store = self.store.users.enter
+        self.patch(self.store.users, "enter", self.enter_and_subscribe)
+        self.patch(self.pushes, "_subscribes_new_members", False)
         self.patch(self.store.chatrooms, "subscribe", self.subscribe_chatroom)
         self.patch(self.store.chatrooms, "unsubscribe", self.unsubscribe_chatroom)
         self.bob = self.connect("bob")
+
+    async def enter_and_subscribe(self, entry: Entry, admit: Callable[[list[str]], None]) -> Entrance:
+        """Subscribe as Redis does: after the chatrooms are known."""
+        entrance = await self.enter_store(entry, admit)
+        try:
+            for chatroom_id in entrance.chatroom_ids:
+                await self.subscribe_chatroom(chatroom_id)
+        except Unavailable:
+            self.store.users.exit(entry.user_id)
+            raise
+        return entrance
 
     async def subscribe_chatroom(self, chatroom_id: str) -> None:
         self.watched.add(chatroom_id)  # as Redis does: it may have been told, only its reply got lost
@@ -41,7 +58,7 @@ class EnteringCase(ChatTestCase):
         for chatroom_id in chatroom_ids:
             for user_id in ("ann", "bob"):
                 user = result_of(self.store.users.put(user_id, None))
-                deaf = self.patch(self.pushes, "on_announcement", lambda news: None)
+                deaf = self.patch(self.store._subscriber, "announce", lambda news: None)
                 result_of(self.store.chatrooms.join(chatroom_id, user, ""))
                 deaf.restore()
 
@@ -52,7 +69,9 @@ class FailedLoginTests(EnteringCase):
     def refuse_login(self, user_id: str) -> Recorder:
         connection = Recorder(self.clock)
         self.away = True
-        entering = self.pushes.enter(user_id, connection, CatchUp(), lambda user_id, chatrooms: None)
+        entering = self.pushes.enter(
+            Entry(user_id), connection, CatchUp(), lambda user_id, chatrooms: None
+        )
         self.failureResultOf(Deferred.fromCoroutine(entering), Unavailable)
         self.away = False
         return connection

@@ -21,7 +21,7 @@ from gim.webhooks.event_types import EVENTS, JOINED, LEFT, OFFLINE, ONLINE, SENT
 from gim.webhooks.service import STOP_TIMEOUT, Webhooks
 from tests.support.clocks import DAY, HOUR, SettableWallClock
 from tests.support.settings import memory_store
-from tests.support.storage_behaviour.base import posted, private, user
+from tests.support.storage_behaviour.base import enter, posted, private, user
 from tests.support.storage_behaviour.memory import containers_with_entries
 from tests.support.webhooks.posts import BUSY, START, Posts, new_clock
 
@@ -55,10 +55,10 @@ class ServiceCase(SynchronousTestCase):
         self.posts.answer_all()
 
     def come(self, user_id: str) -> None:
-        self.do(self.store.users.put(user_id, None), self.store.users.subscribe(user_id))
+        self.do(self.store.users.put(user_id, None), enter(self.store, user_id))
 
     def go(self, user_id: str, seconds: float = 10) -> None:
-        self.store.users.unsubscribe(user_id)
+        self.store.users.exit(user_id)
         self.clock.advance(seconds)
         self.turn()
 
@@ -171,7 +171,7 @@ class EventTests(ServiceCase):
             self.go(f"user{number}")
         for _ in range(2):  # the messages go, and a month later their users
             self.clock.advance(32 * 86_400)
-            while self.memory.sweep(1000):
+            while self.memory.data.sweep(1000):
                 pass
         kept = containers_with_entries(self.memory)  # which leads to the webhooks as well
         self.assertEqual(
@@ -256,7 +256,7 @@ class FullQueueTests(ServiceCase):
 
     def test_a_change_of_presence_is_recorded_though_its_event_is_dropped(self) -> None:
         self.fill()
-        self.successResultOf(Deferred.fromCoroutine(self.store.users.subscribe("cat")))
+        self.successResultOf(Deferred.fromCoroutine(enter(self.store, "cat")))
         self.turn()
         self.assertNotIn((ONLINE, "cat"), self.posts.said())
         self.assertEqual(self.webhooks.counts.dropped[QUEUE_FULL], 1)
@@ -328,7 +328,7 @@ class ClockStepTests(ServiceCase):
     def test_a_grace_period_takes_its_time(self) -> None:
         for step in STEPS:
             self.come("ann")
-            self.store.users.unsubscribe("ann")
+            self.store.users.exit("ann")
             before = len(self.posts.attempts)
             self.wall.step(step)
             self.clock.advance(9.9)
@@ -396,7 +396,7 @@ class StopTests(ServiceCase):
 
     def test_those_online_are_told_to_be_offline_as_the_memory_goes(self) -> None:
         self.come("ann")
-        self.store.users.unsubscribe("ann")
+        self.store.users.exit("ann")
         stopped = self.webhooks.stopService()
         self.posts.answer_all()
         self.successResultOf(stopped)

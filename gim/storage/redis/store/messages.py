@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 from gim.concurrency.deadline import ANSWER_TIMEOUT, shielded, within
 from gim.errors import Unavailable
 from gim.ids import CHATROOM, Session
+from gim.limits.rate_per_second import RatePerSecond
 from gim.model import Message, Sent
 from gim.storage.announcements import MessageStored
 from gim.storage.interface import Draft
@@ -47,6 +48,7 @@ class RedisMessages:
         inbox: Inbox,
         marks: DeliveryMarks,
         retention: Retention,
+        send_rate: RatePerSecond,
         clock: IReactorTime,
     ) -> None:
         self._redis = redis
@@ -54,6 +56,7 @@ class RedisMessages:
         self._heartbeat = heartbeat
         self._writes = writes
         self._retention = retention
+        self._count_send = send_rate.take
         self._clock = clock
         self.newest_rank = inbox.newest_rank
         self.sessions = inbox.sessions
@@ -64,6 +67,7 @@ class RedisMessages:
 
     async def append(self, draft: Draft, /) -> Sent:
         """See `gim.storage.interface.Messages.append`."""
+        self._count_send(draft.sender.id)
         begun = self._clock.seconds()
         reply = await self._writes.append(draft)
         if reply == b"late" and self._has_time_for_another(begun):  # then one of the clocks was set

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from gim.storage.membership_limits import MembershipLimits
 from gim.storage.rules import REQUEST_IDS_PER_SENDER, USERS_OUTLIVE_MESSAGES
+from gim.storage.storage_limits import MembershipLimits
 
 
 class Retention(Struct, frozen=True):

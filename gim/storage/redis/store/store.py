@@ -22,7 +22,6 @@ from gim.storage.announcements import (
     MessageStored,
 )
 from gim.storage.interface import Listener
-from gim.storage.membership_limits import MembershipLimits
 from gim.storage.node_names import new_node
 from gim.storage.redis.client.eviction import warnings_of
 from gim.storage.redis.client.interface import Redis
@@ -53,6 +52,7 @@ from gim.storage.redis.store.users import RedisUsers
 from gim.storage.redis.store.webhook_log import RedisWebhookLog
 from gim.storage.rules import REQUEST_IDS_PER_SENDER
 from gim.storage.settings import RedisSettings
+from gim.storage.storage_limits import StorageLimits
 
 STOP_TIMEOUT = 2.0  # seconds for the last commands when the store stops
 
@@ -71,6 +71,7 @@ class RedisStore:
     what was announced: everything newer is looked up on the next connection.
     """
 
+    subscribes_new_members = False
     outlives_process = True
     scripts = scripts.ALL
     _log = Logger()
@@ -81,7 +82,7 @@ class RedisStore:
         clock: IReactorTime,
         wall: WallClock,
         settings: RedisSettings,
-        rooms: MembershipLimits,
+        limits: StorageLimits,
         request_ids_per_sender: int = REQUEST_IDS_PER_SENDER,
         overlap_ms: int | None = None,
     ) -> None:
@@ -94,7 +95,7 @@ class RedisStore:
             round(settings.ttl * 1000),
             settings.max_session_messages,
             settings.sequences,
-            rooms,
+            limits.rooms,
             request_ids_per_sender,
         )
         self._keys = keys = Keys(settings.redis_prefix)
@@ -129,7 +130,9 @@ class RedisStore:
         people = People(redis, keys, heartbeat, retention)
         self._marks = marks = DeliveryMarks(redis, keys, heartbeat, retention, clock)
         self._inbox = inbox = Inbox(redis, keys, heartbeat, people, marks, retention, overlap_ms)
-        self.messages = RedisMessages(redis, keys, heartbeat, writes, inbox, marks, retention, clock)
+        self.messages = RedisMessages(
+            redis, keys, heartbeat, writes, inbox, marks, retention, limits.send_rate, clock
+        )
         self.chatrooms = RedisChatrooms(redis, keys, heartbeat, people, writes, subscriptions, retention)
         self._resync = Resync(
             redis,
@@ -142,7 +145,18 @@ class RedisStore:
             self._announce,
             clock,
         )
-        self.users = RedisUsers(redis, keys, heartbeat, people, subscriptions, self._resync, retention)
+        self.users = RedisUsers(
+            redis,
+            keys,
+            heartbeat,
+            people,
+            subscriptions,
+            self.chatrooms,
+            self.messages,
+            self._resync,
+            retention,
+            limits.connections,
+        )
         self.moderation = RedisModeration(redis, keys, self.chatrooms, exits, retention, self._retries)
         self.nodes = RedisNodes(redis, keys, heartbeat, clock)
         self.webhook_log = RedisWebhookLog(redis, keys, heartbeat, subscriptions, retention)

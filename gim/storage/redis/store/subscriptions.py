@@ -20,7 +20,17 @@ class Subscription:
     lookup then goes on at ``point``.
     """
 
-    __slots__ = ("base", "begin", "held", "is_dropped", "point", "recent", "session", "user_id")
+    __slots__ = (
+        "base",
+        "begin",
+        "connections",
+        "held",
+        "is_dropped",
+        "point",
+        "recent",
+        "session",
+        "user_id",
+    )
 
     def __init__(
         self, base: str, user_id: str, session: Session | None, recent: AnnouncementDedup | None
@@ -28,6 +38,7 @@ class Subscription:
         self.base = base
         self.user_id = user_id  # "" for a chatroom
         self.session = session  # None for a user
+        self.connections = 0  # of the user to this node
         self.point = ""
         self.held: list[Announcement] | None = None
         self.is_dropped = False  # the server ended the subscription by itself

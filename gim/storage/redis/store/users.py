@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from gim.concurrency.gather import gather
 from gim.model import User, UserState
 from gim.storage import refusals
+from gim.storage.interface import Entrance, Entry
 from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.store import scripts
+from gim.storage.redis.store.chatrooms import RedisChatrooms
 from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.keys import Keys
+from gim.storage.redis.store.messages import RedisMessages
 from gim.storage.redis.store.people import People
 from gim.storage.redis.store.reading import Reading
 from gim.storage.redis.store.resync import Resync
 from gim.storage.redis.store.retention import Retention
 from gim.storage.redis.store.script_errors import check
-from gim.storage.redis.store.subscriptions import Subscriptions
+from gim.storage.redis.store.subscriptions import Subscription, Subscriptions
+from gim.storage.storage_limits import ConnectionLimit
 
 
 class RedisUsers:
@@ -27,16 +33,22 @@ class RedisUsers:
         heartbeat: Heartbeat,
         people: People,
         subscriptions: Subscriptions,
+        chatrooms: RedisChatrooms,
+        messages: RedisMessages,
         resync: Resync,
         retention: Retention,
+        limit: ConnectionLimit,
     ) -> None:
         self._redis = redis
         self._keys = keys
         self._heartbeat = heartbeat
         self._people = people
         self._subscriptions = subscriptions
+        self._chatrooms = chatrooms
+        self._messages = messages
         self._resync = resync
         self._retention = retention
+        self._limit = limit
 
     async def put(self, user_id: str, name: str | None) -> User:
         """See `gim.storage.interface.Users.put`."""
@@ -55,16 +67,40 @@ class RedisUsers:
             raise refusals.no_user(user_id)
         return UserState(user_id, name.decode(), await self._heartbeat.is_online(nodes))
 
-    async def subscribe(self, user_id: str) -> None:
-        """See `gim.storage.interface.Users.subscribe`."""
-        subscription = self._subscriptions.add_user(user_id)
-        works = self._redis.subscribe(subscription.base), self._people.connect(user_id)
+    async def enter(self, entry: Entry, admit: Callable[[list[str]], None]) -> Entrance:
+        """See `gim.storage.interface.Users.enter`."""
+        subscription = self._subscriptions.user(entry.user_id)
+        self._limit.check(subscription.connections if subscription is not None else 0)
+        subscription = self._subscriptions.add_user(entry.user_id)
+        subscription.connections += 1
+        try:
+            return await self._enter(entry, admit, subscription)
+        except BaseException:
+            self.exit(entry.user_id)
+            raise
+
+    async def _enter(
+        self, entry: Entry, admit: Callable[[list[str]], None], subscription: Subscription
+    ) -> Entrance:
+        user = await self.put(entry.user_id, entry.name)
+        works = self._redis.subscribe(subscription.base), self._people.connect(user.id)
         _, last_ms = await gather(works)
         subscription.begin_after(last_ms)
+        chatroom_ids = await self._chatrooms.of_user(user.id)
+        admit(chatroom_ids)
+        await gather(map(self._chatrooms.subscribe, chatroom_ids))
+        missed = await self._messages.missed(user.id, entry.since, entry.limit)
+        return Entrance(user, chatroom_ids, missed)
 
-    def unsubscribe(self, user_id: str) -> None:
-        """See `gim.storage.interface.Users.unsubscribe`."""
-        base = self._keys.user(user_id)
-        if self._subscriptions.remove(base):
-            self._redis.unsubscribe(base)
-            self._resync.leave(user_id)
+    def exit(self, user_id: str) -> bool:
+        """See `gim.storage.interface.Users.exit`."""
+        subscription = self._subscriptions.user(user_id)
+        if subscription is None:
+            return True
+        subscription.connections -= 1
+        if subscription.connections > 0:
+            return False
+        self._subscriptions.remove(subscription.base)
+        self._redis.unsubscribe(subscription.base)
+        self._resync.leave(user_id)
+        return True

@@ -78,7 +78,7 @@ class CostTests(MemoryCase):
         for _ in range(4):  # each time the order is made anew, which these messages pay for
             await send(store, *(private("ann", "peer00500") for _ in range(MIN_STALE)))
             await store.messages.sessions("ann", PRIVATE, after, 5)
-            newest = (store._archive.time_id(), "")
+            newest = (store.data.archive.time_id(), "")
             limit = FEW + MIN_STALE + 2 * MANY
             self.assertLess(await self.work_of(store.messages.sessions("ann", PRIVATE, newest, 5)), limit)
 
@@ -109,7 +109,7 @@ class MuteTests(MemoryCase):
     async def test_those_that_have_ended_are_forgotten_now_and_then(self) -> None:
         store = self.make_store()
         await join(store, "room", "own")
-        room, passes = store._archive.chatroom("room"), 0
+        room, passes = store.data.archive.chatroom("room"), 0
         for number in range(300):
             await join(store, "room", f"user{number}")
             before = room.mutes

@@ -18,6 +18,7 @@ from tests.support.storage_behaviour.base import (
     ANCIENT,
     FUTURE,
     ROOM,
+    enter,
     join,
     posted,
     private,
@@ -34,7 +35,7 @@ class GrowthTests(MemoryCase):
         """Do once everything that leaves a trace, and go."""
         me, peer = f"user{number}", f"user{number + 1}"
         await store.users.put(me, f"User {number}")
-        await store.users.subscribe(me)
+        await enter(store, me)
         await self.administer(store, f"own{number}", me, peer)
         await store.webhook_log.next_event_number(me, True, "came")
         for chatroom_id in ("hall", f"room{number}"):
@@ -47,7 +48,7 @@ class GrowthTests(MemoryCase):
         await store.messages.missed(me, None, 10)
         store.messages.delivered(peer, sent.id)
         await store.webhook_log.next_event_number(me)
-        store.users.unsubscribe(me)
+        store.users.exit(me)
         self.clock.callLater(number % 20, self.go, store, me)
 
     def go(self, store: MemoryStore, me: str) -> None:
@@ -93,9 +94,9 @@ class GrowthTests(MemoryCase):
         store = await self.churn(ttl=60, sequences=True)
         self.clock.advance(3601)
         self.forget_users(store)
-        self.assertEqual(set(store.sizes().values()), {0})
+        self.assertEqual(set(store.data.sizes().values()), {0})
         self.assertEqual(containers_with_entries(store), ["Archive._emptied"])
-        self.assertEqual(len(store._archive._emptied), 3)
+        self.assertEqual(len(store.data.archive._emptied), 3)
 
     async def test_the_limit_in_all_bounds_sessions_and_users_too(self) -> None:
         self.patch(people, "MAX_IDLE", 4)
@@ -103,8 +104,8 @@ class GrowthTests(MemoryCase):
         self.clock.advance(REQUEST_ID_WINDOW)
         self.sweep_all(store)
         self.assertKept(store, messages=5, memberships=0)
-        self.assertLessEqual(store.sizes()["conversations"], 5)
-        self.assertLessEqual(store.sizes()["users"], 10 + 2 * people.MAX_IDLE)
+        self.assertLessEqual(store.data.sizes()["conversations"], 5)
+        self.assertLessEqual(store.data.sizes()["users"], 10 + 2 * people.MAX_IDLE)
 
     async def test_questions_about_what_is_not_there_leave_nothing(self) -> None:
         store = self.make_store()
@@ -114,7 +115,7 @@ class GrowthTests(MemoryCase):
         await store.messages.missed("ann", ANCIENT, 20)
         await store.chatrooms.of_user("ann")
         store.messages.delivered("ann", FUTURE)
-        store.users.unsubscribe("ann")
+        store.users.exit("ann")
         await store.moderation.ban_of("ann")
         await store.moderation.unban("ann")
         await store.nodes.command_connections(ConnectionCommand("ann", ConnectionAction.LIST))

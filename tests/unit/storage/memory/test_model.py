@@ -27,7 +27,7 @@ from gim.storage.interface import Draft
 from gim.storage.memory import inbox, session_order
 from gim.storage.rules import USERS_OUTLIVE_MESSAGES
 from tests.support.settings import memory_store
-from tests.support.storage_behaviour.base import ANCIENT, FUTURE
+from tests.support.storage_behaviour.base import ANCIENT, FUTURE, enter
 from tests.support.storage_behaviour.memory import START, containers_with_entries
 from tests.support.storage_behaviour.plain_model import ROOMS, WINDOW, Model, session_of
 
@@ -64,7 +64,7 @@ class MemoryMachine(RuleBasedStateMachine):
         self.sequences: dict[str, int] = {}
         for user_id in USERS:
             self.rename(user_id, user_id.title())
-            answer_to(self.store.users.subscribe(user_id))
+            answer_to(enter(self.store, user_id))
             self.join(user_id, ROOMS[0])
 
     def compare(self, question: Coroutine[Any, Any, Any], refusals: tuple[type[GimError], ...]) -> Any:
@@ -90,7 +90,7 @@ class MemoryMachine(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 3))
     def sweep(self, limit: int) -> None:
-        self.store.sweep(limit)
+        self.store.data.sweep(limit)
 
     @rule(sender=users, receiver=people, times=st.integers(1, 3))
     def send_private(self, sender: str, receiver: str, times: int) -> None:
@@ -243,23 +243,23 @@ class MemoryMachine(RuleBasedStateMachine):
 
     @invariant()
     def it_holds_no_more_than_its_limit(self) -> None:
-        assert len(self.model.messages) <= self.store.sizes()["messages"] <= self.model.max_messages
+        assert len(self.model.messages) <= self.store.data.sizes()["messages"] <= self.model.max_messages
 
     def teardown(self) -> None:
         """Everybody goes: nothing may be left."""
         for user_id in USERS:
             for room in answer_to(self.store.chatrooms.of_user(user_id)):
                 answer_to(self.store.chatrooms.leave(room, user_id))
-            self.store.users.unsubscribe(user_id)
+            self.store.users.exit(user_id)
         self.clock.advance(WINDOW + self.model.ttl_ms / 1000)
-        while self.store.sweep(5):
+        while self.store.data.sweep(5):
             pass
-        kept = {kind: size for kind, size in self.store.sizes().items() if kind != "users"}
+        kept = {kind: size for kind, size in self.store.data.sizes().items() if kind != "users"}
         assert set(kept.values()) == {0}, kept
         self.clock.advance(USERS_OUTLIVE_MESSAGES + self.model.ttl_ms / 1000)
-        while self.store.sweep(5):
+        while self.store.data.sweep(5):
             pass
-        assert set(self.store.sizes().values()) == {0}, self.store.sizes()
+        assert set(self.store.data.sizes().values()) == {0}, self.store.data.sizes()
         kept_on_purpose = {"Archive._emptied"}  # for the sequences, up to a limit
         assert set(containers_with_entries(self.store)) <= kept_on_purpose
 

@@ -150,7 +150,7 @@ class PeopleTests(SynchronousTestCase):
 
     def test_whoever_is_needed_is_not_let_go(self) -> None:
         person = self.people.make("ann")
-        for need in ("is_subscribed", "stored"):
+        for need in ("subscribers", "stored"):
             setattr(person, need, True)
             for let_go in (self.people.let_go, self.people.messages_gone):
                 let_go(person)

@@ -17,6 +17,7 @@ from tests.support.storage_behaviour.base import (
     AB,
     RecordingListener,
     contents_of,
+    enter,
     join,
     posted,
     private,
@@ -50,7 +51,7 @@ class MemoryBehaviourTests(StorageBehaviour, TotalBehaviour, TestCase):
 
     async def let_be_forgotten(self) -> None:
         await self.advance(31 * DAY)  # a message may be kept for 30 days, a user for one more
-        while self.store.sweep(10):
+        while self.store.data.sweep(10):
             pass
 
     async def lose_data(self, store: Storage) -> Storage:
@@ -66,13 +67,13 @@ class SizeTests(MemoryCase):
         await join(store, "room", "ann", "bob")
         await send(store, posted("room", "ann"), private("ann", "cat", request_id="r"))
         sizes = {"messages": 2, "conversations": 2, "users": 3, "memberships": 2, "answers": 1, "bans": 0}
-        self.assertEqual(store.sizes(), sizes)
+        self.assertEqual(store.data.sizes(), sizes)
 
     async def test_a_sweep_removes_up_to_its_limit_and_says_if_more_may_wait(self) -> None:
         store = self.make_store(ttl=60)
         await send(store, *[private("ann", "bob")] * 5)
         self.clock.advance(61)
-        kept = [(store.sweep(2), store.sizes()["messages"]) for _ in range(3)]
+        kept = [(store.data.sweep(2), store.data.sizes()["messages"]) for _ in range(3)]
         self.assertEqual(kept, [(True, 3), (True, 1), (False, 0)])
 
     async def test_a_sweep_removes_of_each_kind_at_a_time(self) -> None:
@@ -82,7 +83,7 @@ class SizeTests(MemoryCase):
             await send(store, private(f"{n}", "bob", request_id="r"))
         self.clock.advance(60 + USERS_OUTLIVE_MESSAGES)
         self.assertKept(store, messages=3, users=7, answers=3)
-        self.assertTrue(store.sweep(2))
+        self.assertTrue(store.data.sweep(2))
         self.assertKept(store, messages=1, users=5, answers=1)  # bob, three senders, and one who is idle
 
     async def test_a_sweep_leaves_what_has_not_had_its_time(self) -> None:
@@ -152,7 +153,7 @@ class SizeTests(MemoryCase):
     async def test_a_watched_user_is_never_forgotten(self) -> None:
         store = self.make_store()
         await store.users.put("ann", "Ann")
-        await store.users.subscribe("ann")
+        await enter(store, "ann")
         self.clock.advance(365 * 86400)
         self.sweep_all(store)
         self.assertEqual((await store.users.get("ann")).name, "Ann")
@@ -165,7 +166,7 @@ class SizeTests(MemoryCase):
     async def test_a_store_that_was_stopped_announces_nothing(self) -> None:
         store, listener = self.make_store(), RecordingListener()
         await store.start(listener)
-        await store.users.subscribe("ann")
+        await enter(store, "ann")
         await store.stop()
         await send(store, private("ann", "bob"))
         self.assertEqual(listener.news, [])
@@ -179,7 +180,7 @@ class IdleTests(MemoryCase):
     def advance_and_sweep(self, store: MemoryStore, seconds: float) -> dict[str, int]:
         self.clock.advance(seconds)
         self.sweep_all(store)
-        return store.sizes()
+        return store.data.sizes()
 
     async def test_a_user_is_forgotten_when_the_time_is_over(self) -> None:
         store = self.make_store(ttl=60)
@@ -225,7 +226,7 @@ class IdleTests(MemoryCase):
         for n in range(5):
             await store.users.put(str(n), None)
         self.clock.advance(self.KEEP)
-        kept = [(store.sweep(2), store.sizes()["users"]) for _ in range(3)]
+        kept = [(store.data.sweep(2), store.data.sizes()["users"]) for _ in range(3)]
         self.assertEqual(kept, [(True, 3), (True, 1), (False, 0)])
 
     async def test_so_many_are_kept_those_who_went_last(self) -> None:
@@ -235,9 +236,9 @@ class IdleTests(MemoryCase):
         await join(store, "room", "ann")
         for user_id in "abcda":
             await store.users.put(user_id, None)
-            await store.users.subscribe(user_id)
-            store.users.unsubscribe(user_id)
-        found = [user_id for user_id in ("ann", *"abcd") if store._people.get(user_id)]
+            await enter(store, user_id)
+            store.users.exit(user_id)
+        found = [user_id for user_id in ("ann", *"abcd") if store.data.people.get(user_id)]
         self.assertEqual(found, ["ann", "a", "c", "d"])
 
 

@@ -88,7 +88,7 @@ class LateTests(SynchronousTestCase):
         self.measured = 0
         part: Any = self
         unused: Any = Mock()
-        self.messages = RedisMessages(part, part, part, part, unused, unused, part, self.clock)
+        self.messages = RedisMessages(part, part, part, part, unused, unused, part, unused, self.clock)
 
     # what `RedisMessages` asks of the other parts
 

@@ -1,13 +1,17 @@
-"""How many chatrooms a user may be in, and how many members a chatroom may have."""
+"""The limits that only the storage can enforce, as it knows the counts."""
 
 from __future__ import annotations
 
-from gim.errors import Conflict
-from gim.limits.limits import CHATROOM_MEMBERS, USER_CHATROOMS, LimitHits, Limits
+from msgspec import Struct
+from twisted.internet.interfaces import IReactorTime
+
+from gim.errors import Conflict, TooManyConnections
+from gim.limits.limits import CHATROOM_MEMBERS, USER_CHATROOMS, USER_CONNECTIONS, LimitHits, Limits
+from gim.limits.rate_per_second import RatePerSecond, send_rate
 
 
 class MembershipLimits:
-    """The two limits that only the storage can enforce, as it knows the counts."""
+    """How many chatrooms a user may be in, and how many members a chatroom may have."""
 
     def __init__(self, limits: Limits, hits: LimitHits) -> None:
         self._max_members = limits.max_chatroom_members
@@ -44,3 +48,33 @@ class MembershipLimits:
     def chatrooms(self) -> tuple[int, int]:
         """What a script takes: the most chatrooms of a user, 0 for any number, and 1 to refuse more."""
         return self._max_chatrooms, int(self._hits.is_enforced)
+
+
+class ConnectionLimit:
+    """How many connections a user may have to one node."""
+
+    def __init__(self, limits: Limits, hits: LimitHits) -> None:
+        self._most = limits.max_user_connections
+        self._hits = hits
+
+    def check(self, count: int) -> None:
+        """Raise `TooManyConnections` if a user with *count* connections may not have one more."""
+        if self._hits.reached(USER_CONNECTIONS, self._most, count):
+            raise TooManyConnections(f"you have {self._most} connections, the maximum: close one")
+
+
+class StorageLimits(Struct, frozen=True):
+    """All limits of a storage. The send rate is a service, which must run."""
+
+    rooms: MembershipLimits
+    connections: ConnectionLimit
+    send_rate: RatePerSecond
+
+    @classmethod
+    def of(cls, limits: Limits, hits: LimitHits, clock: IReactorTime) -> StorageLimits:
+        """Return those that the operator has set."""
+        return cls(
+            MembershipLimits(limits, hits),
+            ConnectionLimit(limits, hits),
+            send_rate(limits, hits, clock),
+        )
