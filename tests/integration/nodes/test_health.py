@@ -30,7 +30,7 @@ class HealthTests(NodesTestCase):
         durations = "gim_storage_duration_seconds"
         self.assertEqual(samples[f"{durations}_count", "append"], 20)
         self.assertGreater(samples[f"{durations}_sum", "append"], 0)
-        self.assertEqual(samples[f"{durations}_count", "put_user"], 2)
+        self.assertEqual(samples[f"{durations}_count", "enter"], 2)
         self.assertEqual(samples["gim_storage_errors_total", "append"], 0)
         self.assertNotIn(("gim_stored_messages", ""), samples)
 

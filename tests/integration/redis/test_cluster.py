@@ -75,7 +75,6 @@ class ManyChannelsTests(ClusterStoreCase):
         subscribing = Deferred.fromCoroutine(enter(store, "bob"))
         subscribing.cancel()
         self.failureResultOf(subscribing, CancelledError)
-        store.users.exit("bob")
         base = store._keys.user("bob")
         self.assertNotEqual(
             await store._redis.call(base, "PUBSUB", "SHARDNUMSUB", base), [base.encode(), 0]

@@ -11,12 +11,19 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.concurrency.deadline import ANSWER_TIMEOUT
-from gim.errors import Banned, Forbidden, GimError, MethodNotAllowed, NotReady, Unavailable
+from gim.errors import (
+    Banned,
+    Forbidden,
+    GimError,
+    MethodNotAllowed,
+    NotReady,
+    TooManyConnections,
+    Unavailable,
+)
 from gim.link import frames
 from gim.link.channel import Channel
 from gim.link.frames import encode
 from gim.link.messages import Ping, Pong, Question, Reply
-from gim.push.presence import TooManyConnections
 from tests.support.channels import connect
 
 

@@ -82,15 +82,25 @@ class RedisUsers:
     async def _enter(
         self, entry: Entry, admit: Callable[[list[str]], None], subscription: Subscription
     ) -> Entrance:
-        user = await self.put(entry.user_id, entry.name)
-        works = self._redis.subscribe(subscription.base), self._people.connect(user.id)
-        _, last_ms = await gather(works)
+        user, last_ms, chatroom_ids = await self._begin(entry, subscription)
         subscription.begin_after(last_ms)
-        chatroom_ids = await self._chatrooms.of_user(user.id)
         admit(chatroom_ids)
-        await gather(map(self._chatrooms.subscribe, chatroom_ids))
-        missed = await self._messages.missed(user.id, entry.since, entry.limit)
-        return Entrance(user, chatroom_ids, missed)
+        missed = self._messages.missed(user.id, entry.since, entry.limit)
+        subscribing = gather(map(self._chatrooms.subscribe, chatroom_ids))
+        found, _ = await gather([missed, subscribing])
+        return Entrance(user, chatroom_ids, found)
+
+    async def _begin(self, entry: Entry, subscription: Subscription) -> tuple[User, float, list[str]]:
+        """Subscribe to the user first: what comes after the other answers is announced."""
+        _subscribed, user, last_ms, chatroom_ids = await gather(
+            [
+                self._redis.subscribe(subscription.base),
+                self.put(entry.user_id, entry.name),
+                self._people.connect(entry.user_id),
+                self._chatrooms.of_user(entry.user_id),
+            ]
+        )
+        return user, last_ms, chatroom_ids
 
     def exit(self, user_id: str) -> bool:
         """See `gim.storage.interface.Users.exit`."""
