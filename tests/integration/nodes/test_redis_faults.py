@@ -12,7 +12,7 @@ from tests.support.redis.environment import until
 
 FROZEN = 3.0  # seconds
 JUST_BEFORE = 1.2  # seconds after which a server that froze will soon be given up
-SLOW = 0.3  # seconds each way: a command is answered in time, but not many one after the other
+SLOW = 0.45  # seconds each way: a command is answered in time, but not many one after the other
 LATE = 1.0  # seconds each way: the reply comes when nobody waits for it any more
 
 
