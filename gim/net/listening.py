@@ -31,22 +31,24 @@ class Listening(Service):
         factory: IProtocolFactory,
         prepare: Callable[[IListeningPort], None] = lambda port: None,
         at_once: bool = True,
+        is_announced: bool = True,
     ) -> None:
         """*name* says in logs and errors what listens here; *prepare* is called with the port before
-        it accepts a connection. Unless *at_once*, connections wait in the kernel's queue until `accept`
-        is called."""
+        it accepts a connection, and may raise ValueError. Unless *at_once*, connections wait in the
+        kernel's queue until `accept` is called. The log has a line with the address if *is_announced*."""
         self.setName(name)
         self._accepts = at_once
         self._endpoint = endpoint
         self._factory = factory
         self._prepare = prepare
+        self._is_announced = is_announced
         self.port: IListeningPort | None = None  # while it listens
 
     def privilegedStartService(self) -> None:
         super().privilegedStartService()
         listening = maybeDeferred(self._endpoint.listen, self._factory)
         failures: list[Failure] = []
-        listening.addCallbacks(self._listens, failures.append)
+        listening.addCallback(self._listens).addErrback(failures.append)
         if failures:
             line = f"{self.name}: {failures[0].getErrorMessage()}"
             self._log.critical("can't start: {line}", line=line)
@@ -78,7 +80,8 @@ class Listening(Service):
         if not self._accepts:
             port.stopReading()  # type: ignore[attr-defined]
         self.port = port
-        self._log.info("{name} listens on {address}", name=self.name, address=self.address)
+        if self._is_announced:
+            self._log.info("{name} listens on {address}", name=self.name, address=self.address)
 
 
 def check_free(name: str, endpoint: IStreamServerEndpoint | None) -> None:
