@@ -12,13 +12,11 @@ from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 
 from gim.chat.chat import Chat
+from gim.daemon.drain import ClientDrain
 from gim.gateway.factory import GatewayFactory
 from gim.log.logger import Logger
 from gim.net.listening import Listening
 from gim.startup import reported
-
-CLOSING_TIME = 2.0  # seconds that the last clients have for the closing handshake
-HURRY_TIME = 0.1  # seconds that the kernel has for the last bytes at a second stop signal
 
 
 class Daemon(MultiService):
@@ -50,8 +48,8 @@ class Daemon(MultiService):
         self._chat = chat
         self._gateway = gateway
         self._listening = listening
-        self._clock = clock
-        self._drain = drain
+        self._drain = ClientDrain(chat, gateway, clock)
+        self._duration = drain
 
     def setServiceParent(self, parent: Any) -> None:
         super().setServiceParent(parent)
@@ -80,13 +78,7 @@ class Daemon(MultiService):
         await maybeDeferred(self._listening.stopService)
         count = len(self._gateway.connections)
         self._log.info("stopping, {count} connections to close", count=count)
-        if self._drain == 0:
-            self._chat.flush()
-        closed = self._gateway.drain(self._drain)
-        patience = self._drain + CLOSING_TIME
-        closed.addTimeout(patience, self._clock, lambda _value, _timeout: self._gateway.abort_all())
-        await closed
-        self._chat.flush()  # ends the intervals
+        await self._drain.run(self._duration)
         await maybeDeferred(super().stopService)
         await self._chat.stop()
         self._log.info("stopped")
@@ -94,9 +86,8 @@ class Daemon(MultiService):
     def hurry(self) -> None:
         """Cut the stopping short: close what is left, and wait for no client's answer."""
         self._log.info("second stop signal: not waiting for clients any more")
-        self._drain = 0.0  # if it has not begun yet
-        self._gateway.finish_draining()
-        self._clock.callLater(HURRY_TIME, self._gateway.abort_all)
+        self._duration = 0.0  # if it has not begun yet
+        self._drain.hurry()
 
     def _failed(self, failure: Failure) -> None:
         self._log.failure("the chat could not start", failure)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from secrets import token_hex
 from typing import Any
@@ -124,12 +124,13 @@ class GatewayFactory(WebSocketServerFactory):
                 self._draining.finish()
             all_closed.callback(None)
 
-    def drain(self, duration: float) -> Deferred[None]:
+    def drain(self, duration: float, shares: Sequence[float] = ()) -> Deferred[None]:
         """Close every connection, evenly over *duration* seconds; fires when the last one is gone.
 
-        The port must be closed already. Each connection first gets the pushes that wait for it.
+        The port must be closed already. Each connection first gets the pushes that wait for it. *shares*
+        are those of `Draining`.
         """
-        self._draining = Draining(self.connections, duration, self._shut_down, self.reactor)
+        self._draining = Draining(self.connections, duration, self._shut_down, self.reactor, shares)
         all_closed: Deferred[None] = Deferred()
         if self.connections:
             self._all_closed = all_closed

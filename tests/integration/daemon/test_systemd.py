@@ -12,7 +12,7 @@ from twisted.internet.utils import getProcessOutputAndValue
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from gim.daemon.daemon import CLOSING_TIME
+from gim.daemon.drain import CLOSING_TIME
 from tests.integration.daemon.test_running import FREE
 from tests.support.daemon_process import SCRIPTS, DaemonTestCase, Process
 from tests.support.paths import ROOT

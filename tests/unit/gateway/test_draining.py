@@ -9,9 +9,9 @@ from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.daemon.daemon import CLOSING_TIME, HURRY_TIME
+from gim.daemon.drain import CLOSING_TIME, HURRY_TIME
 from gim.gateway.close_codes import going_away
-from gim.gateway.draining import MIN_DELAY, MIN_SPREAD, Draining
+from gim.gateway.draining import MIN_DELAY, MIN_SPREAD, Draining, shares_of
 from tests.support.pipe import Client, GatewayTestCase
 
 REASON = re.compile(r"going away: reconnect in (\d+\.\d\d) s")
@@ -84,6 +84,45 @@ class ScheduleTests(SynchronousTestCase):
         draining.start()
         self.assertEqual(len(self.closed), 2)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_shares_of_the_whole_say_when_and_with_which_delay(self) -> None:
+        Draining([1, 2], 4.0, self.close, self.clock, [0.25, 0.75]).start()
+        self.run_for(4.1)
+        self.assertEqual([pause for _, _, pause in self.closed], [MIN_DELAY + 1.25, MIN_DELAY + 3.75])
+        for (_, when, _), expected in zip(self.closed, (1.0, 3.0), strict=True):
+            self.assertLess(abs(when - expected), 0.06)
+
+    def test_more_or_fewer_shares_than_connections_are_used_evenly(self) -> None:
+        for shares, used in ([0.1, 0.2, 0.3, 0.4], [0.1, 0.3]), ([0.5], [0.5, 0.5]):
+            self.closed.clear()
+            Draining([1, 2], 0.0, self.close, self.clock, shares).start()
+            self.assertEqual(
+                [pause - MIN_DELAY for _, _, pause in self.closed], [MIN_SPREAD * s for s in used]
+            )
+
+
+class SharesTests(SynchronousTestCase):
+    """The shares of several processes that drain together."""
+
+    def test_those_of_one_process_are_its_own(self) -> None:
+        self.assertEqual(shares_of([4], 0), [0.0, 0.25, 0.5, 0.75])
+
+    def test_no_two_are_equal_and_none_is_left_out(self) -> None:
+        for counts in [2, 1], [1, 2, 3], [5, 0, 5], [250, 250, 251, 249], [1, 1000], [0, 0, 1], [7] * 9:
+            total = sum(counts)
+            together = [share for place in range(len(counts)) for share in shares_of(counts, place)]
+            self.assertEqual(sorted(together), [rank / total for rank in range(total)], counts)
+
+    def test_each_process_has_some_all_along(self) -> None:
+        counts = [100, 50, 25, 25]
+        for place, count in enumerate(counts):
+            shares = shares_of(counts, place)
+            self.assertEqual(shares, sorted(shares))
+            for end in 0.25, 0.5, 0.75, 1.0:
+                self.assertLess(abs(sum(share < end for share in shares) - count * end), 2)
+
+    def test_a_process_without_connections_has_none(self) -> None:
+        self.assertEqual(shares_of([3, 0], 1), [])
 
 
 class DrainTests(GatewayTestCase):
