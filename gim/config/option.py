@@ -24,6 +24,11 @@ class Option(NamedTuple):
         """All names, the main one first."""
         return self.name, *self.aliases
 
+    @property
+    def default_value(self) -> Any:
+        """The value of the default, None for no value."""
+        return None if self.default is None else self.read(self.default)
+
 
 class Group(NamedTuple):
     """Options that are described together."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from twisted.python import usage
 
@@ -15,10 +15,6 @@ from gim.config.option import Option, plain
 from gim.config.sources import Given
 from gim.config.table import OPTIONS, READERS, SPELLINGS
 from gim.startup import StartupError, reported
-
-
-def _default(option: Option) -> Any:
-    return None if option.default is None else option.read(option.default)
 
 
 def _on_command_line(option: Option) -> Callable[[str], Given]:
@@ -48,6 +44,7 @@ class Options(usage.Options):
     optParameters.append(["config", None, "", "TOML file with options, or GIM_CONFIG."])
 
     origins: dict[str, str]  # by option
+    texts: dict[str, str]  # what the values that are not defaults were read from, by option
     # options of the command line and the file: a variable may be there for another program
     chosen: set[str]
 
@@ -80,8 +77,9 @@ class Options(usage.Options):
         words = {name: self[name] for name in OPTIONS if isinstance(self[name], Given)}
         given = file | variables | words
         for name, option in OPTIONS.items():
-            self[name] = given[name].value if name in given else _default(option)
+            self[name] = given[name].value if name in given else option.default_value
         self.origins = {name: given[name].origin for name in given}
+        self.texts = {name: given[name].text for name in given}
         self.chosen = {*file, *words}
 
     def _check_logger(self) -> None:

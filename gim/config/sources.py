@@ -22,16 +22,17 @@ _TEXTS = (types.header_name, types.prefix)  # they would take the digits of a nu
 
 
 class Given(NamedTuple):
-    """A value that was given, and what an error about it begins with."""
+    """A value that was given, what an error about it begins with, and the text it was read from."""
 
     value: Any
     origin: str
+    text: str
 
 
 def give(origin: str, text: str, read: Reader) -> Given:
     """Read the text of a value."""
     try:
-        return Given(read(text), origin)
+        return Given(read(text), origin, text)
     except ValueError as error:
         raise StartupError(f"{origin}: {error}") from error
 

@@ -7,6 +7,9 @@ import re
 from collections.abc import Callable
 
 from gim.auth.constants import AUDIENCE, OPEN_AUDIENCE
+from gim.config.cores import usable_cores
+
+MAX_WORKERS = 256
 
 
 def switch(text: str) -> bool:
@@ -64,3 +67,16 @@ def audience(text: str) -> str:
     if text in (AUDIENCE, OPEN_AUDIENCE):
         raise ValueError(f"{text!r} is the audience of the tokens that gim issues itself: write another")
     return party(text)
+
+
+def workers(text: str) -> int:
+    """Read a number of workers; ``auto`` stands for one on each core that this process may use."""
+    if text == "auto":
+        return min(usable_cores(), MAX_WORKERS)
+    number = int(text) if re.fullmatch(r"[0-9]{1,4}", text) else 0
+    if not 1 <= number <= MAX_WORKERS:
+        raise ValueError(
+            f"{text!r} is not a valid number of workers: write 1 to {MAX_WORKERS}, or auto for one on"
+            " each core"
+        )
+    return number

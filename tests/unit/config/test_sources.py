@@ -153,7 +153,7 @@ class FileTests(SourceTestCase):
         with open(self.path, "wb") as file:
             file.write(b"\xef\xbb\xbf# here\r\nws = 7\r\nhttp = 8\r\n")
         found = sources.from_file(self.path, SPELLINGS, {"gateway-address": str, "api-address": str})
-        self.assertEqual(found["api-address"], ("8", f"{self.path}, line 3: http"))
+        self.assertEqual(found["api-address"], ("8", f"{self.path}, line 3: http", "8"))
 
     def test_a_file_that_can_not_be_read_is_refused(self) -> None:
         with self.assertRaisesRegex(StartupError, "^/no/where: the configuration can't be read: No such"):
