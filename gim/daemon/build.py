@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -25,7 +25,7 @@ from gim.daemon.banner import StartupBanner
 from gim.daemon.build_api import route_names, route_sets
 from gim.daemon.build_auth import make_admission
 from gim.daemon.build_reloading import make_reloader
-from gim.daemon.build_storage import make_store, make_webhooks
+from gim.daemon.build_storage import Store, make_store, make_webhooks
 from gim.daemon.daemon import Daemon
 from gim.daemon.gc_tuning import GcTuner
 from gim.daemon.signals import StopSignals
@@ -53,6 +53,7 @@ from gim.push.dispatcher import PushDispatcher
 from gim.storage.interface import Storage
 from gim.storage.settings import RedisSettings
 from gim.storage.storage_limits import StorageLimits
+from gim.webhooks.service import Webhooks
 from gim.wire.json import JsonCodec
 from gim.wire.packets import Codec
 from gim.wire.proto import ProtoCodec
@@ -86,16 +87,8 @@ class DaemonBuilder:
         self._write_batch = WriteBatch(reactor)
         self._turns = Turns(reactor)
         self._profiler = Profiler(reactor, wall)
-        self._stored, self._counted, *self._store_services = make_store(
-            settings.storage,
-            StorageLimits.of(self._limits, self._hits, reactor),
-            reactor,
-            wall,
-            self._meters,
-        )
-        self._webhooks, use_webhook_secret = make_webhooks(
-            settings.webhooks, resources.webhook_secret, self._stored, reactor, wall
-        )
+        self._stored, self._counted, *self._store_services = self._make_store()
+        self._webhooks, use_webhook_secret = self._make_webhooks()
         self._admission = make_admission(settings.auth, resources.keyring, self._store, wall)
         self._reloader = make_reloader(
             settings,
@@ -104,6 +97,16 @@ class DaemonBuilder:
             use_admin_key=lambda key: self._access.use_admin_key(key),
             use_webhook_secret=use_webhook_secret,
         )
+
+    def _make_store(self) -> Store:
+        """Return the storage, a count of its messages if it knows it, and the services that it needs."""
+        limits = StorageLimits.of(self._limits, self._hits, self._reactor)
+        return make_store(self._settings.storage, limits, self._reactor, self._wall, self._meters)
+
+    def _make_webhooks(self) -> tuple[Webhooks | None, Callable[[bytes], None]]:
+        """Return the webhooks of this process if it has any, and what has them use another secret."""
+        secret = self._resources.webhook_secret
+        return make_webhooks(self._settings.webhooks, secret, self._stored, self._reactor, self._wall)
 
     def daemon(self) -> Daemon:
         """Return the daemon with all its services."""

@@ -18,6 +18,9 @@ from gim.storage.storage_limits import StorageLimits
 from gim.webhooks.service import Webhooks
 from gim.webhooks.settings import WebhookSettings
 
+# the storage, a count of its messages if it knows it, and the services that it needs
+Store = tuple[Storage, Callable[[], int] | None, *tuple[Service, ...]]
+
 
 def make_store(
     settings: MemorySettings | RedisSettings,
@@ -25,7 +28,7 @@ def make_store(
     reactor: Any,
     wall: WallClock,
     meters: Meters | None,
-) -> tuple[Storage, Callable[[], int] | None, *tuple[Service, ...]]:
+) -> Store:
     """Return the storage, a count of its messages if it knows it, and the services that it needs."""
     if isinstance(settings, RedisSettings):
         redis = _redis_store(settings, limits, reactor, wall)
