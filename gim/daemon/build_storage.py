@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.application.service import Service
 
@@ -18,8 +18,21 @@ from gim.storage.storage_limits import StorageLimits
 from gim.webhooks.service import Webhooks
 from gim.webhooks.settings import WebhookSettings
 
-# the storage, a count of its messages if it knows it, and the services that it needs
-Store = tuple[Storage, Callable[[], int] | None, *tuple[Service, ...]]
+
+class StoreParts(NamedTuple):
+    """The storage, a count of its messages if it knows it, and the services that it needs."""
+
+    storage: Storage
+    stored: Callable[[], int] | None
+    services: tuple[Service, ...]
+
+
+class WebhookParts(NamedTuple):
+    """The service that posts events to a backend, None without webhooks, and what has it sign with
+    another secret."""
+
+    service: Webhooks | None
+    use_secret: Callable[[bytes], None]
 
 
 def make_store(
@@ -28,16 +41,17 @@ def make_store(
     reactor: Any,
     wall: WallClock,
     meters: Meters | None,
-) -> Store:
-    """Return the storage, a count of its messages if it knows it, and the services that it needs."""
+) -> StoreParts:
+    """Return the storage that the settings choose, measured by *meters* if there are any."""
     if isinstance(settings, RedisSettings):
         redis = _redis_store(settings, limits, reactor, wall)
         stored = redis if meters is None else meters.measured(redis, all_appends=True)
-        return stored, None, limits.send_rate
+        return StoreParts(stored, None, (limits.send_rate,))
     data = MemoryData(reactor, wall, settings, limits)
     store = MemoryStore(data)
     storage = store if meters is None else meters.measured(store, all_appends=False)
-    return storage, lambda: data.sizes()["messages"], Sweeper(data.sweep, reactor), limits.send_rate
+    services = Sweeper(data.sweep, reactor), limits.send_rate
+    return StoreParts(storage, lambda: data.sizes()["messages"], services)
 
 
 def _redis_store(
@@ -51,15 +65,14 @@ def _redis_store(
 
 def make_webhooks(
     settings: WebhookSettings | None, secret: bytes, store: Storage, reactor: Any, wall: WallClock
-) -> tuple[Webhooks | None, Callable[[bytes], None]]:
-    """Return the service that posts events to a backend, None without webhooks, and what has it sign with
-    another secret."""
+) -> WebhookParts:
+    """Return the webhooks of what happens in *store*."""
     if settings is None:
-        return None, lambda secret: None
+        return WebhookParts(None, lambda secret: None)
     from gim.webhooks.receiver import Receiver  # with an HTTP client, of no use without webhooks
 
     receiver = Receiver(settings.url, secret, reactor, wall)
     webhooks = Webhooks(
         store, settings.events, settings.grace, receiver.post, reactor, wall, receiver.close
     )
-    return webhooks, receiver.use_secret
+    return WebhookParts(webhooks, receiver.use_secret)

@@ -59,9 +59,12 @@ class Webhooks(MultiService):
         self._delivery = Delivery(post, self.counts, self._ended, self._drop, clock)
         self._idle: Deferred[None] | None = None  # fires when the queue is empty at the stop
 
-    def observed(self) -> Storage:
-        """Return a storage that puts its events here; all others use it in place of the plain one."""
-        return EventEmittingStorage(self._storage, self._wanted, self.put, self._presence, self._now)
+    def observed(self, storage: Storage) -> Storage:
+        """Return a storage that puts its events here; all others use it in place of the plain one.
+
+        *storage* is that of these webhooks, or one that shares its data.
+        """
+        return EventEmittingStorage(storage, self._wanted, self.put, self._presence, self._now)
 
     def _now(self) -> Moment:
         return Moment.now(self._clock, self._wall)

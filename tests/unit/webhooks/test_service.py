@@ -41,7 +41,7 @@ class ServiceCase(SynchronousTestCase):
 
     def begin(self, storage: Storage) -> None:
         self.webhooks = Webhooks(storage, self.wanted, 10.0, self.posts.post, self.clock, self.wall)
-        self.store = self.webhooks.observed()
+        self.store = self.webhooks.observed(storage)
         self.webhooks.startService()
 
     def do(self, *works: Awaitable[T]) -> list[T]:
@@ -227,7 +227,7 @@ class ChoiceTests(ServiceCase):
         webhooks = Webhooks(
             self.memory, frozenset([JOINED]), 10.0, self.posts.post, self.clock, self.wall
         )
-        store = webhooks.observed()
+        store = webhooks.observed(self.memory)
         self.assertIs(store.messages, self.memory.messages)
         self.assertIs(store.users, self.memory.users)
         self.assertIsNone(webhooks._presence)
