@@ -18,12 +18,12 @@ IN_A_ROW = 4  # samples that must agree, so that a pause of the garbage collecto
 LEAVE_DELAY = 0.5  # of the bound: the delay must fall below it
 LEAVE_MEMORY = 0.95  # of the bound; Python gives memory back late and in part
 STATM = "/proc/self/statm"
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+PAGE = os.sysconf("SC_PAGE_SIZE")  # bytes
 
 
 def resident(statm: int) -> int:
     """Return how many bytes of RAM the process has; *statm* is the open file `STATM`."""
-    return int(os.pread(statm, 256, 0).split()[1]) * _PAGE
+    return int(os.pread(statm, 256, 0).split()[1]) * PAGE
 
 
 class Hysteresis:
@@ -108,9 +108,13 @@ class Overload(Service):
         if self._delay.add(delay):
             self._say(self._delay.is_above, f"the reactor is {delay:.1f} s late", REACTOR_DELAY)
         if self._max_memory:
-            used = resident(self._statm)
+            used = self._used()
             if self._memory.add(used):
                 self._say(self._memory.is_above, f"{used / 2**20:.0f} MiB are in use", MEMORY)
+
+    def _used(self) -> int:
+        """Return the bytes of RAM that count."""
+        return resident(self._statm)
 
     def _say(self, is_above: bool, what: str, limit: str) -> None:
         if is_above:

@@ -14,6 +14,10 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
+# What all processes say alike, or one says for all: the largest value counts.
+THE_SAME = frozenset({"gim", "gim_overloaded", "python_info"})
+# What the parent knows for all processes; where it does not say it, the workers' values are added.
+OF_THE_PARENT = frozenset({"gim_chatrooms", "gim_users", "process_start_time_seconds"})
 _UNIT = 1_000_000
 
 Labels = tuple[str, ...]  # name, value, name, value, …
@@ -99,3 +103,13 @@ def _add(values: dict[tuple[str, Labels], int], family: Family, join: Callable[[
 
 def _exact(value: float) -> int:
     return int(value) * _UNIT if value == int(value) else round(value * _UNIT)
+
+
+def combined(parent: list[Family], others: Iterable[list[Family]]) -> Total:
+    """Return the sum over all processes of a daemon: the *parent* of workers, and the *others*."""
+    known = {family.name for family in parent} & OF_THE_PARENT
+    total = Total(THE_SAME)
+    total.add(parent)
+    for families in others:
+        total.add(family for family in families if family.name not in known)
+    return total

@@ -1,0 +1,97 @@
+"""What the parent does for the metrics, profiles, rates and overload of its workers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Struct
+
+from gim.limits.rate_per_second import RatePerSecond
+from gim.link.channel import Channel
+from gim.workers.overload import OverloadCause, ParentOverload
+from gim.workers.profiles import REQUESTS, EndSampling, ProfileRelay
+from gim.workers.rates import HasRead, HasReadTooMuch, LoginQuestion, NodeReadRate, serve_logins
+from gim.workers.snapshots import PageQuestion, SnapshotCollector, SnapshotQuestion
+
+Kinds = tuple[type[Struct], ...]
+
+# The messages of these parts that come in, for `gim.link.channel.Channel`.
+TO_PARENT: Final[Kinds] = (
+    PageQuestion,
+    *REQUESTS,
+    EndSampling,
+    LoginQuestion,
+    HasRead,
+)
+TO_WORKER: Final[Kinds] = (
+    SnapshotQuestion,
+    *REQUESTS,
+    EndSampling,
+    HasReadTooMuch,
+    OverloadCause,
+)
+
+
+class Roster:
+    """Implements `gim.metrics.export.numbers.WorkerNumbers`: the workers that run."""
+
+    def __init__(self) -> None:
+        self.channels: dict[int, Channel] = {}  # by number
+        self._seen: set[int] = set()
+        self.restarts = 0
+
+    def joined(self, number: int, channel: Channel) -> None:
+        """Count a worker that has begun."""
+        self.channels[number] = channel
+        self.restarts += number in self._seen
+        self._seen.add(number)
+
+    def gone(self, number: int) -> None:
+        """Count a worker that has ended."""
+        self.channels.pop(number, None)
+
+    @property
+    def running(self) -> int:
+        return len(self.channels)
+
+    def queued(self) -> dict[int, int]:
+        return {number: channel.queued for number, channel in self.channels.items()}
+
+
+class Observing:
+    """Connects each worker with the parts of the parent that observe it and count with it."""
+
+    def __init__(
+        self,
+        roster: Roster,
+        overload: ParentOverload,
+        read_rate: NodeReadRate,
+        login_rate: RatePerSecond,
+        profiles: ProfileRelay,
+        snapshots: SnapshotCollector | None,
+    ) -> None:
+        """All of them have the channels of *roster*; without *snapshots* there are no metrics."""
+        self._roster = roster
+        self._overload = overload
+        self._read_rate = read_rate
+        self._login_rate = login_rate
+        self._profiles = profiles
+        self._snapshots = snapshots
+
+    def joined(self, number: int, pid: int, channel: Channel) -> None:
+        """Connect a worker that has begun; *pid* is that of its process."""
+        self._roster.joined(number, channel)
+        self._overload.joined(number, pid, channel)
+        self._read_rate.joined(channel)
+        serve_logins(channel, self._login_rate)
+        self._profiles.joined(channel)
+        if self._snapshots is not None:
+            self._snapshots.joined(channel)
+
+    def gone(self, number: int) -> None:
+        """Forget a worker that has ended; what it counted goes on."""
+        self._roster.gone(number)
+        self._overload.gone(number)
+        self._profiles.gone(number)
+        if self._snapshots is not None:
+            self._snapshots.gone(number)
