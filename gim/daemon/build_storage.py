@@ -51,7 +51,7 @@ def make_store(
     store = MemoryStore(data)
     storage = store if meters is None else meters.measured(store, all_appends=False)
     services = Sweeper(data.sweep, reactor), limits.send_rate
-    return StoreParts(storage, lambda: data.sizes()["messages"], services)
+    return StoreParts(storage, lambda: data.kept_messages, services)
 
 
 def _redis_store(

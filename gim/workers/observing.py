@@ -37,14 +37,17 @@ class Roster:
 
     def __init__(self) -> None:
         self.channels: dict[int, Channel] = {}  # by number
-        self._seen: set[int] = set()
         self.restarts = 0
+        self._seen: set[int] = set()
 
-    def joined(self, number: int, channel: Channel) -> None:
-        """Count a worker that has begun."""
-        self.channels[number] = channel
+    def spawned(self, number: int) -> None:
+        """Count a process that was started, and whether there was one of this number before."""
         self.restarts += number in self._seen
         self._seen.add(number)
+
+    def joined(self, number: int, channel: Channel) -> None:
+        """Count a worker whose services run."""
+        self.channels[number] = channel
 
     def gone(self, number: int) -> None:
         """Count a worker that has ended."""
@@ -59,7 +62,10 @@ class Roster:
 
 
 class Observing:
-    """Connects each worker with the parts of the parent that observe it and count with it."""
+    """Connects each worker with the parts of the parent that observe it and count with it.
+
+    Its methods are called at the events of `gim.workers.supervisor.Supervisor` of the same names.
+    """
 
     def __init__(
         self,
@@ -78,15 +84,20 @@ class Observing:
         self._profiles = profiles
         self._snapshots = snapshots
 
-    def joined(self, number: int, pid: int, channel: Channel) -> None:
-        """Connect a worker that has begun; *pid* is that of its process."""
-        self._roster.joined(number, channel)
-        self._overload.joined(number, pid, channel)
-        self._read_rate.joined(channel)
+    def spawned(self, number: int, pid: int, channel: Channel) -> None:
+        """Take the messages of a worker that was started; *pid* is that of its process."""
+        self._roster.spawned(number)
+        self._overload.spawned(number, pid)
+        self._read_rate.spawned(channel)
         serve_logins(channel, self._login_rate)
-        self._profiles.joined(channel)
+        self._profiles.spawned(channel)
         if self._snapshots is not None:
-            self._snapshots.joined(channel)
+            self._snapshots.spawned(channel)
+
+    def joined(self, number: int, channel: Channel) -> None:
+        """Send messages to a worker from now on: its services run."""
+        self._roster.joined(number, channel)
+        self._overload.joined(channel)
 
     def gone(self, number: int) -> None:
         """Forget a worker that has ended; what it counted goes on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 
 from msgspec import Struct
 from twisted.internet.interfaces import IReactorTime
@@ -53,10 +54,14 @@ class ParentOverload(Overload):
         self._channels = channels
         self._statms: dict[int, int] = {}  # open files
 
-    def joined(self, number: int, pid: int, channel: Channel) -> None:
-        """Count the memory of a worker, and tell it the state."""
+    def spawned(self, number: int, pid: int) -> None:
+        """Count the memory of a worker from now on."""
         if self._max_memory:
-            self._statms[number] = os.open(f"/proc/{pid}/statm", os.O_RDONLY)
+            with suppress(FileNotFoundError):  # it has ended already
+                self._statms[number] = os.open(f"/proc/{pid}/statm", os.O_RDONLY)
+
+    def joined(self, channel: Channel) -> None:
+        """Tell a worker the state."""
         if self.cause:
             channel.send(OverloadCause(self.cause))
 

@@ -121,7 +121,7 @@ class ProfileRelay:
         self._channels = channels
         self._sampled: dict[Key, int] = {}  # the process of each CPU profile under way
 
-    def joined(self, channel: Channel) -> None:
+    def spawned(self, channel: Channel) -> None:
         """Take the requests of a worker."""
         channel.handle(EndSampling, self._end_sampling)
         for kind in REQUESTS:

@@ -101,7 +101,7 @@ class NodeReadRate(ReadRate):
         self._channels = channels
         self._told: set[str] = set()  # the users whom this second's messages were about
 
-    def joined(self, channel: Channel) -> None:
+    def spawned(self, channel: Channel) -> None:
         """Take the reports of a worker."""
         channel.handle(HasRead, self._add)
 

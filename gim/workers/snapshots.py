@@ -62,7 +62,7 @@ class SnapshotCollector:
         self._waiting: list[Deferred[RawSnapshots]] = []
         self._is_collecting = False
 
-    def joined(self, channel: Channel) -> None:
+    def spawned(self, channel: Channel) -> None:
         """Answer a worker."""
         channel.serve(PageQuestion, self._answer)
 

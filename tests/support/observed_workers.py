@@ -51,12 +51,13 @@ class ObservedTestCase(SynchronousTestCase):
             service.startService()
             self.addCleanup(service.stopService)
 
-    def join(self, number: int, pid: int | None = None) -> Channel:
-        """Let a worker begin, by default with the id of this process; return its channel."""
+    def join(self, number: int) -> Channel:
+        """Let a worker begin, with the id of this process; return its channel."""
         worker = Channel(TO_WORKER, self.clock, on_end=lambda why: None)
         parent = Channel(TO_PARENT, self.clock, on_end=lambda why: self.observing.gone(number))
         self.ends[number], _ = connect(worker, parent)
-        self.observing.joined(number, os.getpid() if pid is None else pid, parent)
+        self.observing.spawned(number, os.getpid(), parent)
+        self.observing.joined(number, parent)
         return worker
 
     def turn(self, count: int = 8) -> None:

@@ -146,8 +146,8 @@ class DataCollector(Collector):
         self._data = data
 
     def collect(self) -> Iterator[Metric]:
-        yield from _present(self._data.users, self._data.chatrooms)
-        yield _stored_messages(self._data.messages)
+        yield from _present(self._data.online_users, self._data.watched_chatrooms)
+        yield _stored_messages(self._data.kept_messages)
 
 
 class ProcessCollector(Collector):

@@ -64,15 +64,15 @@ class DataNumbers(Protocol):
     """What the memory store has, and who is connected to the processes that it serves."""
 
     @property
-    def users(self) -> int:
+    def online_users(self) -> int:
         """Users who are logged in on a connection, each counted once."""
 
     @property
-    def chatrooms(self) -> int:
+    def watched_chatrooms(self) -> int:
         """Chatrooms with a connected member, each counted once."""
 
     @property
-    def messages(self) -> int:
+    def kept_messages(self) -> int:
         """Messages that are kept."""
 
 

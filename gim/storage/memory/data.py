@@ -77,13 +77,28 @@ class MemoryData:
     def sizes(self) -> dict[str, int]:
         """Return how many entries of each kind are kept."""
         return {
-            "messages": len(self.archive.messages),
+            "messages": self.kept_messages,
             "conversations": len(self.archive),
             "users": len(self.people),
             "memberships": len(self.memberships),
             "answers": len(self.answers),
             "bans": len(self.bans),
         }
+
+    @property
+    def online_users(self) -> int:
+        """Users with a connection, wherever it is."""
+        return self.people.online
+
+    @property
+    def watched_chatrooms(self) -> int:
+        """Chatrooms with a connected member, wherever they are connected."""
+        return self.archive.watched
+
+    @property
+    def kept_messages(self) -> int:
+        """Messages, those that have expired but are not removed yet included."""
+        return len(self.archive.messages)
 
     def sweep(self, limit: int) -> bool:
         """Remove up to *limit* expired entries of each kind; return whether more may wait."""
