@@ -174,6 +174,8 @@ class OpaqueBuffer:
 
 
 def buffer_of(transport: Any) -> WritesAtOnce | OpaqueBuffer:
-    """Return where a transport's unsent bytes wait: in itself, or in the transport below a TLS layer."""
-    lower = getattr(transport, "transport", transport)
+    """Return where a transport's unsent bytes wait: in itself, or in the one below layers such as TLS."""
+    lower = transport
+    while not isinstance(lower, WritesAtOnce) and hasattr(lower, "transport"):
+        lower = lower.transport
     return lower if isinstance(lower, WritesAtOnce) else OpaqueBuffer()

@@ -11,11 +11,12 @@ from ipaddress import ip_address
 from typing import Any, Final
 
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.interfaces import ISSLTransport, IStreamServerEndpoint
 from twisted.protocols.haproxy._info import ProxyInfo
 from twisted.protocols.haproxy._v1parser import V1Parser
 from twisted.protocols.haproxy._v2parser import V2Parser
 from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper, HAProxyWrappingFactory
+from zope.interface import noLongerProvides
 
 MAX_V1: Final = 107  # bytes of a header of version 1, the line break included
 V2_HEAD: Final = 16  # bytes of a header of version 2 before its addresses
@@ -64,6 +65,11 @@ class ProxiedProtocol(HAProxyProtocolWrapper):
     """Reads the header, then hands on what comes. Without a valid header it drops the connection."""
 
     _header: bytes | None = b""  # what has come of it, None once it is complete
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        if ISSLTransport.providedBy(self):  # Autobahn would ask it for what only the TLS below can tell
+            noLongerProvides(self, ISSLTransport)
 
     def dataReceived(self, data: bytes) -> None:
         if self._header is None:
