@@ -18,7 +18,7 @@ from twisted.internet.endpoints import (
     connectProtocol,
     wrapClientTLS,
 )
-from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamServerEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 from twisted.python.filepath import FilePath
@@ -186,7 +186,9 @@ class _Trusting:
     """Has clients with TLS take any certificate."""
 
     def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
-        return SSL.Connection(SSL.Context(SSL.TLS_METHOD), None)
+        connection = SSL.Connection(SSL.Context(SSL.TLS_METHOD), None)
+        connection.set_tlsext_host_name(b"localhost")
+        return connection
 
 
 class AcceptingTestCase(TestCase):
@@ -222,8 +224,11 @@ class AcceptingTestCase(TestCase):
             speaks_proxy(self.texts[GATEWAY]),
         )
 
+    def endpoint(self, text: str) -> IStreamServerEndpoint:
+        return make_endpoint(text, reactor)
+
     def listen(self, kind: int, text: str) -> Listening:
-        endpoint, prepare = make_endpoint(text, reactor), partial(self.acceptor.take, kind)
+        endpoint, prepare = self.endpoint(text), partial(self.acceptor.take, kind)
         return Listening("gateway", endpoint, Factory(), prepare)
 
     def worker(self) -> Worker:
@@ -275,7 +280,7 @@ class AcceptingTestCase(TestCase):
 
     def certificate(self) -> str:
         """Return the words of an endpoint with TLS that name its key and its certificate."""
-        files = FilePath(self.mktemp())
+        self.files = files = FilePath(self.mktemp())
         files.makedirs()
         write_certificate(files)
         return f"privateKey={files.child('key.pem').path}:certKey={files.child('ca.pem').path}"

@@ -6,23 +6,42 @@ These tests have the libraries' own classes only, and fail first when a new rele
 
 from __future__ import annotations
 
+import socket
 import tracemalloc
 from select import epoll
+from types import SimpleNamespace
 from typing import Any
 
-from twisted.internet import reactor
+from twisted.internet import reactor, tcp, unix
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.epollreactor import EPollReactor
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.error import ConnectionDone
+from twisted.internet.protocol import Factory, Protocol, ServerFactory
 from twisted.internet.ssl import CertificateOptions
 from twisted.protocols.haproxy._v1parser import V1Parser
 from twisted.protocols.haproxy._v2parser import V2Parser
 from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper, HAProxyWrappingFactory
+from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http import HTTPChannel
 
 from tests.support.redis.environment import write_certificate
+from tests.support.transports import Reactor as FakeReactor
+
+
+class _Recording(Factory):
+    """Records what a port gives it, and is its own protocol."""
+
+    def __init__(self, calls: list[Any]) -> None:
+        self.calls = calls
+
+    def buildProtocol(self, address: Any) -> Any:
+        self.calls.append(address)
+        return self
+
+    def makeConnection(self, transport: Any) -> None:
+        self.calls.append(transport)
 
 
 class PrivateApiTests(SynchronousTestCase):
@@ -60,6 +79,27 @@ class PrivateApiTests(SynchronousTestCase):
         key, certificate = files.child("key.pem").path, files.child("ca.pem").path
         endpoint = self.endpoint(f"ssl:8443:privateKey={key}:certKey={certificate}")
         self.assertIsInstance(endpoint._sslContextFactory, CertificateOptions)
+
+    def test_a_port_hands_what_it_accepts_to_its_factory_and_its_transport(self) -> None:
+        calls: list[Any] = []
+        port: Any = reactor.listenTCP(0, ServerFactory(), interface="127.0.0.1")
+        self.addCleanup(port.connectionLost, Failure(ConnectionDone()))
+        self.addCleanup(port.stopReading)
+        port.factory, port.transport = _Recording(calls), lambda *args: calls.append(args)
+        with socket.create_connection(("127.0.0.1", port.getHost().port)) as client:
+            port.doRead()
+            (address, (accepted, protocol, peer, at, number, of), transport) = calls
+            accepted.close()
+            self.assertEqual((peer, address.port), (client.getsockname(), peer[1]))
+        self.assertEqual((protocol, at, number, of), (port.factory, port, 0, reactor))
+        self.assertIs(transport, None)
+
+    def test_a_transport_of_a_server_needs_no_port_of_twisted(self) -> None:
+        for family, kind in ((socket.AF_INET, tcp.Server), (socket.AF_UNIX, unix.Server)):
+            end, clock = socket.socket(family), FakeReactor()
+            self.addCleanup(end.close)
+            args: Any = (end, Protocol(), ("127.0.0.1", 1), SimpleNamespace(_realPortNumber=7), 3, clock)
+            self.assertIn("Protocol #3 on 7", repr(kind(*args)))
 
     def test_the_reactor_of_linux_polls_an_epoll_object(self) -> None:
         another = EPollReactor()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 from functools import partial
 from ipaddress import ip_network
@@ -215,7 +216,7 @@ class ProxyTests(AcceptingTestCase):
     async def test_bytes_behind_the_handshake_are_served_in_order(self) -> None:
         self.begin(workers=1)
         self.workers[0].parent_end.is_cut = True  # the answer comes when the test lets it
-        packets = [FRAME + b'{"op":1%d,  }' % digit for digit in range(9)]
+        packets = [FRAME + b'{"seq":1%d}  ' % digit for digit in range(9)]
         peer = self.knock(rest=b"".join(packets[:4]))
         admission = self.workers[0].admission
         await until(lambda: admission._questions)
@@ -225,7 +226,8 @@ class ProxyTests(AcceptingTestCase):
         self.assertEqual(peer.received, b"")
         (number,) = admission._questions
         admission.answered(AddressAnswer(number, "198.51.100.1", True))
-        await until(lambda: peer.received.count(b"code") == 9)
+        await until(lambda: peer.received.count(b"seq") == 9)
+        self.assertEqual(re.findall(rb'"seq":1(\d)', peer.received), [b"%d" % each for each in range(9)])
         self.assertEqual(peer.status, 101)
 
     async def test_without_an_answer_it_is_refused_and_a_late_answer_takes_nothing(self) -> None:
