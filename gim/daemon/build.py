@@ -49,7 +49,7 @@ class DaemonBuilder(NodeParts):
 
     def _prepare_process(self, application: Componentized) -> None:
         """Set up what the process has one of: its log, and what SIGHUP does."""
-        file = prepare_log(self._settings.log, self._twistd, application)
+        file = prepare_log(self._settings.log, self._twistd, application).file
         if file is not None:
             self._reloader.add("--logfile", file.open_again)
         self._reloader.take_signals()

@@ -18,7 +18,8 @@ def as_json(event: LogEvent) -> str:
     """Write an event as one line of JSON, in ASCII, so that it is good in any encoding.
 
     Keys: ``time`` (RFC 3339 in UTC, with milliseconds), ``level``, ``logger``, ``message``, and where
-    there are any ``trace`` and ``failure``, a traceback. Nothing to say gives "".
+    there are any ``worker``, a number (`of_worker`), ``trace`` and ``failure``, a traceback. Nothing to
+    say gives "".
     """
     trace, (message, failure) = event.get("trace"), _said(event)
     line = {
@@ -27,12 +28,24 @@ def as_json(event: LogEvent) -> str:
         "logger": event.get("log_namespace", ""),
         "message": message,
     }
+    if "log_worker" in event:
+        line["worker"] = event["log_worker"]
     if trace:
         line["trace"] = str(trace)
         line["message"] = line["message"].removesuffix(f" trace={trace}")
     if failure is not None:
         line["failure"] = _traceback(failure)
     return json.dumps(line) + "\n" if line["message"] or failure is not None else ""
+
+
+def of_worker(event: LogEvent, number: int) -> LogEvent:
+    """Return an event that is written with the number of a worker: as text behind the level, as in
+    ``[gim.gateway.protocol#info 2]``."""
+    system = event.get("log_system")
+    if system is None:
+        level = event.get("log_level")
+        system = f"{event.get('log_namespace', '-')}#{level.name if level is not None else '-'}"
+    return {**event, "log_worker": number, "log_system": f"{system} {number}"}
 
 
 def as_text(event: LogEvent, with_time: bool = True) -> str:

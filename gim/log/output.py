@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.logger import (
     FileLogObserver,
@@ -36,22 +36,35 @@ ROTATED_SIZE = 10_000_000  # bytes of a file that is rotated by itself
 MAX_ROTATED = 20  # rotated files that are kept
 
 
-def prepare_log(settings: LogSettings, parent: Any, application: Componentized) -> RotatedFile | None:
+class LogTarget(NamedTuple):
+    """Where lines of the log go. With neither ``out`` nor syslog, the observers of Twisted have them."""
+
+    level: str  # the lowest that is written
+    json: bool
+    out: Any = None  # the file or stream that this module has lines written to
+    prefix: str | None = None  # in syslog
+
+    @property
+    def file(self) -> RotatedFile | None:
+        """The log file if there is one that can be opened again."""
+        return self.out if isinstance(self.out, RotatedFile) else None
+
+
+def prepare_log(settings: LogSettings, parent: Any, application: Componentized) -> LogTarget:
     """Give the application the observer that twistd asks it for. Must be called before logging begins.
 
-    *parent* holds the options of twistd or twist, None where a .tac file makes the application. Returns
-    the log file if there is one that can be opened again.
+    *parent* holds the options of twistd or twist, None where a .tac file makes the application.
     """
     if parent is not None and "fileLogObserverFactory" in parent:
         _set_up_twist(settings, parent)
-        return None
+        return LogTarget(parent["logLevel"].name, json=True)
     twistd = parent or _options_of_twistd()
     if not twistd or twistd.get("logger"):
-        return None
+        return LogTarget(settings.log_level, json=True)
+    target = _target(settings, twistd)
     filter = LogLevelFilterPredicate(LogLevel.levelWithName(settings.log_level))
-    target, file = _target(twistd, json=settings.log_format == "json")
-    application.setComponent(ILogObserver, FilteringLogObserver(target, [filter]))
-    return file
+    application.setComponent(ILogObserver, FilteringLogObserver(_observer(target), [filter]))
+    return target
 
 
 def _set_up_twist(settings: LogSettings, twist: Any) -> None:
@@ -87,20 +100,26 @@ class _OptionsAgain(ServerOptions):
     opt_r, opt_b = opt_reactor, opt_debug
 
 
-def _target(twistd: Mapping[str, Any], json: bool) -> tuple[Any, RotatedFile | None]:
-    """Return the observer, and the file that it writes to if there is one."""
+def _target(settings: LogSettings, twistd: Mapping[str, Any]) -> LogTarget:
+    level, json = settings.log_level, settings.log_format == "json"
     if twistd.get("syslog"):
         _on_sigusr1(lambda: None)
-        return SyslogObserver(twistd["prefix"], json), None
+        return LogTarget(level, json, prefix=twistd["prefix"])
     path, foreground = twistd.get("logfile"), twistd.get("nodaemon")
     if path == "-" and not foreground:
         raise StartupError("--logfile -: a daemon has no standard output: name a file, or add --nodaemon")
     if foreground and path in ("-", None, ""):
         _on_sigusr1(lambda: None)  # its default would end the process
-        return _writer(json)(sys.stdout), None
+        return LogTarget(level, json, sys.stdout)
     file = _open(path or "twistd.log")
     _on_sigusr1(file.renew)
-    return _writer(json)(file), file
+    return LogTarget(level, json, file)
+
+
+def _observer(target: LogTarget) -> Any:
+    if target.prefix is not None:
+        return SyslogObserver(target.prefix, target.json)
+    return _writer(target.json)(target.out)
 
 
 def _writer(json: bool) -> Callable[[Any], FileLogObserver]:

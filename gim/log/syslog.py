@@ -9,7 +9,7 @@ from zope.interface import implementer
 
 from gim.log.format import as_json, as_text
 
-_PRIORITIES = {
+_PRIORITIES: dict[object, int] = {
     LogLevel.debug: syslog.LOG_DEBUG,
     LogLevel.info: syslog.LOG_INFO,
     LogLevel.warn: syslog.LOG_WARNING,
@@ -27,10 +27,15 @@ class SyslogObserver:
         syslog.openlog(prefix)
 
     def __call__(self, event: LogEvent) -> None:
-        priority = _PRIORITIES.get(event.get("log_level"), syslog.LOG_INFO)
-        for line in filter(None, self._write(event).split("\n")):
-            syslog.syslog(priority, line)
+        write_lines(event.get("log_level"), self._write(event))
+
+
+def write_lines(level: object, text: str) -> None:
+    """Hand each line of a text to syslog, with the priority of a level. It adds the time itself."""
+    priority = _PRIORITIES.get(level, syslog.LOG_INFO)
+    for line in filter(None, text.split("\n")):
+        syslog.syslog(priority, line.replace("\t", "  "))
 
 
 def _as_text(event: LogEvent) -> str:
-    return as_text(event, with_time=False).replace("\t", "  ")
+    return as_text(event, with_time=False)
