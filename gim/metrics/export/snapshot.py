@@ -57,7 +57,8 @@ def _flat(labels: dict[str, str]) -> Labels:
 class Total(Collector):
     """The sum of the families of several processes, sample by sample.
 
-    A family in *maximum* has the largest value instead. `prometheus_client` can read it as a registry.
+    A family in *maximum* has the largest value instead. No value is negative. `prometheus_client` can
+    read the sum as a registry.
     """
 
     def __init__(self, maximum: Iterable[str] = ()) -> None:
@@ -96,9 +97,12 @@ class Total(Collector):
 
 def _add(values: dict[tuple[str, Labels], int], family: Family, join: Callable[[int, int], int]) -> None:
     for name, labels, value in family.samples:
-        key, exact = (name, labels), _exact(value)
+        key = name, labels
         known = values.get(key)
-        values[key] = exact if known is None else join(known, exact)
+        if known is None:
+            values[key] = _exact(value)
+        elif value:  # most buckets of histograms are empty
+            values[key] = join(known, _exact(value))
 
 
 def _exact(value: float) -> int:
