@@ -110,15 +110,17 @@ class Channel(Protocol):
 
     def send_encoded(self, frame: bytes) -> None:
         """Send a message that was made by `gim.link.frames.encode`, for several channels at once."""
-        if not self._frames:
+        frames = self._frames
+        frames.append(frame)
+        if len(frames) == 1:
             self._clock.callLater(0, self._flush)
-        self._frames.append(frame)
 
     def ask(self, question: Question, result: type[T], seconds: float | None = None) -> Deferred[T]:
         """Ask; the Deferred fires with a *result*, or fails with the `GimError` of the other side.
 
         It fails with `Unavailable` after *seconds*, by default `ANSWER_TIMEOUT`, and when the channel
-        ends. It may be cancelled; the question is answered nevertheless.
+        ends. With infinite *seconds* only the end of the channel ends the waiting. The Deferred may be
+        cancelled; the question is answered nevertheless.
         """
         waiting = self._waiting
         if self.has_ended or len(waiting) >= self._max_waiting:
@@ -207,6 +209,8 @@ class Channel(Protocol):
         decode, handlers = self._decode, self._handlers
         try:
             for frame in self._cutter.cut(data):
+                if self.has_ended:
+                    return
                 message = decode(frame)
                 try:
                     handlers[type(message)](message)

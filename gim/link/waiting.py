@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from msgspec.msgpack import Decoder
@@ -23,7 +24,7 @@ class WaitingQuestions:
     def __init__(self, clock: IReactorTime, timeout: float) -> None:
         """*timeout* is the usual time to wait, in seconds."""
         self._usual: dict[int, tuple[Deferred[Any], Decoder[Any] | None, float]] = {}
-        self._patient: dict[int, tuple[Deferred[Any], Decoder[Any] | None, IDelayedCall]] = {}
+        self._patient: dict[int, tuple[Deferred[Any], Decoder[Any] | None, IDelayedCall | None]] = {}
         self._timeout = timeout
         self._clock = clock
         self._seconds = clock.seconds
@@ -41,8 +42,8 @@ class WaitingQuestions:
     def add_patient(
         self, ask: int, answer: Deferred[Any], decoder: Decoder[Any] | None, seconds: float
     ) -> None:
-        """Let a question wait for *seconds*."""
-        timer = self._clock.callLater(seconds, self._give_up_patient, ask)
+        """Let a question wait for *seconds*, which may be infinite."""
+        timer = self._clock.callLater(seconds, self._give_up_patient, ask) if seconds < inf else None
         self._patient[ask] = answer, decoder, timer
 
     def take(self, ask: int) -> tuple[Deferred[Any], Decoder[Any] | None] | None:
@@ -50,7 +51,8 @@ class WaitingQuestions:
         if (usual := self._usual.pop(ask, None)) is not None:
             return usual[0], usual[1]
         if (patient := self._patient.pop(ask, None)) is not None:
-            patient[2].cancel()
+            if patient[2] is not None:
+                patient[2].cancel()
             return patient[0], patient[1]
         return None
 
