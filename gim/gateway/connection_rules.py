@@ -52,23 +52,21 @@ class ConnectionRules:
         self._are_files_short = are_files_short
         self._speaks_proxy = speaks_proxy
         self._counts: Counter[str] = Counter()  # connections by address group
-
-    @property
-    def limits_addresses(self) -> bool:
-        """Whether the connections of one address are limited, if only in a dry run."""
-        return self._limits.max_address_connections > 0
+        self.limits_addresses = limits.max_address_connections > 0  # if only in a dry run
 
     def refuse(self, connected: int, address: Any) -> Rejection | None:
         """Return why a client at a transport's *address* may not connect, None if it may.
 
         *connected* is the number of connections that there are.
         """
-        refusal = self.refuse_for_process()
-        if refusal is not None:
-            return refusal
+        group = self.group_of(address) if self.limits_addresses else ""
+        return self.refuse_for_process() or self.refuse_for_count(connected, group)
+
+    def refuse_for_count(self, connected: int, group: str) -> Rejection | None:
+        """Return why there are too many connections for one more of an address group, None if not."""
         if self._hits.reached(CONNECTIONS, self._limits.max_connections, connected):
             return TOO_MANY
-        return self.refuse_group(self.group_of(address)) if self.limits_addresses else None
+        return self.refuse_group(group)
 
     def refuse_for_process(self) -> Rejection | None:
         """Return why this process takes no client at all, None if it does."""

@@ -67,7 +67,7 @@ class Acceptor(Service):
         """
         if not isinstance(port, tcp.Port):
             raise ValueError(f"{port} accepts no sockets that could be handed over: use one worker")
-        accepted = _Accepted(partial(self._accept, kind))
+        accepted = _Accepted(partial(self._accept, kind, int(port.addressFamily)))
         port.factory = accepted
         port.transport = accepted.hand_over  # type: ignore[assignment]  # declared as one class
         accept = type(port).doRead
@@ -111,17 +111,18 @@ class Acceptor(Service):
         for hand_over in tuple(self._workers):
             self.leave(hand_over)
 
-    def _accept(self, kind: int, accepted: socket.socket, client: Any, address: Any) -> None:
+    def _accept(self, kind: int, family: int, accepted: socket.socket, client: Any, address: Any) -> None:
         refusal, group = None, ""
         if kind == GATEWAY:
-            refusal = self._rules.refuse(self.connections, address)
+            rules = self._rules
+            group = rules.group_of(address) if rules.limits_addresses else ""
+            refusal = rules.refuse_for_process() or rules.refuse_for_count(self.connections, group)
             if refusal is None:
                 self.connections += 1
-                group = self._rules.group_of(address) if self._rules.limits_addresses else ""
-                self._rules.add(group)
-        if accepted.family == socket.AF_UNIX:
+                rules.add(group)
+        if family == socket.AF_UNIX:
             client = os.fsencode(client)
-        arrival = Arrival(kind, accepted.family, client, number_of(refusal), group)
+        arrival = Arrival(kind, family, client, number_of(refusal), group)
         if self._waiting or not self._hand_over(arrival, accepted):
             self._waiting.append((arrival, accepted))
 

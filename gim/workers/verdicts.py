@@ -15,4 +15,6 @@ VERDICTS: tuple[Rejection | None, ...] = (None, NO_FILES, OVERLOADED, TOO_MANY, 
 
 def number_of(refusal: Rejection | None) -> int:
     """Return the place of a refusal, or of None, in `VERDICTS`; two of them have equal texts."""
-    return next(number for number, each in enumerate(VERDICTS) if each is refusal)
+    return (
+        0 if refusal is None else next(number for number, each in enumerate(VERDICTS) if each is refusal)
+    )
