@@ -93,6 +93,8 @@ class Acceptor(Service):
 
     def leave(self, hand_over: HandOver) -> None:
         """Forget a worker that has ended, with its connections; others get what it has not read."""
+        if hand_over not in self._workers:  # this service has stopped before it
+            return
         self._workers.remove(hand_over)
         unread = hand_over.take_back()
         for arrival, _ in unread:
@@ -105,11 +107,11 @@ class Acceptor(Service):
 
     def stopService(self) -> None:
         super().stopService()
+        for hand_over in tuple(self._workers):
+            self.leave(hand_over)
         for _, accepted in self._waiting:
             accepted.close()
         self._waiting.clear()
-        for hand_over in tuple(self._workers):
-            self.leave(hand_over)
 
     def _accept(self, kind: int, family: int, accepted: socket.socket, client: Any, address: Any) -> None:
         refusal, group = None, ""

@@ -212,6 +212,7 @@ class HandedOverPorts(Service):
     ) -> None:
         """*end* is the worker's one of `make_pair`. *judged* is called with the parent's verdict before
         each connection is made, and with None after it."""
+        end.setblocking(False)
         self.closings = closings
         self._end = end
         self.judged = judged

@@ -109,12 +109,10 @@ class Worker:
     def __init__(self, gateway: Any, rules: ConnectionRules, texts: dict[int, str]) -> None:
         self.ours, self.theirs = make_pair()
         self.parent_end, self.link = make_link()
-        end = self.theirs.dup()
-        end.setblocking(False)
         closings = Closings(self.link.send, reactor)
         self.admission = WorkerAdmission(rules, closings, self.link.send, reactor)
         self.link.handle(AddressAnswer, self.admission.answered)
-        self.ports = HandedOverPorts(end, closings, self.judged, reactor)
+        self.ports = HandedOverPorts(self.theirs.dup(), closings, self.judged, reactor)
         gateway.admission = self.admission
         self.factories = {GATEWAY: gateway, API: EchoFactory()}
         self.listening = [self.listen(kind, text) for kind, text in texts.items()]

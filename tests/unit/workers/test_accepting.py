@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import resource
+import socket
 from functools import partial
 from ipaddress import ip_network
+from types import SimpleNamespace
 
 from twisted.internet.defer import maybeDeferred
 
 from gim.gateway.transport import MAX_ACCEPTS, DirectServer
 from gim.net.client_address import Proxies
+from gim.startup import StartupError
+from gim.workers import hand_over, ports
 from gim.workers.accept_messages import AddressAnswer
 from gim.workers.hand_over import API, GATEWAY
-from tests.support.accepting import LOOPBACK, AcceptingTestCase, Peer, handshake, until
+from tests.support.accepting import (
+    LOOPBACK,
+    AcceptingTestCase,
+    Echo,
+    EchoFactory,
+    Peer,
+    handshake,
+    until,
+)
 
 FRAME = b"\x81\x8c\0\0\0\0"  # a masked text frame of 12 bytes
 
@@ -57,8 +71,7 @@ class HandOverTests(AcceptingTestCase):
         await self.echoed(first)
         first.transport.loseConnection()
         await until(lambda: self.acceptor.connections == 0)
-        (counts, _) = [worker.hand_over.counts for worker in self.workers]
-        self.assertEqual(counts, [0, 0])
+        self.assertEqual([worker.hand_over.counts for worker in self.workers], [[0, 0]] * 2)
 
     async def test_a_worker_that_reads_nothing_holds_up_the_others_for_a_moment_only(self) -> None:
         self.begin(workers=1, echo=True)
@@ -84,6 +97,61 @@ class HandOverTests(AcceptingTestCase):
         full.start()
         await until(lambda: all(peer.received == b"hi" for peer in peers))
         self.assertEqual((full.connections(), full.hand_over.is_stalled), (400, False))
+
+    async def test_when_the_kernel_takes_no_more_sockets_it_tries_again(self) -> None:
+        self.begin(workers=1, echo=True)
+        patch = self.patch(socket, "send_fds", self.refuse)
+        peer = self.connect(b"hi")
+        await until(lambda: self.acceptor._waiting)
+        self.assertTrue(self.workers[0].hand_over.is_full)
+        patch.restore()
+        await self.echoed(peer)
+
+    def refuse(self, *args: object) -> None:
+        raise OSError(errno.ETOOMANYREFS, "too many references")
+
+    async def test_a_socket_that_a_worker_can_not_open_counts_no_more(self) -> None:
+        self.begin(workers=1, echo=True)
+        self.patch(ports, "receive", self.receive_no_file)
+        peer = self.connect(b"hi")
+        await until(lambda: peer.is_gone)
+        await until(lambda: self.acceptor.connections == 0)
+
+    def receive_no_file(self, end: socket.socket) -> tuple[bytes, list[int]]:
+        """Read a message as the kernel delivers it to a process that has all files open."""
+        header, files = hand_over.receive(end)
+        for file in files:
+            os.close(file)
+        return header, []
+
+    async def test_a_connection_that_can_not_be_made_is_closed_and_logged(self) -> None:
+        self.begin(workers=1, echo=True)
+        self.patch(Echo, "connectionMade", lambda protocol: 1 / 0)
+        first = self.connect(b"hi")
+        await until(lambda: first.is_gone)
+        self.patch(EchoFactory, "buildProtocol", lambda factory, address: 1 / 0)
+        second = self.connect(b"hi")
+        await until(lambda: second.is_gone and self.acceptor.connections == 0)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+
+    async def test_it_may_stop_before_its_workers(self) -> None:
+        self.begin(workers=0, echo=True)
+        worker = self.worker()
+        self.join(worker)
+        peers = [self.connect(b"hi") for _ in range(5)]
+        await until(lambda: self.acceptor.connections == 5)
+        self.acceptor.stopService()
+        await until(lambda: all(peer.is_gone for peer in peers))
+        self.acceptor.leave(worker.hand_over)
+
+    async def test_a_port_of_another_kind_ends_the_start_with_one_line(self) -> None:
+        self.begin(workers=0, echo=True)
+        endpoint = SimpleNamespace(listen=lambda factory: "a pipe")
+        self.patch(self, "endpoint", lambda text: endpoint)
+        refused = self.assertRaises(StartupError, self.listen(GATEWAY, "").startService)
+        self.assertEqual(
+            str(refused), "gateway: a pipe accepts no sockets that could be handed over: use one worker"
+        )
 
     async def test_without_workers_clients_wait(self) -> None:
         self.begin(workers=0, echo=True)
