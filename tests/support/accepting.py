@@ -6,8 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from msgspec import Struct
-from msgspec.msgpack import Decoder, encode
 from OpenSSL import SSL
 from twisted.internet import reactor as installed
 from twisted.internet.defer import maybeDeferred
@@ -27,6 +25,7 @@ from zope.interface import implementer
 
 from gim.gateway.connection_rules import ConnectionRules
 from gim.limits.limits import LimitHits
+from gim.link.channel import Channel
 from gim.net.client_address import NO_PROXIES, Proxies
 from gim.net.endpoints import make_endpoint, speaks_proxy
 from gim.net.listening import Listening
@@ -37,6 +36,7 @@ from gim.workers.admission import WorkerAdmission
 from gim.workers.closings import Closings
 from gim.workers.hand_over import API, GATEWAY, make_pair
 from gim.workers.ports import HandedOverPorts, WorkerReactor, without_socket
+from tests.support.channels import connect
 from tests.support.gateway import make_gateway
 from tests.support.redis.environment import write_certificate
 from tests.support.settings import no_limits
@@ -49,34 +49,6 @@ async def until(condition: Callable[[], object]) -> None:
     """Let the reactor run until *condition* holds; the timeout of the test bounds it."""
     while not condition():
         await deferLater(reactor, 0.001)
-
-
-class End:
-    """One end of a link: what one sends, the other gets in the next iteration, encoded on the way."""
-
-    def __init__(self, *kinds: type[Struct]) -> None:
-        self.handlers: dict[type[Struct], Callable[[Any], None]] = {}
-        self.is_cut = False  # it loses what it is to send
-        self.other: End
-        self._decode: Any = Decoder(kinds[0] if len(kinds) == 1 else kinds[0] | kinds[1]).decode
-
-    def handle(self, kind: type[Struct], handler: Any) -> None:
-        self.handlers[kind] = handler
-
-    def send(self, message: Struct) -> None:
-        if not self.is_cut:
-            reactor.callLater(0, self.other.take, encode(message))
-
-    def take(self, frame: bytes) -> None:
-        message = self._decode(frame)
-        self.handlers[type(message)](message)
-
-
-def make_link() -> tuple[End, End]:
-    """Return the parent's and the worker's end."""
-    parent, worker = End(*TO_PARENT), End(*TO_WORKER)
-    parent.other, worker.other = worker, parent
-    return parent, worker
 
 
 class Echo(Protocol):
@@ -108,7 +80,10 @@ class Worker:
 
     def __init__(self, gateway: Any, rules: ConnectionRules, texts: dict[int, str]) -> None:
         self.ours, self.theirs = make_pair()
-        self.parent_end, self.link = make_link()
+        self.parent_link, self.link = (
+            Channel(kinds, reactor, on_end=lambda why: None) for kinds in (TO_PARENT, TO_WORKER)
+        )
+        self.parent_end, self.link_end = connect(self.parent_link, self.link)
         closings = Closings(self.link.send, reactor)
         self.admission = WorkerAdmission(rules, closings, self.link.send, reactor)
         self.link.handle(AddressAnswer, self.admission.answered)
@@ -240,7 +215,7 @@ class AcceptingTestCase(TestCase):
         self.join(worker)
 
     def join(self, worker: Worker) -> None:
-        worker.hand_over = self.acceptor.join(worker.ours, worker.theirs, worker.parent_end)
+        worker.hand_over = self.acceptor.join(worker.ours, worker.theirs, worker.parent_link)
 
     def address(self, kind: int = GATEWAY) -> Any:
         port: Any = self.listening[kind].port
@@ -263,7 +238,7 @@ class AcceptingTestCase(TestCase):
 
     async def end(self) -> None:
         for worker in self.workers:
-            worker.link.is_cut = True
+            worker.link_end.loseConnection()
         for peer in self.peers:
             if peer.transport is not None and not peer.is_gone:
                 peer.transport.abortConnection()
