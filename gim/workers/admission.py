@@ -51,7 +51,7 @@ class WorkerAdmission:
         self._count = count(1)  # of questions
         self._questions: dict[int, _Question] = {}
         self._numbers: dict[Client, int] = {}  # of the questions
-        self._identified: set[Client] = set()  # those that the parent counts since their handshake
+        self._identified: set[Client] = set()  # counted by the parent since their handshake
 
     def refuse(self, connected: int, address: Any) -> Rejection | None:
         """See `Admission`."""

@@ -77,7 +77,7 @@ class HandOver:
     ) -> None:
         """*ours* and *theirs* are a pair of `make_pair`, which this object closes at the end. *has_room*
         is called when a full pair has room again, and when it has had none for `STALL_TIME`."""
-        self.counts = [0, 0]  # connections by kind, those that it has not read yet included
+        self.counts = [0, 0]  # connections by kind, with what it has not read yet
         self.groups: Counter[str] = Counter()  # of these connections, as far as they count for one
         self.is_full = False
         self.is_stalled = False  # full for so long that others get its sockets

@@ -134,7 +134,7 @@ class HandedOverPort:
         """See `IListeningPort`. It serves first what the parent has handed over before."""
         self.source.take_all()
         self._is_open = False
-        self.startReading()  # hangs up on those that are held
+        self.startReading()  # hangs up on clients that it holds
         self.factory.doStop()
 
     def getHost(self) -> UNIXAddress:
@@ -142,11 +142,11 @@ class HandedOverPort:
         return UNIXAddress(None)
 
     def stopReading(self) -> None:
-        """Let those that connect wait from now on."""
+        """Let clients wait from now on."""
         self._is_reading = False
 
     def startReading(self) -> None:
-        """Serve connections, first of all those that wait."""
+        """Serve clients, the waiting ones first."""
         self._is_reading = True
         held, self._held = self._held, []
         for arrival, accepted in held:
