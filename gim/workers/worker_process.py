@@ -59,6 +59,7 @@ class Worker(ProcessProtocol):
         self._how: str | None = None  # it ended; None while it runs
         self._why = ""  # it was killed
         self._exiting: IDelayedCall | None = None
+        self._is_gone = False
 
     def spawn(self, words: Sequence[str], environment: Mapping[str, str], start: bytes) -> None:
         """Run a program. *start* is what it reads from its standard input, to the end. Raises OSError."""
@@ -117,7 +118,8 @@ class Worker(ProcessProtocol):
 
     def _check_end(self) -> None:
         """Report the end when both have ended: the process, and the link with all that it held."""
-        if self._how is not None and self.channel.has_ended:
+        if self._how is not None and self.channel.has_ended and not self._is_gone:
+            self._is_gone = True
             self._ended(self)
 
     def _print(self, line: str) -> None:

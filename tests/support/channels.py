@@ -24,6 +24,10 @@ class MemoryEnd:
         self.is_stuck = False  # the other side does not read
         self.is_open = True
 
+    @property
+    def connected(self) -> bool:
+        return self.is_open
+
     def write(self, data: bytes) -> None:
         if self.is_stuck and self.is_open:
             self.stuck.append(data)
