@@ -78,9 +78,13 @@ class FakeReactor(Clock):
         super().__init__()
         self.processes: list[FakeProcess] = []
         self.fails = False  # whether no process can be started
+        self.from_threads: list[tuple[Any, ...]] = []  # calls of other threads
 
     def callWhenRunning(self, call: Callable[..., Any], *args: Any) -> None:
         call(*args)
+
+    def callFromThread(self, *call: Any) -> None:
+        self.from_threads.append(call)
 
     def spawnProcess(
         self, worker: Worker, program: str, words: Sequence[str], variables: Any, childFDs: Any
