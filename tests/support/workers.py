@@ -6,13 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessDone, ProcessExitedAlready, ProcessTerminated
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from gim.link.channel import Channel
-from gim.workers.control import TO_WORKER, Joined, Ready, Stop
+from gim.workers.control import TO_WORKER, Drain, Hurry, Joined, PrepareToDrain, Ready, Stop
 from gim.workers.worker_process import Worker
 from tests.support.channels import connect
 
@@ -33,8 +37,21 @@ class FakeProcess:
         self.lets_it_end = True  # whether a signal ends it
         self.received: list[Struct] = []
         self.channel = Channel(TO_WORKER, clock, on_end=lambda why: None)
-        self.channel.handle(Stop, self.received.append)
+        self.connections = 0  # of the gateway
+        self.drained: Deferred[None] = Deferred()  # a test fires it when the connections are closed
+        for kind in Hurry, Stop:
+            self.channel.handle(kind, self.received.append)
+        self.channel.serve(PrepareToDrain, self._prepare_to_drain)
+        self.channel.serve(Drain, self._drain)
         self.clock = clock
+
+    async def _prepare_to_drain(self, question: PrepareToDrain) -> int:
+        self.received.append(question)
+        return self.connections
+
+    async def _drain(self, question: Drain) -> None:
+        self.received.append(question)
+        await self.drained
 
     def write(self, data: bytes) -> None:
         self.start += data
@@ -104,3 +121,10 @@ class FakeReactor(Clock):
     def running(self) -> list[FakeProcess]:
         """The processes that have not ended."""
         return [process for process in self.processes if not process.has_ended]
+
+
+def observe_log(test: SynchronousTestCase, observe: Callable[[LogEvent], object]) -> None:
+    """Call *observe* with all that is logged until the end of a test."""
+    observer = implementer(ILogObserver)(lambda event: observe(event))
+    globalLogPublisher.addObserver(observer)
+    test.addCleanup(globalLogPublisher.removeObserver, observer)

@@ -11,9 +11,7 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.logger import ILogObserver, globalLogPublisher
 from twisted.trial.unittest import TestCase
-from zope.interface import implementer
 
 from gim.log.format import as_text
 from gim.workers.control import LogLines
@@ -22,6 +20,7 @@ from gim.workers.supervisor import Supervisor, worker_environment
 from gim.workers.worker_process import Worker
 from tests.support.fake_worker import FROM_FAKE, Done, Order
 from tests.support.paths import ROOT
+from tests.support.workers import observe_log
 
 PATIENCE = 10.0  # seconds
 WORDS = (sys.executable, "-m", "tests.support.fake_worker")
@@ -61,9 +60,7 @@ class SupervisorTestCase(TestCase):
     def setUp(self) -> None:
         self.ready, self.gone, self.done, self.log, self.lines = (Waiter() for _ in range(5))
         self.crashing: set[int] = set()  # numbers of workers that crash at their start
-        observer = implementer(ILogObserver)(lambda event: self.log.put(as_text(event, with_time=False)))
-        globalLogPublisher.addObserver(observer)
-        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        observe_log(self, lambda event: self.log.put(as_text(event, with_time=False)))
 
     def logged(self, text: str) -> Deferred[Any]:
         """Wait until the parent has logged a text."""

@@ -29,7 +29,7 @@ from gim.log.output import LogTarget, RotatedFile
 from gim.workers.control import LogLines
 from gim.workers.log_lines import MAX_UNSENT, REPORT_PAUSE, LineForm, LinkLog, form_of, writer
 from tests.support.channels import MemoryEnd, connect
-from tests.support.workers import FakeReactor
+from tests.support.workers import FakeReactor, observe_log
 
 
 class LinkTestCase(SynchronousTestCase):
@@ -139,9 +139,7 @@ class FloodTests(LinkTestCase):
     def test_it_says_how_many_even_if_nothing_else_is_to_say(self) -> None:
         self.join(LogTarget("info", True, io.StringIO()))
         said: list[str] = []
-        observer = implementer(ILogObserver)(lambda event: said.append(as_text(event, False)))
-        globalLogPublisher.addObserver(observer)
-        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        observe_log(self, lambda event: said.append(as_text(event, False)))
         self.end.is_stuck = True
         for _ in range(20):
             self.log.info("{text}", text="x" * (MAX_UNSENT // 10))

@@ -8,9 +8,7 @@ import sys
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.logger import ILogObserver, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 
 from gim.log.format import as_text
 from gim.workers.control import TO_PARENT, Joined, Leave, LogLines
@@ -25,7 +23,7 @@ from gim.workers.supervisor import (
     worker_environment,
 )
 from gim.workers.worker_process import EXIT_TIME, Worker
-from tests.support.workers import FakeProcess, FakeReactor
+from tests.support.workers import FakeProcess, FakeReactor, observe_log
 
 
 class SupervisorTestCase(SynchronousTestCase):
@@ -33,9 +31,7 @@ class SupervisorTestCase(SynchronousTestCase):
         self.reactor = FakeReactor()
         self.events: list[tuple[str, int]] = []
         self.logged: list[str] = []
-        observer = implementer(ILogObserver)(lambda event: self.logged.append(as_text(event, False)))
-        globalLogPublisher.addObserver(observer)
-        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        observe_log(self, lambda event: self.logged.append(as_text(event, False)))
 
     def supervise(self, count: int, **options: Any) -> Supervisor:
         names = "spawned", "joined", "ready", "gone"
