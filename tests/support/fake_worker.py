@@ -31,6 +31,8 @@ from gim.workers.lifeline import end, parent_lost, tie_to_parent
 from gim.workers.log_lines import LineForm, begin_logging
 from gim.workers.worker_process import LINK
 
+WORDS = (sys.executable, "-m", "tests.support.fake_worker")
+
 
 class Order(Struct, array_like=True, tag=199):
     """What a worker is to do: the name of a method of `FakeWorker`, and its arguments."""
@@ -115,6 +117,10 @@ class FakeWorker:
         """Print to the standard error, and end."""
         os.write(2, last_words.encode())
         end(status)
+
+    def print_error(self, line: str) -> None:
+        """Print to the standard error that the process began with."""
+        os.write(2, line.encode() + b"\n")
 
     def ignored_signals(self) -> list[int]:
         """Return the signals that this process ignores."""

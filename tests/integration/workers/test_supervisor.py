@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -18,12 +17,11 @@ from gim.workers.control import LogLines
 from gim.workers.log_lines import LineForm
 from gim.workers.supervisor import Supervisor, worker_environment
 from gim.workers.worker_process import Worker
-from tests.support.fake_worker import FROM_FAKE, Done, Order
+from tests.support.fake_worker import FROM_FAKE, WORDS, Done, Order
 from tests.support.paths import ROOT
 from tests.support.workers import observe_log
 
 PATIENCE = 10.0  # seconds
-WORDS = (sys.executable, "-m", "tests.support.fake_worker")
 TEXT = LineForm("info", json=False, with_time=False)
 
 
