@@ -31,18 +31,20 @@ class WorkerDaemon(MultiService):
         self,
         chat: Chat,
         gateway: GatewayFactory,
+        accept: Callable[[], None],
         channel: Channel,
         clock: IReactorTime,
         take_waiting: Callable[[], None],
         flush_log: Callable[[], None],
         leave: Callable[[int], None],
     ) -> None:
-        """*take_waiting* takes the sockets that were handed over and wait. *flush_log* sends the lines of
-        the log that wait. *leave* ends the process with an exit status, when the parent has read all that
-        was sent."""
+        """*accept* lets the gateway's port serve connections. *take_waiting* takes the sockets that were
+        handed over and wait. *flush_log* sends the lines of the log that wait. *leave* ends the process
+        with an exit status, when the parent has read all that was sent."""
         super().__init__()
         self._chat = chat
         self._gateway = gateway
+        self._accept = accept
         self._channel = channel
         self._take_waiting = take_waiting
         self._flush_log = flush_log
@@ -61,6 +63,7 @@ class WorkerDaemon(MultiService):
 
     async def _start(self) -> None:
         await self._chat.start()
+        self._accept()
         self._channel.send(Ready())
 
     def _failed(self, failure: Failure) -> None:
