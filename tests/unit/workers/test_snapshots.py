@@ -14,6 +14,7 @@ from gim.errors import Unavailable
 from gim.metrics.export.page import MetricsPage, Page
 from gim.metrics.export.snapshot import Family
 from gim.metrics.export.workers import ShareCollector, WorkersCollector
+from gim.workers.observing import TO_PARENT, TO_WORKER
 from gim.workers.snapshots import SNAPSHOT_TIMEOUT, CollectedPage
 from tests.support.observed_workers import ObservedTestCase
 
@@ -60,6 +61,14 @@ class SnapshotTestCase(ObservedTestCase):
             for family in parser.text_string_to_metric_families(page.body.decode())
             for sample in family.samples
         }
+
+
+class MessageTests(ObservedTestCase):
+    def test_each_kind_has_a_number_of_its_own(self) -> None:
+        kinds = {*TO_PARENT, *TO_WORKER}
+        numbers = [kind.__struct_config__.tag for kind in kinds]
+        self.assertEqual(len(set(numbers)), len(kinds))
+        self.assertTrue(all(140 <= int(str(number)) < 170 for number in numbers), numbers)
 
 
 class PageTests(SnapshotTestCase):
