@@ -82,7 +82,7 @@ proxies: $(VENV)/.installed-test
 fuzz: $(VENV)/.installed-fuzz
 	$(BIN)/python -m tests.integration.hostile.fuzz $(FUZZ)
 
-# the same random steps on memory and on Redis, some ten minutes; DIFFERENTIAL holds options, as in
+# the same random steps on memory, on workers and on Redis, some ten minutes; DIFFERENTIAL holds options, as in
 # DIFFERENTIAL="--seed 5 --steps 2000 --setups redis,cluster"
 differential: $(VENV)/.installed-test
 	$(BIN)/python -m tests.integration.differential $(DIFFERENTIAL)
@@ -101,14 +101,17 @@ package: $(BIN)/python
 bench: $(VENV)/.installed-run
 	$(BIN)/python -m bench $(BENCH)
 
-# the Autobahn test suite, seven minutes, and schemathesis on the HTTP API; the other target takes some seconds
+# the Autobahn test suite, seven minutes, and schemathesis on the HTTP API; WORKERS is how many processes serve,
+# as in WORKERS=2; the other target takes half a minute
+WORKERS = 1
 conformance: $(VENV)/.installed-test
-	$(BIN)/python -m tests.conformance.api
+	$(BIN)/python -m tests.conformance.api --workers $(WORKERS)
 	$(BIN)/python -m tests.conformance.clients
-	$(BIN)/python -m tests.conformance.run
+	$(BIN)/python -m tests.conformance.run --workers $(WORKERS)
 
 conformance-quick: $(VENV)/.installed-test
 	$(BIN)/python -m tests.conformance.run --quick
+	$(BIN)/python -m tests.conformance.run --quick --workers 2
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .

@@ -1,6 +1,6 @@
 """Run schemathesis on the HTTP API of a daemon, with all of its checks, as /openapi.json describes it.
 
-    python -m tests.conformance.api [--examples N]
+    python -m tests.conformance.api [--examples N] [--workers N]
 
 It needs an environment of its own, which is made in build/schemathesis. The report is in
 build/conformance/api. Requests come with a valid token and the administrator's key, but for those that
@@ -35,12 +35,12 @@ LIMIT = 1200  # seconds for all of it
 
 
 @contextmanager
-def serving() -> Iterator[str]:
+def serving(*options: str) -> Iterator[str]:
     """Start a daemon that serves all there is, give the URL of its HTTP API, and stop it."""
     REPORTS.mkdir(parents=True, exist_ok=True)
     log = REPORTS / "daemon.log"
     command = [sys.executable, "-c", TWISTD, "-n", "--pidfile=", "gim", "--profiling"]
-    command += ["--max-login-rate", "0"]
+    command += ["--max-login-rate", "0", *options]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*command, "--ws", ADDRESS, "--http", ADDRESS],
@@ -90,9 +90,11 @@ def run(program: Path, url: str, examples: int) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.conformance.api")
     parser.add_argument("--examples", type=int, default=100, help="of each operation, at most")
+    parser.add_argument("--workers", type=int, default=1, help="--gateway-worker of the daemon")
     options = parser.parse_args()
     program = prepare(SCHEMATHESIS)
-    with serving() as url:
+    workers = ("--gateway-worker", str(options.workers)) if options.workers > 1 else ()
+    with serving(*workers) as url:
         return run(program, url, options.examples)
 
 

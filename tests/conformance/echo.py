@@ -1,7 +1,7 @@
 """An echo server of the gateway's own protocol, frames and transport; with --stock, of Autobahn's alone.
 
-`python -m tests.conformance.echo` listens on a free port of 127.0.0.1, prints its number, and ends with
-its standard input.
+With --workers N that many processes serve. `python -m tests.conformance.echo` listens on a free port of
+127.0.0.1, prints its number, and ends with its standard input.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from autobahn.websocket.compress import (
     PerMessageDeflateOfferAccept,
 )
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import Factory
 
 from gim.gateway import handshake
@@ -88,17 +89,23 @@ def stock_factory() -> WebSocketServerFactory:
 def main(arguments: list[str]) -> None:
     loop: Any = reactor
     factory: Factory
-    if arguments == ["--stock"]:
-        factory = stock_factory()
-        port = loop.listenTCP(0, factory, interface="127.0.0.1")
-    elif not arguments:
-        factory = gateway = gateway_factory()
-        gateway.timeout_wheel.startService()
-        port = loop.listenTCP(0, factory, interface="127.0.0.1")
-        write_at_once(port)
-    else:
-        sys.exit("usage: python -m tests.conformance.echo [--stock]")
-    print(port.getHost().port, flush=True)
+    serving: Deferred[None] = succeed(None)
+    match arguments:
+        case ["--stock"]:
+            factory = stock_factory()
+            port = loop.listenTCP(0, factory, interface="127.0.0.1")
+        case ["--workers", count]:
+            from tests.conformance.echo_workers import listen
+
+            port, serving = listen(int(count))
+        case []:
+            factory = gateway = gateway_factory()
+            gateway.timeout_wheel.startService()
+            port = loop.listenTCP(0, factory, interface="127.0.0.1")
+            write_at_once(port)
+        case _:
+            sys.exit("usage: python -m tests.conformance.echo [--stock | --workers N]")
+    serving.addCallback(lambda _: print(port.getHost().port, flush=True))
 
     def wait_for_the_end() -> None:
         sys.stdin.buffer.read()

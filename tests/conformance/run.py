@@ -1,12 +1,13 @@
 """Run the cases of the Autobahn test suite against the gateway's protocol and transport.
 
-    python -m tests.conformance.run [--quick] [--stock]
+    python -m tests.conformance.run [--quick] [--stock] [--workers N]
 
 `kosoku` has the cases; it needs an environment without Autobahn, which is made in build/kosoku. A case
 must end in OK, INFORMATIONAL or NON-STRICT, and no worse than on Autobahn alone: what is not plainly OK
 is run there too, or all that was run with --stock. A case that did not finish in the time that it has,
 60 s for most, is tried once more without others beside it. The reports are in build/conformance.
---quick takes some seconds: all but the groups of compression, and one case of each of those.
+--quick takes some seconds: all but the groups of compression, and one case of each of those. With
+--workers the connections are served by so many processes, as with ``--gateway-worker``.
 """
 
 from __future__ import annotations
@@ -95,29 +96,42 @@ def prepare(requirement: str, program_name: str = "") -> Path:
     return program
 
 
+class Server(NamedTuple):
+    """An echo server: its name in reports, and its options."""
+
+    name: str
+    options: tuple[str, ...] = ()
+
+    @property
+    def again(self) -> Server:
+        return self._replace(name=f"{self.name}-again")
+
+
+STOCK = Server("stock", ("--stock",))
+
+
 @contextmanager
-def echoing(name: str) -> Iterator[int]:
+def echoing(server: Server) -> Iterator[int]:
     """Start an echo server, give its port, and stop it."""
-    options = ["--stock"] if name.startswith("stock") else []
-    command = [sys.executable, "-m", "tests.conformance.echo", *options]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+    command = [sys.executable, "-m", "tests.conformance.echo", *server.options]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as echo:
         try:
-            assert server.stdout is not None
-            line = server.stdout.readline()
+            assert echo.stdout is not None
+            line = echo.stdout.readline()
             if not line:
-                sys.exit(f"the {name} echo did not start")
+                sys.exit(f"the {server.name} echo did not start")
             yield int(line)
         finally:
-            server.kill()
+            echo.kill()
 
 
-def run(program: Path, name: str, selection: Selection) -> dict[str, Verdict]:
+def run(program: Path, server: Server, selection: Selection) -> dict[str, Verdict]:
     """Run cases against an echo server; return how each went."""
-    began = time.monotonic()
-    verdicts, timed_out = try_once(program, name, selection)
+    name, began = server.name, time.monotonic()
+    verdicts, timed_out = try_once(program, server, selection)
     if timed_out:
         print(f"{name}: tried again, alone: {', '.join(timed_out)}", flush=True)
-        verdicts |= try_once(program, f"{name}-again", only(timed_out))[0]
+        verdicts |= try_once(program, server.again, only(timed_out))[0]
     counts = Counter(str(verdict) for verdict in verdicts.values())
     figures = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))
     passed = sum(verdict.is_passed for verdict in verdicts.values())
@@ -128,12 +142,12 @@ def run(program: Path, name: str, selection: Selection) -> dict[str, Verdict]:
     return verdicts
 
 
-def try_once(program: Path, name: str, selection: Selection) -> tuple[dict[str, Verdict], list[str]]:
+def try_once(program: Path, server: Server, selection: Selection) -> tuple[dict[str, Verdict], list[str]]:
     """Run cases; return how each went, and those that were not done in time."""
-    reports = BUILD / "conformance" / name
+    reports = BUILD / "conformance" / server.name
     shutil.rmtree(reports, ignore_errors=True)
     reports.mkdir(parents=True)
-    with echoing(name) as port, open(reports / "output.txt", "wb") as output:
+    with echoing(server) as port, open(reports / "output.txt", "wb") as output:
         options = ["-o", str(reports), "-p", str(selection.parallel)]
         for case in selection.cases:
             options += ["-i", case]
@@ -142,7 +156,7 @@ def try_once(program: Path, name: str, selection: Selection) -> tuple[dict[str, 
         subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, timeout=LIMIT)
     index = reports / "index.json"
     if not index.exists():
-        sys.exit(f"no report on {name}; see {reports / 'output.txt'}")
+        sys.exit(f"no report on {server.name}; see {reports / 'output.txt'}")
     # {agent: {case: {...}}}
     cases: dict[str, dict[str, Any]]
     (cases,) = json.loads(index.read_text()).values()
@@ -164,16 +178,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.conformance.run")
     parser.add_argument("--quick", action="store_true", help="some seconds instead of some minutes")
     parser.add_argument("--stock", action="store_true", help="run every case on Autobahn alone too")
+    parser.add_argument("--workers", type=int, default=1, help="processes that serve")
     options = parser.parse_args()
     selection = QUICK if options.quick else ALL
     program = prepare(KOSOKU)
-    ours = run(program, "gim", selection)
+    server = Server("gim")
+    if options.workers > 1:
+        server = Server(f"gim-{options.workers}-workers", ("--workers", str(options.workers)))
+    ours = run(program, server, selection)
     not_ok = sorted((case for case, verdict in ours.items() if verdict.rank), key=in_order)
     stock: dict[str, Verdict] = {}
     if options.stock:
-        stock = run(program, "stock", selection)
+        stock = run(program, STOCK, selection)
     elif not_ok:
-        stock = run(program, "stock", only(not_ok))
+        stock = run(program, STOCK, only(not_ok))
     bad = 0
     for case in not_ok:
         is_worse = case in stock and stock[case].rank < ours[case].rank
