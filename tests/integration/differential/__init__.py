@@ -1,1 +1,1 @@
-"""The same random steps on the memory store and on Redis: both must answer alike."""
+"""The same random steps on one process on memory, and on workers or Redis: both must answer alike."""

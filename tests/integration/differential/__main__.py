@@ -1,7 +1,8 @@
-"""The same random steps on memory and on Redis, for longer.
+"""The same random steps on memory, on workers and on Redis, for longer.
 
     python -m tests.integration.differential [--seed N] [--seeds 5] [--steps 400] [--seconds 400]
-        [--setups redis,nodes,cluster] [--profiles sequences,trimming,webhooks,expiring,limits]
+        [--setups workers,redis,nodes,redis-workers,cluster]
+        [--profiles sequences,trimming,webhooks,expiring,limits]
 
 Each setup runs with each profile (options of the daemons), with sequences of so many seeds, or of fewer
 when its share of the seconds is over. Exit status 1 if the answers or pushes differ: the report shows
@@ -53,7 +54,7 @@ class Search(ComparisonCase):
 
 
 def main() -> int:
-    words = argparse.ArgumentParser(description="Compare the stores.")
+    words = argparse.ArgumentParser(description="Compare set-ups with one process on memory.")
     words.add_argument("--seed", type=int, default=random.randrange(2**31))
     words.add_argument("--seeds", type=int, default=5, help="how many sequences of each")
     words.add_argument("--steps", type=int, default=400, help="of each sequence")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from io import BytesIO
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -18,27 +19,41 @@ ADMIN_KEY = "an-administrators-key"
 
 
 class Api:
-    """Asks with the tokens of users, or with the administrator's key."""
+    """Asks with the tokens of users, or with the administrator's key.
 
-    def __init__(self) -> None:
+    Each node has a connection of its own that stays open, even where several have one port: workers,
+    among which the connections are divided.
+    """
+
+    def __init__(self, ports: Sequence[int]) -> None:
+        """*ports* are those of the nodes."""
         self.tokens: dict[str, str] = {}  # by user
-        self._pool = HTTPConnectionPool(reactor)
-        self._agent = Agent(reactor, pool=self._pool)
+        self._ports = ports
+        self._pools = [HTTPConnectionPool(reactor) for _ in ports]
+        self._agents = [Agent(reactor, pool=pool) for pool in self._pools]
 
     async def stop(self) -> None:
-        await self._pool.closeCachedConnections()
+        for pool in self._pools:
+            await pool.closeCachedConnections()
 
-    async def ask(self, port: int, actor: str, method: str, path: str, body: Any = None) -> Any:
-        """Return the envelope of the answer with the status in it. A GET carries *body* as its query."""
+    async def ask(self, node: int, actor: str, method: str, path: str, body: Any = None) -> Any:
+        """Return the envelope of a node's answer with the status in it.
+
+        A GET carries *body* as its query.
+        """
         path = quote(path, safe="/:")
         if method == "GET" and body:
             path, body = f"{path}?{urlencode(_as_query(body))}", None
-        response = await self._agent.request(
-            method.encode(),
-            f"http://{HOST}:{port}{path}".encode(),
-            Headers({name: [value] for name, value in self._access(actor).items()}),
-            None if body is None else FileBodyProducer(BytesIO(json.dumps(body).encode())),
-        ).addTimeout(PATIENCE, reactor)
+        response = (
+            await self._agents[node]
+            .request(
+                method.encode(),
+                f"http://{HOST}:{self._ports[node]}{path}".encode(),
+                Headers({name: [value] for name, value in self._access(actor).items()}),
+                None if body is None else FileBodyProducer(BytesIO(json.dumps(body).encode())),
+            )
+            .addTimeout(PATIENCE, reactor)
+        )
         answer = json.loads(await readBody(response).addTimeout(PATIENCE, reactor))
         return {"status": response.code, **answer}
 

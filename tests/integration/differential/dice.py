@@ -10,6 +10,7 @@ from tests.integration.differential.steps import ADMINISTRATOR, Step
 
 UNHURRIED = (105, 201, 203, 205, 209, 211, 305)
 MAX_BROADCASTS = 5  # of a sequence: Redis takes a hundred a minute
+MAX_NODES = 6  # a multiple of how many nodes or workers there may be
 STEPS_PER_TTL = 80  # they must take less than the TTL
 BAD_PACKETS = (
     "",
@@ -145,7 +146,7 @@ class Dice(Ingredients):
     def _http(self, actor: str, method: str, path: str, body: Any = None) -> Step:
         if isinstance(body, dict) and method != "GET":
             body = self.spoilt(body)
-        return Step("http", actor, 0, method, path, body, self.random.randrange(2))
+        return Step("http", actor, 0, method, path, body, self.random.randrange(MAX_NODES))
 
     def _over_http(self) -> Iterator[Step]:
         user = self.pick(USERS)

@@ -25,7 +25,7 @@ MARKER = "marker"
 
 
 class Ports(Struct, frozen=True):
-    """Where a node listens."""
+    """Where a node listens. Workers are nodes with the same ports."""
 
     ws: int
     http: int
@@ -45,7 +45,7 @@ class Side:
         self._hook = hook  # gets the webhooks, if there are any
         self.symbols = Symbols("")
         self._devices: dict[str, Socket] = {}
-        self._api = Api()
+        self._api = Api([node.http for node in nodes])
         self._markers = Markers()
         self._stored: list[tuple[str, str]] = []  # chatroom and id of each message of the last step
         self._has_broadcast = False  # whether the last step was a broadcast to all
@@ -111,9 +111,9 @@ class Side:
         return self.symbols.in_words(packets)
 
     async def _request(self, step: Step) -> Any:
-        port = self.nodes[step.node % len(self.nodes)].http
+        node = step.node % len(self.nodes)
         path, body = (self.symbols.fill_in(each, step.actor) for each in (step.path, step.body))
-        answer = await self._api.ask(port, step.actor, step.method, path, body)
+        answer = await self._api.ask(node, step.actor, step.method, path, body)
         self._learn(step, answer["data"])
         self._has_broadcast = step.path == "/v1/admin/broadcasts" and answer["code"] == 0
         return self.symbols.in_words([answer])
@@ -154,15 +154,13 @@ class Side:
 
     async def go_offline(self, users: Collection[str]) -> None:
         """Wait until all nodes know that the users are offline."""
-        for node in self.nodes:
+        for node in range(len(self.nodes)):
             for user in users:
                 path = f"/v1/users/{self.symbols.prefix}{user}"
-                await until(
-                    lambda port=node.http, path=path: self._is_offline(port, path), f"{user} to go"
-                )
+                await until(lambda node=node, path=path: self._is_offline(node, path), f"{user} to go")
 
-    async def _is_offline(self, port: int, path: str) -> bool:
-        data = (await self._api.ask(port, MARKER, "GET", path))["data"]
+    async def _is_offline(self, node: int, path: str) -> bool:
+        data = (await self._api.ask(node, MARKER, "GET", path))["data"]
         return data is None or not data["online"]  # a user may be forgotten as well
 
     def told(self) -> dict[str, Any]:
@@ -173,7 +171,7 @@ class Side:
     async def counted(self) -> dict[str, int]:
         """Return the numbers of the statistics that do not depend on how many nodes there are."""
         path = "/v1/admin/statistics"
-        total = (await self._api.ask(self.nodes[0].http, ADMINISTRATOR, "GET", path))["data"]["total"]
+        total = (await self._api.ask(0, ADMINISTRATOR, "GET", path))["data"]["total"]
         return {name: total[name] for name in ("connections", "messages")}
 
     def received(self) -> Received:

@@ -33,7 +33,7 @@ class Step(Struct, frozen=True):
     method: str = ""
     path: str = ""
     body: Any = None
-    node: int = 0  # which node serves a request over HTTP, where there are several
+    node: int = 0  # which node or worker serves a request over HTTP, modulo how many there are
 
     @property
     def user(self) -> str:
