@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
+from typing import Any
+
+from twisted.internet.task import Clock
+
 from gim.concurrency.clocks import WallClock
 from gim.link.channel import Channel
+from gim.link.frames import FrameCutter
 from gim.storage.linked.calls import TO_STORE, TO_WORKER
 from gim.storage.linked.frames import NewsFrames
 from gim.storage.linked.server import StoreServer
@@ -14,29 +20,27 @@ from tests.support.channels import EagerClock, MemoryEnd, connect
 
 
 class LinkedStores:
-    """The parent's data, and what serves it to each worker."""
+    """The parent's data, and what serves it to each worker, the first one at index 0."""
 
-    def __init__(self, data: MemoryData, wall: WallClock) -> None:
+    def __init__(self, data: MemoryData, wall: WallClock, clock: Clock | None = None) -> None:
+        """Without a *clock*, answers come before the call that asks returns."""
         self.data = data
-        self.clock = EagerClock()
+        self.clock = clock or EagerClock()
         self.servers: list[StoreServer] = []
         self.parent_ends: list[MemoryEnd] = []
-        self.ends: list[str] = []  # why channels have ended
+        self.worker_ends: list[MemoryEnd] = []
         self._wall = wall
         self._frames = NewsFrames()
 
     def add(self) -> LinkedStore:
         """Return the store of one more worker."""
-        parent = Channel(TO_STORE, self.clock, on_end=self.ends.append)
-        worker = Channel(TO_WORKER, self.clock, on_end=self.ends.append)
+        parent = Channel(TO_STORE, self.clock, on_end=lambda why: None)
+        worker = Channel(TO_WORKER, self.clock, on_end=lambda why: None)
         server = StoreServer(MemoryStore(self.data), parent, self._frames, self.clock)
         self.servers.append(server)
-        self.parent_ends.append(connect(parent, worker)[0])
-        starting = server.start()
-        try:
-            starting.send(None)
-        except StopIteration:
-            pass
+        for ends, end in zip((self.parent_ends, self.worker_ends), connect(parent, worker), strict=True):
+            ends.append(end)
+        run(server.start())
         data = self.data
         return LinkedStore(
             worker,
@@ -46,3 +50,18 @@ class LinkedStores:
             epoch=data.epoch,
             token_key=data.token_key,
         )
+
+    def count_frames(self, worker: int) -> tuple[int, int]:
+        """Return how many frames have gone from a worker to the parent, and back."""
+        ends = self.worker_ends[worker], self.parent_ends[worker]
+        to_parent, to_worker = (len(list(FrameCutter().cut(b"".join(end.writes)))) for end in ends)
+        return to_parent, to_worker
+
+
+def run(work: Coroutine[Any, Any, object]) -> None:
+    """Run a coroutine that does not wait."""
+    try:
+        work.send(None)
+    except StopIteration:
+        return
+    raise AssertionError("it waits")

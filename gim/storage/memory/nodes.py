@@ -66,7 +66,7 @@ class Commands:
 
     def gone(self, subscriber: Subscriber) -> None:
         """Wait for the replies of a subscriber no longer."""
-        for under_way in self._under_way.values():
+        for under_way in tuple(self._under_way.values()):  # a command that is done goes
             under_way.take(subscriber, [])
 
 
