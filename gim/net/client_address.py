@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from socket import AF_INET6, inet_ntop, inet_pton
 from typing import Any
 
 from msgspec import Struct
@@ -66,14 +67,15 @@ def _network(word: str) -> IPv4Network | IPv6Network:
 
 def host_of(address: Any) -> str:
     """Return the IP address of a transport's peer, "" for a peer without one."""
-    return _host(str(getattr(address, "host", "")))
+    return _canonical(str(getattr(address, "host", "")))
 
 
 def group_of(host: str) -> str:
     """Return what is counted as one client: an IPv4 address, the first `SITE` bits of an IPv6 one."""
     if ":" not in host:
         return host
-    return str(ip_network((ip_address(host), SITE), strict=False))
+    site = inet_pton(AF_INET6, host)[: SITE // 8]
+    return f"{inet_ntop(AF_INET6, site.ljust(16, bytes(1)))}/{SITE}"
 
 
 def _host(word: str) -> str:
@@ -81,8 +83,14 @@ def _host(word: str) -> str:
     word = word.strip()
     if found := _WITH_PORT.fullmatch(word):
         word = found[1] or found[2]
+    return _canonical(word)
+
+
+def _canonical(word: str) -> str:
+    """Return an address in its canonical form, "" for a word that is not an address."""
     try:
-        address: IPv4Address | IPv6Address = ip_address(word.partition("%")[0])
+        kind = IPv6Address if ":" in word else IPv4Address  # `ip_address` tries both
+        address = kind(word.partition("%")[0])
     except ValueError:
         return ""
     mapped = getattr(address, "ipv4_mapped", None)  # ::ffff:192.0.2.1
