@@ -14,6 +14,7 @@ from gim.net.endpoints import make_endpoint
 from gim.net.listening import Listening
 from gim.workers.closings import Closings
 from gim.workers.hand_over import GATEWAY
+from gim.workers.lifeline import tie_to_parent
 from gim.workers.ports import HandedOverPorts, WorkerReactor
 from gim.workers.worker_process import HAND_OVER
 
@@ -28,13 +29,13 @@ class Naming(Protocol):
 
 
 def main() -> None:
+    tie_to_parent(os.getppid())
     end = socket.socket(fileno=HAND_OVER)
     closings = Closings(lambda message: None, reactor)
     ports = HandedOverPorts(end, closings, lambda verdict: None, reactor)
     endpoint = make_endpoint("tcp:0", WorkerReactor(reactor))
-    Listening(
-        "gateway", endpoint, Factory.forProtocol(Naming), partial(ports.take, GATEWAY)
-    ).startService()
+    factory = Factory.forProtocol(Naming)
+    Listening("gateway", endpoint, factory, partial(ports.take, GATEWAY)).startService()
     ports.startService()
     reactor.run()
 
