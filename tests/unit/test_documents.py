@@ -26,6 +26,7 @@ from gim.log import logger, output
 from gim.net import endpoints, open_files
 from gim.wire.json import JsonCodec
 from gim.wire.requests import OPERATIONS, Op
+from gim.workers import log_lines
 from tests.support.paths import ROOT
 
 DOCUMENTS = ROOT.child("docs")
@@ -113,6 +114,7 @@ class OperatorDocumentTests(SynchronousTestCase):
         text = document("deployment.md")
         self.assertIn(f"when it has {output.ROTATED_SIZE // 10**6} MB", text)
         self.assertIn(f"{output.MAX_ROTATED} old ones are kept", text)
+        self.assertIn(f"when {log_lines.MAX_UNSENT // 2**20} MiB of lines of one worker wait", text)
 
     def test_what_is_said_of_open_files_is_so(self) -> None:
         text = document("limits.md")
