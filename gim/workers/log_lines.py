@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from threading import get_ident
+from traceback import print_exception
+from types import TracebackType
 from typing import Any
 
 from msgspec import Struct
@@ -53,11 +57,24 @@ def form_of(target: LogTarget) -> LineForm:
 
 
 def begin_logging(number: int, form: LineForm, channel: Channel, reactor: Any) -> LinkLog:
-    """Send all that this process logs to its parent, what was logged before included."""
+    """Send all that this process logs to its parent, what was logged before included.
+
+    An exception that ends the process, and the lines that wait then, are printed to the standard error
+    that the process began with.
+    """
     log = LinkLog(number, form, channel, reactor)
     filter = LogLevelFilterPredicate(LogLevel.levelWithName(form.level))
     globalLogBeginner.beginLoggingTo([FilteringLogObserver(log, [filter])])
+    sys.excepthook = partial(_print_end, log)
     return log
+
+
+def _print_end(
+    log: LinkLog, kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    for _, text in log.take():
+        print(text, end="", file=sys.__stderr__)
+    print_exception(kind, error, traceback, file=sys.__stderr__)
 
 
 @implementer(ILogObserver)
@@ -104,10 +121,14 @@ class LinkLog:
 
     def flush(self) -> None:
         """Send the lines that wait."""
+        if lines := self.take():
+            self._channel.send(LogLines(lines))
+
+    def take(self) -> list[tuple[int, str]]:
+        """Return the lines that wait, and forget them."""
         lines, self._lines = self._lines, []
         self._size = 0
-        if lines:
-            self._channel.send(LogLines(lines))
+        return lines
 
     def _report(self) -> None:
         """Say how many lines were left out, if there is room for it now."""

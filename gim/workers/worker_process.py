@@ -129,5 +129,6 @@ class Worker(ProcessProtocol):
 def _how(end: Any) -> str:
     """Say how a process ended, by the exception of Twisted."""
     if end.signal is not None:
-        return f"was killed by {signal.Signals(end.signal).name}"
+        names = {each.value: each.name for each in signal.Signals}
+        return f"was killed by {names.get(end.signal, f'signal {end.signal}')}"
     return f"ended with exit status {end.exitCode}"

@@ -1,7 +1,8 @@
 """A program in place of `gim.worker`, with the parts of a worker that need no gateway.
 
-It reads from its standard input what it is to do, JSON: ``crash`` says what it prints before it ends with
-exit status 3; ``log`` is a `LineForm` as a list. Later it does what each `Order` of its parent says.
+It reads from its standard input what it is to do, JSON. ``crash`` says what it prints before it ends with
+exit status 1, ``fault`` what it raises after it has logged a line. ``log`` is a `LineForm` as a list.
+Later it does what each `Order` of its parent says.
 """
 
 from __future__ import annotations
@@ -137,7 +138,10 @@ def main() -> None:
         sys.exit(start["crash"])
     from twisted.internet import reactor
 
-    FakeWorker(number, convert(start["log"], LineForm), reactor)
+    worker = FakeWorker(number, convert(start["log"], LineForm), reactor)
+    if "fault" in start:
+        worker.say("it begins")
+        raise RuntimeError(start["fault"])
     reactor.run(installSignalHandlers=False)  # type: ignore[call-arg]
 
 

@@ -58,6 +58,7 @@ class SupervisorTestCase(TestCase):
     def setUp(self) -> None:
         self.ready, self.gone, self.done, self.log, self.lines = (Waiter() for _ in range(5))
         self.crashing: set[int] = set()  # numbers of workers that crash at their start
+        self.faults: dict[int, str] = {}  # that they raise, by number
         observe_log(self, lambda event: self.log.put(as_text(event, with_time=False)))
 
     def logged(self, text: str) -> Deferred[Any]:
@@ -67,7 +68,10 @@ class SupervisorTestCase(TestCase):
     def start(self, number: int) -> bytes:
         if number in self.crashing:
             return json.dumps({"crash": f"worker {number} has no luck"}).encode()
-        return json.dumps({"log": [TEXT.level, TEXT.json, TEXT.with_time]}).encode()
+        start: dict[str, Any] = {"log": [TEXT.level, TEXT.json, TEXT.with_time]}
+        if number in self.faults:
+            start["fault"] = self.faults[number]
+        return json.dumps(start).encode()
 
     def spawned(self, worker: Worker) -> None:
         worker.channel.handle(Done, lambda done: self.done.put((worker.number, done.name, done.result)))
@@ -136,6 +140,13 @@ class LifeTests(SupervisorTestCase):
         await self.logged(f"{stopped} was killed by SIGKILL, as it did not answer 5 pings in a row")
         await self.ready.until(lambda worker: worker.number == 1 and worker is not stopped)
         self.assertEqual(self.gone.values, [stopped])
+
+    async def test_what_it_has_logged_before_a_fault_of_its_start_is_not_lost(self) -> None:
+        self.faults = {1: "no luck"}
+        await self.supervise(2)
+        await self.logged("printed: [fake#info 1] it begins")
+        await self.logged("printed: Traceback (most recent call last):")
+        await self.logged("printed: RuntimeError: no luck")
 
     async def test_what_a_crash_prints_is_logged_with_the_number(self) -> None:
         (worker,) = (await self.supervise(1)).workers

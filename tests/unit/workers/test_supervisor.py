@@ -184,6 +184,11 @@ class RestartTests(SupervisorTestCase):
         self.newest.end()
         self.assertIn("ended with exit status 0; it is started again at once", self.line)
 
+    def test_a_signal_without_a_name_is_named_by_its_number(self) -> None:
+        self.serving(1)
+        self.newest.end(40)
+        self.assertIn("was killed by signal 40; it is started again at once", self.line)
+
     def test_an_event_that_fails_does_not_keep_it_from_being_started(self) -> None:
         divisors = iter([0, 1])
         self.serving(1, gone=lambda worker: 1 // next(divisors))
