@@ -10,11 +10,14 @@ from gim.startup import reported
 
 if TYPE_CHECKING:
     from gim.daemon.daemon import Daemon
+    from gim.workers.parent import ParentDaemon
 
 __all__ = ["Options", "makeService"]
 
 
-def makeService(options: Options, reactor: Any = None, wall: WallClock | None = None) -> Daemon:
+def makeService(
+    options: Options, reactor: Any = None, wall: WallClock | None = None
+) -> Daemon | ParentDaemon:
     """Return the daemon with all its services, ready to be started.
 
     Its services named ``gateway`` and ``api`` know the ports that they listen on.
@@ -28,11 +31,15 @@ def makeService(options: Options, reactor: Any = None, wall: WallClock | None = 
         follow_monotonic_time(reactor)
     from gim.config.settings import settings_of
     from gim.config.validate import validate
-    from gim.daemon.build import DaemonBuilder  # late: --help, --version and --check do without
 
     with reported():
         settings = settings_of(options)
         resources = validate(settings, reactor, starts=True)
-        return DaemonBuilder(
-            settings, resources, reactor, wall or WallClock(), twistd=options.parent
-        ).daemon()
+        wall = wall or WallClock()
+        if settings.daemon.gateway_worker == 1:
+            from gim.daemon.build import DaemonBuilder  # late: --help, --version and --check do without
+
+            return DaemonBuilder(settings, resources, reactor, wall, twistd=options.parent).daemon()
+        from gim.daemon.build_parent import ParentBuilder  # of no use to one process
+
+        return ParentBuilder(options, settings, resources, reactor, wall).daemon()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -15,10 +16,16 @@ def check(options: Mapping[str, Any], origins: Mapping[str, str], chosen: Collec
 
     *origins* says where each option was given, *chosen* are the options that are meant for gim for sure.
     """
+    _check_workers(options, origins)
     _check_storage(options, origins, chosen)
     _check_sizes(options, origins)
     _check_limits(options, origins)
     _check_webhooks(options, origins)
+
+
+def _check_workers(options: Mapping[str, Any], origins: Mapping[str, str]) -> None:
+    if options["gateway-worker"] > 1 and sys.platform != "linux":
+        raise StartupError(f"{origins['gateway-worker']}: more than one worker needs Linux")
 
 
 def _check_storage(

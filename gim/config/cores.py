@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 
-def usable_cores(
-    root: str = "/", affinity: Callable[[], int] = lambda: len(os.sched_getaffinity(0))
-) -> int:
+def _affinity() -> int:
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def usable_cores(root: str = "/", affinity: Callable[[], int] = _affinity) -> int:
     """Return how many cores this process may use, 1 or more.
 
     A quota of CPU time, as ``docker run --cpus=1.5`` sets it, counts as so many cores, rounded up. *root*

@@ -35,6 +35,7 @@ class DaemonSettings(Struct, frozen=True):
 
     drain: float  # seconds over which connections are closed
     metrics: bool
+    gateway_worker: int  # processes that serve clients; 1 for this one
 
 
 class GivenOptions(Protocol):

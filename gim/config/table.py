@@ -33,6 +33,21 @@ _ADDRESSES = Group(
     ),
 )  # fmt: skip
 
+_WORKERS = Group(
+    "Workers",
+    "",
+    (
+        Option(
+            "gateway-worker", "1", types.workers,
+            "How many processes serve clients, short `--ws-worker`: 1 to 256, or `auto` for one on each"
+            " core.",
+            "With 1, gim is one process. `auto` counts the cores that this process may use, by its"
+            " affinity and by the CPU quota of its container.",
+            aliases=("ws-worker",),
+        ),
+    ),
+)  # fmt: skip
+
 _MESSAGES = Group(
     "Messages and pushes",
     "docs/protocol.md describes how clients see messages and pushes.",
@@ -230,7 +245,7 @@ _OBSERVATION = Group(
 )  # fmt: skip
 
 GROUPS = (
-    _ADDRESSES, _MESSAGES, _STORAGE, _CONNECTIONS, _LOGINS, _WEBHOOKS, LIMITS, _OBSERVATION,
+    _ADDRESSES, _WORKERS, _MESSAGES, _STORAGE, _CONNECTIONS, _LOGINS, _WEBHOOKS, LIMITS, _OBSERVATION,
 )  # fmt: skip
 OPTIONS = {option.name: option for group in GROUPS for option in group.options}
 SPELLINGS = {spelling: option.name for option in OPTIONS.values() for spelling in option.spellings}

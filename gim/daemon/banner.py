@@ -52,9 +52,11 @@ class StartupBanner(Service):
 
     def _log_start(self, soft: int, hard: int) -> None:
         self._log.info(
-            "gim {version} started: gateway {gateway}, api {api}, storage {storage}; limits: open files"
-            " {soft} (soft) and {hard} (hard), {session} messages a session, packets of {packet} bytes",
+            "gim {version} started: gateway {gateway}, api {api}, storage {storage}{workers}; limits:"
+            " open files {soft} (soft) and {hard} (hard), {session} messages a session, packets of"
+            " {packet} bytes",
             version=__version__,
+            workers=_with_workers(self._settings.daemon.gateway_worker),
             gateway=self._gateway.address,
             api=self._api.address,
             storage=_described(self._settings.storage),
@@ -68,6 +70,10 @@ class StartupBanner(Service):
         """Log where options that are not defaults come from. Not their values: some may be secrets."""
         for name, origin in self._settings.origins.items():
             self._log.debug("option {name} is given by {origin}", name=name, origin=origin)
+
+
+def _with_workers(count: int) -> str:
+    return f", {count} workers" if count > 1 else ""
 
 
 def _described(storage: MemorySettings | RedisSettings) -> str:

@@ -14,7 +14,7 @@ from gim.config.validate import Resources
 from gim.daemon.banner import StartupBanner
 from gim.daemon.daemon import Daemon
 from gim.daemon.parts import NodeParts
-from gim.daemon.signals import StopSignals
+from gim.daemon.signals import Reloader, StopSignals
 from gim.log.output import prepare_log
 
 
@@ -49,7 +49,9 @@ class DaemonBuilder(NodeParts):
 
     def _prepare_process(self, application: Componentized) -> None:
         """Set up what the process has one of: its log, and what SIGHUP does."""
+        reloader = Reloader(self._reactor)
+        self._reload_files(reloader)
         file = prepare_log(self._settings.log, self._twistd, application).file
         if file is not None:
-            self._reloader.add("--logfile", file.open_again)
-        self._reloader.take_signals()
+            reloader.add("--logfile", file.open_again)
+        reloader.take_signals()

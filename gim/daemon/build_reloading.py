@@ -13,16 +13,15 @@ from gim.net.endpoints import certificate_files
 from gim.webhooks import from_settings as webhooks
 
 
-def make_reloader(
+def add_files(
+    reloader: Reloader,
     settings: Settings,
     resources: Resources,
-    reactor: Any,
     use_admin_key: Callable[[bytes | None], None],
     use_webhook_secret: Callable[[bytes], None],
-) -> Reloader:
-    """Return what reads the files again. *use_admin_key* and *use_webhook_secret* take what has been
-    read. What is in the environment stays as it is."""
-    reloader = Reloader(reactor)
+) -> None:
+    """Have the files read again. *use_admin_key* and *use_webhook_secret* take what has been read. What
+    is in the environment stays as it is."""
     for option in "auth-key-file", "auth-jwks-file":
         if resources.keyring is not None and getattr(settings.auth, option.replace("-", "_")):
             reloader.add(f"--{option}", resources.keyring.reload)
@@ -37,7 +36,6 @@ def make_reloader(
     ):
         if (files := certificate_files(endpoint)) is not None:
             reloader.add(f"--{option}", files.reload)
-    return reloader
 
 
 def _use(use: Callable[[Any], None], key: bytes | None) -> str:

@@ -28,11 +28,15 @@ class StoreParts(NamedTuple):
 
 
 class WebhookParts(NamedTuple):
-    """The service that posts events to a backend, None without webhooks, and what has it sign with
-    another secret."""
+    """The webhooks of this process if it has any, what has events signed with another secret, and the
+    services that run."""
 
-    service: Webhooks | None
+    webhooks: Webhooks | None
     use_secret: Callable[[bytes], None]
+    services: tuple[Service, ...]
+
+
+NO_WEBHOOKS = WebhookParts(None, lambda secret: None, ())
 
 
 def make_store(
@@ -68,11 +72,11 @@ def make_webhooks(
 ) -> WebhookParts:
     """Return the webhooks of what happens in *store*."""
     if settings is None:
-        return WebhookParts(None, lambda secret: None)
+        return NO_WEBHOOKS
     from gim.webhooks.receiver import Receiver  # with an HTTP client, of no use without webhooks
 
     receiver = Receiver(settings.url, secret, reactor, wall)
     webhooks = Webhooks(
         store, settings.events, settings.grace, receiver.post, reactor, wall, receiver.close
     )
-    return WebhookParts(webhooks, receiver.use_secret)
+    return WebhookParts(webhooks, receiver.use_secret, (webhooks,))

@@ -23,7 +23,7 @@ from gim.config.validate import Resources
 from gim.daemon.build_admission import make_rules
 from gim.daemon.build_api import route_names, route_sets
 from gim.daemon.build_auth import make_admission
-from gim.daemon.build_reloading import make_reloader
+from gim.daemon.build_reloading import add_files
 from gim.daemon.build_storage import StoreParts, WebhookParts, make_store, make_webhooks
 from gim.daemon.gc_tuning import GcTuner
 from gim.daemon.signals import Reloader
@@ -82,8 +82,7 @@ class NodeParts:
         yield GcTuner(self._reactor)
         yield from self._store_parts.services
         yield from self._meters.services if self._meters is not None else ()
-        if self._webhooks is not None:
-            yield self._webhooks
+        yield from self._webhook_parts.services
         yield from (self._timeout_wheel, self._read_rate)
         if isinstance(self._login_rate, Service):  # that of a worker runs in another process
             yield self._login_rate
@@ -120,7 +119,7 @@ class NodeParts:
 
     @property
     def _webhooks(self) -> Webhooks | None:
-        return self._webhook_parts.service
+        return self._webhook_parts.webhooks
 
     @cached_property
     def _store(self) -> Storage:
@@ -128,13 +127,13 @@ class NodeParts:
         stored = self._store_parts.storage
         return stored if self._webhooks is None else self._webhooks.observed(stored)
 
-    @cached_property
-    def _reloader(self) -> Reloader:
-        return make_reloader(
+    def _reload_files(self, reloader: Reloader) -> None:
+        """Have a reloader read the files again that the settings name."""
+        add_files(
+            reloader,
             self._settings,
             self._resources,
-            self._reactor,
-            use_admin_key=lambda key: self._access.use_admin_key(key),
+            use_admin_key=self._access.use_admin_key,
             use_webhook_secret=self._webhook_parts.use_secret,
         )
 
@@ -199,15 +198,21 @@ class NodeParts:
             self._open_files.max_waiting,
         )
 
-    @property
+    @cached_property
     def _admission(self) -> Admission:
         overload, are_short = self._overload, self._open_files.are_short
         return make_rules(ConnectionAdmission, self._settings, self._hits, overload, are_short)
 
     @cached_property
     def _gateway_port(self) -> Listening:
-        where = self._resources.gateway
-        return Listening("gateway", where, self._gateway, self._prepare_gateway_port, at_once=False)
+        return Listening(
+            "gateway",
+            self._resources.gateway,
+            self._gateway,
+            self._prepare_gateway_port,
+            at_once=False,
+            is_announced=self._number is None,
+        )
 
     def _prepare_gateway_port(self, port: IListeningPort) -> None:
         write_at_once(port)
@@ -266,7 +271,13 @@ class NodeParts:
 
     @cached_property
     def _api_port(self) -> Listening:
-        return Listening("api", self._resources.api, self._site, self._prepare_api_port)
+        return Listening(
+            "api",
+            self._resources.api,
+            self._site,
+            self._prepare_api_port,
+            is_announced=self._number is None,
+        )
 
     def _prepare_api_port(self, port: IListeningPort) -> None:
         self._open_files.guard_http(port, lambda: self._hits.hit(OPEN_FILES))

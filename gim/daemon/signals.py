@@ -53,9 +53,17 @@ class Reloader:
 
     _log = Logger()
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        directory: str = "",
+        taken: Callable[[list[str]], None] = lambda sources: None,
+    ) -> None:
+        """Paths are relative to *directory*, that of the process unless it is given: twistd may change
+        it. *taken* is called after each reload with the sources that were read again."""
         self._reactor = reactor
-        self._directory = os.getcwd()  # twistd may change it, and paths in options are relative to it
+        self._taken = taken
+        self._directory = directory or os.getcwd()
         self._reads: list[tuple[str, Callable[[], str]]] = []
 
     def add(self, source: str, read: Callable[[], str]) -> None:
@@ -72,18 +80,31 @@ class Reloader:
 
     def reload(self) -> None:
         """Read everything again."""
-        said, failed = [], []
-        for source, read in self._reads:
-            try:
-                with chdir(self._directory):
-                    said.append(f"{source}: {read()}")
-            except (ValueError, OSError) as error:
-                why = error.reason if isinstance(error, InvalidSetting) else error
-                failed.append(f"{source}: {why}; what was read before stays in use")
-            except Exception:
-                self._log.failure("{source} could not be read again at SIGHUP", source=source)
+        said, failed = self._read_all()
         if failed:
             self._log.error("SIGHUP: {files}", files="; ".join(failed + said))
         else:
             files = "; ".join(said) or "no option names a file that could be read again"
             self._log.info("SIGHUP: {files}", files=files)
+
+    def reload_quietly(self) -> None:
+        """Read everything again and log only what can't be read: another process logs the rest."""
+        _, failed = self._read_all()
+        if failed:
+            self._log.error("SIGHUP: {files}", files="; ".join(failed))
+
+    def _read_all(self) -> tuple[list[str], list[str]]:
+        """Return what is said of those that were read, and of those that could not be."""
+        said, failed, taken = [], [], []
+        for source, read in self._reads:
+            try:
+                with chdir(self._directory):
+                    said.append(f"{source}: {read()}")
+                taken.append(source)
+            except (ValueError, OSError) as error:
+                why = error.reason if isinstance(error, InvalidSetting) else error
+                failed.append(f"{source}: {why}; what was read before stays in use")
+            except Exception:
+                self._log.failure("{source} could not be read again at SIGHUP", source=source)
+        self._taken(taken)
+        return said, failed

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from msgspec import Struct
 from msgspec.msgpack import decode, encode
 
+from gim.workers.log_lines import LineForm
+
 Texts = dict[str, bytes]  # some come from a command line or an environment and may not be Unicode
 
 
@@ -32,6 +34,7 @@ class Start(Struct, array_like=True, kw_only=True):
     secrets: Texts  # variables of the environment that hold keys
     files: dict[bytes, bytes]  # contents of the files that options name, by path
     directory: bytes  # that relative paths are relative to
+    log: LineForm  # of the lines of its log
     reactor: str  # the module whose ``install`` installs the reactor of the parent
     store: StoreIdentity | None  # None for a worker that has a store of its own
 

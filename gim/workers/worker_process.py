@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 
 from gim.link.channel import Channel
 from gim.log.logger import Logger
+from gim.workers.hand_over import make_pair
 from gim.workers.printed import PrintedLines
 
 LINK, HAND_OVER = 3, 4  # the descriptors of the child
@@ -45,9 +46,7 @@ class Worker(ProcessProtocol):
         ended and all that it has sent is read."""
         self.number = number
         self.channel = Channel(kinds, reactor, on_end=self._link_ended)
-        self.hand_over, self.their_hand_over = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.hand_over.setblocking(False)
-        self.their_hand_over.setblocking(False)
+        self.hand_over, self.their_hand_over = make_pair()
         self.pid = 0
         self.spawned_at = self.ready_at = 0.0  # by the reactor's clock
         self.has_joined = self.is_ready = self.is_leaving = False

@@ -14,6 +14,7 @@ from twisted.test import iosim
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.config.options import Options
+from gim.daemon.daemon import Daemon
 from gim.gateway.factory import GatewayFactory
 from gim.tap import makeService
 from tests.support.clocks import SettableWallClock
@@ -117,7 +118,9 @@ class GatewayTestCase(SynchronousTestCase):
         """Start a daemon, in place of the one that was stopped if there was one."""
         options = Options()
         options.parseOptions(["--ws", "0", "--http", "0", "--drain", "0", *self.options])
-        self.daemon = makeService(options, self.clock, self.wall)
+        daemon = makeService(options, self.clock, self.wall)
+        assert isinstance(daemon, Daemon)  # not that of several processes
+        self.daemon = daemon
         # it is the whole process's, and would look at all of it for each test
         self.daemon.removeService(self.daemon.getServiceNamed("garbage"))
         self.daemon.startService()

@@ -16,6 +16,7 @@ from gim.config.table import OPTIONS
 VALUES = {
     "gateway-address": "[::1]:0",
     "api-address": r"haproxy:tcp:0:interface=127.0.0.1",
+    "gateway-worker": "8",
     "message-protocol": "proto",
     "message-push-count": "0",
     "message-push-duration": "500ms",

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gim import tap
 from gim.auth.from_settings import admin_key
+from gim.config import types
 from gim.config.options import Options
 from gim.config.settings import settings_of
 from gim.net import origins
@@ -20,6 +21,7 @@ from gim.webhooks import event_types
 DEFAULTS = {
     "gateway-address": "tcp:8080",
     "api-address": "tcp:8081",
+    "gateway-worker": 1,
     "message-protocol": "json",
     "message-push-count": 10,
     "message-push-duration": 1.0,
@@ -107,6 +109,34 @@ class OptionsTests(SynchronousTestCase):
             for words, value in ([name], True), ([f"{name}=true"], True), ([f"{name}=false"], False):
                 self.assertIs(self.parse(*words, "--ws", "1")["enable-profiling"], value, words)
             self.assertIn("--enable-profiling", self.refusal(f"{name}=maybe"))
+
+    def test_workers_are_a_number_or_one_for_each_core(self) -> None:
+        self.patch(types, "usable_cores", lambda: 7)
+        for words, number in (
+            ([], 1),
+            (["--gateway-worker", "1"], 1),
+            (["--ws-worker", "8"], 8),
+            (["--ws-worker=256"], 256),
+            (["--gateway-worker=auto"], 7),
+        ):
+            self.assertEqual(self.parse(*words)["gateway-worker"], number, words)
+        for bad in "0", "-1", "257", "1000", "1.5", "two", "Auto", "", "1e2", "\u0664":
+            self.assertEqual(
+                self.refusal("--ws-worker", bad),
+                f"gim: --gateway-worker: {bad!r} is not a valid number of workers:"
+                " write 1 to 256, or auto for one on each core",
+            )
+
+    def test_there_are_never_more_workers_than_may_be(self) -> None:
+        self.patch(types, "usable_cores", lambda: 1000)
+        self.assertEqual(self.parse("--ws-worker", "auto")["gateway-worker"], 256)
+
+    def test_several_workers_need_linux(self) -> None:
+        self.patch(sys, "platform", "darwin")
+        self.assertEqual(self.parse("--ws-worker", "1")["gateway-worker"], 1)
+        self.assertEqual(
+            self.refusal("--ws-worker", "2"), "gim: --gateway-worker: more than one worker needs Linux"
+        )
 
     def test_values_are_read(self) -> None:
         options = self.parse(

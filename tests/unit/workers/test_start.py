@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gim.auth.keyring import secret_file
 from gim.workers import start
 from gim.workers.files_in_memory import FilesInMemory
+from gim.workers.log_lines import LineForm
 from gim.workers.start import NewFiles, Start, StoreIdentity
 
 SECRET = b"0123456789abcdefghijklmnopqrstuvwxyz"
@@ -27,6 +28,7 @@ class StartTests(SynchronousTestCase):
             secrets={"GIM_ADMIN_KEY": b"secret"},
             files={b"/etc/gim/\xff.key": b"secret\x00\xff"},
             directory=b"/srv",
+            log=LineForm("info", json=False, with_time=True),
             reactor="twisted.internet.epollreactor",
             store=StoreIdentity("epoch", b"secret", "node"),
         )

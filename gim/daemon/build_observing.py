@@ -1,0 +1,58 @@
+"""What the parent of workers counts, limits and measures for all of them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from twisted.application.service import Service
+
+from gim.concurrency.clocks import WallClock
+from gim.config.settings import Settings
+from gim.daemon.shared_store import SharedStore
+from gim.limits.limits import LimitHits
+from gim.limits.overload import Overload
+from gim.limits.rate_per_second import login_rate
+from gim.metrics.export.meters import ParentMeters
+from gim.profiling.profiler import Profiler
+from gim.workers.observing import Observing, Roster
+from gim.workers.overload import ParentOverload
+from gim.workers.profiles import ProfileRelay
+from gim.workers.rates import NodeReadRate
+from gim.workers.snapshots import SnapshotCollector
+
+
+class ObservingParts(NamedTuple):
+    """What follows the workers, the overload of all, and the services that run for both."""
+
+    observing: Observing
+    overload: Overload
+    services: tuple[Service, ...]
+
+
+def make_observing(
+    settings: Settings, store: SharedStore | None, hits: LimitHits, reactor: Any, wall: WallClock
+) -> ObservingParts:
+    """Return the parts; *store* is None where the workers have stores of their own."""
+    limits, roster = settings.limits, Roster()
+    channels = roster.channels
+    overload = ParentOverload(reactor, limits.max_reactor_delay, limits.max_memory, channels)
+    read_rate = NodeReadRate(limits, hits, reactor, channels)
+    logins = login_rate(limits, hits, reactor)
+    profiler = Profiler(reactor, wall)
+    services: list[Service] = [overload, read_rate, logins, profiler]
+    snapshots = None
+    if settings.daemon.metrics:
+        meters = ParentMeters(reactor)
+        services += meters.services
+        page = meters.page(
+            roster,
+            "redis" if store is None else "memory",
+            store.data if store is not None else None,
+            hits,
+            overload,
+            store.webhooks.counts if store is not None and store.webhooks is not None else None,
+        )
+        snapshots = SnapshotCollector(page.snapshot, channels)
+    profiles = ProfileRelay(profiler, channels)
+    observing = Observing(roster, overload, read_rate, logins, profiles, snapshots)
+    return ObservingParts(observing, overload, tuple(services))

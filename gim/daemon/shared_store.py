@@ -1,0 +1,64 @@
+"""The memory store that workers share, in their parent, with the webhooks of what happens in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+
+from gim.concurrency.clocks import WallClock
+from gim.storage.linked.frames import NewsFrames
+from gim.storage.linked.server import StoreServer
+from gim.storage.memory.data import MemoryData
+from gim.storage.memory.store import MemoryStore
+from gim.storage.memory.sweeper import Sweeper
+from gim.storage.settings import MemorySettings
+from gim.storage.storage_limits import StorageLimits
+from gim.webhooks.service import Webhooks
+from gim.webhooks.settings import WebhookSettings
+from gim.workers.start import StoreIdentity
+from gim.workers.webhook_posts import WorkerPosts
+from gim.workers.worker_process import Worker
+
+
+class SharedStore:
+    """The data, and what serves it to each worker. Workers also make the attempts of the webhooks."""
+
+    def __init__(
+        self,
+        settings: MemorySettings,
+        webhooks: WebhookSettings | None,
+        limits: StorageLimits,
+        reactor: Any,
+        wall: WallClock,
+    ) -> None:
+        self._reactor = reactor
+        self.data = data = MemoryData(reactor, wall, settings, limits)
+        self.identity = StoreIdentity(data.epoch, data.token_key, data.node)
+        self.services: tuple[Service, ...] = (Sweeper(data.sweep, reactor), limits.send_rate)
+        self._posts = WorkerPosts()
+        self.webhooks: Webhooks | None = None
+        if webhooks is not None:
+            self.webhooks = Webhooks(
+                MemoryStore(data), webhooks.events, webhooks.grace, self._posts.post, reactor, wall
+            )
+        self._frames = NewsFrames()
+        self._servers: dict[Worker, StoreServer] = {}
+
+    def spawned(self, worker: Worker) -> None:
+        """Serve a worker that was started."""
+        store = MemoryStore(self.data)
+        observed = store if self.webhooks is None else self.webhooks.observed(store)
+        server = StoreServer(observed, worker.channel, self._frames, self._reactor)
+        self._servers[worker] = server
+        Deferred.fromCoroutine(server.start())
+
+    def joined(self, worker: Worker) -> None:
+        """Have a worker make attempts of the webhooks from now on."""
+        self._posts.joined(worker.channel)
+
+    def gone(self, worker: Worker) -> None:
+        """End the connections and subscriptions of a worker that has ended."""
+        self._posts.gone(worker.channel)
+        Deferred.fromCoroutine(self._servers.pop(worker).stop())
