@@ -21,6 +21,7 @@ from bench.jobs import (
     dear,
     fanout,
     generator,
+    hub,
     idle,
     latency,
     logins,
@@ -44,13 +45,14 @@ JOBS: dict[str, Callable[[Plan], list[Table]]] = {
     "counting": counting.run,
     "dear": dear.run,
     "workers": workers.run,
+    "hub": hub.run,
     "generator": generator.run,
     "collector": collector.run,
     "profiling": profiling.run,
     "codecs": codecs.run,
     "against": against.run,
 }
-LETTERS = dict(zip("abcdefghij", JOBS, strict=False))  # the last five have none
+LETTERS = dict(zip("abcdefghij", JOBS, strict=False))  # the others have none
 
 FULL = Plan(
     rounds=5,
@@ -116,7 +118,7 @@ def say(line: str) -> None:
 def measure(options: argparse.Namespace) -> None:
     if options.write:
         report.check_document(options.write)
-    if not set(options.only) <= {"store", "codecs", "dear"}:  # which need no generator
+    if not set(options.only) <= {"store", "codecs", "dear", "hub"}:  # which need no generator
         build.compile_all()
     plan = fit(QUICK if options.quick else FULL, options.only)
     plan = msgspec.structs.replace(plan, against=options.against)

@@ -16,8 +16,8 @@ from typing import Self
 
 from bench import proc
 
-ROOT = Path(__file__).resolve().parent.parent
-BUILD = ROOT / "bench" / "build"
+ROOT = Path(os.environ.get("BENCH_ROOT") or Path(__file__).resolve().parent.parent)
+BUILD = Path(__file__).resolve().parent / "build"
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import Clock
 
 from gim.concurrency.clocks import WallClock
@@ -31,7 +32,7 @@ COUNT = 20  # messages that a history query asks for
 CONTENT = "." * 64
 
 
-def _no_limits(clock: Clock) -> StorageLimits:
+def no_limits(clock: IReactorTime) -> StorageLimits:
     zero: Any = dict.fromkeys(Limits.__struct_fields__, 0)
     return StorageLimits.of(Limits(**zero), LimitHits(is_enforced=True), clock)
 
@@ -70,7 +71,7 @@ class Filled:
             ttl=30 * 86400.0,
             sequences=False,
         )
-        self._store = MemoryStore(MemoryData(clock, _Wall(clock), settings, _no_limits(clock)))
+        self._store = MemoryStore(MemoryData(clock, _Wall(clock), settings, no_limits(clock)))
         self._pairs = [self._pair(number) for number in range(max(size // PER_SESSION, 1))]
         self._busy = self._random.sample(self._pairs, BUSY)
         self._middle: dict[str, str] = {}  # of each session, the id of a message amid the others

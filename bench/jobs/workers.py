@@ -8,11 +8,12 @@ from bench.results import Column, Plan, Table, new_table
 from bench.servers import AT_A_TIME, Load
 
 CONNECTIONS = 100
-IN_FLIGHT = (1, 8, 64)  # messages of each connection that have not got both ack and push yet
-MESSAGE_COUNTS = (1, 2, 4)  # workers of the gims that private messages go through
-PAIR = (1, 2)  # workers of those that everything else is measured with
+IN_FLIGHT = (1, 8, 32)  # messages of each connection that have not got both ack and push yet
+COUNTS = (1, 2, 4)  # workers of the gims that are measured; 1 is one process
+PAIR = (1, 2)  # where four workers would tell nothing new
 RATE = 500  # private messages a second, in all, when latency is measured
 ROOM = "9999"
+MEMBERS = 2000  # of the chatroom
 SPREAD_OVER = 4  # workers that connections are counted of
 _COSTS = (
     Column("parent_us", "CPU µs per {unit}, parent", 1),
@@ -67,11 +68,9 @@ def _labels(counts: tuple[int, ...]) -> dict[str, str]:
 
 def _messages(plan: Plan) -> Table:
     title = f"(j) Private messages of {CONNECTIONS} connections, one process and workers"
-    labels = {
-        f"{n}-{busy}": f"{WORDS[n]}, {busy} in flight" for busy in IN_FLIGHT for n in MESSAGE_COUNTS
-    }
+    labels = {f"{n}-{busy}": f"{WORDS[n]}, {busy} in flight" for busy in IN_FLIGHT for n in COUNTS}
     table = new_table("workers", title, [*_costs("message"), *_MESSAGES], labels)
-    with crews_with_loads(MESSAGE_COUNTS, CONNECTIONS) as crews:
+    with crews_with_loads(COUNTS, CONNECTIONS) as crews:
         crossing = {n: crew.crossing(load) for n, (crew, load) in crews.items()}
         if crossing[2] < 1.0:
             raise BenchError(f"with 2 workers only {crossing[2]:.0%} of the pairs have one user at each")
@@ -97,23 +96,28 @@ def _sent(spent: Spent) -> dict[str, float]:
 
 def _latency(plan: Plan) -> Table:
     title = f"(j) Latency of private messages, {RATE}/s, one process and workers"
-    table = new_table("workers-latency", title, _LATENCY, _labels(PAIR))
+    table = new_table("workers-latency", title, [*_LATENCY, *_costs("message")], _labels(PAIR))
     with crews_with_loads(PAIR, CONNECTIONS) as crews:
         for crew, load in crews.values():
             measure(crew, load, f"paced {CONNECTIONS} {RATE} 1")  # warm up
         for _ in plan.each_round("latency through workers"):
             for n, (crew, load) in crews.items():
                 command = f"paced {CONNECTIONS} {RATE} {plan.latency_seconds}"
-                found = measure(crew, load, command).found["push_us"]
-                table.add(str(n), **{f"{name}_ms": found[name] / 1000 for name in ("p50", "p99", "max")})
+                table.add(str(n), **_paced(measure(crew, load, command)))
     return table
 
 
+def _paced(spent: Spent) -> dict[str, float]:
+    found = spent.found["push_us"]
+    figures = {f"{name}_ms": found[name] / 1000 for name in ("p50", "p99", "max")}
+    return figures | spent.each(spent.found["messages"])
+
+
 def _fanout(plan: Plan) -> Table:
-    members = min(2 * plan.small, plan.big)
+    members = min(MEMBERS, plan.big)
     title = f"(j) A chatroom message to {members:,} members, one process and workers"
-    table = new_table("workers-fanout", title, [*_costs("frame"), *_FANOUT], _labels(PAIR))
-    with crews_with_loads(PAIR, members, ROOM) as crews:
+    table = new_table("workers-fanout", title, [*_costs("frame"), *_FANOUT], _labels(COUNTS))
+    with crews_with_loads(COUNTS, members, ROOM) as crews:
         for crew, load in crews.values():
             measure(crew, load, f"fanout {ROOM} 2 0")  # warm up
         for _ in plan.each_round("fan-out over workers"):
@@ -165,10 +169,9 @@ def _log_in(crew: Crew, load: Load, count: int) -> dict[str, float]:
 def _spread(plan: Plan) -> Table:
     """Count connections and memory, of fresh servers in every round."""
     title = f"(j) {plan.small:,} connections: where they are, and the memory of all"
-    counts = (1, 2, SPREAD_OVER)
-    table = new_table("workers-spread", title, _SPREAD, _labels(counts))
+    table = new_table("workers-spread", title, _SPREAD, _labels(COUNTS))
     for _ in plan.each_round("connections of workers"):
-        with crews_with_loads(counts, 0) as crews:
+        with crews_with_loads(COUNTS, 0) as crews:
             for n, (crew, load) in crews.items():
                 fresh = crew.pss()
                 load.connect(plan.small)
