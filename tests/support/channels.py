@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import IDelayedCall
@@ -11,6 +11,8 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from gim.link.channel import Channel
+
+End = TypeVar("End", bound="MemoryEnd")
 
 
 class MemoryEnd:
@@ -62,9 +64,9 @@ class MemoryEnd:
                 end.channel.connectionLost(Failure(reason))
 
 
-def connect(one: Channel, other: Channel) -> tuple[MemoryEnd, MemoryEnd]:
+def connect(one: Channel, other: Channel, kind: type[End] = MemoryEnd) -> tuple[End, End]:  # type: ignore[assignment]
     """Connect two channels; return their transports."""
-    ends = MemoryEnd(one), MemoryEnd(other)
+    ends = kind(one), kind(other)
     ends[0].other, ends[1].other = ends[1], ends[0]
     for end in ends:
         end.channel.makeConnection(end)
