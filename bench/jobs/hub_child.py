@@ -108,6 +108,7 @@ class Hub:
 
     def _once(self, kind: str, links: int, each: int) -> int:
         some = self._links[:links]
+        asked: list[tuple[Link, list[Any]]]
         if kind == "private":
             asked = [(link, [self._private(link, n, links) for n in range(each)]) for link in some]
             used = self._ask_all(asked, news=links * each)
