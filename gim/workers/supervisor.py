@@ -54,7 +54,6 @@ class Supervisor(MultiService):
         *,
         spawned: Event = ignore,
         joined: Event = ignore,
-        ready: Event = ignore,
         gone: Event = ignore,
         words: Sequence[str] | None = None,
         environment: Mapping[str, str] | None = None,
@@ -66,9 +65,9 @@ class Supervisor(MultiService):
         *start* returns what the worker of a number reads from its standard input.
 
         For each process *spawned* is called once, before anything that it sends is read, so that it can
-        set the handlers of its channel; *joined* when its services run, *ready* when its storage serves,
-        and *gone* when it has ended, after the last of its messages. The number and the pid of the parent
-        are added to *words*, by default those of `gim.worker`.
+        set the handlers of its channel; *joined* when its services run, and *gone* when it has ended,
+        after the last of its messages. The number and the pid of the parent are added to *words*, by
+        default those of `gim.worker`.
         """
         super().__init__()
         self._count = count
@@ -77,7 +76,6 @@ class Supervisor(MultiService):
         self._reactor = reactor
         self._spawned = spawned
         self._joined = joined
-        self._ready = ready
         self._gone = gone
         self._words = tuple(words or (sys.executable, "-P", "-m", "gim.worker"))
         self._environment = worker_environment(os.environ) if environment is None else environment
@@ -91,7 +89,6 @@ class Supervisor(MultiService):
         self._straggling: IDelayedCall | None = None
         self._has_settled = self._is_ending = False
         self._all_gone: Deferred[None] | None = None
-        self.restarts = 0  # so far
         Periodic(self._ping, ping_interval, reactor).setServiceParent(self)
 
     @property
@@ -193,7 +190,6 @@ class Supervisor(MultiService):
         self._log.info("{worker} is ready", worker=worker)
         if self._is_ending:
             return
-        self._ready(worker)
         if self._straggling is None and not self._has_settled:
             self._straggling = self._reactor.callLater(STRAGGLER_TIME, self._settle)
         self._has_begun(worker.number)
@@ -230,7 +226,6 @@ class Supervisor(MultiService):
             when=f"in {pause:.1f} s, after {failures} failures in a row" if pause else "at once",
             others=self._others(),
         )
-        self.restarts += 1
         self._restarts[number] = self._reactor.callLater(pause, self._spawn, number)
         self._has_begun(number)
 
