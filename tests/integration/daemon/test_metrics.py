@@ -139,23 +139,35 @@ class MetricsTests(PageTestCase):
 
 class DocumentTests(PageTestCase):
     async def test_the_document_lists_what_is_served_and_nothing_else(self) -> None:
+        document = ROOT.child("docs").child("metrics.md").getContent().decode()
+        await self.check_document(document.partition("## Workers")[0])
+
+    async def test_with_workers_all_that_it_lists_is_served(self) -> None:
+        document = ROOT.child("docs").child("metrics.md").getContent().decode()
+        await self.check_document(document, "--gateway-worker", "2")
+
+    async def check_document(self, document: str, *options: str) -> None:
+        """Compare the metrics that *document* lists with those of a daemon."""
         hook = start_hook(self)
-        await self.daemon("--webhook-url", hook.url, GIM_WEBHOOK_SECRET=SECRET)
+        environment: Any = {"GIM_WEBHOOK_SECRET": SECRET}
+        process = await self.daemon("--webhook-url", hook.url, *options, **environment)
         await self.use()
         _, page = await self.page()
-        document = ROOT.child("docs").child("metrics.md").getContent().decode().partition("## Workers")[0]
+        served = await self.samples()
+        process.signal(signal.SIGTERM)  # all of its processes have ended when it has
+        self.assertEqual(await process.exited, 0)
         listed = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", document, re.MULTILINE))
         self.assertEqual(dict(re.findall(r"^# TYPE (\w+) (\w+)$", page, re.MULTILINE)), listed)
         labels = {
             name: set(re.findall(r"`(\w+)`", cell))
             for name, cell in re.findall(r"^\| `(\w+)` \| \w+ \|([^|]*)\|", document, re.MULTILINE)
         }
-        for name, pairs in await self.samples():
+        for name, pairs in served:
             family = name if name in labels else re.sub(r"_(bucket|sum|count)$", "", name)
             self.assertLessEqual({label for label, _ in pairs} - {"le"}, labels[family], name)
 
     async def test_the_dashboard_asks_for_what_is_served(self) -> None:
-        await self.daemon()
+        await self.daemon("--gateway-worker", "2")
         await self.use()
         client = await self.client()
         client.sendClose(1000)
