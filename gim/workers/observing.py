@@ -58,7 +58,7 @@ class Roster:
         return len(self.channels)
 
     def queued(self) -> dict[int, int]:
-        return {number: channel.queued for number, channel in self.channels.items()}
+        return {number: self.channels[number].queued for number in sorted(self.channels)}
 
 
 class Observing:

@@ -141,6 +141,8 @@ class ProfileTests(WorkersTestCase):
             self.assertEqual((await self.ask(path))[0], 409)
         status, body = await self.ask(f"/debug/pprof/heap?worker={WORKERS + 1}")
         self.assertEqual((status, json.loads(body)["code"]), (404, 404))
+        _, page = await self.ask("/debug/pprof/")
+        self.assertIn(f"This server has {WORKERS} workers.", page.decode())
 
     async def test_sampling_ends_when_the_client_hangs_up(self) -> None:
         process = await self.workers("--profiling")
