@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from functools import cached_property
 from typing import Any, Final
@@ -10,7 +9,6 @@ from typing import Any, Final
 from msgspec import Struct
 from msgspec.structs import replace
 from twisted.internet.interfaces import IListeningPort
-from twisted.internet.protocol import Factory
 
 from gim.concurrency.clocks import WallClock
 from gim.config.files import map_paths
@@ -27,6 +25,7 @@ from gim.limits.overload import Overload
 from gim.limits.rate_per_second import Rate
 from gim.limits.read_rate import ReadRate
 from gim.link.channel import Channel
+from gim.link.transport import connect
 from gim.metrics.export.page import PageSource
 from gim.profiling.profiles import Profiles
 from gim.startup import reported
@@ -65,8 +64,7 @@ def make_worker(start: Start, reactor: Any) -> WorkerDaemon:
     """Return the daemon of a worker, which has its link and its pair for sockets where
     `gim.workers.worker_process` says."""
     channel = Channel(MESSAGES, reactor, on_end=parent_lost)
-    reactor.adoptStreamConnection(LINK, socket.AF_UNIX, Factory.forProtocol(lambda: channel))
-    os.close(LINK)  # the reactor has a copy
+    connect(socket.socket(fileno=LINK), channel, reactor)
     log = begin_logging(start.number, start.log, channel, reactor)
     files = FilesInMemory(start.files)
     with reported():

@@ -30,15 +30,14 @@ class PairTransport:
     def __init__(self, ours: socket.socket, protocol: Protocol, reactor: Any) -> None:
         """Take over the socket *ours*."""
         ours.setblocking(False)
-        self._socket = ours
+        self.socket = ours
         self._fileno = ours.fileno()
-        self._protocol = protocol
+        self.protocol = protocol
         self._reactor = reactor
         self._producer: Any = None
         self._unsent = memoryview(b"")
         self._is_closing = False
-        self._is_open = True
-        reactor.addReader(self)
+        self.connected = True
 
     # what the channel calls
 
@@ -57,7 +56,7 @@ class PairTransport:
     def _send(self, data: bytes | memoryview) -> int:
         """Send what the kernel takes now; return its size. All is lost on an end that is closed."""
         try:
-            return self._socket.send(data)
+            return self.socket.send(data)
         except BlockingIOError:
             return 0
         except OSError:  # reading comes to its end too, after what the other side has sent
@@ -86,21 +85,21 @@ class PairTransport:
     # what the reactor calls
 
     def fileno(self) -> int:
-        return self._fileno if self._is_open else -1
+        return self._fileno if self.connected else -1
 
     def logPrefix(self) -> str:
-        return type(self._protocol).__name__
+        return type(self.protocol).__name__
 
     def doRead(self) -> Any:
         try:
-            data = self._socket.recv(READ_SIZE)
+            data = self.socket.recv(READ_SIZE)
         except BlockingIOError:
             return None
         except OSError as error:
             return ConnectionLost(str(error))
         if not data:
             return ConnectionDone()
-        self._protocol.dataReceived(data)
+        self.protocol.dataReceived(data)
         return None
 
     def doWrite(self) -> Any:
@@ -116,14 +115,16 @@ class PairTransport:
         return None
 
     def connectionLost(self, reason: Failure) -> None:
-        if self._is_open:
-            self._is_open = False
+        if self.connected:
+            self.connected = False
             self._reactor.removeReader(self)
             self._reactor.removeWriter(self)
-            self._socket.close()
-            self._protocol.connectionLost(reason)
+            self.socket.close()
+            self.protocol.connectionLost(reason)
 
 
 def connect(ours: socket.socket, protocol: Protocol, reactor: Any) -> None:
     """Connect a protocol with one end of a socket pair, which it takes over."""
-    protocol.makeConnection(PairTransport(ours, protocol, reactor))
+    transport = PairTransport(ours, protocol, reactor)
+    protocol.makeConnection(transport)
+    reactor.addReader(transport)

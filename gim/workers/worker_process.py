@@ -11,10 +11,11 @@ from typing import Any
 from msgspec import Struct
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.interfaces import IDelayedCall
-from twisted.internet.protocol import Factory, ProcessProtocol
+from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from gim.link.channel import Channel
+from gim.link.transport import connect
 from gim.log.logger import Logger
 from gim.workers.hand_over import make_pair
 from gim.workers.printed import PrintedLines
@@ -64,13 +65,11 @@ class Worker(ProcessProtocol):
         """Run a program. *start* is what it reads from its standard input, to the end. Raises OSError."""
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            ours.setblocking(False)
             files = {0: "w", 1: "r", 2: "r", LINK: theirs.fileno()}
             files[HAND_OVER] = self.their_hand_over.fileno()
             self.spawned_at = self._reactor.seconds()
             self._reactor.spawnProcess(self, words[0], words, environment, childFDs=files)
-            factory = Factory.forProtocol(lambda: self.channel)
-            self._reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, factory)
+            connect(ours.dup(), self.channel, self._reactor)
         self.pid = self.transport.pid
         self.transport.write(start)
         self.transport.closeStdin()

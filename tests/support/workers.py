@@ -8,7 +8,6 @@ from typing import Any
 from msgspec import Struct
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessDone, ProcessExitedAlready, ProcessTerminated
-from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.python.failure import Failure
@@ -113,9 +112,10 @@ class FakeReactor(Clock):
         self.processes.append(process)
         worker.transport = process
 
-    def adoptStreamConnection(self, descriptor: int, family: int, factory: Factory) -> None:
-        channel: Any = factory.buildProtocol(None)
-        connect(channel, self.processes[-1].channel)
+    def addReader(self, transport: Any) -> None:
+        """Connect the channel of a worker with that of its process in memory."""
+        transport.socket.close()
+        connect(transport.protocol, self.processes[-1].channel)
 
     @property
     def running(self) -> list[FakeProcess]:

@@ -118,12 +118,12 @@ class FileTests(SupervisorTestCase):
     async def test_a_flood_that_is_not_read_is_bounded_and_counted(self) -> None:
         self.target(json=True)
         (worker,) = (await self.supervise(1)).workers
-        worker.channel.transport.pauseProducing()  # a parent that is busy
+        reactor.removeReader(worker.channel.transport)  # a parent that is busy
         for _ in range(200):
             self.order(worker, "flood", 10, 10_000)  # 20 MB in all
         self.order(worker, "print_error", "all is said")
         await self.logged("printed: all is said")
-        worker.channel.transport.resumeProducing()
+        reactor.addReader(worker.channel.transport)
         await self.logged_by_worker("log lines were left out")
         await self.supervisor.stopService()
         lines = [json.loads(line) for line in self.written()]
