@@ -11,6 +11,7 @@ import json
 import socket
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import reduce
 from operator import or_
@@ -19,17 +20,17 @@ from typing import Any
 from msgspec import Struct
 from msgspec.msgpack import Decoder
 from twisted.internet import reactor as _reactor
-from twisted.internet.protocol import Factory
 
 from bench.jobs.store_child import finish, no_limits
 from gim.concurrency.clocks import WallClock
 from gim.ids import chatroom_session, private_session
 from gim.link.channel import Channel
-from gim.link.frames import FrameCutter, encode
+from gim.link.frames import FrameCutter, encode, frames_of
 from gim.link.messages import Refused
+from gim.link.transport import connect
 from gim.model import User
 from gim.storage.linked.calls import TO_STORE, TO_WORKER, Append, Delivered, Enter, Exit, MessageNews
-from gim.storage.linked.frames import NewsFrames
+from gim.storage.linked.news import EncodedNews
 from gim.storage.linked.server import StoreServer
 from gim.storage.memory.data import MemoryData
 from gim.storage.memory.store import MemoryStore
@@ -43,13 +44,14 @@ CONTENT = "." * 64
 REPEATS = 30  # of what is measured, for one figure
 _READ_SIZE = 1 << 20  # bytes
 _SOON = 60.0  # seconds until an answer is wanted
-_decode = Decoder(reduce(or_, (*TO_WORKER, Refused))).decode
+_known = reduce(or_, (*TO_WORKER, Refused))
+_decode: Callable[[bytes], list[Any]] = Decoder(list[_known]).decode  # type: ignore[valid-type]
 
 
 class Link:
     """Both ends of a link. The worker's is a socket without a reactor."""
 
-    def __init__(self, number: int, data: MemoryData, frames: NewsFrames) -> None:
+    def __init__(self, number: int, data: MemoryData, news: EncodedNews) -> None:
         self.number = number
         self.users = [f"u{number}-{user}" for user in range(USERS)]
         self._socket, theirs = socket.socketpair()
@@ -58,14 +60,11 @@ class Link:
         self._marks: dict[str, str] = {}
         channel = Channel(TO_STORE, reactor, on_end=lambda why: None)
         self.store = MemoryStore(data)
-        finish(StoreServer(self.store, channel, frames, reactor).start())
-        reactor.adoptStreamConnection(
-            theirs.fileno(), socket.AF_UNIX, Factory.forProtocol(lambda: channel)
-        )
-        theirs.close()
+        finish(StoreServer(self.store, channel, news, reactor).start())
+        connect(theirs, channel, reactor)
 
     def send(self, messages: list[Struct]) -> None:
-        self._socket.sendall(b"".join(map(encode, messages)))
+        self._socket.sendall(frames_of([encode(message) for message in messages]))
 
     def confirm(self) -> list[Struct]:
         """Return what a worker tells after it has delivered messages."""
@@ -77,12 +76,12 @@ class Link:
         count = 0
         with suppress(BlockingIOError):
             for frame in self._cutter.cut(self._socket.recv(_READ_SIZE)):
-                message = _decode(frame)
-                if isinstance(message, Refused):
-                    raise AssertionError(message.text)
-                if isinstance(message, MessageNews) and message.reader:
-                    self._marks[message.reader] = message.id
-                count += 1
+                for message in _decode(frame):
+                    if isinstance(message, Refused):
+                        raise AssertionError(message.text)
+                    if isinstance(message, MessageNews) and message.reader:
+                        self._marks[message.reader] = message.id
+                    count += 1
         return count
 
 
@@ -94,8 +93,8 @@ class Hub:
             max_session_messages=10_000, max_messages=2_000_000, ttl=30 * 86400.0, sequences=False
         )
         data = MemoryData(reactor, WallClock(), settings, no_limits(reactor))
-        frames = NewsFrames()
-        self._links = [Link(number, data, frames) for number in range(LINKS)]
+        news = EncodedNews()
+        self._links = [Link(number, data, news) for number in range(LINKS)]
         self._asked = 0
         self._ask_all([(link, [self._enter(user) for user in link.users]) for link in self._links])
 

@@ -8,7 +8,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 
 from gim.concurrency.clocks import WallClock
-from gim.storage.linked.frames import NewsFrames
+from gim.storage.linked.news import EncodedNews
 from gim.storage.linked.server import StoreServer
 from gim.storage.memory.data import MemoryData
 from gim.storage.memory.store import MemoryStore
@@ -43,14 +43,14 @@ class SharedStore:
             self.webhooks = Webhooks(
                 MemoryStore(data), webhooks.events, webhooks.grace, self._posts.post, reactor, wall
             )
-        self._frames = NewsFrames()
+        self._news = EncodedNews()
         self._servers: dict[Worker, StoreServer] = {}
 
     def spawned(self, worker: Worker) -> None:
         """Serve a worker that was started."""
         store = MemoryStore(self.data)
         observed = store if self.webhooks is None else self.webhooks.observed(store)
-        server = StoreServer(observed, worker.channel, self._frames, self._reactor)
+        server = StoreServer(observed, worker.channel, self._news, self._reactor)
         self._servers[worker] = server
         Deferred.fromCoroutine(server.start())
 

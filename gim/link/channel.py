@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from gim.concurrency.deadline import ANSWER_TIMEOUT
 from gim.concurrency.steps import go_on
 from gim.errors import GimError, Unavailable
-from gim.link.frames import FrameCutter, encode
+from gim.link.frames import FrameCutter, encode, frames_of
 from gim.link.messages import Answer, Ping, Pong, Question, Refused, Reply
 from gim.link.refusals import error_of, refused
 from gim.link.waiting import WaitingQuestions
@@ -27,7 +27,7 @@ MAX_QUEUED = 64 * 2**20  # bytes that the other side has not read
 MAX_WAITING = 20_000  # questions without an answer
 
 Handler = Callable[[Any], Coroutine[Deferred[Any], Any, Any]]
-ReplyOf = Callable[[Any], Reply]
+ReplyOf = Callable[[int, Any], Reply]
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Struct)
@@ -59,7 +59,8 @@ class Channel(Protocol):
         """*kinds* are all messages that may come in. *on_end* is called once, with a reason for people,
         when the channel has ended for any reason."""
         replies = {kind for kind in kinds if issubclass(kind, Reply)}
-        self._decode = Decoder(reduce(or_, (*kinds, Ping, Pong, Answer, Refused))).decode
+        known = reduce(or_, (*kinds, Ping, Pong, Answer, Refused))
+        self._decode = Decoder(list[known]).decode  # type: ignore[valid-type]
         self._handlers: dict[type[Struct], Callable[[Any], object]] = {
             Ping: self._on_ping,
             Answer: self._on_answer,
@@ -73,8 +74,8 @@ class Channel(Protocol):
         self._max_queued = max_queued
         self._max_waiting = max_waiting
         self._cutter = FrameCutter()
-        self._frames: list[bytes] = []  # of this iteration
-        self._held: list[bytes] = []  # those of earlier iterations that the transport does not take yet
+        self._unsent: list[bytes] = []  # messages of this iteration
+        self._held: list[bytes] = []  # frames of earlier iterations that the transport does not take yet
         self._held_bytes = 0
         self._in_transport = 0  # bytes of the last write, while the transport has not sent them
         self._takes_frames = False  # the transport has sent nearly all that was written
@@ -97,8 +98,8 @@ class Channel(Protocol):
         """Answer the questions of a kind with what *handler* returns, or the `GimError` that it raises.
 
         Any other exception is logged, and `Unavailable` for the other side. A coroutine that does not
-        wait is answered at once and needs no Deferred. *reply* makes the answer from the result, for a
-        kind whose answers have a type of their own.
+        wait is answered at once and needs no Deferred. *reply* makes the answer from its number and the
+        result, for a kind whose answers have a type of their own.
         """
         self._handlers[kind] = partial(self._serve, handler, reply)
 
@@ -108,11 +109,11 @@ class Channel(Protocol):
         """Send a message. After the end of the channel nothing happens."""
         self.send_encoded(encode(message))
 
-    def send_encoded(self, frame: bytes) -> None:
-        """Send a message that was made by `gim.link.frames.encode`, for several channels at once."""
-        frames = self._frames
-        frames.append(frame)
-        if len(frames) == 1:
+    def send_encoded(self, message: bytes) -> None:
+        """Send a message that was encoded by `gim.link.frames.encode`, for several channels at once."""
+        unsent = self._unsent
+        unsent.append(message)
+        if len(unsent) == 1:
             self._clock.callLater(0, self._flush)
 
     def ask(self, question: Question, result: type[T], seconds: float | None = None) -> Deferred[T]:
@@ -126,13 +127,13 @@ class Channel(Protocol):
         if self.has_ended or len(waiting) >= self._max_waiting:
             return fail(Unavailable("a part of the server does not answer: try again in a moment"))
         self._asked = question.ask = ask = self._asked + 1
-        frame = encode(question)
+        encoded = encode(question)
         answer: Deferred[T] = Deferred()
         if seconds is None:
             waiting.add(ask, answer, self._decoder_of(result))
         else:
             waiting.add_patient(ask, answer, self._decoder_of(result), seconds)
-        self.send_encoded(frame)
+        self.send_encoded(encoded)
         return answer
 
     def _decoder_of(self, result: type[T]) -> Decoder[T] | None:
@@ -164,11 +165,11 @@ class Channel(Protocol):
 
     def _flush(self) -> None:
         """Write what was sent in this iteration, or hold it while the transport has too much already."""
-        if self.has_ended or not self._frames:
-            self._frames.clear()
+        if self.has_ended or not self._unsent:
+            self._unsent.clear()
             return
-        data = b"".join(self._frames)
-        self._frames.clear()
+        data = frames_of(self._unsent)
+        self._unsent.clear()
         if self._takes_frames:
             self._write(data)
         else:
@@ -209,13 +210,13 @@ class Channel(Protocol):
         decode, handlers = self._decode, self._handlers
         try:
             for frame in self._cutter.cut(data):
-                if self.has_ended:
-                    return
-                message = decode(frame)
-                try:
-                    handlers[type(message)](message)
-                except Exception:  # a fault of one handler must not affect the others
-                    self._log.failure("a message of another process failed")
+                for message in decode(frame):
+                    if self.has_ended:
+                        return
+                    try:
+                        handlers[type(message)](message)
+                    except Exception:  # a fault of one handler must not affect the others
+                        self._log.failure("a message of another process failed")
         except Exception as error:  # of msgspec, of Unicode or a `BadFrame`
             self._abort(f"it can't be read: {type(error).__name__}: {error}")
 
@@ -283,15 +284,13 @@ class Channel(Protocol):
     def _answer(self, ask: int, reply: ReplyOf | None, result: object) -> None:
         try:
             if reply is None:
-                frame = encode(Answer(ask, Raw(_encode_result(result))))
+                encoded = encode(Answer(ask, Raw(_encode_result(result))))
             else:
-                message = reply(result)
-                message.ask = ask
-                frame = encode(message)
+                encoded = encode(reply(ask, result))
         except Exception as error:
             self._refuse(ask, error)
         else:
-            self.send_encoded(frame)
+            self.send_encoded(encoded)
 
     def _refuse(self, ask: int, error: Exception) -> None:
         if not isinstance(error, GimError):

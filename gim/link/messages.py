@@ -21,10 +21,10 @@ class Question(Struct, array_like=True, gc=False):
 class Reply(Struct, array_like=True, gc=False):
     """The base of answers with a type of their own: they save the detour through `Answer`.
 
-    ``ask`` is the number of the question, filled in by the answering channel.
+    ``ask`` is the number of the question.
     """
 
-    ask: int = 0
+    ask: int
 
 
 class Ping(Struct, array_like=True, gc=False, tag=1):

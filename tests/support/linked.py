@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any
 
+from msgspec.msgpack import decode
 from twisted.internet.task import Clock
 
 from gim.concurrency.clocks import WallClock
 from gim.link.channel import Channel
 from gim.link.frames import FrameCutter
 from gim.storage.linked.calls import TO_STORE, TO_WORKER
-from gim.storage.linked.frames import NewsFrames
+from gim.storage.linked.news import EncodedNews
 from gim.storage.linked.server import StoreServer
 from gim.storage.linked.store import LinkedStore
 from gim.storage.memory.data import MemoryData
@@ -30,13 +31,13 @@ class LinkedStores:
         self.parent_ends: list[MemoryEnd] = []
         self.worker_ends: list[MemoryEnd] = []
         self._wall = wall
-        self._frames = NewsFrames()
+        self._news = EncodedNews()
 
     def add(self) -> LinkedStore:
         """Return the store of one more worker."""
         parent = Channel(TO_STORE, self.clock, on_end=lambda why: None)
         worker = Channel(TO_WORKER, self.clock, on_end=lambda why: None)
-        server = StoreServer(MemoryStore(self.data), parent, self._frames, self.clock)
+        server = StoreServer(MemoryStore(self.data), parent, self._news, self.clock)
         self.servers.append(server)
         for ends, end in zip((self.parent_ends, self.worker_ends), connect(parent, worker), strict=True):
             ends.append(end)
@@ -51,10 +52,11 @@ class LinkedStores:
             token_key=data.token_key,
         )
 
-    def count_frames(self, worker: int) -> tuple[int, int]:
-        """Return how many frames have gone from a worker to the parent, and back."""
+    def count_messages(self, worker: int) -> tuple[int, int]:
+        """Return how many messages have gone from a worker to the parent, and back."""
         ends = self.worker_ends[worker], self.parent_ends[worker]
-        to_parent, to_worker = (len(list(FrameCutter().cut(b"".join(end.writes)))) for end in ends)
+        frames = [FrameCutter().cut(b"".join(end.writes)) for end in ends]
+        to_parent, to_worker = (sum(len(decode(frame)) for frame in sent) for sent in frames)
         return to_parent, to_worker
 
 

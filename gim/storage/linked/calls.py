@@ -31,7 +31,7 @@ class Append(Question, tag=10, kw_only=True):
     answer_by: float  # in seconds of the monotonic clock, which all processes of a machine share
 
 
-class Appended(Reply, tag=11, kw_only=True):
+class Appended(Reply, tag=11):
     """A `gim.model.Sent` without the session."""
 
     id: str
@@ -139,7 +139,7 @@ class Enter(Question, tag=22, kw_only=True):
     answer_by: float  # as in `Append`
 
 
-class Entered(Reply, tag=23, kw_only=True):
+class Entered(Reply, tag=23):
     """A `gim.storage.interface.Entrance`, with the grant of its chatrooms."""
 
     grant: int
@@ -169,7 +169,7 @@ class Subscribe(Question, tag=26, kw_only=True):
     chatroom_id: str
 
 
-class Granted(Reply, tag=27, kw_only=True):
+class Granted(Reply, tag=27):
     """``members`` is the number of members after a `Join`."""
 
     grant: int

@@ -15,7 +15,7 @@ from gim.model import Counts, Sent, User
 from gim.storage.announcements import Announcement, MemberJoined, MemberLeft
 from gim.storage.interface import Draft, Entry, Storage
 from gim.storage.linked import calls
-from gim.storage.linked.frames import NewsFrames
+from gim.storage.linked.news import EncodedNews
 from gim.storage.linked.serving import missed_messages, serve_simple_calls
 
 
@@ -26,12 +26,12 @@ class StoreServer:
     what the view has of it: connections and subscriptions.
     """
 
-    def __init__(self, store: Storage, channel: Channel, frames: NewsFrames, clock: IReactorTime) -> None:
-        """The *channel* takes `gim.storage.linked.calls.TO_STORE`. All servers share *frames*."""
+    def __init__(self, store: Storage, channel: Channel, news: EncodedNews, clock: IReactorTime) -> None:
+        """The *channel* takes `gim.storage.linked.calls.TO_STORE`. All servers share *news*."""
         self._store = store
         self._channel = channel
         self._send_encoded = channel.send_encoded
-        self._frame_of = frames.frame_of
+        self._encoded = news.encoded
         self._append_draft = store.messages.append
         self._seconds = clock.seconds
         self._connections: Counter[str] = Counter()  # by user
@@ -64,11 +64,11 @@ class StoreServer:
     # the listener of the store
 
     def on_announcement(self, news: Announcement) -> None:
-        if isinstance(news, MemberJoined):
+        if type(news) is MemberJoined:
             grant = self._grant(news.chatroom_id)
             self._channel.send(calls.MemberJoinedNews(grant, news.user_id, news.chatroom_id))
         else:
-            self._send_encoded(self._frame_of(news))
+            self._send_encoded(self._encoded(news))
 
     def counts(self) -> Counts:
         return Counts(self._connections.total(), len(self._connections), len(self._granted))
@@ -104,6 +104,7 @@ class StoreServer:
             raise Unavailable("this worker has ended")
         self._connections[call.user_id] += 1
         return calls.Entered(
+            ask=call.ask,
             grant=self._grant(*entrance.chatroom_ids),
             user=entrance.user,
             chatroom_ids=entrance.chatroom_ids,
@@ -120,11 +121,11 @@ class StoreServer:
         members = await self._store.chatrooms.join(
             call.chatroom_id, call.user, call.name, call.create_missing
         )
-        return calls.Granted(grant=self._grant(call.chatroom_id), members=members)
+        return calls.Granted(call.ask, self._grant(call.chatroom_id), members)
 
     async def _subscribe(self, call: calls.Subscribe) -> calls.Granted:
         await self._store.chatrooms.subscribe(call.chatroom_id)
-        return calls.Granted(grant=self._grant(call.chatroom_id))
+        return calls.Granted(call.ask, self._grant(call.chatroom_id))
 
     def _grant(self, *chatroom_ids: str) -> int:
         self._grants += 1
@@ -150,11 +151,11 @@ class _Observer:
             self._channel.send(calls.Observed(None, news))
 
 
-def _appended(sent: Sent) -> calls.Appended:
-    return calls.Appended(id=sent.id, sequence=sent.sequence, created_at=sent.created_at)
+def _appended(ask: int, sent: Sent) -> calls.Appended:
+    return calls.Appended(ask, sent.id, sent.sequence, sent.created_at)
 
 
-def _same(grant: calls.Entered | calls.Granted) -> calls.Entered | calls.Granted:
+def _same(ask: int, grant: calls.Entered | calls.Granted) -> calls.Entered | calls.Granted:
     return grant
 
 

@@ -22,7 +22,7 @@ from gim.errors import (
 )
 from gim.link import frames
 from gim.link.channel import Channel
-from gim.link.frames import encode
+from gim.link.frames import FrameCutter, encode, frames_of
 from gim.link.messages import Ping, Pong, Question, Reply
 from tests.support.channels import connect
 
@@ -39,7 +39,7 @@ class Twice(Question, tag=12, kw_only=True):
     number: int
 
 
-class Doubled(Reply, tag=13, kw_only=True):
+class Doubled(Reply, tag=13):
     number: int
 
 
@@ -91,12 +91,23 @@ class MessageTests(ChannelCase):
         self.assertEqual(heard + self.notes, ["news", "news"])
 
     def test_frames_may_be_cut_anywhere(self) -> None:
-        frames = encode(Note("a" * 300)) + encode(Note("")) + encode(Note("b"))
-        for size in (1, 2, 3, 5, 150, len(frames)):
+        notes = [encode(Note(text)) for text in ("a" * 300, "", "b")]
+        data = frames_of(notes[:1]) + frames_of(notes[1:])
+        for size in (1, 2, 3, 5, 150, len(data)):
             self.notes.clear()
-            for at in range(0, len(frames), size):
-                self.parent.dataReceived(frames[at : at + size])
+            for at in range(0, len(data), size):
+                self.parent.dataReceived(data[at : at + size])
             self.assertEqual(self.notes, ["a" * 300, "", "b"], size)
+
+    def test_messages_that_are_too_many_for_a_frame_come_in_several(self) -> None:
+        self.patch(frames, "MAX_SHARED", 100)
+        texts = [str(number) * 40 for number in range(9)] + ["x" * 200]
+        for text in texts:
+            self.worker.send(Note(text))
+        self.turn()
+        self.assertEqual((self.notes, len(self.worker_end.writes)), (texts, 1))
+        lengths = list(map(len, FrameCutter().cut(self.worker_end.writes[0])))
+        self.assertEqual([length > 105 for length in lengths], [False] * (len(lengths) - 1) + [True])
 
     def test_a_handler_that_fails_is_logged_and_the_next_message_comes(self) -> None:
         self.worker.handle(Note, lambda note: 1 / 0)
@@ -137,7 +148,7 @@ class QuestionTests(ChannelCase):
         async def double(question: Twice) -> int:
             return 2 * question.number
 
-        self.parent.serve(Twice, double, lambda number: Doubled(number=number))
+        self.parent.serve(Twice, double, Doubled)
         answer = self.worker.ask(Twice(number=4), Doubled)
         self.turn(2)
         self.assertEqual(self.successResultOf(answer).number, 8)
@@ -322,19 +333,19 @@ class EndTests(ChannelCase):
         nonsense = (
             b"\0\0\0\0",
             b"\0\0\0\1\xc1",
-            b"\0\0\0\2\x91\x63",  # a tag that no message has
-            encode(Sum(numbers=[1])).replace(b"\x01", b"\xc3"),  # a boolean in place of a number
-            b"\0\0\0\4\x92\x0a\xa1\xff",  # text that is not UTF-8
-            (frames.MAX_FRAME + 1).to_bytes(4, "big"),
+            frames_of([b"\x91\x63"]),  # a tag that no message has
+            frames_of([encode(Sum(numbers=[1])).replace(b"\x01", b"\xc3")]),  # true in place of a number
+            frames_of([b"\x92\x0a\xa1\xff"]),  # text that is not UTF-8
+            b"\4\0\1\0",  # longer than any frame
         )
         for data in nonsense:
             self.setUp()
-            self.parent.dataReceived(encode(Note("good")) + data)
+            self.parent.dataReceived(frames_of([encode(Note("good"))]) + data)
             self.assertEqual((self.notes, len(self.ends)), (["good"], 2), data)
             self.assertIn("can't be read", self.ends[0])
 
     def test_a_message_that_is_too_long_is_not_sent(self) -> None:
-        self.patch(frames, "MAX_FRAME", 100)
+        self.patch(frames, "MAX_MESSAGE", 100)
         self.assertRaises(frames.BadFrame, self.worker.send, Note("x" * 200))
 
     def test_an_answer_that_is_too_long_is_a_fault(self) -> None:
@@ -342,7 +353,7 @@ class EndTests(ChannelCase):
             return list(range(100))
 
         self.parent.serve(Sum, answer_all)
-        self.patch(frames, "MAX_FRAME", 100)
+        self.patch(frames, "MAX_MESSAGE", 100)
         answer = self.asked(1)
         self.turn(2)
         self.failureResultOf(answer, Unavailable)
@@ -363,7 +374,7 @@ class BackpressureTests(ChannelCase):
 
     def test_what_waits_is_counted_and_goes_out_in_order(self) -> None:
         self.send("a" * 90, "b" * 90, "c" * 90)
-        self.assertEqual(self.worker.queued, 3 * len(encode(Note("a" * 90))))
+        self.assertEqual(self.worker.queued, 3 * len(frames_of([encode(Note("a" * 90))])))
         self.assertEqual(len(self.worker_end.stuck), 1)
         self.worker_end.unstick()
         self.assertEqual([text[0] for text in self.notes], ["a", "b", "c"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gim.errors import Unavailable
-from gim.link.frames import encode
+from gim.link.frames import encode, frames_of
 from tests.support.channels import MemoryEnd, connect
 from tests.unit.link.test_channel import ChannelCase, Note, Sum
 
@@ -46,18 +46,19 @@ class CutTests(ChannelCase):
     def test_what_was_sent_before_is_read_and_of_the_rest_nothing(self) -> None:
         texts = ["a" * 300, "b", "c" * 20]
         notes = [Note(text) for text in texts]
-        whole = [sum(len(encode(note)) for note in notes[:count]) for count in range(len(notes) + 1)]
+        frames = [frames_of([encode(note)]) for note in notes]
+        whole = [sum(map(len, frames[:count])) for count in range(len(notes) + 1)]
         for size in range(whole[-1]):
             self.connect(worker_bytes=size)
             for note in notes:
                 self.worker.send(note)
-            self.turn()
+                self.turn()
             count = sum(end <= size for end in whole[1:])
             self.assertEqual(self.notes, texts[:count], size)
             self.assertEqual(len(self.ends), 2, size)
 
     def test_a_question_that_was_cut_is_not_served_and_fails_where_it_was_asked(self) -> None:
-        for size in range(len(encode(Sum(ask=1, numbers=[2, 3])))):
+        for size in range(len(frames_of([encode(Sum(ask=1, numbers=[2, 3]))]))):
             self.connect(worker_bytes=size)
             answer = self.asked(2, 3)
             self.turn(2)

@@ -24,7 +24,7 @@ from gim.storage.announcements import (
     SessionEvent,
 )
 from gim.storage.interface import Entrance, Entry
-from gim.storage.linked import frames
+from gim.storage.linked import news as linked_news
 from gim.storage.linked.store import LinkedStore
 from tests.support.clocks import SettableWallClock
 from tests.support.linked import LinkedStores, run
@@ -89,28 +89,28 @@ class WorkersCase(SynchronousTestCase):
 
 
 class CostTests(WorkersCase):
-    """How many frames go over a link."""
+    """How many messages go over a link."""
 
     def test_a_login_is_one_question(self) -> None:
         for chatroom_id in "abc":
             self.join(self.other, chatroom_id, "ann")
         self.done(self.other.messages.append(private("bob", "ann")))
-        before = self.stores.count_frames(0)
+        before = self.stores.count_messages(0)
         entrance = self.enter(self.one, "ann", name="Ann")
         self.assertEqual(entrance.user, User("ann", "Ann"))
         self.assertEqual(sorted(entrance.chatroom_ids), ["a", "b", "c"])
         self.assertEqual([message.content for message in entrance.missed.messages], ["hi"])
-        self.assertEqual(self.stores.count_frames(0), (before[0] + 1, before[1] + 1))
+        self.assertEqual(self.stores.count_messages(0), (before[0] + 1, before[1] + 1))
 
     def test_a_private_message_is_one_question_and_one_announcement(self) -> None:
         self.enter(self.one, "ann")
         self.enter(self.other, "bob")
-        before = [self.stores.count_frames(worker) for worker in (0, 1)]
+        before = [self.stores.count_messages(worker) for worker in (0, 1)]
         sent = self.done(self.one.messages.append(private("ann", "bob", origin="c1", is_alone=True)))
         (news,) = self.heard(1)
         self.assertEqual((news.message.id, news.title, news.origin), (sent.id, "ann", "c1"))
         self.assertEqual(self.heard(0), [])
-        after = [self.stores.count_frames(worker) for worker in (0, 1)]
+        after = [self.stores.count_messages(worker) for worker in (0, 1)]
         self.assertEqual(after, [(before[0][0] + 1, before[0][1] + 1), (before[1][0], before[1][1] + 1)])
 
     def test_a_message_of_a_chatroom_is_encoded_once_for_all_workers(self) -> None:
@@ -118,20 +118,20 @@ class CostTests(WorkersCase):
         for store in (self.one, self.other):
             self.done(store.chatrooms.subscribe("room"))
         encoded = list[Any]()
-        self.patch(frames, "encode", lambda message: encoded.append(message) or encode(message))
+        self.patch(linked_news, "encode", lambda message: encoded.append(message) or encode(message))
         self.done(self.one.messages.append(posted("room", "ann")))
         self.assertEqual([self.contents(worker) for worker in (0, 1)], [["hi"], ["hi"]])
         self.assertEqual(len(encoded), 1)
 
     def test_delivery_marks_go_together_the_newest_of_each_user(self) -> None:
         ids = [self.done(self.one.messages.append(private("ann", "bob", str(n)))).id for n in range(3)]
-        before = self.stores.count_frames(0)
+        before = self.stores.count_messages(0)
         for user_id in ("bob", "cat"):
             for message_id in (ids[0], ids[2], ids[1]):
                 self.one.messages.delivered(user_id, message_id)
-        self.assertEqual(self.stores.count_frames(0), before)
+        self.assertEqual(self.stores.count_messages(0), before)
         self.turn()
-        self.assertEqual(self.stores.count_frames(0), (before[0] + 1, before[1]))
+        self.assertEqual(self.stores.count_messages(0), (before[0] + 1, before[1]))
         self.assertEqual(self.enter(self.other, "bob").missed.messages, [])
 
     def test_marks_go_before_what_depends_on_them(self) -> None:
@@ -146,11 +146,11 @@ class CostTests(WorkersCase):
 
     def test_what_does_not_change_is_not_asked_for(self) -> None:
         data = self.stores.data
-        before = self.stores.count_frames(0)
+        before = self.stores.count_messages(0)
         self.assertEqual(self.one.node, data.node)
         self.assertEqual(self.done(self.one.epoch()), data.epoch)
         self.assertEqual(self.done(self.one.token_key()), data.token_key)
-        self.assertEqual(self.stores.count_frames(0), before)
+        self.assertEqual(self.stores.count_messages(0), before)
 
 
 class AnnouncementTests(WorkersCase):
