@@ -25,6 +25,7 @@ from bench.jobs.store_child import finish, no_limits
 from gim.concurrency.clocks import WallClock
 from gim.ids import chatroom_session, private_session
 from gim.link.channel import Channel
+from gim.link.flushes import Flushes
 from gim.link.frames import FrameCutter, encode, frames_of
 from gim.link.messages import Refused
 from gim.link.transport import connect
@@ -51,14 +52,14 @@ _decode: Callable[[bytes], list[Any]] = Decoder(list[_known]).decode  # type: ig
 class Link:
     """Both ends of a link. The worker's is a socket without a reactor."""
 
-    def __init__(self, number: int, data: MemoryData, news: EncodedNews) -> None:
+    def __init__(self, number: int, data: MemoryData, news: EncodedNews, flushes: Flushes) -> None:
         self.number = number
         self.users = [f"u{number}-{user}" for user in range(USERS)]
         self._socket, theirs = socket.socketpair()
         self._socket.setblocking(False)
         self._cutter = FrameCutter()
         self._marks: dict[str, str] = {}
-        channel = Channel(TO_STORE, reactor, on_end=lambda why: None)
+        channel = Channel(TO_STORE, reactor, on_end=lambda why: None, flushes=flushes)
         self.store = MemoryStore(data)
         finish(StoreServer(self.store, channel, news, reactor).start())
         connect(theirs, channel, reactor)
@@ -93,8 +94,8 @@ class Hub:
             max_session_messages=10_000, max_messages=2_000_000, ttl=30 * 86400.0, sequences=False
         )
         data = MemoryData(reactor, WallClock(), settings, no_limits(reactor))
-        news = EncodedNews()
-        self._links = [Link(number, data, news) for number in range(LINKS)]
+        news, flushes = EncodedNews(), Flushes(reactor)
+        self._links = [Link(number, data, news, flushes) for number in range(LINKS)]
         self._asked = 0
         self._ask_all([(link, [self._enter(user) for user in link.users]) for link in self._links])
 

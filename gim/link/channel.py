@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from gim.concurrency.deadline import ANSWER_TIMEOUT
 from gim.concurrency.steps import go_on
 from gim.errors import GimError, Unavailable
+from gim.link.flushes import Flushes
 from gim.link.frames import FrameCutter, encode, frames_of
 from gim.link.messages import Answer, Ping, Pong, Question, Refused, Reply
 from gim.link.refusals import error_of, refused
@@ -55,9 +56,10 @@ class Channel(Protocol):
         on_end: Callable[[str], None],
         max_queued: int = MAX_QUEUED,
         max_waiting: int = MAX_WAITING,
+        flushes: Flushes | None = None,
     ) -> None:
         """*kinds* are all messages that may come in. *on_end* is called once, with a reason for people,
-        when the channel has ended for any reason."""
+        when the channel has ended for any reason. Several channels of a process share their *flushes*."""
         replies = {kind for kind in kinds if issubclass(kind, Reply)}
         known = reduce(or_, (*kinds, Ping, Pong, Answer, Refused))
         self._decode = Decoder(list[known]).decode  # type: ignore[valid-type]
@@ -68,8 +70,7 @@ class Channel(Protocol):
             **dict.fromkeys(replies, self._on_reply),
         }
         self._decoders: dict[Any, Decoder[Any] | None] = dict.fromkeys(replies)  # by type of the result
-        self._clock = clock
-        self._seconds = clock.seconds
+        self._flush_later = (flushes or Flushes(clock)).add
         self._on_end = on_end
         self._max_queued = max_queued
         self._max_waiting = max_waiting
@@ -114,7 +115,7 @@ class Channel(Protocol):
         unsent = self._unsent
         unsent.append(message)
         if len(unsent) == 1:
-            self._clock.callLater(0, self._flush)
+            self._flush_later(self._flush)
 
     def ask(self, question: Question, result: type[T], seconds: float | None = None) -> Deferred[T]:
         """Ask; the Deferred fires with a *result*, or fails with the `GimError` of the other side.

@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IDelayedCall
 
 from gim.concurrency.backoff import Backoff
 from gim.concurrency.periodic import Periodic
+from gim.link.flushes import Flushes
 from gim.link.messages import Ping, Pong
 from gim.log.logger import Logger
 from gim.workers.control import Hurry, Joined, Leave, Ready, Stop
@@ -74,6 +75,7 @@ class Supervisor(MultiService):
         self._kinds = kinds
         self._start = start
         self._reactor = reactor
+        self._flushes = Flushes(reactor)
         self._spawned = spawned
         self._joined = joined
         self._gone = gone
@@ -166,7 +168,7 @@ class Supervisor(MultiService):
             return
         words = (*self._words, str(number), str(os.getpid()))
         try:
-            worker = Worker(number, self._kinds, self._reactor, self._ended)
+            worker = Worker(number, self._kinds, self._reactor, self._ended, self._flushes)
             worker.spawn(words, self._environment, self._start(number))
         except Exception as error:  # no memory, no files
             self._start_again(number, f"worker {number} could not be started: {error!r}")

@@ -15,6 +15,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from gim.link.channel import Channel
+from gim.link.flushes import Flushes
 from gim.link.transport import connect
 from gim.log.logger import Logger
 from gim.workers.hand_over import make_pair
@@ -42,11 +43,12 @@ class Worker(ProcessProtocol):
         kinds: Sequence[type[Struct]],
         reactor: Any,
         ended: Callable[[Worker], None],
+        flushes: Flushes,
     ) -> None:
         """*kinds* are all messages that a worker may send. *ended* is called once, when the process has
-        ended and all that it has sent is read."""
+        ended and all that it has sent is read. *flushes* are those of all workers."""
         self.number = number
-        self.channel = Channel(kinds, reactor, on_end=self._link_ended)
+        self.channel = Channel(kinds, reactor, on_end=self._link_ended, flushes=flushes)
         self.hand_over, self.their_hand_over = make_pair()
         self.pid = 0
         self.spawned_at = self.ready_at = 0.0  # by the reactor's clock

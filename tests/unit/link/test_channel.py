@@ -22,6 +22,7 @@ from gim.errors import (
 )
 from gim.link import frames
 from gim.link.channel import Channel
+from gim.link.flushes import Flushes
 from gim.link.frames import FrameCutter, encode, frames_of
 from gim.link.messages import Ping, Pong, Question, Reply
 from tests.support.channels import connect
@@ -55,7 +56,7 @@ class ChannelCase(SynchronousTestCase):
         self.notes: list[str] = []
         self.parent.handle(Note, lambda note: self.notes.append(note.text))
 
-    def channel(self, **limits: int) -> Channel:
+    def channel(self, **limits: Any) -> Channel:
         return Channel((Note, Sum, Twice, Doubled), self.clock, on_end=self.ends.append, **limits)
 
     def turn(self, count: int = 1) -> None:
@@ -123,6 +124,29 @@ class MessageTests(ChannelCase):
         self.parent.send(Ping(7))
         self.turn(2)
         self.assertEqual(pongs, [7])
+
+    def test_channels_of_a_process_are_flushed_by_one_timer(self) -> None:
+        flushes = Flushes(self.clock)
+        workers = [self.channel(flushes=flushes) for _ in range(3)]
+        for worker in workers:
+            parent = self.channel()
+            parent.handle(Note, lambda note: self.notes.append(note.text))
+            connect(worker, parent)
+            worker.send(Note("a"))
+            worker.send(Note("b"))
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        self.turn()
+        self.assertEqual(self.notes, ["a", "b"] * 3)
+
+    def test_a_channel_that_fails_does_not_keep_the_others(self) -> None:
+        flushes = Flushes(self.clock)
+        flushes.add(lambda: 1 / 0)
+        self.worker = self.channel(flushes=flushes)
+        connect(self.worker, self.parent)
+        self.worker.send(Note("hello"))
+        self.turn()
+        self.assertEqual(self.notes, ["hello"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_what_is_sent_before_the_connection_is_made_goes_out_with_it(self) -> None:
         self.worker, self.parent = self.channel(), self.channel()
