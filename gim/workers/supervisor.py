@@ -18,13 +18,13 @@ from gim.link.flushes import Flushes
 from gim.link.messages import Ping, Pong
 from gim.log.logger import Logger
 from gim.workers.control import Hurry, Joined, Leave, Ready, Stop
+from gim.workers.settling import Settling
 from gim.workers.worker_process import Worker
 
 PING_INTERVAL = 1.0  # seconds
 MAX_UNANSWERED = 5  # pings in a row; a worker with more is killed
 START_TIME = 30.0  # seconds that a worker has to answer its first ping
 STOP_TIME = 5.0  # seconds that a worker has to end
-STRAGGLER_TIME = 5.0  # seconds that the first worker that is ready waits for the others at the start
 # A worker is started again at once. If that one does not serve for SERVED_TIME, there are pauses.
 SERVED_TIME = 2.0  # seconds
 RESTART = Backoff(first=0.1, longest=5.0, shortest=0.1)
@@ -86,10 +86,8 @@ class Supervisor(MultiService):
         self._workers: dict[int, Worker] = {}
         self._failures = dict.fromkeys(range(1, count + 1), 0)  # in a row, by number
         self._restarts: dict[int, IDelayedCall] = {}  # that are to come, by number
-        self._starting = set(self._failures)  # numbers that have neither been ready nor ended yet
-        self._settled: list[Deferred[None]] = []
-        self._straggling: IDelayedCall | None = None
-        self._has_settled = self._is_ending = False
+        self._settling = Settling(self._failures, reactor)
+        self._is_ending = False
         self._all_gone: Deferred[None] | None = None
         Periodic(self._ping, ping_interval, reactor).setServiceParent(self)
 
@@ -104,18 +102,8 @@ class Supervisor(MultiService):
             self._reactor.callWhenRunning(self._spawn, number)
 
     def settled(self) -> Deferred[None]:
-        """Wait for the start: one worker is ready, and of the others each is, or has ended once, or is
-        later than that one by `STRAGGLER_TIME`.
-
-        If the gateway accepted as soon as one is ready, that one would get all clients that wait. If it
-        waited for all, one that can't start would keep all others from serving.
-        """
-        settled: Deferred[None] = Deferred()
-        if self._has_settled:
-            settled.callback(None)
-        else:
-            self._settled.append(settled)
-        return settled
+        """Wait until the start is over: see `Settling`."""
+        return self._settling.wait()
 
     # ending
 
@@ -125,9 +113,7 @@ class Supervisor(MultiService):
         for call in self._restarts.values():
             call.cancel()
         self._restarts.clear()
-        if self._straggling is not None:
-            self._straggling.cancel()
-            self._straggling = None
+        self._settling.cancel()
 
     def hurry(self) -> None:
         """Let all workers close the rest of their connections at once."""
@@ -166,10 +152,8 @@ class Supervisor(MultiService):
         self._restarts.pop(number, None)
         if self._is_ending:
             return
-        words = (*self._words, str(number), str(os.getpid()))
         try:
-            worker = Worker(number, self._kinds, self._reactor, self._ended, self._flushes)
-            worker.spawn(words, self._environment, self._start(number))
+            worker = self._run(number)
         except Exception as error:  # no memory, no files
             self._start_again(number, f"worker {number} could not be started: {error!r}")
             return
@@ -181,6 +165,16 @@ class Supervisor(MultiService):
         channel.serve(Leave, _agree)
         self._spawned(worker)
 
+    def _run(self, number: int) -> Worker:
+        words = (*self._words, str(number), str(os.getpid()))
+        worker = Worker(number, self._kinds, self._reactor, self._ended, self._flushes)
+        try:
+            worker.spawn(words, self._environment, self._start(number))
+        except Exception:
+            worker.close()
+            raise
+        return worker
+
     def _on_joined(self, worker: Worker) -> None:
         worker.has_joined = True
         if not self._is_ending:
@@ -190,11 +184,8 @@ class Supervisor(MultiService):
         worker.is_ready = True
         worker.ready_at = self._reactor.seconds()
         self._log.info("{worker} is ready", worker=worker)
-        if self._is_ending:
-            return
-        if self._straggling is None and not self._has_settled:
-            self._straggling = self._reactor.callLater(STRAGGLER_TIME, self._settle)
-        self._has_begun(worker.number)
+        if not self._is_ending:
+            self._settling.ready(worker.number)
 
     def _ended(self, worker: Worker) -> None:
         number = worker.number
@@ -229,26 +220,11 @@ class Supervisor(MultiService):
             others=self._others(),
         )
         self._restarts[number] = self._reactor.callLater(pause, self._spawn, number)
-        self._has_begun(number)
+        self._settling.ended(number)
 
     def _others(self) -> str:
         ready = sum(worker.is_ready for worker in self._workers.values())
         return f"{ready} of {self._count} workers serve"
-
-    def _has_begun(self, number: int) -> None:
-        """A worker is ready, or has ended once."""
-        self._starting.discard(number)
-        if not self._starting and any(worker.is_ready for worker in self._workers.values()):
-            self._settle()
-
-    def _settle(self) -> None:
-        if self._straggling is not None and self._straggling.active():
-            self._straggling.cancel()
-        self._straggling = None
-        self._has_settled = True
-        waiting, self._settled = self._settled, []
-        for each in waiting:
-            each.callback(None)
 
     # watching
 

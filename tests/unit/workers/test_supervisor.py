@@ -12,13 +12,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gim.log.format import as_text
 from gim.workers.control import TO_PARENT, Joined, Leave, LogLines, Ready
+from gim.workers.settling import STRAGGLER_TIME
 from gim.workers.supervisor import (
     MAX_UNANSWERED,
     RESTART,
     SERVED_TIME,
     START_TIME,
     STOP_TIME,
-    STRAGGLER_TIME,
     Supervisor,
     worker_environment,
 )
@@ -126,6 +126,15 @@ class StartTests(SupervisorTestCase):
         self.reactor.advance(STRAGGLER_TIME - 0.1)
         self.assertNoResult(settled)
         self.reactor.advance(0.1)
+        self.successResultOf(settled)
+
+    def test_one_that_was_ready_first_and_has_ended_does_not_count(self) -> None:
+        settled = self.settles(self.supervise(2))
+        self.reactor.processes[0].serve()
+        self.reactor.processes[0].end(status=1)
+        self.reactor.advance(STRAGGLER_TIME)
+        self.assertNoResult(settled)
+        self.newest.serve()
         self.successResultOf(settled)
 
     def test_where_all_crash_it_waits_for_the_first_that_does_not(self) -> None:
