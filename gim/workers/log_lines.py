@@ -34,6 +34,7 @@ from gim.workers.control import LogLines
 
 LEVELS = (LogLevel.debug, LogLevel.info, LogLevel.warn, LogLevel.error, LogLevel.critical)
 MAX_UNSENT = 4 * 2**20  # characters of lines and bytes of the link that wait for the parent
+MAX_MESSAGE = 64 * 2**10  # characters of lines, apart from the last one
 REPORT_PAUSE = 1.0  # seconds until a worker tries again to say how many lines it has left out
 
 _INFO = LEVELS.index(LogLevel.info)
@@ -120,8 +121,16 @@ class LinkLog:
             self._reactor.callFromThread(self._reactor.callLater, delay, call)
 
     def flush(self) -> None:
-        """Send the lines that wait."""
-        if lines := self.take():
+        """Send the lines that wait, in several messages if they are many: the parent writes each at once,
+        and serves others between two."""
+        lines, size = list[tuple[int, str]](), 0
+        for line in self.take():
+            lines.append(line)
+            size += len(line[1])
+            if size >= MAX_MESSAGE:
+                self._channel.send(LogLines(lines))
+                lines, size = [], 0
+        if lines:
             self._channel.send(LogLines(lines))
 
     def take(self) -> list[tuple[int, str]]:

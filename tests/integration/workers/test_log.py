@@ -90,7 +90,7 @@ class FileTests(SupervisorTestCase):
         lines = [json.loads(line) for line in self.written()]
         counts = Counter((line["worker"], line["message"]) for line in lines)
         self.assertEqual((counts[2, "x" * 1000], counts[2, "the last"]), (200, 1))
-        self.assertLessEqual(10, counts[1, "x" * 100_000])
+        self.assertTrue(1 <= counts[1, "x" * 100_000] < 200)
 
     async def test_a_traceback_stays_together(self) -> None:
         self.target(json=False)

@@ -27,7 +27,15 @@ from gim.log.format import as_json, as_text
 from gim.log.logger import Logger, traced
 from gim.log.output import LogTarget, RotatedFile
 from gim.workers.control import LogLines
-from gim.workers.log_lines import MAX_UNSENT, REPORT_PAUSE, LineForm, LinkLog, form_of, writer
+from gim.workers.log_lines import (
+    MAX_MESSAGE,
+    MAX_UNSENT,
+    REPORT_PAUSE,
+    LineForm,
+    LinkLog,
+    form_of,
+    writer,
+)
 from tests.support.channels import MemoryEnd, connect
 from tests.support.workers import FakeReactor, observe_log
 
@@ -150,6 +158,18 @@ class FloodTests(LinkTestCase):
         self.reactor.advance(REPORT_PAUSE)
         (line,) = said
         self.assertRegex(line, r"#warn\] (9|10) log lines were left out: more came than could be")
+
+    def test_many_go_in_several_messages(self) -> None:
+        received: list[LogLines] = []
+        self.join(LogTarget("info", True, io.StringIO()))
+        self.end.other.channel.handle(LogLines, received.append)
+        for number in range(1000):
+            self.log.info("{number} {text}", number=number, text="x" * 1000)
+        self.pump()
+        sizes = [sum(len(text) for _, text in message.lines) for message in received]
+        self.assertTrue(all(MAX_MESSAGE <= size < MAX_MESSAGE + 1500 for size in sizes[:-1]), sizes)
+        texts = [json.loads(text)["message"] for message in received for _, text in message.lines]
+        self.assertEqual([int(text.split()[0]) for text in texts], list(range(1000)))
 
     def test_many_within_one_iteration_are_bounded_too(self) -> None:
         out = io.StringIO()
