@@ -23,7 +23,7 @@ class ClientDrain:
 
     async def run(self, duration: float, shares: Sequence[float] = ()) -> None:
         """Close all connections evenly over *duration* seconds, or by the *shares* of a `Draining`.
-        `CLOSING_TIME` later drop those that remain. Return when the last one is gone."""
+        `CLOSING_TIME` later drop what remains. Return when the last one is gone."""
         if duration == 0:
             self._chat.flush()
         closed = self._gateway.drain(duration, shares)

@@ -1,4 +1,4 @@
-"""Messages that start, watch and end a worker. Their tags are 100-119; those of the start are above."""
+"""Messages between the parent and a worker about its start, its end and its log: tags 100-119."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from gim.workers.control import Drain, PrepareToDrain
 from gim.workers.supervisor import Supervisor
 from gim.workers.worker_process import Worker
 
-DRAIN_PATIENCE = 10.0  # seconds after the duration of a drain that a worker has for the last clients
+DRAIN_PATIENCE = 4.0  # seconds after the duration of a drain that a worker has for the last clients
 HURRY_PATIENCE = 2.0  # seconds that a worker has for its clients after a second stop signal
 
 
@@ -54,9 +54,9 @@ class ParentDaemon(MultiService):
         drain: float,
         prepare_process: Callable[[Componentized], None],
     ) -> None:
-        """*supervisor*, *gateway* and *before_workers* become children as well: these are services that
-        need the workers until they have stopped, the port of the HTTP API for one. *prepare_process* is
-        called with the application that the daemon becomes a part of."""
+        """*before_workers* are services that need the workers until they have stopped, such as the port
+        of the HTTP API. They, *supervisor* and *gateway* must be made children as well. *prepare_process*
+        is called with the application that the daemon becomes a part of."""
         super().__init__()
         self._supervisor = supervisor
         self._gateway = gateway

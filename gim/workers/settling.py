@@ -20,8 +20,8 @@ class Settling:
 
     def __init__(self, numbers: Iterable[int], clock: IReactorTime) -> None:
         """*numbers* are those of the workers."""
-        self._starting = set(numbers)  # those that have neither been ready nor ended yet
-        self._ready: set[int] = set()  # those that are now
+        self._starting = set(numbers)  # have neither been ready nor ended yet
+        self._ready: set[int] = set()  # are ready now
         self._clock = clock
         self._straggling: IDelayedCall | None = None
         self._is_over = False

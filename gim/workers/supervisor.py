@@ -93,7 +93,7 @@ class Supervisor(MultiService):
 
     @property
     def workers(self) -> list[Worker]:
-        """Those that run, by number."""
+        """The workers that run, in the order of their numbers."""
         return [self._workers[number] for number in sorted(self._workers)]
 
     def startService(self) -> None:
