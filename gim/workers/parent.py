@@ -102,12 +102,17 @@ class ParentDaemon(MultiService):
         await gather(self._drain_one(worker, counts, place) for place, worker in enumerate(workers))
 
     async def _drain_one(self, worker: Worker, counts: Sequence[int], place: int) -> None:
-        duration = self._duration
-        drain = Drain(duration=duration, counts=tuple(counts), place=place)
+        drain = Drain(duration=self._duration, counts=tuple(counts), place=place)
+        patience = self._duration + DRAIN_PATIENCE
         try:
-            await worker.channel.ask(drain, type(None), duration + DRAIN_PATIENCE)
-        except GimError as error:  # it has ended, or hangs
-            self._log.warn("{worker} did not close its connections: {error}", worker=worker, error=error)
+            await worker.channel.ask(drain, type(None), patience)
+        except GimError:
+            if not worker.channel.has_ended:  # the supervisor logs an end
+                self._log.warn(
+                    "{worker} did not close its connections within {patience:g} s",
+                    worker=worker,
+                    patience=patience,
+                )
         self._draining.discard(worker)
 
     def hurry(self) -> None:

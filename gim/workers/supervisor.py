@@ -206,7 +206,8 @@ class Supervisor(MultiService):
             all_gone.callback(None)
 
     def _log_end(self, worker: Worker) -> None:
-        write = self._log.debug if worker.is_leaving else self._log.error
+        is_fine = worker.is_leaving and (worker.has_ended_well or not worker.has_joined)
+        write = self._log.debug if is_fine else self._log.error
         write("{end}", end=worker.end)
 
     def _start_again(self, number: int, why: str) -> None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from msgspec import Struct
-from twisted.internet.error import ProcessExitedAlready
+from twisted.internet.error import ProcessDone, ProcessExitedAlready
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
@@ -31,7 +31,8 @@ class Worker(ProcessProtocol):
     ``number`` counts from 1. ``channel`` is the link. ``hand_over`` is the parent's end of a pair of
     type SOCK_SEQPACKET; ``their_hand_over`` is a duplicate of the worker's end, to read what a worker
     that has ended did not. Both are closed after it is gone. ``has_joined`` says that its services run,
-    ``is_ready`` that its storage serves as well.
+    ``is_ready`` that its storage serves as well, ``is_leaving`` that it is to stop, ``has_ended_well``
+    that it ended with exit status 0.
     """
 
     _log = Logger()
@@ -53,6 +54,7 @@ class Worker(ProcessProtocol):
         self.pid = 0
         self.spawned_at = self.ready_at = 0.0  # by the reactor's clock
         self.has_joined = self.is_ready = self.is_leaving = False
+        self.has_ended_well = False
         self.has_answered = False  # a ping
         self.unanswered = 0  # pings
         self._reactor = reactor
@@ -105,6 +107,7 @@ class Worker(ProcessProtocol):
         self._printed.end()
         if self._exiting is not None and self._exiting.active():
             self._exiting.cancel()
+        self.has_ended_well = reason.check(ProcessDone) is not None
         self._how = _how(reason.value)
         self._check_end()
 

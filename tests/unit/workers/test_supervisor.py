@@ -330,11 +330,18 @@ class StopTests(SupervisorTestCase):
         self.assertNoResult(stopped)
         self.wait(0.2)
         self.successResultOf(stopped)
-        self.assertIn("was killed by SIGKILL, as it did not stop within 5 s\n", self.line)
+        self.assertIn("#error] worker 1 (pid 1000) was killed by SIGKILL, as it did not stop", self.line)
+
+    def test_one_that_crashes_meanwhile_is_an_error(self) -> None:
+        stopped = self.serving(1).stopService()
+        self.newest.end(signal.SIGSEGV)
+        self.successResultOf(stopped)
+        self.assertIn("#error] worker 1 (pid 1000) was killed by SIGSEGV\n", self.line)
 
     def test_one_that_has_not_joined_is_killed_at_once(self) -> None:
         self.successResultOf(self.supervise(1).stopService())
         self.assertEqual(self.reactor.running, [])
+        self.assertIn("#debug] worker 1 (pid 1000) was killed by SIGKILL, as it was to stop", self.line)
 
     def test_no_worker_is_started_from_then_on(self) -> None:
         supervisor = self.serving(2)
