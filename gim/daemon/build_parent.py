@@ -9,11 +9,13 @@ from typing import Any, Final
 
 from msgspec import Struct
 from twisted.application.service import Service
+from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
 from twisted.python.components import Componentized
 
 from gim.auth.constants import ADMIN_KEY_VARIABLE, KEY_VARIABLE
 from gim.concurrency.clocks import WallClock
+from gim.concurrency.gather import gather
 from gim.config.options import Options
 from gim.config.settings import Settings
 from gim.config.validate import Resources
@@ -25,9 +27,11 @@ from gim.daemon.gc_tuning import GcTuner
 from gim.daemon.shared_files import SharedFiles
 from gim.daemon.shared_store import SharedStore
 from gim.daemon.signals import Reloader, StopSignals
+from gim.errors import GimError
 from gim.gateway.connection_rules import ConnectionRules
 from gim.limits.limits import LimitHits
 from gim.limits.report import LimitReport
+from gim.log.logger import Logger
 from gim.log.output import LogTarget, prepare_log
 from gim.net.listening import Listening
 from gim.storage.linked.calls import TO_STORE
@@ -61,6 +65,8 @@ class _HandedOverSockets(Factory):
 
 class ParentBuilder:
     """Every part, by the name that other parts ask for it with."""
+
+    _log = Logger()
 
     def __init__(
         self,
@@ -130,11 +136,17 @@ class ParentBuilder:
             reloader.add("--logfile", self._target.file.open_again)
         reloader.take_signals()
 
-    def _hand_out(self, sources: list[str]) -> None:
-        """Give the workers the files that were read again."""
+    def _hand_out(self, sources: list[str]) -> Deferred[Any]:
+        """Give the workers the files that were read again; fires when they use them."""
         contents = self._files.read(source.removeprefix("--") for source in sources)
-        for worker in self._hand_overs:
-            worker.channel.send(NewFiles(contents))
+        workers = self._supervisor.workers if contents else []
+        return Deferred.fromCoroutine(gather(self._give(worker, contents) for worker in workers))
+
+    async def _give(self, worker: Worker, contents: dict[bytes, bytes]) -> None:
+        try:
+            await worker.channel.ask(NewFiles(files=contents), type(None))
+        except GimError as error:  # it is slow, and uses them later; or it has ended
+            self._log.warn("{worker} may not use the new files yet: {error}", worker=worker, error=error)
 
     # storage and limits
 

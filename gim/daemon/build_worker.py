@@ -139,11 +139,11 @@ class WorkerBuilder(NodeParts):
         reloader = Reloader(self._reactor, directory="/")  # no path is relative
         self._reload_files(reloader)
 
-        def take(new: NewFiles) -> None:
+        async def take(new: NewFiles) -> None:
             self._files.replace(new.files)
             reloader.reload_quietly()
 
-        self._channel.handle(NewFiles, take)
+        self._channel.serve(NewFiles, take)
 
     # what the parent has
 

@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any
 
 from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ReactorNotRunning
 
 from gim.log.logger import Logger
@@ -57,10 +58,11 @@ class Reloader:
         self,
         reactor: Any,
         directory: str = "",
-        taken: Callable[[list[str]], None] = lambda sources: None,
+        taken: Callable[[list[str]], Deferred[Any]] = lambda sources: succeed(None),
     ) -> None:
         """Paths are relative to *directory*, that of the process unless it is given: twistd may change
-        it. *taken* is called after each reload with the sources that were read again."""
+        it. *taken* is called at each reload with the sources that were read again; the log has its line
+        when the Deferred fires."""
         self._reactor = reactor
         self._taken = taken
         self._directory = directory or os.getcwd()
@@ -80,7 +82,10 @@ class Reloader:
 
     def reload(self) -> None:
         """Read everything again."""
-        said, failed = self._read_all()
+        taken, said, failed = self._read_all()
+        self._taken(taken).addCallback(lambda _: self._log_result(said, failed))
+
+    def _log_result(self, said: list[str], failed: list[str]) -> None:
         if failed:
             self._log.error("SIGHUP: {files}", files="; ".join(failed + said))
         else:
@@ -89,13 +94,13 @@ class Reloader:
 
     def reload_quietly(self) -> None:
         """Read everything again and log only what can't be read: another process logs the rest."""
-        _, failed = self._read_all()
+        _, _, failed = self._read_all()
         if failed:
             self._log.error("SIGHUP: {files}", files="; ".join(failed))
 
-    def _read_all(self) -> tuple[list[str], list[str]]:
-        """Return what is said of those that were read, and of those that could not be."""
-        said, failed, taken = [], [], []
+    def _read_all(self) -> tuple[list[str], list[str], list[str]]:
+        """Return the sources that were read, what is said of them, and what of those that failed."""
+        taken, said, failed = [], [], []
         for source, read in self._reads:
             try:
                 with chdir(self._directory):
@@ -106,5 +111,4 @@ class Reloader:
                 failed.append(f"{source}: {why}; what was read before stays in use")
             except Exception:
                 self._log.failure("{source} could not be read again at SIGHUP", source=source)
-        self._taken(taken)
-        return said, failed
+        return taken, said, failed

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 from msgspec.msgpack import decode, encode
 
+from gim.link.messages import Question
 from gim.workers.log_lines import LineForm
 
 Texts = dict[str, bytes]  # some come from a command line or an environment and may not be Unicode
@@ -42,8 +43,9 @@ class Start(Struct, array_like=True, kw_only=True):
         return f"<Start of worker {self.number}>"  # no keys in logs
 
 
-class NewFiles(Struct, array_like=True, gc=False, tag=130):
-    """Contents of files that the parent has read again, by path. The worker takes them into use."""
+class NewFiles(Question, kw_only=True, tag=130):
+    """Contents of files that the parent has read again, by path. The answer, None, comes when the worker
+    uses them."""
 
     files: dict[bytes, bytes]
 

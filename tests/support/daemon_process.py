@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred, DeferredQueue
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.error import ProcessDone, ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import TestCase
@@ -24,10 +25,27 @@ from tests.support.forked_process import fork_server
 PATIENCE = 20.0  # seconds until a test gives up waiting for what should come at once
 SCRIPTS = FilePath(sys.executable).parent()
 SHELL = "import os, sys; os.execv('/bin/sh', ['sh', '-c', sys.argv[1]])"  # for python -c
+READY = re.compile(r"worker (\d+) \(pid (\d+)\) is ready")  # in the log
 PYTHON_SCRIPTS = ("twistd", "twist", "gim-token")
 ENVIRONMENT = {"PYTHONWARNINGS": "error::SyntaxWarning"}
 
 AnyClient = TypeVar("AnyClient", bound="Client")
+
+
+def workers_in(log: str) -> dict[int, int]:
+    """Return the pids of the workers that were started last, by number."""
+    return {int(number): int(pid) for number, pid in READY.findall(log)}
+
+
+async def until_gone(pid: int) -> None:
+    """Wait until there is no process of an id."""
+    for _ in range(int(PATIENCE / 0.01)):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        await deferLater(reactor, 0.01)
+    raise AssertionError(f"process {pid} goes on")
 
 
 class Process(ProcessProtocol):
@@ -123,6 +141,7 @@ class DaemonTestCase(TestCase):
 
     timeout = 60
     starts_afresh = False  # whether Python starts anew for each script, as it does for a user
+    workers = 1  # processes of gim that serve clients, unless a test says otherwise
 
     def spawn(self, *words: str, **environment: str) -> Process:
         """Start a script of this environment; it is killed at the end of the test if need be."""
@@ -130,7 +149,8 @@ class DaemonTestCase(TestCase):
         self.directory = FilePath(self.mktemp())
         self.directory.makedirs()
         words = (SCRIPTS.child(words[0]).path, *words[1:])
-        variables = os.environ | ENVIRONMENT | environment
+        workers = {"GIM_GATEWAY_WORKER": str(self.workers)} if self.workers > 1 else {}
+        variables = os.environ | ENVIRONMENT | workers | environment
         if self.starts_afresh or os.path.basename(words[0]) not in PYTHON_SCRIPTS:
             reactor.spawnProcess(process, words[0], words, variables, self.directory.path)
         else:
@@ -138,12 +158,14 @@ class DaemonTestCase(TestCase):
         self.addCleanup(self._reap, process)
         return process
 
-    def _reap(self, process: Process) -> Deferred[int | None]:
+    async def _reap(self, process: Process) -> None:
         try:
             process.signal(signal.SIGKILL)
         except ProcessExitedAlready:
             pass
-        return process.exited
+        await process.exited
+        for pid in workers_in(process.output[1]).values():
+            await until_gone(pid)
 
     async def daemon(
         self, *options: str, script: tuple[str, ...] = ("twistd", "-n", "gim"), **environment: str

@@ -39,7 +39,7 @@ class StartTests(SynchronousTestCase):
         self.assertEqual(start.as_texts(read.options), {"auth-key-file": "/etc/gim/\udcff.key"})
 
     def test_no_secret_is_in_a_repr(self) -> None:
-        for each in self.start(), self.start().store, NewFiles({b"/x": b"secret"}):
+        for each in self.start(), self.start().store, NewFiles(files={b"/x": b"secret"}):
             self.assertNotIn("secret", repr(each))
 
 
