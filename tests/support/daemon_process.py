@@ -141,7 +141,7 @@ class DaemonTestCase(TestCase):
 
     timeout = 60
     starts_afresh = False  # whether Python starts anew for each script, as it does for a user
-    workers = 1  # processes of gim that serve clients, unless a test says otherwise
+    worker_count = 1  # processes of gim that serve clients, unless a test says otherwise
 
     def spawn(self, *words: str, **environment: str) -> Process:
         """Start a script of this environment; it is killed at the end of the test if need be."""
@@ -149,7 +149,7 @@ class DaemonTestCase(TestCase):
         self.directory = FilePath(self.mktemp())
         self.directory.makedirs()
         words = (SCRIPTS.child(words[0]).path, *words[1:])
-        workers = {"GIM_GATEWAY_WORKER": str(self.workers)} if self.workers > 1 else {}
+        workers = {"GIM_GATEWAY_WORKER": str(self.worker_count)} if self.worker_count > 1 else {}
         variables = os.environ | ENVIRONMENT | workers | environment
         if self.starts_afresh or os.path.basename(words[0]) not in PYTHON_SCRIPTS:
             reactor.spawnProcess(process, words[0], words, variables, self.directory.path)

@@ -22,11 +22,11 @@ FREE = "tcp:0:interface=127.0.0.1"
 
 
 class WorkersTestCase(DaemonTestCase):
-    workers = 2
+    worker_count = 2
 
     async def all_ready(self, process: Process) -> dict[int, int]:
         """Wait until all workers serve; return their pids by number."""
-        for number in range(1, self.workers + 1):
+        for number in range(1, self.worker_count + 1):
             await process.says(rf"worker {number} \(pid \d+\) is ready")
         return workers_in(process.output[1])
 
@@ -158,7 +158,7 @@ class AddressTests(WorkersTestCase):
 
     async def all_serve(self, family: int, gateway: Any, api: Any, header: bytes = b"") -> None:
         """See that each worker serves both, whose requests begin with a *header*."""
-        for _ in range(self.workers):
+        for _ in range(self.worker_count):
             line = await deferToThread(first_line, family, gateway, header + HANDSHAKE)
             self.assertEqual(line, "HTTP/1.1 101 Switching Protocols")
             line = await deferToThread(first_line, family, api, header + GET)

@@ -6,20 +6,20 @@ from tests.integration.daemon import test_reloading, test_running, test_systemd,
 
 
 class StoppingTests(test_running.StoppingTests):
-    workers = 2
+    worker_count = 2
 
 
 class WaysToRunTests(test_running.WaysToRunTests):
-    workers = 2
+    worker_count = 2
 
 
 class ReloadingTests(test_reloading.ReloadingTests):
-    workers = 2
+    worker_count = 2
 
 
 class ActivationTests(test_systemd.ActivationTests):
-    workers = 2
+    worker_count = 2
 
 
 class WebhookTests(test_webhooks.DaemonTests):
-    workers = 2
+    worker_count = 2
