@@ -12,7 +12,7 @@ from bench.servers import Load, serving_gim
 
 IN_FLIGHT = (1, 8)  # messages of each connection that have not got both ack and push yet
 FRESH = 3  # pairs of processes in a round: two processes of the same program differ by some percent
-SLICES = 8  # that each measurement is made of
+SLICES = 20  # that each measurement is made of: short ones, so that what disturbs one disturbs both
 _COLUMNS = (Column("cpu_us", "CPU µs per message", 2), Column("per_s", "messages/s"))
 
 
