@@ -179,6 +179,12 @@ class DaemonTestCase(TestCase):
     async def listens(self, process: Process) -> None:
         self.http = int((await process.says(r"api listens on 127.0.0.1:(\d+)"))[1])
         self.ws = int((await process.says(r"gateway listens on 127.0.0.1:(\d+)"))[1])
+        await self.workers_serve(process, self.worker_count if self.worker_count > 1 else 0)
+
+    async def workers_serve(self, process: Process, count: int) -> None:
+        """Wait for so many workers."""
+        for number in range(1, count + 1):
+            await process.says(rf"worker {number} \(pid \d+\) is ready")
 
     @overload
     async def client(self) -> Client: ...

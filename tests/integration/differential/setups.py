@@ -86,6 +86,8 @@ class ComparisonCase(NodesTestCase):
     async def _start(self, setup: Setup, options: Sequence[str]) -> list[Ports]:
         words = (*await self._storage(setup), *setup.words, *options)
         processes = [self._spawn(words) for _ in range(setup.nodes)]
+        for process in processes if setup.workers > 1 else ():
+            await self.workers_serve(process, setup.workers)
         nodes = [await self.ready(process) for process in processes]
         return [Ports(node.ws, node.http) for node in nodes for _ in range(setup.workers)]
 

@@ -1,4 +1,4 @@
-"""The same random steps on memory and on Redis, always the same ones; make differential tries others."""
+"""The same random steps on each set-up, always the same ones; make differential tries others."""
 
 from __future__ import annotations
 
@@ -23,6 +23,12 @@ class AlikeTests(ComparisonCase):
         comparison = await self.comparison(setup, profile)
         found = await search(comparison, [seed], 150, profile)
         self.assertIsNone(found, found)
+
+    async def test_three_workers_answer_as_one_process_does(self) -> None:
+        await self.check("workers", "webhooks", 5)
+
+    async def test_two_workers_on_redis_answer_as_memory_does(self) -> None:
+        await self.check("redis-workers", "sequences", 6)
 
     async def test_one_server_answers_as_memory_does(self) -> None:
         await self.check("redis", "sequences", 1)

@@ -156,7 +156,7 @@ class StateTests(TwoNodesCase):
         for node in (self.a, self.b):
             self.assertEqual(await self.online(node, token), [True, True])
         await bob.ask(103)  # the other one is still there
-        await until(self._left_nodes(1), "the logout to be known")
+        await self.nodes_of_bob_become(1)
         for node in (self.a, self.b):
             self.assertEqual(await self.online(node, token), [True, True])
         await bob_too.ask(103)
@@ -166,11 +166,11 @@ class StateTests(TwoNodesCase):
         await bob.hang_up()
         await self.shows(token, False)
 
-    def _left_nodes(self, count: int) -> Any:
+    async def nodes_of_bob_become(self, count: int) -> None:
         async def check() -> bool:
             return await self.server.do("SCARD", "gim:{u:bob}:nodes") == count
 
-        return check
+        await until(check, "the logout to be known")
 
     async def test_joining_over_http_gives_pushes_to_a_connection_elsewhere_and_leaving_ends_them(
         self,
@@ -179,20 +179,26 @@ class StateTests(TwoNodesCase):
         token = await self.token(self.a, "bob")
         await ann.ask(301, id="den")
         await self.a.request("PUT", "/v1/chatrooms/den/members/me", token, json={})
-        await until(lambda: self._has_channel("gim:{s:1:den}", 2), "node b to listen")
+        await self.listeners_of_den_become(2)
         await ann.send(CHATROOM, "den", "in")
         await eventually(lambda: bob.contents() == ["in"], "the push")
         await self.a.request("DELETE", "/v1/chatrooms/den/members/me", token)
-        await until(lambda: self._has_channel("gim:{s:1:den}", 1), "node b to listen no more")
+        await self.listeners_of_den_become(1)
         await ann.send(CHATROOM, "den", "out")
         await eventually(lambda: "out" in ann.contents(), "the push")
         await ann.send(PRIVATE, "bob", "last")  # comes behind all that node b was told before
         await eventually(lambda: "last" in bob.contents(), "the last message")
         self.assertEqual(bob.contents(), ["in", "last"])
 
-    async def _has_channel(self, channel: str, count: int) -> bool:
-        _, subscribers = await self.server.do("PUBSUB", "NUMSUB", channel)
-        return bool(subscribers == count)
+    async def listeners_of_den_become(self, count: int) -> None:
+        async def check() -> bool:
+            return await self.server.do("PUBSUB", "NUMSUB", "gim:{s:1:den}") == [b"gim:{s:1:den}", count]
+
+        await until(check, "the nodes to listen")
+
+
+class SubscriptionTests(TwoNodesCase):
+    """What nodes subscribe to."""
 
     async def test_only_what_concerns_connected_users_is_subscribed_to(self) -> None:
         ann, bob, bob_too = await self.clients((self.a, "ann"), (self.b, "bob"), (self.a, "bob"))
