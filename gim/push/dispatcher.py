@@ -118,6 +118,8 @@ class PushDispatcher:
             self._nodes.reply_to_command(news, self._carry_out(news))
         elif (user := self._presence.get(news.user_id)) is not None:
             self._change_chatrooms(user, news)
+        elif isinstance(news, MemberJoined):  # the user has just logged out
+            self._local.unsubscribe_unused(news.chatroom_id)
 
     def _change_chatrooms(self, user: OnlineUser, news: MemberJoined | MemberLeft | Memberships) -> None:
         if isinstance(news, MemberJoined) and self._subscribes_new_members:

@@ -121,7 +121,10 @@ class StoreServer:
         members = await self._store.chatrooms.join(
             call.chatroom_id, call.user, call.name, call.create_missing
         )
-        return calls.Granted(call.ask, self._grant(call.chatroom_id), members)
+        # a user who is not connected here makes no subscription, which the worker would have to end
+        is_here = call.user.id in self._connections
+        grant = self._grant(call.chatroom_id) if is_here else self._grants
+        return calls.Granted(call.ask, grant, members)
 
     async def _subscribe(self, call: calls.Subscribe) -> calls.Granted:
         await self._store.chatrooms.subscribe(call.chatroom_id)

@@ -138,3 +138,10 @@ class JoinedElsewhereTests(EnteringCase):
         self.disconnect(self.bob)
         self.pass_on()
         self.assertEqual((self.watched, self.clock.getDelayedCalls()), (set(), []))
+
+    def test_a_subscription_for_one_who_went_ends(self) -> None:
+        self.join_elsewhere("room")
+        result_of(self.store.chatrooms.subscribe("room"))
+        self.disconnect(self.bob)
+        self.pushes.on_announcement(MemberJoined("bob", "room"))
+        self.assertEqual(self.watched, set())

@@ -381,6 +381,10 @@ class UnsubscribingTests(WorkersCase):
         self.assertEqual(self.heard(0), [MemberJoined("bob", "room")])
         self.assertTrue(self.is_announced())
 
+    def test_one_that_joins_a_user_who_is_elsewhere_is_not_subscribed(self) -> None:
+        self.join(self.one, "other", "ann")  # as an administrator does
+        self.assertEqual([server.counts().chatrooms for server in self.stores.servers], [0, 2])
+
 
 class DeathTests(WorkersCase):
     """What ends with a worker."""
