@@ -31,7 +31,7 @@ class Options(usage.Options):
 
     synopsis = "[options]"
     longdesc = (
-        "Serves WebSocket clients and an HTTP API in one process."
+        "Serves WebSocket clients and an HTTP API."
         " Durations are written as 500ms, 2s, 1m, 12h, 30d or plain seconds, sizes as 4096 or 64KiB."
         " Every option may also be given in the environment, as GIM_MESSAGE_TTL, and in the file of"
         " --config, as message-ttl; the command line takes precedence, then the environment."

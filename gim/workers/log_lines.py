@@ -35,6 +35,8 @@ from gim.workers.control import LogLines
 LEVELS = (LogLevel.debug, LogLevel.info, LogLevel.warn, LogLevel.error, LogLevel.critical)
 MAX_UNSENT = 4 * 2**20  # characters of lines and bytes of the link that wait for the parent
 MAX_MESSAGE = 64 * 2**10  # characters of lines, apart from the last one
+# Loggers of what is wrong with files of keys: the parent reads the same files, and says it once.
+SAID_BY_PARENT = ("gim.auth.keyring",)
 REPORT_PAUSE = 1.0  # seconds until a worker tries again to say how many lines it has left out
 
 _INFO = LEVELS.index(LogLevel.info)
@@ -65,6 +67,8 @@ def begin_logging(number: int, form: LineForm, channel: Channel, reactor: Any) -
     """
     log = LinkLog(number, form, channel, reactor)
     filter = LogLevelFilterPredicate(LogLevel.levelWithName(form.level))
+    for name in SAID_BY_PARENT:
+        filter.setLogLevelForNamespace(name, LogLevel.critical)
     globalLogBeginner.beginLoggingTo([FilteringLogObserver(log, [filter])])
     sys.excepthook = partial(_print_end, log)
     return log

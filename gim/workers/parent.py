@@ -88,7 +88,7 @@ class ParentDaemon(MultiService):
         self._supervisor.hold()
         await maybeDeferred(self._gateway.stopService)
         await self._drain()
-        await gather(maybeDeferred(service.stopService) for service in self._before_workers)
+        await gather(maybeDeferred(service.disownServiceParent) for service in self._before_workers)
         await self._supervisor.stopService()
         await maybeDeferred(super().stopService)
         self._log.info("stopped")

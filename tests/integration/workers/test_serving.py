@@ -16,6 +16,7 @@ from twisted.python.filepath import FilePath
 from twisted.web.http_headers import Headers
 
 from tests.support.daemon_process import PATIENCE, Client, DaemonTestCase, Process, until_gone, workers_in
+from tests.support.key_material import key_set, pair
 from tests.support.redis.server import RedisTestCase
 
 FREE = "tcp:0:interface=127.0.0.1"
@@ -101,6 +102,17 @@ class ServingTests(WorkersTestCase):
         self.assertIn("storage memory for 1000000 messages, 2 workers; limits: ", line)
         self.assertEqual(process.output[1].count("open mode: "), 1)
         self.assertEqual(len(re.findall("(?:api|gateway) listens on ", process.output[1])), 2)
+
+    async def test_it_says_once_what_is_wrong_with_a_set_of_keys(self) -> None:
+        path = FilePath(self.mktemp())
+        path.setContent(key_set({"kty": "new"}, pair("ES256")[1]))
+        process = await self.daemon("--auth-jwks-file", os.path.abspath(path.path))
+        await self.all_ready(process)
+        skipped = "--auth-jwks-file: skipped "
+        self.assertEqual(process.output[1].count(skipped), 1)
+        process.signal(signal.SIGHUP)
+        await process.says("SIGHUP: --auth-jwks-file: read again")
+        self.assertEqual(process.output[1].count(skipped), 2)
 
     async def test_the_end_of_the_daemon_is_the_end_of_its_workers(self) -> None:
         for number in signal.SIGTERM, signal.SIGKILL:

@@ -92,6 +92,13 @@ class OrderTests(ParentTestCase):
         self.reactor.processes[-1].serve()
         self.assertEqual(self.diary, [])
 
+    def test_what_stops_before_the_workers_stops_once(self) -> None:
+        stops: list[str] = []
+        for part in self.hooks, self.api:
+            self.patch(part, "stopService", lambda name=part.name: stops.append(name))
+        self.stop()
+        self.assertEqual(stops, ["webhooks", "api"])
+
     def test_it_stops_in_order(self) -> None:
         first, second = self.serve(3, 5)
         self.hooks.stops = Deferred()
