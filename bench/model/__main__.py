@@ -14,9 +14,8 @@ from bench.process import BUILD, BenchError
 from bench.results import aligned
 
 CORES = (4, 8, 16, 32, 64)
-CONNECTIONS = (
-    400  # of each worker; each sends its next message when it has the reply and the peer the push
-)
+UNDER_WAY = 2_000  # messages, each of a connection of its own that sends to any other
+SECONDS = 0.5  # of a simulation: several times what a message takes
 CHATROOMS = (100, 1_000, 10_000, 100_000)  # members
 BUSY = 0.9  # of a core: what is busier limits the rest
 
@@ -70,22 +69,15 @@ def beside(results: Results, costs: Costs) -> str:
 def messages(costs: Costs) -> str:
     lines = []
     for cores in CORES:
-        setup = Setup(cores, cores, CONNECTIONS, 1, local_clients=False)
+        setup = Setup(cores, cores, UNDER_WAY, 1, local_clients=False, seconds=SECONDS)
         found = simulate(setup, costs)
+        figures = found.per_s, found.p50_ms, found.parent_us, found.workers_us
+        busy = found.parent_share * 100, found.worker_share * 100
         limit = "parent" if found.parent_share > BUSY else "cores"
-        lines.append(
-            [
-                str(cores),
-                f"{found.per_s:,.0f}",
-                f"{found.parent_us:.1f}",
-                f"{found.workers_us:.1f}",
-                f"{found.parent_share * 100:.0f}",
-                f"{found.worker_share * 100:.0f}",
-                limit,
-            ]
-        )
-    head = ["cores = workers", "private messages/s", "parent, CPU µs", "workers, CPU µs"]
-    return _table([*head, "parent busy, %", "each worker busy, %", "limit"], lines)
+        lines.append([str(cores), *(f"{figure:,.0f}" for figure in (*figures, *busy)), limit])
+    head = ["cores = workers", f"messages/s, {UNDER_WAY:,} under way", "p50, ms"]
+    head += ["parent, CPU µs", "workers, CPU µs", "parent busy, %", "each worker busy, %", "limit"]
+    return _table(head, lines)
 
 
 def fanout(results: Results) -> str:
