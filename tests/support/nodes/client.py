@@ -130,6 +130,7 @@ async def connect(port: int) -> Client:
     factory = WebSocketClientFactory(f"ws://{HOST}:{port}")
     factory.noisy = False
     factory.protocol = Client
+    factory.setProtocolOptions(openHandshakeTimeout=PATIENCE)  # a process may stand still meanwhile
     client: Any = await HostnameEndpoint(reactor, HOST, port).connect(factory)
     await client.opened.addTimeout(PATIENCE, reactor)
     client.port = port

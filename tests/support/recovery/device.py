@@ -75,10 +75,13 @@ class Device:
             self.times_told += 1
         await self.sync()
 
-    async def send(self, target_id: str, content: str) -> None:
-        """Send a private message, now or when there is a connection again."""
-        body = {"type": PRIVATE, "target_id": target_id, "content": content, "request_id": content}
-        self._unsent.append(body)
+    async def send(self, target_id: str, content: str, request_id: str = "") -> None:
+        """Send a private message, now or when there is a connection again.
+
+        Its *request_id* is the content if that is not too long.
+        """
+        body = {"type": PRIVATE, "target_id": target_id, "content": content}
+        self._unsent.append(body | {"request_id": request_id or content})
         await self.sync()
 
     async def sync(self) -> bool:
