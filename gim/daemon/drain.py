@@ -27,9 +27,10 @@ class ClientDrain:
         if duration == 0:
             self._chat.flush()
         closed = self._gateway.drain(duration, shares)
-        patience = duration + CLOSING_TIME
-        closed.addTimeout(patience, self._clock, lambda _value, _timeout: self._gateway.abort_all())
+        dropping = self._clock.callLater(duration + CLOSING_TIME, self._gateway.abort_all)
         await closed
+        if dropping.active():
+            dropping.cancel()
         self._chat.flush()  # ends the intervals
 
     def hurry(self) -> None:

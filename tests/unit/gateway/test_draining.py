@@ -191,7 +191,18 @@ class DrainTests(GatewayTestCase):
         self.clock.advance(CLOSING_TIME)
         self.assertNoResult(stopped)
         self.clock.advance(0.1)
+        self.pump()  # the transport drops it in the next iteration
         self.successResultOf(stopped)
+
+    def test_it_ends_after_the_clients_that_are_dropped(self) -> None:
+        self.user("ann")
+        stopped = self.daemon.stopService()
+        left: list[int] = []  # when the daemon has stopped
+        stopped.addCallback(lambda _: left.append(len(self.gateway.connections)))
+        self.clock.advance(5 + CLOSING_TIME)
+        self.assertEqual(left, [])
+        self.pump()
+        self.assertEqual(left, [0])
 
     def test_what_waits_to_be_pushed_goes_before_the_close(self) -> None:
         clients = [self.user("ann"), self.user("bob")]
