@@ -8,7 +8,7 @@ from gim.concurrency.gather import gather
 from gim.errors import Conflict, Forbidden, NotFound
 from gim.ids import SYSTEM
 from gim.limits.limits import CHATROOM_MEMBERS, USER_CHATROOMS, LimitHits
-from gim.storage.announcements import MemberJoined
+from gim.storage.announcements import MemberJoined, MessageStored
 from gim.storage.interface import Storage
 from tests.support.settings import storage_limits
 from tests.support.storage_behaviour.base import (
@@ -132,3 +132,13 @@ class RoomLimitBehaviour(StorageCase):
         self.assertEqual(await store.chatrooms.join("a", user("ann"), ""), 3)
         self.assertEqual(self.hits.counts, {CHATROOM_MEMBERS: 1, USER_CHATROOMS: 1})
         self.assertEqual(sorted(await store.chatrooms.of_user("ann")), ["a", "b"])
+
+    async def test_a_dry_run_announces_as_without_limits(self) -> None:
+        store = await self.make_limited(chatrooms=1, enforced=False)
+        await enter(store, "ann")
+        await join(store, "a", "ann")
+        await join(store, "b", "ann")
+        await send(store, posted("b", "ann"))
+        await self.settle()
+        heard = [news.message.content for news in self.news if isinstance(news, MessageStored)]
+        self.assertEqual(heard, ["hi"])

@@ -90,7 +90,7 @@ class RedisChatrooms:
             self._retention.rooms.is_full(chatroom_id)
         if is_many:
             self._retention.rooms.are_many()
-        elif self._subscriptions.user(user.id) is not None:
+        if self._subscriptions.user(user.id) is not None:
             await self.subscribe(chatroom_id)
         return int(total)
 
