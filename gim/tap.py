@@ -10,7 +10,7 @@ from gim.startup import reported
 
 if TYPE_CHECKING:
     from gim.daemon.daemon import Daemon
-    from gim.workers.parent import ParentDaemon
+    from gim.daemon.parent_daemon import ParentDaemon
 
 __all__ = ["Options", "makeService"]
 

@@ -24,6 +24,7 @@ from gim.daemon.build_admission import make_rules
 from gim.daemon.build_observing import ObservingParts, make_observing
 from gim.daemon.build_reloading import add_files
 from gim.daemon.gc_tuning import GcTuner
+from gim.daemon.parent_daemon import ParentDaemon
 from gim.daemon.shared_files import SharedFiles
 from gim.daemon.shared_store import SharedStore
 from gim.daemon.signals import Reloader, StopSignals
@@ -43,7 +44,6 @@ from gim.workers.acceptor import Acceptor
 from gim.workers.control import LogLines
 from gim.workers.hand_over import API, GATEWAY, HandOver
 from gim.workers.log_lines import form_of, writer
-from gim.workers.parent import ParentDaemon
 from gim.workers.start import NewFiles, Start, as_bytes, written
 from gim.workers.supervisor import Supervisor
 from gim.workers.worker_process import Worker

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.components import Componentized
@@ -13,14 +11,14 @@ from twisted.python.failure import Failure
 
 from gim.chat.chat import Chat
 from gim.daemon.drain import ClientDrain
+from gim.daemon.top_service import TopService
 from gim.gateway.factory import GatewayFactory
 from gim.log.logger import Logger
 from gim.net.listening import Listening
-from gim.startup import reported
 
 
-class Daemon(MultiService):
-    """All services; the last child service starts last.
+class Daemon(TopService):
+    """All services of a daemon that is one process.
 
     Starting: all ports are bound, the HTTP API answers at once, and the gateway accepts connections as
     soon as the storage serves. Clients that connect before that wait in the kernel's queue.
@@ -43,35 +41,20 @@ class Daemon(MultiService):
     ) -> None:
         """*listening* is where the *gateway* listens; it becomes one of the last children.
         *prepare_process* is called with the application that the daemon becomes a part of."""
-        super().__init__()
-        self._prepare_process = prepare_process
+        super().__init__(prepare_process)
         self._chat = chat
         self._gateway = gateway
         self._listening = listening
         self._drain = ClientDrain(chat, gateway, clock)
         self._duration = drain
 
-    def setServiceParent(self, parent: Any) -> None:
-        super().setServiceParent(parent)
-        if isinstance(parent, Componentized):
-            with reported():
-                self._prepare_process(parent)
-
-    def privilegedStartService(self) -> None:
-        with reported():
-            super().privilegedStartService()
-
     def startService(self) -> None:
         Deferred.fromCoroutine(self._start()).addErrback(self._failed)
-        with reported():
-            super().startService()
+        super().startService()
 
     async def _start(self) -> None:
         await self._chat.start()
         self._listening.accept()
-
-    def stopService(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
         self._chat.drain()
@@ -79,7 +62,7 @@ class Daemon(MultiService):
         count = len(self._gateway.connections)
         self._log.info("stopping, {count} connections to close", count=count)
         await self._drain.run(self._duration)
-        await maybeDeferred(super().stopService)
+        await self._stop_children()
         await self._chat.stop()
         self._log.info("stopped")
 

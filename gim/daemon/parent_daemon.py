@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from twisted.application.service import IService, MultiService
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.application.service import IService
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.components import Componentized
 
 from gim.concurrency.gather import gather
+from gim.daemon.top_service import TopService
 from gim.errors import GimError
 from gim.log.logger import Logger
-from gim.startup import reported
 from gim.workers.control import Drain, PrepareToDrain
 from gim.workers.supervisor import Supervisor
 from gim.workers.worker_process import Worker
@@ -32,8 +32,8 @@ class Gateway(Protocol):
         """Close the port."""
 
 
-class ParentDaemon(MultiService):
-    """All services of the parent; the last child service starts last.
+class ParentDaemon(TopService):
+    """All services of the parent of workers.
 
     Starting: all ports are bound, the workers start, and the gateway accepts connections when they have
     settled (`Supervisor.settled`).
@@ -57,32 +57,17 @@ class ParentDaemon(MultiService):
         """*before_workers* are services that need the workers until they have stopped, such as the port
         of the HTTP API. They, *supervisor* and *gateway* must be made children as well. *prepare_process*
         is called with the application that the daemon becomes a part of."""
-        super().__init__()
+        super().__init__(prepare_process)
         self._supervisor = supervisor
         self._gateway = gateway
         self._before_workers = before_workers
         self._clock = clock
         self._duration = drain
-        self._prepare_process = prepare_process
         self._draining: set[Worker] = set()
-
-    def setServiceParent(self, parent: Any) -> None:
-        super().setServiceParent(parent)
-        if isinstance(parent, Componentized):
-            with reported():
-                self._prepare_process(parent)
-
-    def privilegedStartService(self) -> None:
-        with reported():
-            super().privilegedStartService()
 
     def startService(self) -> None:
         self._supervisor.settled().addCallback(lambda _: self._gateway.accept())
-        with reported():
-            super().startService()
-
-    def stopService(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._stop())
+        super().startService()
 
     async def _stop(self) -> None:
         self._supervisor.hold()
@@ -90,7 +75,7 @@ class ParentDaemon(MultiService):
         await self._drain()
         await gather(maybeDeferred(service.disownServiceParent) for service in self._before_workers)
         await self._supervisor.stopService()
-        await maybeDeferred(super().stopService)
+        await self._stop_children()
         self._log.info("stopped")
 
     async def _drain(self) -> None:

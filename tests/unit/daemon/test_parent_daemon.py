@@ -8,9 +8,9 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from gim.daemon.parent_daemon import DRAIN_PATIENCE, HURRY_PATIENCE, ParentDaemon
 from gim.log.format import as_text
 from gim.workers.control import TO_PARENT, Drain, Hurry, PrepareToDrain, Stop
-from gim.workers.parent import DRAIN_PATIENCE, HURRY_PATIENCE, ParentDaemon
 from gim.workers.supervisor import Supervisor
 from tests.support.workers import FakeProcess, FakeReactor, observe_log
 
@@ -58,7 +58,7 @@ class ParentTestCase(SynchronousTestCase):
         self.reactor.advance(0)
 
     def observe(self, event: Any) -> None:
-        if event.get("log_namespace") == "gim.workers.parent.ParentDaemon":
+        if event.get("log_namespace") == "gim.daemon.parent_daemon.ParentDaemon":
             self.diary.append(as_text(event, False).partition("] ")[2].rstrip())
 
     def serve(self, *connections: int) -> list[FakeProcess]:
