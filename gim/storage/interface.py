@@ -235,9 +235,9 @@ class Chatrooms(Protocol):
         """Make *user* a member; return the number of members.
 
         A missing chatroom is created with *name*, or raises `NotFound` if *create_missing* is false. The
-        user who creates it so owns it. Where the user is connected, at this node, what happens in the
-        chatroom is announced from now on. Raises `Conflict` if the chatroom has
-        as many members, or the user is in as many chatrooms, as `gim.storage.membership_limits` allows.
+        user who creates it so owns it. If the user is connected at this node, what happens in the
+        chatroom is announced from now on. Raises `Conflict` if the chatroom has as many members, or the
+        user is in as many chatrooms, as `gim.storage.storage_limits` allows.
         """
 
     async def leave(self, chatroom_id: str, user_id: str) -> None:

@@ -34,7 +34,7 @@ class Writes(Protocol):
     ) -> Any:
         """Make a user a member and announce it.
 
-        Returns the number of members, for each of the two limits of `gim.storage.membership_limits` 1 if
+        Returns the number of members, for each of the two limits of `gim.storage.storage_limits` 1 if
         it was reached, and 1 for a new member.
         """
 
