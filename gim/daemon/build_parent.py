@@ -225,8 +225,9 @@ class ParentBuilder:
         if self._store is not None:
             self._store.joined(worker)
         self._observed.observing.joined(worker.number, worker.channel)
-        hand_over = self._acceptor.join(worker.hand_over, worker.their_hand_over, worker.channel)
-        self._hand_overs[worker] = hand_over
+        self._hand_overs[worker] = self._acceptor.join(
+            worker.hand_over, worker.their_hand_over, worker.channel, lambda: worker.is_ready
+        )
 
     def _gone(self, worker: Worker) -> None:
         if (hand_over := self._hand_overs.pop(worker, None)) is not None:

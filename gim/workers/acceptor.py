@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections import deque
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
@@ -38,9 +39,9 @@ class Acceptor(Service):
 
     - Make the endpoints with the reactor, and `Listening` services of them, each with any factory and
       with ``partial(acceptor.take, GATEWAY)`` or ``API`` as *prepare*, the gateway's not at once.
-    - When a worker can serve: ``hand_over = acceptor.join(ours, theirs, channel)``, with the ends of
-      `make_pair`, the second of which the worker has inherited. The kinds of messages of the channel
-      include `accept_messages.TO_PARENT`.
+    - When the services of a worker run: ``hand_over = acceptor.join(ours, theirs, channel, is_ready)``,
+      with the ends of `make_pair`, the second of which the worker has inherited. The kinds of messages of
+      the channel include `accept_messages.TO_PARENT`.
     - When its process has ended: ``acceptor.leave(hand_over)``. What it has not read goes to others.
     - As a service it starts before the ports and stops after them.
 
@@ -82,9 +83,16 @@ class Acceptor(Service):
 
         port.doRead = accept_some  # type: ignore[method-assign]
 
-    def join(self, ours: socket.socket, theirs: socket.socket, link: Link) -> HandOver:
-        """Begin to hand over to a worker."""
-        hand_over = HandOver(ours, theirs, self._go_on, self._reactor)
+    def join(
+        self,
+        ours: socket.socket,
+        theirs: socket.socket,
+        link: Link,
+        is_ready: Callable[[], bool] = lambda: True,
+    ) -> HandOver:
+        """Begin to hand over to a worker. *is_ready* says whether its storage serves: until then it gets
+        connections of the gateway only if no other worker is ready."""
+        hand_over = HandOver(ours, theirs, self._go_on, is_ready, self._reactor)
         link.handle(ConnectionsClosed, partial(self._closed, hand_over))
         link.handle(AddressQuestion, partial(self._identify, hand_over, link))
         self._workers.append(hand_over)
@@ -142,9 +150,11 @@ class Acceptor(Service):
     def _next_worker(self, arrival: Arrival) -> HandOver | None:
         """Return which worker gets a socket; refused ones, which do not count, go round."""
         able = [worker for worker in self._workers if not worker.is_stalled]
+        kind = arrival.kind
+        if kind == GATEWAY:
+            able = [worker for worker in able if worker.is_ready()] or able
         if arrival.verdict:
             return able[0] if able else None
-        kind = arrival.kind
         return min(able, key=lambda worker: worker.counts[kind], default=None)
 
     def _go_on(self) -> None:

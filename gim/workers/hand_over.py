@@ -73,10 +73,12 @@ class HandOver:
         ours: socket.socket,
         theirs: socket.socket,
         has_room: Callable[[], None],
+        is_ready: Callable[[], bool],
         reactor: Any,
     ) -> None:
         """*ours* and *theirs* are a pair of `make_pair`, which this object closes at the end. *has_room*
-        is called when a full pair has room again, and when it has had none for `STALL_TIME`."""
+        is called when a full pair has room again, and when it has had none for `STALL_TIME`. *is_ready*
+        says whether the worker's storage serves."""
         self.counts = [0, 0]  # connections by kind, with what it has not read yet
         self.groups: Counter[str] = Counter()  # of these connections, as far as they count for one
         self.is_full = False
@@ -84,6 +86,7 @@ class HandOver:
         self._ours = ours
         self._theirs = theirs
         self._has_room = has_room
+        self.is_ready = is_ready
         self._reactor = reactor
         self._timer: IDelayedCall | None = None  # runs while it is full
 

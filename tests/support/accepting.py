@@ -92,6 +92,7 @@ class Worker:
         self.factories = {GATEWAY: gateway, API: EchoFactory()}
         self.listening = [self.listen(kind, text) for kind, text in texts.items()]
         self.hand_over: Any = None
+        self.is_ready = True
 
     def listen(self, kind: int, text: str) -> Listening:
         endpoint = make_endpoint(without_socket(text), WorkerReactor(reactor))
@@ -215,7 +216,9 @@ class AcceptingTestCase(TestCase):
         self.join(worker)
 
     def join(self, worker: Worker) -> None:
-        worker.hand_over = self.acceptor.join(worker.ours, worker.theirs, worker.parent_link)
+        worker.hand_over = self.acceptor.join(
+            worker.ours, worker.theirs, worker.parent_link, lambda: worker.is_ready
+        )
 
     def address(self, kind: int = GATEWAY) -> Any:
         port: Any = self.listening[kind].port

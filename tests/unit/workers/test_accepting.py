@@ -64,6 +64,18 @@ class HandOverTests(AcceptingTestCase):
             self.assertEqual(isinstance(connection.transport, DirectServer), kind == GATEWAY)
             self.assertIn("Echo #1 on 0", repr(connection.transport))
 
+    async def test_the_gateway_of_a_worker_that_is_not_ready_waits_for_the_others(self) -> None:
+        self.begin(workers=2, echo=True, api=LOOPBACK)
+        ready, unready = self.workers
+        unready.is_ready = False
+        for kind in GATEWAY, GATEWAY, API, API:
+            await self.echoed(self.connect(b"hi", kind))
+        counts = [[worker.connections(kind) for kind in (GATEWAY, API)] for worker in self.workers]
+        self.assertEqual(counts, [[2, 1], [0, 1]])
+        ready.is_ready = False
+        await self.echoed(self.connect(b"hi"))
+        self.assertEqual(unready.connections(), 1)
+
     async def test_connections_that_end_make_room(self) -> None:
         self.begin(workers=2, echo=True)
         first = self.connect(b"hi")
