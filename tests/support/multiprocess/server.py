@@ -7,7 +7,6 @@ import signal
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from tests.support.daemon_process import DaemonTestCase, Process
@@ -121,18 +120,6 @@ class WorkersTestCase(DaemonTestCase):
         server = Server(process, self.ws, self.http)
         self._servers.append(server)
         return server
-
-    def _reap(self, process: Process) -> Deferred[int | None]:
-        """See that no worker is left either: it ends with its parent, and a little later."""
-
-        async def reap() -> int | None:
-            pids = tuple(workers_of(process.transport.pid).values())
-            status = await super_reap(process)
-            await eventually(lambda: not any(map(runs, pids)), "the end of all workers")
-            return status
-
-        super_reap = super()._reap
-        return Deferred.fromCoroutine(reap())
 
     async def at(self, server: Server, user_id: str = "", **more: Any) -> Client:
         """Return a client that is connected, and logged in if there is a user."""
