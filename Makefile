@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 OTHER_PYTHON ?= python3.13
 BIN = $(VENV)/bin
+unexport PYTHONDONTWRITEBYTECODE # tests start many processes: each would compile all modules anew
 GIM = --ws 8080 --http 8081
 
 # trial in a directory of its own, so that runs at the same time do not disturb each other; a failed one

@@ -25,6 +25,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from tests.support import fork_workers
+
 LONGEST_REQUEST = 1 << 20  # bytes
 REACTOR = "twisted.internet.reactor"
 
@@ -130,6 +132,8 @@ def become(
     os.environ.clear()
     os.environ.update(environment)
     sys.argv[:] = [script, *words]
+    if "GIM_GATEWAY_WORKER" in environment or any("-worker" in word for word in words):
+        fork_workers.begin()
     runpy.run_path(script, run_name="__main__")
 
 
