@@ -57,7 +57,7 @@ MESSAGES: Final[tuple[type[Struct], ...]] = (
 _SECRETS = (KEY_VARIABLE, ADMIN_KEY_VARIABLE, SECRET_VARIABLE)
 
 
-class _HandedOverSockets(Factory):
+class HandedOverSockets(Factory):
     """What a port has for a factory: its connections are handed over."""
 
     noisy = False
@@ -177,12 +177,12 @@ class ParentBuilder:
     @cached_property
     def _gateway_port(self) -> Listening:
         take = partial(self._acceptor.take, GATEWAY)
-        return Listening("gateway", self._resources.gateway, _HandedOverSockets(), take, at_once=False)
+        return Listening("gateway", self._resources.gateway, HandedOverSockets(), take, at_once=False)
 
     @cached_property
     def _api_port(self) -> Listening:
         take = partial(self._acceptor.take, API)
-        return Listening("api", self._resources.api, _HandedOverSockets(), take)
+        return Listening("api", self._resources.api, HandedOverSockets(), take)
 
     # workers
 
