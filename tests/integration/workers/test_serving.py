@@ -18,6 +18,7 @@ from twisted.web.http_headers import Headers
 from tests.support.daemon_process import PATIENCE, Client, DaemonTestCase, Process, until_gone, workers_in
 from tests.support.key_material import key_set, pair
 from tests.support.redis.server import RedisTestCase
+from tests.support.webhooks.receiver import SECRET, start_hook
 
 FREE = "tcp:0:interface=127.0.0.1"
 
@@ -220,5 +221,23 @@ class RedisTests(WorkersTestCase, RedisTestCase):
         await ann.ask(201, type=2, target_id="bob", content="hi")
         self.assertEqual(await pushed(bob), ["hi"])
         self.assertEqual(await self.connections(), {"1": 1, "2": 1})
+        process.signal(signal.SIGTERM)
+        self.assertEqual(await process.exited, 0)
+
+    async def test_each_has_webhooks_of_its_own(self) -> None:
+        hook = start_hook(self)
+        server = await self.redis()
+        words = "--webhook-url", hook.url, "--webhook-events", "message.sent"
+        process = await self.daemon(
+            *("--storage", "redis", "--redis-url", server.url, "--drain", "0"),
+            *words,
+            GIM_WEBHOOK_SECRET=SECRET,
+        )
+        await self.all_ready(process)
+        clients = [await self.client() for _ in range(self.worker_count)]
+        for number, client in enumerate(clients):
+            await client.ask(101, id=f"user{number}")
+            await client.ask(201, type=2, target_id="bob", content="hi")
+            await hook.tells("message.sent", f"user{number}")
         process.signal(signal.SIGTERM)
         self.assertEqual(await process.exited, 0)
