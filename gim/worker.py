@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 def main() -> None:
     """Serve until the parent says otherwise, or ends."""
     gc.disable()  # a twelfth of the CPU time until `run` has built everything
+    if len(sys.argv) != 3:
+        sys.exit("gim starts its workers itself: give it the option --gateway-worker")
     tie_to_parent(int(sys.argv[2]))
     with open(0, "rb") as pipe:
         start = starts.read(pipe.read())

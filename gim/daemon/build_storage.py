@@ -10,9 +10,6 @@ from twisted.application.service import Service
 from gim.concurrency.clocks import WallClock
 from gim.metrics.export.meters import Meters
 from gim.storage.interface import Storage
-from gim.storage.memory.data import MemoryData
-from gim.storage.memory.store import MemoryStore
-from gim.storage.memory.sweeper import Sweeper
 from gim.storage.settings import MemorySettings, RedisSettings
 from gim.storage.storage_limits import StorageLimits
 from gim.webhooks.service import Webhooks
@@ -51,6 +48,20 @@ def make_store(
         redis = _redis_store(settings, limits, reactor, wall)
         stored = redis if meters is None else meters.measured(redis, all_appends=True)
         return StoreParts(stored, None, (limits.send_rate,))
+    return _memory_store(settings, limits, reactor, wall, meters)
+
+
+def _memory_store(
+    settings: MemorySettings,
+    limits: StorageLimits,
+    reactor: Any,
+    wall: WallClock,
+    meters: Meters | None,
+) -> StoreParts:
+    from gim.storage.memory.data import MemoryData  # nodes on Redis and workers do without
+    from gim.storage.memory.store import MemoryStore
+    from gim.storage.memory.sweeper import Sweeper
+
     data = MemoryData(reactor, wall, settings, limits)
     store = MemoryStore(data)
     storage = store if meters is None else meters.measured(store, all_appends=False)

@@ -10,7 +10,7 @@ from functools import partial
 from threading import get_ident
 from traceback import print_exception
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from twisted.logger import (
@@ -28,9 +28,11 @@ from zope.interface import implementer
 from gim.link.channel import Channel
 from gim.log.format import as_json, as_text, of_worker
 from gim.log.logger import Logger
-from gim.log.output import LogTarget
 from gim.log.syslog import write_lines
 from gim.workers.control import LogLines
+
+if TYPE_CHECKING:  # with all of twistd, which workers do without
+    from gim.log.output import LogTarget
 
 LEVELS = (LogLevel.debug, LogLevel.info, LogLevel.warn, LogLevel.error, LogLevel.critical)
 MAX_UNSENT = 4 * 2**20  # characters of lines and bytes of the link that wait for the parent
