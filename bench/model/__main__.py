@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.model import bounds
 from bench.model.costs import Costs
 from bench.model.fit import Results, fit, setups
-from bench.model.messages import Setup, simulate
+from bench.model.messages import Found, Setup, simulate
 from bench.process import BUILD, BenchError
 from bench.results import aligned
 
@@ -67,33 +67,40 @@ def beside(results: Results, costs: Costs) -> str:
 
 
 def messages(costs: Costs) -> str:
-    lines = []
+    def run(cores: int, workers: int) -> Found:
+        return simulate(Setup(cores, workers, UNDER_WAY, 1, local_clients=False, seconds=SECONDS), costs)
+
+    lines, alone = [], run(1, 1)
     for cores in CORES:
-        setup = Setup(cores, cores, UNDER_WAY, 1, local_clients=False, seconds=SECONDS)
-        found = simulate(setup, costs)
-        figures = found.per_s, found.p50_ms, found.parent_us, found.workers_us
-        busy = found.parent_share * 100, found.worker_share * 100
+        found = run(cores, cores)
+        shares = found.parent_share * 100, found.worker_share * 100
         limit = "parent" if found.parent_share > BUSY else "cores"
-        lines.append([str(cores), *(f"{figure:,.0f}" for figure in (*figures, *busy)), limit])
-    head = ["cores = workers", f"messages/s, {UNDER_WAY:,} under way", "p50, ms"]
-    head += ["parent, CPU µs", "workers, CPU µs", "parent busy, %", "each worker busy, %", "limit"]
-    return _table(head, lines)
+        figures = [f"{found.per_s:,.0f}", f"{found.per_s / alone.per_s:.1f}", f"{found.p50_ms:.0f}"]
+        lines.append([str(cores), *figures, *(f"{share:.0f}" for share in shares), limit])
+    head = ["cores = workers", f"messages/s, {UNDER_WAY:,} under way", "by one process", "p50, ms"]
+    return _table([*head, "parent busy, %", "each worker busy, %", "limit"], lines)
 
 
 def fanout(results: Results) -> str:
-    costs = bounds.fanout(results)
+    costs, alone_us = bounds.fanout(results), results.median("workers-fanout", "1", "sum_us")
     lines = []
     for cores in CORES:
         found = [(members, costs.bound(cores, cores, members)) for members in CHATROOMS]
-        cells = [f"{each.per_s * members:,.0f} ({each.limit})" for members, each in found]
+        cells = [_of(each.per_s * members, alone_us, each.limit) for members, each in found]
         lines.append([str(cores), *cells])
     return _table(["cores = workers", *(f"frames/s, {n:,} members" for n in CHATROOMS)], lines)
 
 
 def logins(results: Results) -> str:
+    alone_us = results.median("workers-logins", "1", "sum_us")
     found = [(cores, bounds.logins(results, cores, cores)) for cores in CORES]
-    lines = [[str(cores), f"{each.per_s:,.0f}", each.limit] for cores, each in found]
-    return _table(["cores = workers", "logins/s", "limit"], lines)
+    lines = [[str(cores), _of(each.per_s, alone_us, each.limit)] for cores, each in found]
+    return _table(["cores = workers", "logins/s"], lines)
+
+
+def _of(per_s: float, alone_us: float, limit: str) -> str:
+    """Return a cell: how many per second, how many times as many as of one process, and the limit."""
+    return f"{per_s:,.0f}, {per_s * alone_us / 1e6:.1f} times, {limit}"
 
 
 def _table(head: list[str], lines: list[list[str]]) -> str:
