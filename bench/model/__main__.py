@@ -15,7 +15,7 @@ from bench.results import aligned
 
 CORES = (4, 8, 16, 32, 64)
 UNDER_WAY = 2_000  # messages, each of a connection of its own that sends to any other
-SECONDS = 0.5  # of a simulation: several times what a message takes
+SECONDS = 1.0  # of a simulation: several times what a message takes
 CHATROOMS = (100, 1_000, 10_000, 100_000)  # members
 BUSY = 0.9  # of a core: what is busier limits the rest
 
@@ -100,7 +100,7 @@ def logins(results: Results) -> str:
 
 def _of(per_s: float, alone_us: float, limit: str) -> str:
     """Return a cell: how many per second, how many times as many as of one process, and the limit."""
-    return f"{per_s:,.0f}, {per_s * alone_us / 1e6:.1f} times, {limit}"
+    return f"{per_s:,.0f} ({per_s * alone_us / 1e6:.1f}, {limit})"
 
 
 def _table(head: list[str], lines: list[list[str]]) -> str:

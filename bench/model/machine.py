@@ -44,10 +44,10 @@ class Machine:
     def _begin(self) -> None:
         process = self._ready.popleft()
         cost, done = process.turn()
-        process.busy += cost
 
         def end() -> None:
             done()
+            process.busy += cost
             process.is_awake = bool(process.inbox)
             if process.is_awake:
                 self._ready.append(process)
