@@ -6,16 +6,18 @@ from gim.link.channel import Channel
 from gim.model import Member, User
 from gim.storage.interface import MembershipObserver
 from gim.storage.linked import calls
+from gim.storage.linked.long_answers import LongAnswers
 from gim.storage.linked.subscriptions import Grants
 
 
 class LinkedChatrooms:
     """Implements `gim.storage.interface.Chatrooms`."""
 
-    def __init__(self, channel: Channel, grants: Grants) -> None:
+    def __init__(self, channel: Channel, grants: Grants, long_answers: LongAnswers) -> None:
         self._channel = channel
         self._ask = channel.ask
         self._grants = grants
+        self._long_answers = long_answers
 
     async def create(self, chatroom_id: str, name: str, owner: User | None) -> None:
         question = calls.Create(chatroom_id=chatroom_id, name=name, owner=owner)
@@ -34,7 +36,7 @@ class LinkedChatrooms:
         self, chatroom_id: str, reader: str, after: str, count: int
     ) -> tuple[list[Member], int, bool]:
         question = calls.Members(chatroom_id=chatroom_id, reader=reader, after=after, count=count)
-        return await self._ask(question, tuple[list[Member], int, bool])
+        return await self._long_answers.ask(question, tuple[list[Member], int, bool])
 
     async def of_user(self, user_id: str) -> list[str]:
         return await self._ask(calls.ChatroomsOf(user_id=user_id), list[str])

@@ -11,6 +11,7 @@ from gim.link.channel import Channel
 from gim.model import Message, Sent, SessionItem
 from gim.storage.interface import Draft, Missed, Position
 from gim.storage.linked import calls
+from gim.storage.linked.long_answers import LongAnswers
 from gim.storage.linked.marks import DeliveryMarks
 from gim.storage.message_ids import FIRST, first_id_of
 
@@ -19,12 +20,18 @@ class LinkedMessages:
     """Implements `gim.storage.interface.Messages`."""
 
     def __init__(
-        self, channel: Channel, clock: IReactorTime, wall: WallClock, marks: DeliveryMarks
+        self,
+        channel: Channel,
+        clock: IReactorTime,
+        wall: WallClock,
+        marks: DeliveryMarks,
+        long_answers: LongAnswers,
     ) -> None:
         self._ask = channel.ask
         self._seconds = clock.seconds
         self._wall = wall
         self._marks = marks
+        self._long_answers = long_answers
         self.delivered = marks.put
         self._rank = FIRST  # one that the store told
 
@@ -51,7 +58,7 @@ class LinkedMessages:
         self, session: Session, reader: str, before: str | None, count: int
     ) -> tuple[list[Message], bool]:
         question = calls.History(session_id=session.id, reader=reader, before=before, count=count)
-        return await self._ask(question, tuple[list[Message], bool])
+        return await self._long_answers.ask(question, tuple[list[Message], bool])
 
     def newest_rank(self) -> str:
         """Return the time in the form of an id.
@@ -70,16 +77,16 @@ class LinkedMessages:
         self, user_id: str, kind: int | None, after: Position | None, count: int, since: str = FIRST
     ) -> tuple[list[SessionItem], Position | None]:
         question = calls.Sessions(user_id=user_id, kind=kind, after=after, count=count, since=since)
-        return await self._ask(question, tuple[list[SessionItem], Position | None])
+        return await self._long_answers.ask(question, tuple[list[SessionItem], Position | None])
 
     async def mark_read(self, session: Session, reader: str, message_id: str) -> int:
         question = calls.MarkRead(session_id=session.id, reader=reader, message_id=message_id)
         return await self._ask(question, int)
 
     async def missed(self, user_id: str, since: str | None, limit: int) -> Missed:
-        self._marks.flush()
         question = calls.Missed(user_id=user_id, since=since, limit=limit)
-        return missed_of(await self._ask(question, calls.MissedMessages))
+        self._marks.flush()
+        return missed_of(await self._long_answers.ask(question, calls.MissedMessages))
 
 
 def missed_of(sent: calls.MissedMessages) -> Missed:

@@ -16,6 +16,7 @@ from gim.storage.announcements import Announcement, MemberJoined, MessageStored
 from gim.storage.interface import Listener
 from gim.storage.linked import calls
 from gim.storage.linked.chatrooms import LinkedChatrooms
+from gim.storage.linked.long_answers import LongAnswers
 from gim.storage.linked.marks import DeliveryMarks
 from gim.storage.linked.messages import LinkedMessages
 from gim.storage.linked.moderation import LinkedModeration
@@ -65,9 +66,10 @@ class LinkedStore:
         self._announce: Callable[[Announcement], None] = _to_no_one
         self._marks = marks = DeliveryMarks(channel, clock)
         self._grants = grants = Grants(channel, clock)
-        self.users = LinkedUsers(channel, clock, marks, grants)
-        self.messages = LinkedMessages(channel, clock, wall, marks)
-        self.chatrooms = LinkedChatrooms(channel, grants)
+        long_answers = LongAnswers(channel)
+        self.users = LinkedUsers(channel, clock, marks, grants, long_answers)
+        self.messages = LinkedMessages(channel, clock, wall, marks, long_answers)
+        self.chatrooms = LinkedChatrooms(channel, grants, long_answers)
         self.moderation = LinkedModeration(channel)
         self.nodes = LinkedNodes(channel)
         self.webhook_log = LinkedWebhookLog(channel)

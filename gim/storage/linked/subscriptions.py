@@ -38,18 +38,22 @@ class Grants:
         question: Enter | Join | Subscribe,
         kind: type[G],
         too_late: Callable[[], object] = lambda: None,
+        answered: Callable[[], object] = lambda: None,
     ) -> Deferred[G]:
-        """Ask as `Channel.ask` does. *too_late* is called for a grant that nothing waits for any more."""
+        """Ask as `Channel.ask` does. *too_late* is called for a grant that nothing waits for any more,
+        *answered* when the answer is there, whatever it is."""
         waiting: Deferred[G] = Deferred()
 
         def granted(grant: G) -> None:
             self.note(grant)
+            answered()
             if waiting.called:
                 too_late()
             else:
                 waiting.callback(grant)
 
         def refused(failure: Failure) -> None:
+            answered()
             if not waiting.called:
                 waiting.errback(failure)
 

@@ -13,6 +13,7 @@ from gim.link.channel import Channel
 from gim.model import User, UserState
 from gim.storage.interface import Entrance, Entry
 from gim.storage.linked import calls
+from gim.storage.linked.long_answers import LongAnswers
 from gim.storage.linked.marks import DeliveryMarks
 from gim.storage.linked.messages import missed_of
 from gim.storage.linked.subscriptions import Grants
@@ -22,12 +23,18 @@ class LinkedUsers:
     """Implements `gim.storage.interface.Users`."""
 
     def __init__(
-        self, channel: Channel, clock: IReactorTime, marks: DeliveryMarks, grants: Grants
+        self,
+        channel: Channel,
+        clock: IReactorTime,
+        marks: DeliveryMarks,
+        grants: Grants,
+        long_answers: LongAnswers,
     ) -> None:
         self._channel = channel
         self._seconds = clock.seconds
         self._marks = marks
         self._grants = grants
+        self._long_answers = long_answers
         self._connections: Counter[str] = Counter()  # by user
 
     async def put(self, user_id: str, name: str | None) -> User:
@@ -38,6 +45,8 @@ class LinkedUsers:
 
     async def enter(self, entry: Entry, admit: Callable[[list[str]], None]) -> Entrance:
         """See `gim.storage.interface.Users.enter`. A user whom *admit* refuses was logged in shortly."""
+        leave = partial(self._send_exit, entry.user_id)
+        await self._long_answers.begin()
         self._marks.flush()
         question = calls.Enter(
             user_id=entry.user_id,
@@ -46,8 +55,7 @@ class LinkedUsers:
             limit=entry.limit,
             answer_by=self._seconds() + ANSWER_TIMEOUT,
         )
-        leave = partial(self._send_exit, entry.user_id)
-        entered = await self._grants.ask(question, calls.Entered, leave)
+        entered = await self._grants.ask(question, calls.Entered, leave, self._long_answers.end)
         try:
             admit(entered.chatroom_ids)
         except BaseException:
