@@ -39,6 +39,7 @@ def frames_of(messages: Sequence[bytes]) -> bytes:
     count, body = len(messages), b"".join(messages)
     if count == 1 or len(body) <= MAX_SHARED:
         return _begin(_ARRAY_HEADER + len(body), _ARRAY_32, count) + body
+    del body  # a large one is not to be there beside its halves
     half = count // 2
     return frames_of(messages[:half]) + frames_of(messages[half:])
 
