@@ -7,11 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")  # a second
-PAGE = os.sysconf("SC_PAGE_SIZE")  # bytes
 ENDED = "ZX"  # states of a process that has ended
 # of /proc/<pid>/stat after the name of the program; the state is 0
 PARENT_FIELD, USER_FIELD, SYSTEM_FIELD = 1, 11, 12
-RESIDENT_FIELD = 1  # of /proc/<pid>/statm
 REMOTE_FIELD, INODE_FIELD = 2, 9  # of /proc/net/tcp
 
 
@@ -47,9 +45,10 @@ def runs(pid: int) -> bool:
         return False
 
 
-def memory_of(pid: int) -> int:
-    """Return how many bytes of a process are in RAM."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[RESIDENT_FIELD]) * PAGE
+def peak_memory_of(pid: int) -> int:
+    """Return how many bytes of a process have been in RAM at most."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
 def cpu_of(pid: int) -> float:

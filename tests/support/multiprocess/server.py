@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
-from tests.support.daemon_process import DaemonTestCase, Process
+from tests.support.daemon_process import DaemonTestCase, Process, workers_in
 from tests.support.multiprocess.processes import cpu_of, runs, worker_at, workers_of
 from tests.support.nodes.client import Client, connect
 from tests.support.nodes.cluster_case import Node, eventually
@@ -30,12 +30,6 @@ class Server(Node):
     def workers(self) -> dict[int, int]:
         """The pids of the workers that run, by number."""
         return workers_of(self.pid)
-
-    def ready(self, number: int) -> list[int]:
-        """Return the pids of the processes that a worker has had, those that got ready, oldest first."""
-        marks = (f"worker {number} (pid ", ") is ready")
-        lines = [line for line in self.said.splitlines() if all(mark in line for mark in marks)]
-        return [int(line.partition(marks[0])[2].partition(")")[0]) for line in lines]
 
     def signal_worker(self, number: int, sign: int) -> int:
         """Send a signal to a worker; return its pid."""
@@ -63,8 +57,8 @@ class Server(Node):
         Returns the seconds of CPU time that its start has taken. Those of a clock depend on what else the
         machine has to do.
         """
-        await eventually(lambda: self.ready(number)[-1] != former, f"worker {number} to be back")
-        return cpu_of(self.ready(number)[-1])
+        await eventually(lambda: workers_in(self.said)[number] != former, f"worker {number} to be back")
+        return cpu_of(workers_in(self.said)[number])
 
     def worker_of(self, client: Client) -> int:
         """Return the number of the worker that serves a connection."""
@@ -87,35 +81,31 @@ class Server(Node):
 
 
 class WorkersTestCase(DaemonTestCase):
-    """Starts servers and clients. At the end no log may tell of a fault, unless the test expects it."""
+    """Starts servers and clients. At the end no log may tell of a fault."""
 
     timeout = 90
-    expects_faults = False
+    worker_count = 2
 
     def setUp(self) -> None:
         self._servers: list[Server] = []
 
     def tearDown(self) -> None:
         for server in self._servers:
-            for word in () if self.expects_faults else FAULTS:
+            for word in FAULTS:
                 self.assertNotIn(word, server.said)
 
-    async def server(self, *options: str, workers: int = 2, **environment: str) -> Server:
+    async def server(self, *options: str, **environment: str) -> Server:
         """Start a server; return it when all workers are ready."""
-        server = await self.listening(self.launch(*options, workers=workers, **environment))
-        await eventually(
-            lambda: all(server.ready(number) for number in range(1, workers + 1)), "all workers"
-        )
-        return server
+        return await self.listening(self.launch(*options, **environment))
 
-    def launch(self, *options: str, workers: int = 2, **environment: str) -> Process:
+    def launch(self, *options: str, **environment: str) -> Process:
         """Start a parent."""
         address = f"tcp:0:interface={HOST}"
-        words = ("--ws", address, "--http", address, "--drain", "0", "--gateway-worker", str(workers))
-        return self.spawn("twistd", "-n", "gim", *words, *options, **environment)
+        words = ("--ws", address, "--http", address, "--drain", "0", *options)
+        return self.spawn("twistd", "-n", "gim", *words, **environment)
 
     async def listening(self, process: Process) -> Server:
-        """Return the server of a parent when its ports are there."""
+        """Return the server of a parent when all of its workers are ready."""
         await self.listens(process)
         server = Server(process, self.ws, self.http)
         self._servers.append(server)
