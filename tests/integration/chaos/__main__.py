@@ -1,13 +1,13 @@
 """Chaos: random traffic and random faults, then an account of every message.
 
     python -m tests.integration.chaos [--seconds 500] [--seed N] [--setups memory,cluster]
-        [--faults "node killed,clock set"]
+        [--faults "node killed,clock set"] [--pause 0.01]
 
-Starts gim on each setup in turn: one node on memory, two or three on one Redis, on one with AOF, on
-Sentinels, and on a Cluster. While clients talk, faults come that the seed chooses: ``plan`` has their
-kinds. Then all is healed, and `checks` compares what clients were told with what is stored, and with
-what each device got. The seconds are those of the faults, for all setups together; each needs some 20
-more. Exit status 1 if anything is wrong; what servers wrote is in build/chaos then.
+Starts gim on each setup in turn: one node on memory, one with three workers, two or three on one Redis,
+on one with AOF, on Sentinels, and on a Cluster. While clients talk, faults come that the seed chooses:
+``plan`` has their kinds. Then all is healed, and `checks` compares what clients were told with what is
+stored, and with what each device got. The seconds are those of the faults, for all setups together; each
+needs some 20 more. Exit status 1 if anything is wrong; what servers wrote is in build/chaos then.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from twisted.internet.task import react
 from tests.integration.chaos.plan import KINDS, SETUPS
 from tests.integration.chaos.report import Result, figures, story, total
 from tests.integration.chaos.run import fresh_directory, raise_file_limit, run_setup
+from tests.integration.chaos.traffic import ACTION_PAUSE
 
 
 def main() -> None:
@@ -31,6 +32,7 @@ def main() -> None:
     words.add_argument("--seed", type=int, default=random.randrange(2**31))
     words.add_argument("--setups", default=",".join(SETUPS), help="some of them, with commas in between")
     words.add_argument("--faults", help="kinds of faults, with commas in between, or none; else all")
+    words.add_argument("--pause", type=float, default=ACTION_PAUSE, help="of a device after each action")
     given = words.parse_args()
     setups = given.setups.split(",")
     if unknown := set(setups) - set(SETUPS):
@@ -48,7 +50,9 @@ async def _run(given: Any, setups: list[str], kinds: set[str]) -> None:
     results = []
     for name in setups:
         share = given.seconds / len(setups)
-        results.append(await run_setup(name, given.seed, share, kinds, directory.child(name)))
+        results.append(
+            await run_setup(name, given.seed, share, kinds, given.pause, directory.child(name))
+        )
         print(figures(results[-1]), *story(results[-1]), sep="\n", flush=True)
     if _conclude(given, results):
         directory.remove()
@@ -64,6 +68,7 @@ def _conclude(given: Any, results: list[Result]) -> bool:
         seconds = given.seconds * len(broken) / len(results)
         words = f"--seconds {seconds:g} --seed {given.seed} --setups {','.join(broken)}"
         words += f" --faults '{given.faults}'" if given.faults else ""
+        words += f" --pause {given.pause:g}" if given.pause != ACTION_PAUSE else ""
         print(f'again: make chaos CHAOS="{words}"')
     return not broken
 

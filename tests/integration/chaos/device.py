@@ -36,6 +36,7 @@ class Device:
         self.connection: Connection | None = None
         self.visit: Visit | None = None
         self.outbox: deque[Letter] = deque()
+        self.acknowledged: list[Letter] = []  # in the order of their acknowledgements
         self.newest: dict[str, str] = {}  # id of the newest message by session, pushed or sent
         self.since, self.epoch = NO_MESSAGE, ""
         self._tokens: dict[str, str] = {}  # for the HTTP API, by node
@@ -171,6 +172,8 @@ class Device:
             data = await self.ask_http(self.dice.choice(self.nodes), "POST", "/v1/messages", letter.body)
         else:
             data = await self.ask(op.SEND, **letter.body)
+        if not letter.answers:
+            self.acknowledged.append(letter)
         self.journal.acknowledge(letter, data, reactor.seconds())
         self._note(letter.session_id, f"acknowledged {data['id']} {letter.content[:60]!r}")
 

@@ -12,6 +12,7 @@ from tests.integration.chaos.node_faults import NodeFaults
 from tests.integration.chaos.plan import Fault
 from tests.integration.chaos.redis_faults import RedisFaults
 from tests.integration.chaos.topology import Topology
+from tests.integration.chaos.worker_faults import WorkerFaults
 
 
 class Faults:
@@ -20,7 +21,7 @@ class Faults:
     def __init__(self, topology: Topology, journal: Journal) -> None:
         self._journal = journal
         self.kinds: dict[str, Inject] = {}
-        for part in (NodeFaults, LinkFaults, RedisFaults):
+        for part in (NodeFaults, WorkerFaults, LinkFaults, RedisFaults):
             self.kinds |= part(topology, journal).kinds
 
     async def run(self, faults: list[Fault], until_at: float) -> None:

@@ -17,7 +17,10 @@ from tests.support.redis.server import RedisServer
 
 LIMIT = 30.0  # seconds until what is of no use any more has gone; the lease of a dead node takes 15
 MORE_FILES = 8  # that a node may have open, such as connections to servers of Redis that it got to know
-FAULTS_OF_LOGS = re.compile(r"Traceback \(most recent|Unhandled|#(?:error|critical)\]")
+FAULTS_OF_LOGS = re.compile(r"Traceback \(most recent|Unhandled|#(?:error|critical)(?: \d+)?\]")
+KILLED_WORKER = re.compile(
+    r"^.*\.Supervisor#error\] worker \d+ \(pid \d+\) was killed by SIGKILL.*$", re.MULTILINE
+)
 
 
 async def check_leftovers(
@@ -104,7 +107,7 @@ async def _keys(server: RedisServer) -> list[str]:
 
 def check_log(node: GimNode) -> Iterator[Violation]:
     """No fault of its own is in the log of a node, whatever was done to it."""
-    log = node.log()
+    log = KILLED_WORKER.sub("", node.log())  # which is what was done to it
     if found := FAULTS_OF_LOGS.search(log):
         begin = log.rfind("\n", 0, found.start()) + 1
         yield Violation("traceback", f"node {node.name}: {log[max(0, begin - 300) : begin + 3000]}")

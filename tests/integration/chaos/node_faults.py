@@ -60,7 +60,7 @@ class NodeFaults(Injection):
     async def _use_up_files(self, fault: Fault) -> None:
         node = self.node(fault)
         port = node.http if fault.variant % 3 == 0 else node.ws
-        idle = [socket.socket() for _ in range(OPEN_FILES + 50)]
+        idle = [socket.socket() for _ in range(OPEN_FILES * node.worker_count + 50)]
         for one in idle:
             one.setblocking(False)
             one.connect_ex((HOST, port))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import NamedTuple
 
-SETUPS = ("memory", "plain", "aof", "sentinel", "cluster")
-REDIS_SETUPS = SETUPS[1:]
+REDIS_SETUPS = ("plain", "aof", "sentinel", "cluster")
+SETUPS = ("memory", "workers", *REDIS_SETUPS)
 SINGLE = ("plain", "aof")  # setups of one server, which nodes reach through relays
 
 
@@ -14,7 +14,7 @@ class Kind(NamedTuple):
     """A kind of fault: where it may come, how often beside the others of its lane, how long it lasts."""
 
     name: str
-    lane: str  # "redis" or "node": faults of one lane follow each other, those of two overlap
+    lane: str  # one of `LANES`: faults of one lane follow each other, those of several overlap
     setups: tuple[str, ...]
     weight: int
     seconds: tuple[float, float]
@@ -31,6 +31,9 @@ KINDS = (
     Kind("replies in a black hole", "node", SETUPS, 2, (0.5, 5)),
     Kind("clients delayed", "node", SETUPS, 2, (1, 4)),
     Kind("clients refused", "node", SETUPS, 1, (0.5, 3)),
+    Kind("worker killed", "worker", ("workers",), 4, (0.05, 0.5)),
+    Kind("worker paused", "worker", ("workers",), 2, (0.3, 4)),
+    Kind("worker stopped", "worker", ("workers",), 1, (6.5, 8)),  # so long that its parent kills it
     Kind("Redis link cut", "redis", SINGLE, 3, (0.05, 0.2)),
     Kind("Redis link in a black hole", "redis", SINGLE, 2, (0.5, 6)),
     Kind("Redis replies in a black hole", "redis", SINGLE, 2, (0.5, 6)),
@@ -50,7 +53,7 @@ KINDS = (
     Kind("failover planned", "redis", ("sentinel", "cluster"), 2, (0.5, 1)),
     Kind("master killed", "redis", ("sentinel", "cluster"), 3, (0.5, 2)),
 )
-LANES = ("redis", "node")
+LANES = ("redis", "worker", "node")
 GAP = 1.5  # seconds from the end of a fault to the next one, on average
 
 

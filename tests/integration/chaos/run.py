@@ -26,9 +26,12 @@ STALL = 0.5  # seconds that the harness itself may be late before this excuses w
 
 
 async def run_setup(
-    name: str, seed: int, seconds: float, kinds: set[str], directory: FilePath[str]
+    name: str, seed: int, seconds: float, kinds: set[str], pause: float, directory: FilePath[str]
 ) -> Result:
-    """Run one setup under faults of some *kinds* for so many seconds, and judge it."""
+    """Run one setup under faults of some *kinds* for so many seconds, and judge it.
+
+    *pause* is the average of the seconds between two actions of a device.
+    """
     journal, violations = Journal(), list[Violation]()
     dice = Random(f"{seed} {name}")
     topology = Topology(name, directory, dice)
@@ -37,7 +40,7 @@ async def run_setup(
     try:
         await topology.start()
         baseline = {node.name: node.open_files for node in topology.nodes}
-        traffic = Traffic(topology.nodes, journal, dice)
+        traffic = Traffic(topology.nodes, journal, dice, pause)
         await traffic.start()
         plans = [schedule(seed, name, lane, kinds) for lane in LANES]
         await _harm(Faults(topology, journal), plans, seconds)

@@ -13,15 +13,17 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 from twisted.python.filepath import FilePath
 
+from tests.support.multiprocess.processes import runs, workers_of
 from tests.support.redis.environment import HOST, hold_port, move_clock, skew_library, until
 from tests.support.redis.process import Process
 from tests.support.redis.proxy import Proxy
 from tests.support.redis.server import RedisServer
 from tests.support.redis.setups import NAME, ClusterSetup, SentinelSetup, at_once
 
-NODE_COUNTS = {"memory": 1, "plain": 2, "aof": 3, "sentinel": 2, "cluster": 3}  # by setup
+NODE_COUNTS = {"memory": 1, "workers": 1, "plain": 2, "aof": 3, "sentinel": 2, "cluster": 3}  # by setup
+WORKER_COUNTS = {"workers": 3}  # of a node, by setup; else a node is one process
 RELAYS = 2  # in front of each gateway, so that a fault meets some of its clients
-OPEN_FILES = 256  # of a node
+OPEN_FILES = 256  # of a process
 START_LIMIT = 60.0  # seconds until a node serves, on a busy machine
 STOP_LIMIT = 30.0  # seconds until a node has ended
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always")  # what it acknowledged survives a SIGKILL
@@ -32,9 +34,12 @@ TWISTD = str(Path(sys.executable).with_name("twistd"))
 class GimNode(Process):
     """A gim with ports of its own, which it has again after a restart."""
 
-    def __init__(self, directory: FilePath[str], name: str, options: tuple[str, ...]) -> None:
+    def __init__(
+        self, directory: FilePath[str], name: str, options: tuple[str, ...], worker_count: int = 1
+    ) -> None:
         super().__init__(directory)
-        self.name, self._options = name, options
+        self.name, self.worker_count = name, worker_count
+        self._options = options + (("--gateway-worker", str(worker_count)) if worker_count > 1 else ())
         self._holders = hold_port(), hold_port()
         self.ws, self.http = (holder.getsockname()[1] for holder in self._holders)
         self.relays = [Proxy(self.ws) for _ in range(RELAYS)]
@@ -67,7 +72,7 @@ class GimNode(Process):
         shell = ("sh", "-c", f'ulimit -n {OPEN_FILES} && exec "$@"', "sh")
         addresses = [f"tcp:{port}:interface={HOST}" for port in (self.ws, self.http)]
         words = (TWISTD, "-n", "--pidfile=", "gim", "--ws", addresses[0], "--http", addresses[1])
-        environment = {"LD_PRELOAD": os.path.abspath(skew_library()), "GIM_SKEW": self._skew}
+        environment = {"LD_PRELOAD": os.path.abspath(skew_library()), "TEST_SKEW": self._skew}
         self.spawn((*shell, *words, *self._options), environment)
 
     async def serves(self) -> None:
@@ -89,6 +94,7 @@ class GimNode(Process):
 
     async def stop(self) -> None:
         """End it in order, as an operator does."""
+        workers = self.workers
         if self.running:
             self.thaw()
             self._child.transport.signalProcess("TERM")
@@ -99,6 +105,13 @@ class GimNode(Process):
             self.statuses.append(f"node {self.name} runs {STOP_LIMIT} s after SIGTERM")
             self.kill()
         await self.ended()
+        left = [str(pid) for pid in workers.values() if runs(pid)]
+        self.statuses += [f"node {self.name} has ended, but not its workers {left}"] if left else []
+
+    @property
+    def workers(self) -> dict[int, int]:
+        """The pids of its workers, by number."""
+        return workers_of(self.pid) if self.running else {}
 
     @property
     def open_files(self) -> int:
@@ -146,7 +159,8 @@ class Topology:
             name = "abc"[number]
             directory = self._directory.child(f"node-{name}")
             relay = Proxy(self.redis.port) if isinstance(self.redis, RedisServer) else None
-            node = GimNode(directory, name, self.options + self._storage(relay))
+            workers = WORKER_COUNTS.get(self.name, 1)
+            node = GimNode(directory, name, self.options + self._storage(relay), workers)
             node.to_redis = relay
             self.nodes.append(node)
         await at_once(node.start() for node in self.nodes)

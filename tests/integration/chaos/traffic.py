@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from itertools import takewhile
 from random import Random
 
 from twisted.internet import reactor
@@ -28,7 +29,7 @@ USERS = ("ann", "bob", "cid", "dan", "eve", "fay")
 DEVICES = 2  # of each user
 ROOMS = {"all": USERS, "den": USERS[:3], "duo": ("dan", "eve"), "hall": ("fay",)}  # who stays
 HALL, GUESTS = "hall", ("ann0", "bob0", "cid0")  # the devices that join it and leave it
-ACTION_PAUSE = 0.06  # seconds between two actions of a device, on average
+ACTION_PAUSE = 0.06  # seconds, unless a run has another one
 RECENT = 60.0  # seconds in which a message is sent again or recalled; gim allows more for both
 BURST = 12  # messages at once, at most
 
@@ -36,8 +37,12 @@ BURST = 12  # messages at once, at most
 class Traffic:
     """All devices of a setup, and what they do until they are told to stop."""
 
-    def __init__(self, nodes: list[GimNode], journal: Journal, dice: Random) -> None:
+    def __init__(
+        self, nodes: list[GimNode], journal: Journal, dice: Random, pause: float = ACTION_PAUSE
+    ) -> None:
+        """*pause* is the average of the seconds between two actions of a device."""
         self.journal = journal
+        self._pause = pause
         self.devices = [
             Device(
                 f"{user}{n}", user, CODECS[n % 2], nodes, journal, Random(f"{dice.random()} {user} {n}")
@@ -90,7 +95,7 @@ class Traffic:
                 pass
             except Refused:
                 await deferLater(reactor, PAUSE_AFTER_503)
-            await deferLater(reactor, device.dice.expovariate(1 / ACTION_PAUSE))
+            await deferLater(reactor, device.dice.expovariate(1 / self._pause))
         await self.finish(device)
 
     async def finish(self, device: Device) -> None:
@@ -155,8 +160,8 @@ class Traffic:
     def _recent(self, device: Device) -> list[Letter]:
         """Return messages that the device sent just now, but none to a chatroom that it may have left."""
         since = reactor.seconds() - RECENT
-        mine = [one for one in self.journal.acknowledged() if one.device == device.name]
-        return [one for one in mine if one.begun_at > since and one.target != HALL]
+        mine = takewhile(lambda one: one.begun_at > since, reversed(device.acknowledged))
+        return [one for one in mine if one.target != HALL]
 
     async def _read(self, device: Device) -> None:
         """Mark a session as read, but not a chatroom that another device may have left meanwhile."""

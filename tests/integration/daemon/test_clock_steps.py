@@ -31,7 +31,7 @@ class ClockSteps(DaemonTestCase):
         self.step(0)
         library = os.path.abspath(skew_library())
         words = *options, *await self.storage()
-        await self.daemon(*words, LD_PRELOAD=library, GIM_SKEW=os.path.abspath(self.skew))
+        await self.daemon(*words, LD_PRELOAD=library, TEST_SKEW=os.path.abspath(self.skew))
 
     def step(self, seconds: float) -> None:
         move_clock(self.skew, seconds)

@@ -111,7 +111,7 @@ def skew_library() -> str:
 
 
 def move_clock(file: str, seconds: float) -> None:
-    """Move the wall clock of the servers whose GIM_SKEW names this file, back if negative.
+    """Move the wall clock of the servers whose TEST_SKEW names this file, back if negative.
 
     It counts from the next command on: Valkey reads the clock once a millisecond, which is waited for.
     """

@@ -178,7 +178,7 @@ class RedisServer(Process):
     def _environment(self) -> dict[str, str]:
         if not self.skewed:
             return {}
-        return {"LD_PRELOAD": skew_library(), "GIM_SKEW": self._skew_file.path}
+        return {"LD_PRELOAD": skew_library(), "TEST_SKEW": self._skew_file.path}
 
     def _command_line(self) -> tuple[str, ...]:
         fixed = ("--save", "", "--bind", HOST, "--protected-mode", "no", "--loglevel", "notice")

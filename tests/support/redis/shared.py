@@ -40,7 +40,7 @@ class SharedCluster:
         words = f"{SERVER} --bind {HOST} --port {self.port} --cluster-enabled yes --cluster-port {bus}"
         self._process = subprocess.Popen(
             [*LEASH, *words.split(), "--dir", self._directory],
-            env=os.environ | {"LD_PRELOAD": os.path.abspath(skew_library()), "GIM_SKEW": self._skew},
+            env=os.environ | {"LD_PRELOAD": os.path.abspath(skew_library()), "TEST_SKEW": self._skew},
             stdout=subprocess.DEVNULL,
         )
         self._client = Redis(HOST, self.port)

@@ -1,4 +1,4 @@
-/* Moves the wall clock of a process, for tests: LD_PRELOAD this, and GIM_SKEW names a file of eight bytes
+/* Moves the wall clock of a process, for tests: LD_PRELOAD this, and TEST_SKEW names a file of eight bytes
  * with the microseconds to add, native byte order, which may change at any time. The monotonic clock stays.
  * It allocates nothing, since an allocator may ask for the time before it is ready. */
 #define _GNU_SOURCE
@@ -13,7 +13,7 @@
 static volatile const long long *skew;
 
 __attribute__((constructor)) static void open_skew(void) {
-    const char *path = getenv("GIM_SKEW");
+    const char *path = getenv("TEST_SKEW");
     int file = path == NULL ? -1 : open(path, O_RDONLY);
     void *mapped = file < 0 ? MAP_FAILED : mmap(NULL, sizeof *skew, PROT_READ, MAP_SHARED, file, 0);
     if (mapped != MAP_FAILED)
