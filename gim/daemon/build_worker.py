@@ -42,13 +42,14 @@ from gim.workers.lifeline import end, parent_lost
 from gim.workers.log_lines import LinkLog, begin_logging
 from gim.workers.observing import TO_WORKER as OBSERVED
 from gim.workers.overload import WorkerOverload
-from gim.workers.ports import HandedOverPorts, WorkerReactor, without_socket
+from gim.workers.ports import HandedOverPorts
 from gim.workers.profiles import LinkedProfiles
 from gim.workers.rates import LinkedLoginRate, SharedReadRate
 from gim.workers.snapshots import CollectedPage
 from gim.workers.start import NewFiles, Start, as_texts
 from gim.workers.webhook_posts import PostQuestion, PostServer
 from gim.workers.worker_process import HAND_OVER, LINK
+from gim.workers.worker_reactor import WorkerReactor, without_socket
 
 MESSAGES: Final[tuple[type[Struct], ...]] = (
     *CONTROL,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -22,52 +21,10 @@ from gim.workers.closings import Closings
 from gim.workers.hand_over import API, GATEWAY, Arrival, decode, receive, socket_of
 from gim.workers.verdicts import VERDICTS
 
-_UNBOUND = re.compile(r"((?:haproxy:)*)(?:systemd|unix):.*", re.DOTALL)
-
 if TYPE_CHECKING:
     _Transport = tcp.Server
 else:
     _Transport = object
-
-
-def without_socket(endpoint: str) -> str:
-    """Return an endpoint string for a worker, where the socket of a UNIX path or of systemd is not needed
-    and may not be there."""
-    return _UNBOUND.sub(r"\1tcp:0", endpoint)
-
-
-class WorkerReactor:
-    """The reactor for the endpoints of a worker: what is to listen becomes a `HandedOverPort`."""
-
-    def __init__(self, reactor: Any) -> None:
-        self._reactor = reactor
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._reactor, name)
-
-    def listenTCP(
-        self, port: int, factory: Any, backlog: int = 50, interface: str = ""
-    ) -> HandedOverPort:
-        """See `IReactorTCP`."""
-        return HandedOverPort(factory, self._reactor)
-
-    def listenUNIX(
-        self, address: str, factory: Any, backlog: int = 50, mode: int = 0o666, wantPID: int = 0
-    ) -> HandedOverPort:
-        """See `IReactorUNIX`."""
-        return HandedOverPort(factory, self._reactor)
-
-    def listenSSL(
-        self, port: int, factory: Any, contextFactory: Any, backlog: int = 50, interface: str = ""
-    ) -> HandedOverPort:
-        """See `IReactorSSL`."""
-        from twisted.protocols.tls import TLSMemoryBIOFactory  # with all of TLS
-
-        return HandedOverPort(TLSMemoryBIOFactory(contextFactory, False, factory), self._reactor)
-
-    def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: Any) -> HandedOverPort:
-        """See `IReactorSocket`."""
-        return HandedOverPort(factory, self._reactor)
 
 
 class _HandedOver(_Transport):
@@ -196,8 +153,9 @@ class HandedOverPorts(Service):
 
     Use it so, in a worker:
 
-    - Make the endpoints of the texts ``without_socket(text)`` with ``WorkerReactor(reactor)``, and
-      `Listening` services of them, with ``partial(ports.take, GATEWAY)`` or ``API`` as *prepare*.
+    - Make the endpoints of the texts ``without_socket(text)`` with ``WorkerReactor(reactor)``, both of
+      `gim.workers.worker_reactor`, and `Listening` services of them, with
+      ``partial(ports.take, GATEWAY)`` or ``API`` as *prepare*.
     - As a service it starts after the ports and ends before the link.
     """
 

@@ -25,9 +25,10 @@ from gim.workers.acceptor import Acceptor
 from gim.workers.closings import Closings
 from gim.workers.hand_over import GATEWAY
 from gim.workers.lifeline import parent_lost, tie_to_parent
-from gim.workers.ports import HandedOverPorts, WorkerReactor
+from gim.workers.ports import HandedOverPorts
 from gim.workers.supervisor import Supervisor
 from gim.workers.worker_process import HAND_OVER, LINK, Worker
+from gim.workers.worker_reactor import WorkerReactor
 from tests.conformance.echo import gateway_factory
 from tests.support.settings import no_limits
 

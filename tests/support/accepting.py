@@ -35,7 +35,8 @@ from gim.workers.acceptor import Acceptor
 from gim.workers.admission import WorkerAdmission
 from gim.workers.closings import Closings
 from gim.workers.hand_over import API, GATEWAY, make_pair
-from gim.workers.ports import HandedOverPorts, WorkerReactor, without_socket
+from gim.workers.ports import HandedOverPorts
+from gim.workers.worker_reactor import WorkerReactor, without_socket
 from tests.support.channels import connect
 from tests.support.gateway import make_gateway
 from tests.support.redis.environment import write_certificate

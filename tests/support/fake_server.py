@@ -15,8 +15,9 @@ from gim.net.listening import Listening
 from gim.workers.closings import Closings
 from gim.workers.hand_over import GATEWAY
 from gim.workers.lifeline import tie_to_parent
-from gim.workers.ports import HandedOverPorts, WorkerReactor
+from gim.workers.ports import HandedOverPorts
 from gim.workers.worker_process import HAND_OVER
+from gim.workers.worker_reactor import WorkerReactor
 
 reactor: Any = installed
 

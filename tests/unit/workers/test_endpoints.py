@@ -17,7 +17,7 @@ from gim.net.endpoints import make_endpoint
 from gim.net.listening import Listening
 from gim.startup import StartupError
 from gim.workers.hand_over import API, GATEWAY
-from gim.workers.ports import without_socket
+from gim.workers.worker_reactor import without_socket
 from tests.support.accepting import LOOPBACK, AcceptingTestCase, handshake, reactor, until
 
 PROXY = b"PROXY TCP4 198.51.100.7 127.0.0.1 1000 2000\r\n"
