@@ -8,6 +8,7 @@ channel keeps what comes after it.
 
 from __future__ import annotations
 
+import errno
 import socket
 from typing import Any
 
@@ -18,6 +19,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 READ_SIZE = 64 * 1024  # bytes of one read, some 4 ms of work
+NO_ROOM = (errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM)  # errors that pass
 
 
 @implementer(IReadWriteDescriptor)
@@ -57,10 +59,10 @@ class PairTransport:
         """Send what the kernel takes now; return its size. All is lost on an end that is closed."""
         try:
             return self.socket.send(data)
-        except BlockingIOError:
-            return 0
-        except OSError:  # reading comes to its end too, after what the other side has sent
-            return len(data)
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                return 0
+            return len(data)  # reading comes to its end too, after what the other side has sent
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """Pause and resume *producer*, which must be a streaming one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from typing import Any
 
@@ -43,6 +44,16 @@ class Recorder(Protocol):
 
     def stopProducing(self) -> None:
         pass
+
+
+class ShortOfMemory:
+    """A socket that can't send now."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def send(self, data: bytes) -> int:
+        raise OSError(self._number, "")
 
 
 class PairTests(SynchronousTestCase):
@@ -93,6 +104,14 @@ class PairTests(SynchronousTestCase):
         self.assertEqual(self.read_all(), LARGE + b"end")
         self.assertEqual(self.protocol.events, ["pause", "resume"])
         self.assertEqual(self.loop.writers, set())
+
+    def test_nothing_is_lost_while_the_kernel_is_short_of_memory(self) -> None:
+        for number in errno.ENOBUFS, errno.ENOMEM:
+            patch = self.patch(self.transport, "socket", ShortOfMemory(number))
+            self.transport.write(b"hello")
+            self.loop.turn()
+            patch.restore()
+            self.assertEqual(self.read_all(), b"hello")
 
     def test_it_ends_when_the_other_side_is_closed_and_all_is_read(self) -> None:
         self.theirs.send(b"last words")
