@@ -230,8 +230,8 @@ class ParentBuilder:
         )
 
     def _gone(self, worker: Worker) -> None:
+        if self._store is not None:  # first: its users are offline, whatever fails below
+            self._store.gone(worker)
         if (hand_over := self._hand_overs.pop(worker, None)) is not None:
             self._acceptor.leave(hand_over)
         self._observed.observing.gone(worker.number)
-        if self._store is not None:
-            self._store.gone(worker)
