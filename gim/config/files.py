@@ -16,7 +16,7 @@ PathOf = Callable[[str, str], str]  # from an option and a path that it names to
 
 
 def map_paths(settings: Settings, path_of: PathOf) -> Settings:
-    """Return settings that name other files: those that *path_of* returns.
+    """Return settings that name other files, the paths that *path_of* returns.
 
     What is read as long as gim runs stays as it is: the directory of an endpoint of the kind ``tls``, and
     the files for TLS with Redis.

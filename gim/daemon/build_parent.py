@@ -87,7 +87,7 @@ class ParentBuilder:
         self._secrets = {name: os.environ[name] for name in _SECRETS if name in os.environ}
         self._files = SharedFiles(settings)
         self._target = LogTarget(settings.log.log_level, json=True)
-        self._hand_overs: dict[Worker, HandOver] = {}  # of those that have joined
+        self._hand_overs: dict[Worker, HandOver] = {}  # of workers that have joined
 
     def daemon(self) -> ParentDaemon:
         """Return the daemon with all its services."""

@@ -107,7 +107,7 @@ class WorkerBuilder(NodeParts):
         log: LinkLog,
     ) -> None:
         """*channel* is the link to the parent, *hand_over* the worker's end of the pair for sockets.
-        *files* are those that *settings* name."""
+        *files* are the ones that *settings* name."""
         super().__init__(settings, resources, reactor, wall)
         self._start = start
         self._number = start.number

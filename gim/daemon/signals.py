@@ -99,7 +99,7 @@ class Reloader:
             self._log.error("SIGHUP: {files}", files="; ".join(failed))
 
     def _read_all(self) -> tuple[list[str], list[str], list[str]]:
-        """Return the sources that were read, what is said of them, and what of those that failed."""
+        """Return the sources that were read, what is said of them, and what is said of the others."""
         taken, said, failed = [], [], []
         for source, read in self._reads:
             try:

@@ -67,7 +67,7 @@ class WorkerDaemon(MultiService):
         self._channel.send(Ready())
 
     def _failed(self, failure: Failure) -> None:
-        """End, and be started again: a worker that does not serve would be one too few for good."""
+        """End, so that the parent starts another process: this one would never serve."""
         self._log.failure("the chat could not start", failure)
         Deferred.fromCoroutine(self._say_goodbye(1))
 

@@ -13,7 +13,7 @@ from gim.errors import Unavailable
 
 
 class WaitingQuestions:
-    """Questions by number. Those that wait for the usual time share one timer.
+    """Questions by number. All that wait for the usual time share one timer.
 
     After the process was busy or paused, timers fire before the reactor reads what came meanwhile. So a
     question that is overdue waits for one more iteration of the reactor.

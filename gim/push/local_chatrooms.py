@@ -65,8 +65,8 @@ class LocalChatrooms:
         self._subscribing.update(chatroom_ids)
 
     def end_entering(self, user: OnlineUser, chatroom_ids: list[str]) -> None:
-        """Push messages of these chatrooms to the user's connections from now on, apart from those that
-        the user left meanwhile."""
+        """Push messages of these chatrooms to the user's connections from now on, unless the user has
+        left them meanwhile."""
         for chatroom_id in chatroom_ids:
             self._subscribed(chatroom_id)
             if chatroom_id in user.chatrooms:

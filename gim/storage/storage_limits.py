@@ -72,7 +72,7 @@ class StorageLimits(Struct, frozen=True):
 
     @classmethod
     def of(cls, limits: Limits, hits: LimitHits, clock: IReactorTime) -> StorageLimits:
-        """Return those that the operator has set."""
+        """Return the limits that the operator has set."""
         return cls(
             MembershipLimits(limits, hits),
             ConnectionLimit(limits, hits),

@@ -9,7 +9,7 @@ class ConnectionsClosed(Struct, array_like=True, tag=170, gc=False):
     """To the parent: connections of the worker that have ended since it last said so."""
 
     counts: tuple[int, int]  # by kind: `GATEWAY`, `API`
-    groups: list[str]  # the address groups that are counted for one connection less, each as often as so
+    groups: list[str]  # address groups, once for each connection that counts for them no more
 
 
 class AddressQuestion(Struct, array_like=True, tag=171, gc=False):

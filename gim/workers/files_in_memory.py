@@ -24,7 +24,7 @@ class FilesInMemory:
         return path if file is None else f"/proc/self/fd/{file}"
 
     def replace(self, contents: Mapping[bytes, bytes]) -> None:
-        """Take other contents; those that are not named stay."""
+        """Take other contents; files that are not named keep theirs."""
         for path, content in contents.items():
             if path not in self._files:
                 self._files[path] = _new_file()

@@ -80,7 +80,7 @@ class HandOver:
         is called when a full pair has room again, and when it has had none for `STALL_TIME`. *is_ready*
         says whether the worker's storage serves."""
         self.counts = [0, 0]  # connections by kind, with what it has not read yet
-        self.groups: Counter[str] = Counter()  # of these connections, as far as they count for one
+        self.groups: Counter[str] = Counter()  # address groups, with the connections that count for each
         self.is_full = False
         self.is_stalled = False  # full for so long that others get its sockets
         self._ours = ours

@@ -76,7 +76,7 @@ class Observing:
         profiles: ProfileRelay,
         snapshots: SnapshotCollector | None,
     ) -> None:
-        """All of them have the channels of *roster*; without *snapshots* there are no metrics."""
+        """All of them use the channels of *roster*; without *snapshots* there are no metrics."""
         self._roster = roster
         self._overload = overload
         self._read_rate = read_rate

@@ -99,7 +99,7 @@ class NodeReadRate(ReadRate):
         """*channels* are those of the workers that run, by number."""
         super().__init__(limits, hits, clock)
         self._channels = channels
-        self._told: set[str] = set()  # the users whom this second's messages were about
+        self._told: set[str] = set()  # users that were told about in this second
 
     def spawned(self, channel: Channel) -> None:
         """Take the reports of a worker."""

@@ -34,7 +34,7 @@ class Snapshots(Struct, array_like=True):
     """The metrics of all processes."""
 
     parent: Families
-    ended: Families  # the sum of those that have ended: counters and histograms
+    ended: Families  # the sum over ended processes: counters and histograms
     workers: list[Families]  # that run
 
 

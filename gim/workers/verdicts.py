@@ -14,7 +14,7 @@ VERDICTS: tuple[Rejection | None, ...] = (None, NO_FILES, OVERLOADED, TOO_MANY, 
 
 
 def number_of(refusal: Rejection | None) -> int:
-    """Return the place of a refusal, or of None, in `VERDICTS`; two of them have equal texts."""
+    """Return the place of a refusal in `VERDICTS`, 0 for None. Two refusals have equal texts."""
     return (
         0 if refusal is None else next(number for number, each in enumerate(VERDICTS) if each is refusal)
     )

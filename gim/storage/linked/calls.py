@@ -1,7 +1,7 @@
 """What a worker and the store of the parent say to each other: tags 10-99 of `gim.link.messages`.
 
-Sessions go over the link by their ids. Records of `gim.model` and announcements go as they are, apart
-from those that every message needs: these are flat, which halves their cost.
+Sessions go over the link by their ids. Records of `gim.model` and announcements go as they are. What
+every chat message needs is flat, which halves its cost.
 """
 
 from __future__ import annotations

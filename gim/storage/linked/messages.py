@@ -61,11 +61,10 @@ class LinkedMessages:
         return await self._long_answers.ask(question, tuple[list[Message], bool])
 
     def newest_rank(self) -> str:
-        """Return the time in the form of an id.
+        """Return the current time in the form of an id, or an id of the store if that is above it.
 
-        The store makes an id too when it gets the question. That comes before all that this worker asks
-        from now on, and so do all messages that were stored meanwhile. Every later id is above the time,
-        even if the clock is set back.
+        The question has the store make an id as well, before it serves what this worker asks for next.
+        Ids rise even if the clock is set back, so all later ones are above the time that is returned.
         """
         self._ask(calls.NewestRank(), str).addCallbacks(self._set_rank, lambda _: None)
         return max(self._rank, first_id_of(self._wall.now_ms()))

@@ -44,7 +44,7 @@ class LinkedUsers:
         return await self._channel.ask(calls.GetUser(user_id=user_id), UserState)
 
     async def enter(self, entry: Entry, admit: Callable[[list[str]], None]) -> Entrance:
-        """See `gim.storage.interface.Users.enter`. A user whom *admit* refuses was logged in shortly."""
+        """See `gim.storage.interface.Users.enter`. A user that *admit* refuses was online shortly."""
         leave = partial(self._send_exit, entry.user_id)
         await self._long_answers.begin()
         self._marks.flush()

@@ -97,7 +97,7 @@ class MemoryData:
 
     @property
     def kept_messages(self) -> int:
-        """Messages, those that have expired but are not removed yet included."""
+        """Messages, with expired ones that are not removed yet."""
         return len(self.archive.messages)
 
     def sweep(self, limit: int) -> bool:
