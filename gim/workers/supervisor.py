@@ -163,7 +163,11 @@ class Supervisor(MultiService):
         channel.handle(Joined, lambda message: self._on_joined(worker))
         channel.handle(Ready, lambda message: self._on_ready(worker))
         channel.serve(Leave, _agree)
-        self._spawned(worker)
+        try:
+            self._spawned(worker)
+        except Exception:  # it would serve without what is missing
+            self._log.failure("the start of {worker} could not be handled", worker=worker)
+            worker.kill("its parent could not set it up")
 
     def _run(self, number: int) -> Worker:
         words = (*self._words, str(number), str(os.getpid()))

@@ -206,6 +206,14 @@ class RestartTests(SupervisorTestCase):
         self.assertEqual(len(self.reactor.running), 1)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
+    def test_one_that_can_not_be_set_up_is_started_again(self) -> None:
+        divisors = iter([0, 1])
+        self.supervise(1, spawned=lambda worker: 1 // next(divisors))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertIn("as its parent could not set it up; it is started again at once", self.line)
+        self.reactor.advance(0)
+        self.assertEqual([len(self.reactor.processes), len(self.reactor.running)], [2, 1])
+
 
 class EndTests(SupervisorTestCase):
     """What belongs to the end of a process: its exit, the end of its link, its last words."""
