@@ -149,14 +149,17 @@ class DaemonTestCase(TestCase):
         self.directory = FilePath(self.mktemp())
         self.directory.makedirs()
         words = (SCRIPTS.child(words[0]).path, *words[1:])
-        workers = {"GIM_GATEWAY_WORKER": str(self.worker_count)} if self.worker_count > 1 else {}
-        variables = os.environ | ENVIRONMENT | workers | environment
+        variables = os.environ | ENVIRONMENT | self.workers_in_environment() | environment
         if self.starts_afresh or os.path.basename(words[0]) not in PYTHON_SCRIPTS:
             reactor.spawnProcess(process, words[0], words, variables, self.directory.path)
         else:
             fork_server().spawn(process, words, variables, self.directory.path)
         self.addCleanup(self._reap, process)
         return process
+
+    def workers_in_environment(self) -> dict[str, str]:
+        """Return the variable that asks for ``worker_count`` workers."""
+        return {"GIM_GATEWAY_WORKER": str(self.worker_count)} if self.worker_count > 1 else {}
 
     async def _reap(self, process: Process) -> None:
         try:

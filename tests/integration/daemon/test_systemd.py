@@ -93,7 +93,9 @@ class ActivationTests(DaemonTestCase):
             process,
             python,
             [*words, "--ws", options[0], "--http", options[1]],
-            env=os.environ | {"LISTEN_FDS": str(len(sockets)), "LISTEN_FDNAMES": "gateway:api"},
+            env=os.environ
+            | self.workers_in_environment()
+            | {"LISTEN_FDS": str(len(sockets)), "LISTEN_FDNAMES": "gateway:api"},
             path=path.path,
             childFDs={0: "w", 1: "r", 2: "r"} | {3 + i: each.fileno() for i, each in enumerate(sockets)},
         )
