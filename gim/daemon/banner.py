@@ -42,14 +42,15 @@ class StartupBanner(Service):
                 "open mode: gim believes every id, as neither --auth-key-file nor --auth-jwks-file is"
                 " given; the HTTP API listens on loopback unless --http names a host"
             )
-        workers = self._settings.daemon.gateway_worker  # each of them may open so many
+        workers = self._settings.daemon.gateway_worker
         count = max(0, soft - RESERVED_FILES) * workers
         if soft != resource.RLIM_INFINITY and count < EXPECTED_CONNECTIONS:
             self._log.warn(
-                "{soft} open files are enough for some {count} connections: raise the limit, with"
+                "{soft} open files are enough for some {count} connections{to}: raise the limit, with"
                 " LimitNOFILE= of systemd or ulimit -n",
                 soft=soft,
                 count=count,
+                to=f" to {workers} workers" if workers > 1 else "",
             )
 
     def _log_start(self, soft: int, hard: int) -> None:

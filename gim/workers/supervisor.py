@@ -155,7 +155,8 @@ class Supervisor(MultiService):
         try:
             worker = self._run(number)
         except Exception as error:  # no memory, no files
-            self._start_again(number, f"worker {number} could not be started: {error!r}")
+            program = self._words[0]
+            self._start_again(number, f"worker {number} could not be started: {error!r} for {program}")
             return
         self._workers[number] = worker
         channel = worker.channel

@@ -150,6 +150,7 @@ class StartTests(SupervisorTestCase):
         self.reactor.fails = True
         self.supervise(1)
         self.assertIn("worker 1 could not be started: BlockingIOError(11", self.logged[0])
+        self.assertIn(f" for {sys.executable};", self.logged[0])
         self.reactor.fails = False
         self.wait(RESTART.longest)
         self.assertEqual(len(self.reactor.running), 1)
