@@ -6,6 +6,8 @@
 # Without --http 0.0.0.0:8081, or a key for logins, the HTTP API listens on the container's own loopback, which
 # no published port reaches.
 #
+# With -e GIM_GATEWAY_WORKER=auto it uses all cores that the container may use (docs/workers.md).
+#
 # docker stop sends SIGTERM and waits 10 s, which is enough for the default of --drain.
 
 FROM python:3.11-slim AS build
