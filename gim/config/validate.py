@@ -5,12 +5,15 @@ The start and ``twistd gim --check`` take this step alike, so that they refuse a
 
 from __future__ import annotations
 
+import os
+import stat
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from twisted.internet.interfaces import IStreamServerEndpoint
 
 from gim.auth import from_settings as auth
+from gim.config.files import files_of
 from gim.config.settings import Settings
 from gim.config.table import OPTIONS
 from gim.net.endpoints import NotHandedOver, make_endpoint, on_loopback
@@ -50,6 +53,8 @@ def validate(settings: Settings, reactor: Any, *, starts: bool) -> Resources:
 
 
 def _validated(settings: Settings, reactor: Any, starts: bool) -> Resources:
+    if settings.daemon.gateway_worker > 1:
+        _check_files(settings)
     keyring, net = auth.keyring(settings.auth), settings.net
     resources = Resources(
         gateway=_endpoint("gateway-address", net.gateway_address, reactor, starts),
@@ -64,6 +69,21 @@ def _validated(settings: Settings, reactor: Any, starts: bool) -> Resources:
         check_free("gateway", resources.gateway)
         check_free("api", resources.api)
     return resources
+
+
+def _check_files(settings: Settings) -> None:
+    """Refuse files that can be read only once: they are read for this process and for its workers."""
+    for option, path in files_of(settings):
+        if _is_stream(path):
+            raise InvalidSetting(option, f"{path!r} is not a regular file: name one, or use one worker")
+
+
+def _is_stream(path: str) -> bool:
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):  # what reads it says why
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) or stat.S_ISSOCK(mode)
 
 
 def _endpoint(

@@ -114,6 +114,15 @@ class RefusalTests(StartCase):
         self.assertBothRefuse(said, "--config", path)
         self.assertBothRefuse("GIM_AUTH_KEY_FILE: '/no' can't be read", GIM_AUTH_KEY_FILE="/no")
 
+    def test_a_file_for_workers_that_can_be_read_only_once(self) -> None:
+        path = os.path.abspath(self.mktemp())
+        os.mkfifo(path)
+        said = f"--admin-key-file: {path!r} is not a regular file: name one, or use one worker"
+        self.assertBothRefuse(said, "--ws-worker", "2", "--admin-key-file", path)
+        tls = f"ssl:0:privateKey={path}"
+        said = f"--gateway-address: {path!r} is not a regular file: name one, or use one worker"
+        self.assertBothRefuse(said, "--ws-worker", "2", "--ws", tls)
+
 
 class CheckTests(StartCase):
     def assertGood(self, *words: str, **environment: str) -> None:
