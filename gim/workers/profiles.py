@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import copy
 from itertools import count
+from secrets import randbits
 from typing import Any, Final
 
 from msgspec import Struct
@@ -17,6 +18,7 @@ from gim.profiling.profile import Profile
 from gim.profiling.profiler import Profiler
 from gim.profiling.profiles import PARENT, Format, check_worker, written
 
+KEY_BITS = 48
 PATIENCE = 60.0  # seconds for a profile of memory, and for one of the CPU beyond its own time
 
 Key = tuple[int, int]  # the worker that a profile was requested from, and a number of its own
@@ -167,7 +169,7 @@ class LinkedProfiles:
         self.workers = workers
         self._profiler = profiler
         self._channel = channel
-        self._keys = count()
+        self._keys = count(randbits(KEY_BITS))  # an earlier process of this number has other ones
         maker = ProfileMaker(profiler)
         channel.handle(EndSampling, maker.end_sampling)
         for kind in REQUESTS:

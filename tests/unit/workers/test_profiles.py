@@ -133,6 +133,18 @@ class CpuTests(ProfilesTestCase):
         waiting = [profiler.waiting is not None for profiler in self.profilers]
         self.assertEqual(waiting, [False, False, False, True])
 
+    def test_a_worker_that_is_started_again_takes_nothing_for_its_own(self) -> None:
+        self.ends[2].is_stuck = True  # it hangs
+        lost = self.asked(self.at[1].cpu(2, 20, "folded"))
+        self.kill(1)
+        self.failureResultOf(lost, Unavailable)
+        self.at[1] = self.begin(1)
+        asked = self.asked(self.at[1].cpu(3, 20, "folded"))
+        self.kill(2)
+        self.turn()
+        self.finish(3)
+        self.assertEqual(self.successResultOf(asked), b"worker 3 7\n")
+
     def test_a_process_that_ends_is_an_answer(self) -> None:
         asked = self.asked(self.at[1].cpu(2, 20, "folded"))
         self.kill(2)
