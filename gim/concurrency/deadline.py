@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar, cast
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 
 from gim.concurrency.steps import go_on
 from gim.errors import Unavailable
@@ -75,6 +76,30 @@ def shielded(work: Awaitable[T]) -> Deferred[T]:
     waiting: Deferred[T] = Deferred()
     Deferred.fromCoroutine(_await(work)).addBoth(waiting.callback)  # a Failure becomes its failure
     return waiting
+
+
+async def outlasted(
+    seconds: float, clock: IReactorTime, work: Deferred[T], late: Callable[[T], object]
+) -> T:
+    """Return the result of *work*, or raise `Unavailable` after *seconds*, while *work* goes on.
+
+    *late* is called with a result that nothing waits for any more, as the time was over or this coroutine
+    was cancelled.
+    """
+    waiting: Deferred[T] = Deferred()
+
+    def done(result: T) -> None:
+        if waiting.called:
+            late(result)
+        else:
+            waiting.callback(result)
+
+    def failed(failure: Failure) -> None:
+        if not waiting.called:
+            waiting.errback(failure)
+
+    work.addCallbacks(done, failed)
+    return await within(seconds, clock, _await(waiting))
 
 
 async def _await(work: Awaitable[T]) -> T:

@@ -31,8 +31,6 @@ from gim.profiling.profiles import Profiles
 from gim.startup import reported
 from gim.storage.linked.calls import TO_WORKER as STORED
 from gim.storage.linked.store import LinkedStore
-from gim.workers.accept_messages import TO_WORKER as ACCEPTING
-from gim.workers.accept_messages import AddressAnswer
 from gim.workers.admission import WorkerAdmission
 from gim.workers.closings import Closings
 from gim.workers.control import TO_WORKER as CONTROL
@@ -53,7 +51,6 @@ from gim.workers.worker_reactor import WorkerReactor, without_socket
 
 MESSAGES: Final[tuple[type[Struct], ...]] = (
     *CONTROL,
-    *ACCEPTING,
     *OBSERVED,
     *STORED,
     NewFiles,
@@ -205,9 +202,7 @@ class WorkerBuilder(NodeParts):
     def _admission(self) -> WorkerAdmission:
         overload, are_short = self._overload, self._open_files.are_short
         rules = make_rules(ConnectionRules, self._settings, self._hits, overload, are_short)
-        admission = WorkerAdmission(rules, self._closings, self._channel.send, self._reactor)
-        self._channel.handle(AddressAnswer, admission.answered)
-        return admission
+        return WorkerAdmission(rules, self._closings, self._channel, self._reactor)
 
     def _judged(self, verdict: Rejection | None) -> None:
         self._admission.verdict = verdict

@@ -1,8 +1,10 @@
-"""What parent and worker tell each other by the link about connections: the kinds 170 to 172."""
+"""What parent and worker tell each other by the link about connections: the kinds 170 and 171."""
 
 from __future__ import annotations
 
 from msgspec import Struct
+
+from gim.link.messages import Question
 
 
 class ConnectionsClosed(Struct, array_like=True, tag=170, gc=False):
@@ -12,20 +14,13 @@ class ConnectionsClosed(Struct, array_like=True, tag=170, gc=False):
     groups: list[str]  # address groups, once for each connection that counts for them no more
 
 
-class AddressQuestion(Struct, array_like=True, tag=171, gc=False):
-    """To the parent: a connection whose handshake has named its address asks whether it may go on."""
+class AddressQuestion(Question, kw_only=True, tag=171):
+    """To the parent: a connection whose handshake has named its address asks whether it may go on.
 
-    number: int  # of the question
+    The answer is a bool. If it is true, the connection is counted for its address group from now on.
+    """
+
     group: str  # the address group
 
 
-class AddressAnswer(Struct, array_like=True, tag=172, gc=False):
-    """To the worker: the answer. An admitted connection is counted for its address group from now on."""
-
-    number: int  # of the question
-    group: str
-    is_admitted: bool
-
-
 TO_PARENT = (ConnectionsClosed, AddressQuestion)
-TO_WORKER = (AddressAnswer,)

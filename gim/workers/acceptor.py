@@ -17,7 +17,7 @@ from twisted.internet.protocol import Factory
 
 from gim.gateway.connection_rules import ConnectionRules
 from gim.gateway.transport import MAX_ACCEPTS
-from gim.workers.accept_messages import AddressAnswer, AddressQuestion, ConnectionsClosed
+from gim.workers.accept_messages import AddressQuestion, ConnectionsClosed
 from gim.workers.hand_over import GATEWAY, Arrival, HandOver, encode
 from gim.workers.verdicts import number_of
 
@@ -25,11 +25,11 @@ from gim.workers.verdicts import number_of
 class Link(Protocol):
     """What the acceptor needs of the channel to a worker."""
 
-    def send(self, message: Struct) -> None:
-        """Send a message that has no answer."""
-
     def handle(self, kind: type[Struct], handler: Any) -> None:
         """Have *handler* called with each message of a kind that comes in."""
+
+    def serve(self, kind: type[Any], handler: Any) -> None:
+        """Answer the questions of a kind with what *handler*, a coroutine function, returns."""
 
 
 class Acceptor(Service):
@@ -94,7 +94,7 @@ class Acceptor(Service):
         connections of the gateway only if no other worker is ready."""
         hand_over = HandOver(ours, theirs, self._go_on, is_ready, self._reactor)
         link.handle(ConnectionsClosed, partial(self._closed, hand_over))
-        link.handle(AddressQuestion, partial(self._identify, hand_over, link))
+        link.serve(AddressQuestion, partial(self._identify, hand_over))
         self._workers.append(hand_over)
         self._go_on()
         return hand_over
@@ -179,14 +179,12 @@ class Acceptor(Service):
                 del hand_over.groups[group]
             self._rules.remove(group)
 
-    def _identify(self, hand_over: HandOver, link: Link, question: AddressQuestion) -> None:
-        if hand_over not in self._workers:
-            return
-        refusal = self._rules.refuse_group(question.group)
-        if refusal is None:
-            self._rules.add(question.group)
-            hand_over.groups[question.group] += 1
-        link.send(AddressAnswer(question.number, question.group, refusal is None))
+    async def _identify(self, hand_over: HandOver, question: AddressQuestion) -> bool:
+        if hand_over not in self._workers or self._rules.refuse_group(question.group) is not None:
+            return False
+        self._rules.add(question.group)
+        hand_over.groups[question.group] += 1
+        return True
 
 
 def _count(hand_over: HandOver, arrival: Arrival, change: int) -> None:

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import count
-from typing import Any, NamedTuple
+from functools import partial
+from math import inf
+from typing import Any
 
 from autobahn.websocket.types import ConnectionDeny
-from msgspec import Struct
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 
-from gim.concurrency.deadline import ANSWER_TIMEOUT
+from gim.concurrency.deadline import ANSWER_TIMEOUT, outlasted
 from gim.gateway.admission import Client, name_address
 from gim.gateway.connection_rules import TOO_MANY_OF_ADDRESS, ConnectionRules, Rejection
-from gim.workers.accept_messages import AddressAnswer, AddressQuestion
+from gim.link.channel import Channel
+from gim.workers.accept_messages import AddressQuestion
 from gim.workers.closings import Closings
 
 NO_ANSWER = Rejection(503, "the server is busy: try again later")
-
-
-class _Question(NamedTuple):
-    client: Client
-    answer: Deferred[None]
-    timer: IDelayedCall
 
 
 class WorkerAdmission:
@@ -37,20 +32,14 @@ class WorkerAdmission:
     verdict: Rejection | None = None  # on the connection that is being made
 
     def __init__(
-        self,
-        rules: ConnectionRules,
-        closings: Closings,
-        send: Callable[[Struct], None],
-        clock: IReactorTime,
+        self, rules: ConnectionRules, closings: Closings, channel: Channel, clock: IReactorTime
     ) -> None:
-        """*rules* know addresses, and what this process exceeds. *send* sends a message to the parent."""
+        """*rules* know addresses, and what this process exceeds. The parent is asked by the *channel*."""
         self._rules = rules
         self._closings = closings
-        self._send = send
+        self._channel = channel
         self._clock = clock
-        self._count = count(1)  # of questions
-        self._questions: dict[int, _Question] = {}
-        self._numbers: dict[Client, int] = {}  # of the questions
+        self._asked: dict[Client, Deferred[Any]] = {}  # the answers under way
         self._identified: set[Client] = set()  # counted by the parent since their handshake
 
     def refuse(self, connected: int, address: Any) -> Rejection | None:
@@ -71,41 +60,36 @@ class WorkerAdmission:
         return self._ask(client)
 
     def _ask(self, client: Client) -> Deferred[None]:
-        number = self._numbers[client] = next(self._count)
-        timer = self._clock.callLater(ANSWER_TIMEOUT, self._give_up, number)
-        question = self._questions[number] = _Question(client, Deferred(), timer)
-        self._send(AddressQuestion(number, client.address_group))
-        return question.answer
+        group, decided = client.address_group, Deferred[None]()
 
-    def answered(self, message: AddressAnswer) -> None:
-        """Take an answer of the parent."""
-        question = self._end(message.number)
-        if question is None:
-            if message.is_admitted:  # it is counted, but has ended meanwhile
-                self._closings.add_group(message.group)
-        elif message.is_admitted:
-            self._identified.add(question.client)
-            question.answer.callback(None)
-        else:
-            question.answer.errback(ConnectionDeny(*TOO_MANY_OF_ADDRESS))
+        def answered(is_admitted: bool) -> None:
+            del self._asked[client]
+            if is_admitted:
+                self._identified.add(client)
+                decided.callback(None)
+            else:
+                decided.errback(ConnectionDeny(*TOO_MANY_OF_ADDRESS))
 
-    def _give_up(self, number: int) -> None:
-        question = self._end(number)
-        if question is not None:
-            question.answer.errback(ConnectionDeny(*NO_ANSWER))
+        def failed(failure: Failure) -> None:
+            if failure.check(CancelledError) is None:  # else the connection has ended
+                del self._asked[client]
+                decided.errback(ConnectionDeny(*NO_ANSWER))
 
-    def _end(self, number: int) -> _Question | None:
-        """Forget a question; return it, None if its connection has ended."""
-        question = self._questions.pop(number, None)
-        if question is not None:
-            del self._numbers[question.client]
-            if question.timer.active():
-                question.timer.cancel()
-        return question
+        answer = self._channel.ask(AddressQuestion(group=group), bool, inf)
+        waiting = outlasted(ANSWER_TIMEOUT, self._clock, answer, partial(self._too_late, group))
+        asked = self._asked[client] = Deferred.fromCoroutine(waiting)
+        asked.addCallbacks(answered, failed)
+        return decided
+
+    def _too_late(self, group: str, is_admitted: bool) -> None:
+        """Have a connection not counted any more that has ended, or was refused, before the answer."""
+        if is_admitted:
+            self._closings.add_group(group)
 
     def release(self, client: Client) -> None:
         """See `Admission`. The parent learns of the end of the socket in another way."""
-        self._end(self._numbers.get(client, 0))
+        if (asked := self._asked.pop(client, None)) is not None:
+            asked.cancel()
         if client in self._identified:
             self._identified.remove(client)
             self._closings.add_group(client.address_group)

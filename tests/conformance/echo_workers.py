@@ -34,7 +34,6 @@ from tests.support.settings import no_limits
 
 reactor: Any = installed
 TO_PARENT = (*control.TO_PARENT, *accept_messages.TO_PARENT)
-TO_WORKER = (*control.TO_WORKER, *accept_messages.TO_WORKER)
 
 
 def listen(count: int) -> tuple[Any, Deferred[None]]:
@@ -72,7 +71,7 @@ def _fail(worker: Worker) -> None:
 def main() -> None:
     """Serve as a worker."""
     tie_to_parent(int(sys.argv[-1]))
-    channel = Channel(TO_WORKER, reactor, on_end=parent_lost)
+    channel = Channel(control.TO_WORKER, reactor, on_end=parent_lost)
     reactor.adoptStreamConnection(LINK, socket.AF_UNIX, Factory.forProtocol(lambda: channel))
     os.close(LINK)
     factory = gateway_factory()

@@ -30,7 +30,7 @@ from gim.net.client_address import NO_PROXIES, Proxies
 from gim.net.endpoints import make_endpoint, speaks_proxy
 from gim.net.listening import Listening
 from gim.wire.json import JsonCodec
-from gim.workers.accept_messages import TO_PARENT, TO_WORKER, AddressAnswer
+from gim.workers.accept_messages import TO_PARENT
 from gim.workers.acceptor import Acceptor
 from gim.workers.admission import WorkerAdmission
 from gim.workers.closings import Closings
@@ -82,12 +82,11 @@ class Worker:
     def __init__(self, gateway: Any, rules: ConnectionRules, texts: dict[int, str]) -> None:
         self.ours, self.theirs = make_pair()
         self.parent_link, self.link = (
-            Channel(kinds, reactor, on_end=lambda why: None) for kinds in (TO_PARENT, TO_WORKER)
+            Channel(kinds, reactor, on_end=lambda why: None) for kinds in (TO_PARENT, ())
         )
         self.parent_end, self.link_end = connect(self.parent_link, self.link)
         closings = Closings(self.link.send, reactor)
-        self.admission = WorkerAdmission(rules, closings, self.link.send, reactor)
-        self.link.handle(AddressAnswer, self.admission.answered)
+        self.admission = WorkerAdmission(rules, closings, self.link, reactor)
         self.ports = HandedOverPorts(self.theirs.dup(), closings, self.judged, reactor)
         gateway.admission = self.admission
         self.factories = {GATEWAY: gateway, API: EchoFactory()}

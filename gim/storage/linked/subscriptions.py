@@ -6,12 +6,10 @@ from collections.abc import Callable
 from math import inf
 from typing import TypeVar
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from gim.concurrency.deadline import ANSWER_TIMEOUT
-from gim.errors import Unavailable
+from gim.concurrency.deadline import ANSWER_TIMEOUT, outlasted
 from gim.link.channel import Channel
 from gim.storage.linked.calls import Enter, Entered, Granted, Join, MemberJoinedNews, Subscribe
 
@@ -33,35 +31,21 @@ class Grants:
         """Note a grant that has come, before anything follows from it."""
         self.seen = grant.grant
 
-    def ask(
+    async def ask(
         self,
         question: Enter | Join | Subscribe,
         kind: type[G],
         too_late: Callable[[], object] = lambda: None,
         answered: Callable[[], object] = lambda: None,
-    ) -> Deferred[G]:
+    ) -> G:
         """Ask as `Channel.ask` does. *too_late* is called for a grant that nothing waits for any more,
         *answered* when the answer is there, whatever it is."""
-        waiting: Deferred[G] = Deferred()
 
-        def granted(grant: G) -> None:
-            self.note(grant)
+        def came(answer: G | Failure) -> G | Failure:
             answered()
-            if waiting.called:
-                too_late()
-            else:
-                waiting.callback(grant)
+            if not isinstance(answer, Failure):
+                self.note(answer)
+            return answer
 
-        def refused(failure: Failure) -> None:
-            answered()
-            if not waiting.called:
-                waiting.errback(failure)
-
-        self._channel.ask(question, kind, inf).addCallbacks(granted, refused)
-        if not waiting.called:
-            waiting.addTimeout(ANSWER_TIMEOUT, self._clock, _given_up)
-        return waiting
-
-
-def _given_up(value: object, timeout: float | None) -> object:
-    raise Unavailable("the server did not answer in time: it is not known whether this was done")
+        answer = self._channel.ask(question, kind, inf).addBoth(came)
+        return await outlasted(ANSWER_TIMEOUT, self._clock, answer, lambda grant: too_late())

@@ -21,10 +21,10 @@ from tests.support.paths import ROOT
 class NoLink:
     """A link on which nothing is said."""
 
-    def send(self, message: object) -> None:
+    def handle(self, kind: object, handler: object) -> None:
         pass
 
-    def handle(self, kind: object, handler: object) -> None:
+    def serve(self, kind: object, handler: object) -> None:
         pass
 
 

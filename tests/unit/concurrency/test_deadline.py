@@ -11,7 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.concurrency.deadline import shielded, within
+from gim.concurrency.deadline import outlasted, shielded, within
 from gim.errors import Unavailable
 
 
@@ -120,3 +120,39 @@ class ShieldedTests(SynchronousTestCase):
             self.failureResultOf(waiting, CancelledError)
             self.assertFalse(step.called)
             step.callback(result) if result == 1 else step.errback(result)  # type: ignore[arg-type]
+
+
+class OutlastedTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.work: Deferred[int] = Deferred()
+        self.late: list[int] = []
+        waiting = outlasted(1.5, self.clock, self.work, self.late.append)
+        self.waiting = Deferred.fromCoroutine(waiting)
+
+    def test_it_has_the_result_that_comes_in_time(self) -> None:
+        self.clock.advance(1)
+        self.work.callback(1)
+        self.assertEqual((self.successResultOf(self.waiting), self.late), (1, []))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_result_that_comes_too_late_is_taken(self) -> None:
+        self.clock.pump([1.5, 0])
+        self.failureResultOf(self.waiting, Unavailable)
+        self.work.callback(1)
+        self.assertEqual(self.late, [1])
+
+    def test_so_is_one_that_comes_after_it_was_cancelled(self) -> None:
+        self.waiting.cancel()
+        self.failureResultOf(self.waiting, CancelledError)
+        self.work.callback(1)
+        self.assertEqual((self.late, self.clock.getDelayedCalls()), ([1], []))
+
+    def test_an_error_counts_only_in_time(self) -> None:
+        self.work.errback(ValueError())
+        self.failureResultOf(self.waiting, ValueError)
+        self.setUp()
+        self.clock.pump([1.5, 0])
+        self.failureResultOf(self.waiting, Unavailable)
+        self.work.errback(ValueError())
+        self.assertEqual((self.late, self.flushLoggedErrors()), ([], []))

@@ -303,11 +303,18 @@ class SlowParentTests(WorkersCase):
         self.stores.parent_ends[0].is_stuck = True
         entering = self.entering()
         self.assertEqual(self.stores.data.people.online, 1)
-        self.clock.advance(ANSWER_TIMEOUT)
+        self.clock.pump([ANSWER_TIMEOUT, 0])
         self.failureResultOf(entering, Unavailable)
         self.stores.parent_ends[0].unstick()
         self.turn()
         self.assertEqual(self.stores.data.people.online, 0)
+
+    def test_a_login_whose_answer_was_read_after_a_pause_counts(self) -> None:
+        self.stores.parent_ends[0].is_stuck = True
+        entering = self.entering()
+        self.clock.callLater(ANSWER_TIMEOUT, self.stores.parent_ends[0].unstick)  # behind the timer
+        self.clock.advance(ANSWER_TIMEOUT)
+        self.assertEqual(self.successResultOf(entering).user, user("ann"))
 
     def test_a_login_that_was_cancelled_is_ended(self) -> None:
         self.stores.parent_ends[0].is_stuck = True
