@@ -6,6 +6,7 @@ from collections.abc import Callable
 from math import inf
 from typing import TypeVar
 
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
@@ -47,5 +48,5 @@ class Grants:
                 self.note(answer)
             return answer
 
-        answer = self._channel.ask(question, kind, inf).addBoth(came)
+        answer = maybeDeferred(self._channel.ask, question, kind, inf).addBoth(came)
         return await outlasted(ANSWER_TIMEOUT, self._clock, answer, lambda grant: too_late())

@@ -25,6 +25,7 @@ from gim.storage.announcements import (
 )
 from gim.storage.interface import Entrance, Entry
 from gim.storage.linked import news as linked_news
+from gim.storage.linked.long_answers import MAX_UNDER_WAY
 from gim.storage.linked.store import LinkedStore
 from tests.support.clocks import SettableWallClock
 from tests.support.linked import LinkedStores, run
@@ -325,6 +326,13 @@ class SlowParentTests(WorkersCase):
         self.turn()
         self.assertEqual(self.stores.data.people.online, 0)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_one_that_can_not_be_asked_for_holds_up_no_other(self) -> None:
+        self.stores.parent_ends[0].is_stuck = False
+        for _ in range(MAX_UNDER_WAY):
+            entering = self.begun(self.one.users.enter(Entry("ann", "\ud800"), admit))
+            self.failureResultOf(entering, UnicodeEncodeError)
+        self.enter(self.one, "ann")
 
     def test_a_login_that_comes_too_late_is_refused(self) -> None:
         self.worker_end.is_stuck = True
