@@ -104,7 +104,7 @@ class MemoryMessages:
             news = MessageStored(message, session, sender.title, draft.origin, receiver.id)
             for subscriber in receiver.subscribers:
                 subscriber.announce(news)
-        if not draft.is_alone or sender.subscribers is not self._own.alone:
+        if sender.subscribers and not (draft.is_alone and sender.subscribers is self._own.alone):
             self._announce_to_sender(sender, receiver, message, draft)
         self._archive.trim(conversation)
         return message
