@@ -173,6 +173,11 @@ class Talk:
             patience,
         )
 
+    @property
+    def count(self) -> int:
+        """The number of acknowledgements so far."""
+        return sum(len(link.acknowledged) for speaker in self.speakers for link in speaker.links)
+
     async def stop(self) -> None:
         """Let all end when what they have sent is acknowledged."""
         for speaker in self.speakers:
