@@ -31,10 +31,6 @@ class WaysToRunTests(test_running.WaysToRunTests):
     worker_count = 2
 
 
-class StaleSocketTests(test_running.StaleSocketTests):
-    worker_count = 2
-
-
 class ReloadingTests(test_reloading.ReloadingTests):
     worker_count = 2
 
