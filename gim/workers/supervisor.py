@@ -23,7 +23,8 @@ from gim.workers.worker_process import Worker
 
 PING_INTERVAL = 1.0  # seconds
 MAX_UNANSWERED = 5  # pings in a row; a worker with more is killed
-START_TIME = 30.0  # seconds that a worker has to answer its first ping
+START_TIME = 30.0  # seconds that a worker has to answer its first ping, the first time
+MAX_START_TIMES = 10  # as many times START_TIME a worker has at most, after failures
 STOP_TIME = 5.0  # seconds that a worker has to end
 # A worker is started again at once. If that one does not serve for SERVED_TIME, there are pauses.
 SERVED_TIME = 2.0  # seconds
@@ -238,13 +239,18 @@ class Supervisor(MultiService):
         for worker in self.workers:
             if worker.has_answered and worker.unanswered >= MAX_UNANSWERED:
                 worker.kill(f"it did not answer {MAX_UNANSWERED} pings in a row")
-            elif not worker.has_answered and self._age(worker) > self._start_time:
-                worker.kill(f"it did not begin to answer within {self._start_time:g} s")
+            elif not worker.has_answered and self._age(worker) > self._patience(worker):
+                worker.kill(f"it did not begin to answer within {self._patience(worker):g} s")
             worker.unanswered += 1
             worker.channel.send(Ping())
 
     def _age(self, worker: Worker) -> float:
         return float(self._reactor.seconds() - worker.spawned_at)
+
+    def _patience(self, worker: Worker) -> float:
+        """Return how many seconds a worker has to begin to answer: more after each failure, or many that
+        start at once on a slow machine would be killed and started again for ever."""
+        return self._start_time * min(1 + self._failures[worker.number], MAX_START_TIMES)
 
     def _on_pong(self, worker: Worker) -> None:
         worker.has_answered = True

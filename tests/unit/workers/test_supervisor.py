@@ -14,6 +14,7 @@ from gim.log.format import as_text
 from gim.workers.control import TO_PARENT, Joined, Leave, LogLines, Ready
 from gim.workers.settling import STRAGGLER_TIME
 from gim.workers.supervisor import (
+    MAX_START_TIMES,
     MAX_UNANSWERED,
     RESTART,
     SERVED_TIME,
@@ -318,6 +319,20 @@ class PingTests(SupervisorTestCase):
         self.assertFalse(process.has_ended)
         self.wait(2)
         self.assertIn("as it did not begin to answer within 30 s; it is started", self.line)
+
+    def test_the_next_one_has_more_time_to_begin(self) -> None:
+        def hang(worker: Worker) -> None:
+            worker.channel.transport.is_stuck = True
+
+        self.supervise(1, spawned=hang)
+        ages = []
+        for _ in range(MAX_START_TIMES + 1):
+            process = self.newest
+            while not process.has_ended:
+                self.reactor.advance(1.0)
+            ages.append(round((self.reactor.seconds() - process.worker.spawned_at) / START_TIME))
+            self.reactor.advance(RESTART.longest)
+        self.assertEqual(ages, [*range(1, MAX_START_TIMES + 1), MAX_START_TIMES])
 
 
 class StopTests(SupervisorTestCase):
