@@ -9,7 +9,7 @@ from twisted.internet import reactor
 from tests.integration.chaos.injection import Inject, Injection
 from tests.integration.chaos.journal import CLOCK
 from tests.integration.chaos.plan import Fault
-from tests.integration.chaos.topology import OPEN_FILES
+from tests.integration.chaos.topology import OPEN_FILES, GimNode
 from tests.support.clocks import DAY, HOUR
 from tests.support.redis.environment import HOST
 
@@ -34,13 +34,20 @@ class NodeFaults(Injection):
         node.kill()
         await node.ended()
         await self.last(fault)
-        await node.start()
+        await self._start(node)
 
     async def _restart_node(self, fault: Fault) -> None:
         node = self.node(fault)
         await node.stop()
         await self.last(fault)
+        await self._start(node)
+
+    async def _start(self, node: GimNode) -> None:
+        """Start a node again. The port of one with workers is there before they serve."""
+        began = reactor.seconds()
         await node.start()
+        if node.worker_count > 1:
+            self.out(node.name, began)
 
     async def _freeze_node(self, fault: Fault) -> None:
         node, began = self.node(fault), reactor.seconds()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from random import Random
 from typing import NamedTuple
 
-REDIS_SETUPS = ("plain", "aof", "sentinel", "cluster")
+REDIS_SETUPS = ("plain", "redis-workers", "aof", "sentinel", "cluster")
 SETUPS = ("memory", "workers", *REDIS_SETUPS)
-SINGLE = ("plain", "aof")  # setups of one server, which nodes reach through relays
+WORKERS = ("workers", "redis-workers")
+SINGLE = ("plain", "redis-workers", "aof")  # setups of one server, which nodes reach through relays
 
 
 class Kind(NamedTuple):
@@ -31,9 +32,9 @@ KINDS = (
     Kind("replies in a black hole", "node", SETUPS, 2, (0.5, 5)),
     Kind("clients delayed", "node", SETUPS, 2, (1, 4)),
     Kind("clients refused", "node", SETUPS, 1, (0.5, 3)),
-    Kind("worker killed", "worker", ("workers",), 4, (0.05, 0.5)),
-    Kind("worker paused", "worker", ("workers",), 2, (0.3, 4)),
-    Kind("worker stopped", "worker", ("workers",), 1, (6.5, 8)),  # so long that its parent kills it
+    Kind("worker killed", "worker", WORKERS, 4, (0.05, 0.5)),
+    Kind("worker paused", "worker", WORKERS, 2, (0.3, 4)),
+    Kind("worker stopped", "worker", WORKERS, 1, (6.5, 8)),  # so long that its parent kills it
     Kind("Redis link cut", "redis", SINGLE, 3, (0.05, 0.2)),
     Kind("Redis link in a black hole", "redis", SINGLE, 2, (0.5, 6)),
     Kind("Redis replies in a black hole", "redis", SINGLE, 2, (0.5, 6)),
@@ -45,7 +46,7 @@ KINDS = (
     Kind("Redis killed", "redis", ("aof",), 3, (0.1, 2)),
     Kind("Redis clock set", "redis", SINGLE, 2, (0.5, 4)),
     Kind("CLIENT KILL", "redis", REDIS_SETUPS, 3, (0.05, 0.2)),
-    Kind("CLIENT PAUSE", "redis", ("plain", "aof", "cluster"), 2, (0.3, 2.5)),
+    Kind("CLIENT PAUSE", "redis", (*SINGLE, "cluster"), 2, (0.3, 2.5)),
     Kind("SCRIPT FLUSH", "redis", REDIS_SETUPS, 2, (0.05, 0.2)),
     Kind("out of memory", "redis", REDIS_SETUPS, 2, (0.5, 3)),
     Kind("Sentinel frozen", "redis", ("sentinel",), 1, (0.3, 3)),

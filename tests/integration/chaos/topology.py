@@ -20,8 +20,8 @@ from tests.support.redis.proxy import Proxy
 from tests.support.redis.server import RedisServer
 from tests.support.redis.setups import NAME, ClusterSetup, SentinelSetup, at_once
 
-NODE_COUNTS = {"memory": 1, "workers": 1, "plain": 2, "aof": 3, "sentinel": 2, "cluster": 3}  # by setup
-WORKER_COUNTS = {"workers": 3}  # of a node, by setup; else a node is one process
+NODE_COUNTS = {"plain": 2, "aof": 3, "sentinel": 2, "cluster": 3}  # by setup, else one
+WORKER_COUNTS = {"workers": 3, "redis-workers": 2}  # of a node, by setup, else it is one process
 RELAYS = 2  # in front of each gateway, so that a fault meets some of its clients
 OPEN_FILES = 256  # of a process
 START_LIMIT = 60.0  # seconds until a node serves, on a busy machine
@@ -155,7 +155,7 @@ class Topology:
     async def start(self) -> None:
         """Start Redis and all nodes; return when they serve."""
         await self._start_redis()
-        for number in range(NODE_COUNTS[self.name]):
+        for number in range(NODE_COUNTS.get(self.name, 1)):
             name = "abc"[number]
             directory = self._directory.child(f"node-{name}")
             relay = Proxy(self.redis.port) if isinstance(self.redis, RedisServer) else None
@@ -167,7 +167,7 @@ class Topology:
 
     async def _start_redis(self) -> None:
         directory = self._directory.child("redis")
-        if self.name == "plain":
+        if self.name in ("plain", "redis-workers"):
             self.redis = RedisServer(directory, skewed=True)
         elif self.name == "aof":
             self.redis = RedisServer(directory, *DURABLE, skewed=True)
