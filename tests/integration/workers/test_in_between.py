@@ -26,7 +26,8 @@ FIRST, SECOND, THIRD = (f"the-{word}-key-of-the-administrator" for word in ("fir
 class InBetweenTests(WorkersTestCase):
     async def test_in_the_middle_of_logins_and_joins(self) -> None:
         """All come in the end, those who have gone are not counted, and who was told so is a member."""
-        server = await self.server("--max-user-connections", "2")
+        limits = ("--max-user-connections", "2", "--max-connections", str(COUNT + 5))
+        server = await self.server(*limits)
         dice = Random(1)
         links: list[PersistentLink] = []
         for turn in range(ROUNDS):
