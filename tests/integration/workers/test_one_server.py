@@ -19,6 +19,7 @@ from tests.support.nodes.cluster_case import CHATROOM, PRIVATE, Node, NodesTestC
 from tests.support.redis.environment import HOST
 
 QUICK = ("--message-push-duration", "20ms", "--message-push-count", "0")
+ON_THE_WAY = 8  # messages that ann has sent and that are not acknowledged
 MESSAGES = 100  # that each client sends without waiting; the most that one page of a history holds
 
 
@@ -162,6 +163,57 @@ class IntervalTests(OrderCase):
             self.assertTrue(len(contents) == 3 or not push["skipped"], push)
         self.assertEqual(end, len(history))
         self.assertGreater(client.skipped("1:den"), 0)
+
+
+class MeanwhileTests(WorkersCase):
+    """Users who come while others send without a pause."""
+
+    async def begin(self, kind: int, target_id: str) -> None:
+        """Let ann send the numbers from 0 on, some of them on the way at any time."""
+        self.ann = await self.client(self.a, "ann")
+        if kind == CHATROOM:
+            await self.ann.ask(301, id=target_id)
+        self.count, self.is_over = 0, False
+        works = [Deferred.fromCoroutine(self.send_on(kind, target_id)) for _ in range(ON_THE_WAY)]
+        self.sending = gatherResults(works, consumeErrors=True)
+
+    async def send_on(self, kind: int, target_id: str) -> None:
+        while not self.is_over:
+            self.count += 1
+            await self.ann.send(kind, target_id, str(self.count - 1))
+
+    async def end(self) -> None:
+        self.is_over = True
+        await self.sending
+
+    def numbers(self, client: Client) -> list[int]:
+        return [int(content) for content in client.contents()]
+
+    async def test_who_joins_gets_all_from_the_reply_on(self) -> None:
+        await self.begin(CHATROOM, "den")
+        for name in ("bob", "cat", "dan", "eve"):
+            client = await self.client(self.a, name)
+            await client.ask(301, id="den")
+            page = await client.ask(203, session_id="1:den", count=1)
+            await eventually(lambda client=client: len(client.items()) > MESSAGES, "pushes")
+            found = self.numbers(client)
+            self.assertLessEqual(found[0], int(page["items"][0]["content"]) + 1)
+            self.assertEqual(found, [*range(found[0], found[-1] + 1)])
+        await self.end()
+
+    async def test_who_is_cut_off_and_comes_back_with_since_gets_each_message_once(self) -> None:
+        await self.begin(PRIVATE, "bob")
+        found: list[int] = []
+        since: dict[str, str] = {}
+        for _ in range(6):
+            client = await self.client(self.a)
+            told = await client.login("bob", **since)
+            await eventually(lambda client=client: len(client.items()) > MESSAGES, "pushes")
+            await client.hang_up()
+            found += self.numbers(client)
+            since = {"since": client.items()[-1]["id"], "epoch": told["epoch"]}
+        await self.end()
+        self.assertEqual(found, [*range(found[0], found[-1] + 1)])
 
 
 class LimitTests(WorkersCase):
