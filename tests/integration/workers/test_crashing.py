@@ -39,8 +39,7 @@ class CrashingTests(WorkersTestCase):
         killing.stop()
         told = SAID.findall(server.said)
         self.assertLessEqual(len(killed), int(told[-1][1]) + 1)
-        pauses = {int(failures): float(pause) for pause, failures in told}
-        self.assertGreater(pauses[FAILURES], pauses[2])
+        self.assertGreaterEqual(min(float(pause) for pause, _ in told), 0.1)
         await eventually(lambda: 2 in workers_in(server.said), "worker 2", PATIENCE)
         self.assertTrue(all(len(speaker.links) == 1 for speaker in talk.speakers))
         newcomer = await self.at(server, "eve")

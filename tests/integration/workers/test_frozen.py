@@ -67,7 +67,7 @@ class FrozenTests(WorkersTestCase):
         former = server.signal_worker(1, signal.SIGSTOP)
         server.thaw()
         await eventually(lambda: not runs(former), "the end of the worker", MAX_SILENCE)
-        self.assertRegex(server.said, r"as the link to it is of no use: \d+ bytes wait to be read")
+        await server.process.says(r"as the link to it is of no use: \d+ bytes wait to be read")
         self.assertLess(peak_memory_of(server.pid) - before, MAX_GROWTH)
         await DeferredList(pages, consumeErrors=True)
         await talk.flows()
