@@ -1,4 +1,8 @@
-"""100,000 messages while a worker is killed every two seconds: a longer run, not in ``make test``."""
+"""100,000 messages while a worker is killed every two seconds: ``make kills``, not in ``make test``.
+
+A worker is killed only if one serves, so on a busy machine there are fewer kills. The variable MESSAGES
+of the environment is another number of messages.
+"""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ SERVED = 1.0 + SLACK  # seconds until those at other workers have some more ackn
 MIB = 2**20
 LARGE = (
     *("--max-content", "1MiB", "--max-packet", "2MiB", "--max-session-messages", "12"),
-    *("--max-read-rate", "0"),
+    *("--max-read-rate", "0", "--message-push-duration", "20ms"),  # pushed before others join
 )
 ASKED = 8 * 12 * MIB  # bytes that answers have which are under way: `gim.storage.linked.long_answers`
 MAX_GROWTH = 4 * ASKED  # of the parent, which has copies for a moment
@@ -62,8 +62,8 @@ class FrozenTests(WorkersTestCase):
         beats = [Deferred.fromCoroutine(one.ask(105)) for one in readers]
         pages = [Deferred.fromCoroutine(one.attempt(203, session_id="1:den")) for one in readers[1:]]
         await gatherResults(beats)  # so the worker has read the requests behind them
-        for _ in range(3):
-            await readers[0].ask(105)  # and has asked the parent
+        for _ in range(20):
+            await readers[0].ask(105)  # and has had the iterations to ask the parent for all
         former = server.signal_worker(1, signal.SIGSTOP)
         server.thaw()
         await eventually(lambda: not runs(former), "the end of the worker", MAX_SILENCE)
