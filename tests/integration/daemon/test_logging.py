@@ -65,9 +65,8 @@ class FormatTests(DaemonTestCase):
         )
         lines = (await process.says(r"\A.*\n.*\n"))[0]
         self.assertIn("gim.daemon.banner.StartupBanner#warn] open mode: ", lines)
-        self.assertIn(
-            "gim.daemon.banner.StartupBanner#warn] 256 open files are enough for some 156", lines
-        )
+        enough = f"256 open files are enough for some {156 * self.worker_count} connections"
+        self.assertIn(f"gim.daemon.banner.StartupBanner#warn] {enough}", lines)
         process.signal(signal.SIGTERM)
         self.assertIn(await process.exited, (0, None))  # the reactor may not run yet
         self.assertEqual(process.output[1], lines)
