@@ -67,7 +67,7 @@ class ComparisonCase(NodesTestCase):
 
     async def comparison(self, name: str, profile: str) -> Comparison:
         """Start both sides, with the options of a profile."""
-        sides = []
+        sides, hides_overlap = [], SETUPS[name].storage == "cluster"
         for each, setup in (("memory", ONE_PROCESS), (name, SETUPS[name])):
             options, hook = [*COMMON, *PROFILES[profile]], None
             if profile == "limits" and SETUPS[name].counts_users_at_once:
@@ -76,7 +76,7 @@ class ComparisonCase(NodesTestCase):
                 hook = start_hook(self)
                 options += ["--webhook-url", hook.url]
             ports = await self._start(setup, options)
-            side = Side(each, ports, hook, hides_overlap=setup.storage == "cluster")
+            side = Side(each, ports, hook, hides_overlap)
             self.addCleanup(side.stop)
             await side.start()
             await self._check_markers(setup)
