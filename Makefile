@@ -11,7 +11,7 @@ GIM = --ws 8080 --http 8081
 # keeps it, with what the servers wrote; the second argument is the Python, if it is not that of $(VENV)
 TRIAL = temp=build/trial/$@-$$$$; $(or $(2),$(BIN)/python) -m twisted.trial --random=0 --temp-directory=$$temp $(1) && rm -r $$temp
 
-.PHONY: run test test-unit test-integration check lint docs coverage lowest other-python news proto failover chaos kills proxies fuzz differential package bench conformance conformance-quick format clean
+.PHONY: run test test-unit test-integration check lint docs coverage lowest other-python news proto failover chaos workers kills proxies fuzz differential package bench conformance conformance-quick format clean
 
 run: $(VENV)/.installed-run
 	$(BIN)/twistd -n gim $(GIM)
@@ -74,6 +74,10 @@ failover: $(VENV)/.installed-test
 # options, as in CHAOS="--seconds 60 --seed 7 --setups memory,cluster"
 chaos: $(VENV)/.installed-test
 	$(BIN)/python -m tests.integration.chaos $(CHAOS)
+
+# the tests of a daemon of one process, with two workers, some two minutes
+workers: $(VENV)/.installed-test
+	$(call TRIAL,-j4 tests.integration.workers.as_one_process)
 
 # 100,000 messages while one of three workers is killed every two seconds, some minutes
 kills: $(VENV)/.installed-test
