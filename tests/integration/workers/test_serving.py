@@ -162,7 +162,7 @@ def first_line(family: int, address: Any, request: bytes) -> str:
 
 
 class AddressTests(WorkersTestCase):
-    """Endpoints of other kinds; those with TLS and systemd's are in `test_ways_to_run`."""
+    """Endpoints of other kinds; those with TLS and systemd's are in `as_one_process`."""
 
     async def start(self, gateway: str, api: str) -> Process:
         process = self.spawn("twistd", "-n", "--pidfile=", "gim", "--ws", gateway, "--http", api)
