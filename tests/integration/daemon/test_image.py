@@ -46,7 +46,7 @@ class CommandTests(DaemonTestCase):
         process = self.spawn(*command("ENTRYPOINT"), **environment)
         await self.listens(process)
         self.assertTrue(process.output[1].startswith('{"time"'))
-        self.assertEqual(await self.health(), 0)
+        self.assertTrue(await self.is_healthy())
         process.signal(signal.SIGTERM)
         self.assertEqual(await process.exited, 0)
         self.assertEqual(await self.health(), 1)
@@ -59,6 +59,13 @@ class CommandTests(DaemonTestCase):
         process = self.spawn(*command("ENTRYPOINT"), *words, GIM_WS=":0")
         await process.says(r"api listens on 0\.0\.0\.0:")
         await process.says(r"gateway listens on 0\.0\.0\.0:")
+
+    async def is_healthy(self) -> bool:
+        """Check as often as Docker does by default until it takes a container for unhealthy."""
+        for _ in range(3):
+            if await self.health() == 0:
+                return True
+        return False
 
     async def health(self) -> int | None:
         words = [word.replace(":8081/", f":{self.http}/") for word in command("HEALTHCHECK")]
