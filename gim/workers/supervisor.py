@@ -23,7 +23,7 @@ from gim.workers.worker_process import Worker
 
 PING_INTERVAL = 1.0  # seconds
 MAX_UNANSWERED = 5  # pings in a row; a worker with more is killed
-START_TIME = 30.0  # seconds that a worker has to answer its first ping, the first time
+START_TIME = 30.0  # seconds that a worker has until it joins, the first time
 MAX_START_TIMES = 10  # as many times START_TIME a worker has at most, after failures
 STOP_TIME = 5.0  # seconds that a worker has to end
 # A worker is started again at once. If that one does not serve for SERVED_TIME, there are pauses.
@@ -183,6 +183,7 @@ class Supervisor(MultiService):
 
     def _on_joined(self, worker: Worker) -> None:
         worker.has_joined = True
+        worker.unanswered = 0  # those of its start, which it is about to answer
         if not self._is_ending:
             self._joined(worker)
 
@@ -237,9 +238,9 @@ class Supervisor(MultiService):
 
     def _ping(self) -> None:
         for worker in self.workers:
-            if worker.has_answered and worker.unanswered >= MAX_UNANSWERED:
+            if worker.has_joined and worker.unanswered >= MAX_UNANSWERED:
                 worker.kill(f"it did not answer {MAX_UNANSWERED} pings in a row")
-            elif not worker.has_answered and self._age(worker) > self._patience(worker):
+            elif not worker.has_joined and self._age(worker) > self._patience(worker):
                 worker.kill(f"it did not begin to answer within {self._patience(worker):g} s")
             worker.unanswered += 1
             worker.channel.send(Ping())
@@ -253,7 +254,6 @@ class Supervisor(MultiService):
         return self._start_time * min(1 + self._failures[worker.number], MAX_START_TIMES)
 
     def _on_pong(self, worker: Worker) -> None:
-        worker.has_answered = True
         worker.unanswered = 0
 
 

@@ -55,7 +55,6 @@ class Worker(ProcessProtocol):
         self.spawned_at = self.ready_at = 0.0  # by the reactor's clock
         self.has_joined = self.is_ready = self.is_leaving = False
         self.has_ended_well = False
-        self.has_answered = False  # a ping
         self.unanswered = 0  # pings
         self._reactor = reactor
         self._ended = ended

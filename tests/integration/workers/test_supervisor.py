@@ -142,8 +142,6 @@ class LifeTests(SupervisorTestCase):
     async def test_one_that_is_stopped_is_killed(self) -> None:
         supervisor = await self.supervise(2, ping_interval=0.3)
         stopped = supervisor.workers[0]
-        while not stopped.has_answered:
-            await self.carry_out(stopped, "ignored_signals")
         os.kill(stopped.pid, signal.SIGSTOP)
         await self.logged(f"{stopped} was killed by SIGKILL, as it did not answer 5 pings in a row")
         await self.joined.until(lambda worker: worker.number == 1 and worker is not stopped)

@@ -304,6 +304,24 @@ class PingTests(SupervisorTestCase):
         self.assertIn("was killed by SIGKILL, as it did not answer 5 pings in a row; it is", self.line)
         self.assertEqual(len(self.reactor.processes), 3)
 
+    def test_one_that_has_joined_and_never_answered_is_killed_as_well(self) -> None:
+        supervisor = self.serving(1)
+        supervisor.workers[0].channel.transport.is_stuck = True
+        self.wait(MAX_UNANSWERED + 1.5)
+        self.assertIn("as it did not answer 5 pings in a row; it is started", self.line)
+
+    def test_one_that_begins_late_has_time_for_the_pings_of_its_start(self) -> None:
+        supervisor = self.supervise(1)
+        process = self.newest
+        process.channel.transport.is_stuck = True
+        self.wait(MAX_UNANSWERED + 3.5)
+        process.channel.transport.stuck.clear()
+        process.channel.transport.is_stuck = False
+        process.serve()
+        supervisor.workers[0].channel.transport.is_stuck = True
+        self.wait(MAX_UNANSWERED - 1)
+        self.assertFalse(process.has_ended)
+
     def test_a_pause_of_the_parent_harms_none(self) -> None:
         self.serving(1)
         self.wait(1.5)
