@@ -16,7 +16,7 @@ from gim.client.backoff import (
 )
 from gim.client.commands import AskToken, Close, Command, Open, Write
 from gim.client.event_queue import EventQueue
-from gim.client.events import Code, State, StateName
+from gim.client.events import Code, State, StateName, User
 from gim.client.heartbeat import Heartbeat
 from gim.client.ops import Op
 from gim.client.requests import Requests
@@ -41,7 +41,8 @@ class Connection:
     def __init__(self, settings: Settings) -> None:
         self.commands: list[Command] = []  # the shell takes them out
         self.state: StateName = "closed"
-        self.user: dict[str, str] | None = None  # since the first login
+        self.last_change = State("closed")
+        self.user: User | None = None  # since the first login
         self._settings = settings
         self._timers = Timers()
         self._events = EventQueue(settings.event_limit)
@@ -211,7 +212,7 @@ class Connection:
             self._refuse(code, msg, now)
             return
         self._backoff.logged_in()
-        self.user = data["user"]
+        self.user = User(data["user"]["id"], data["user"]["name"])
         self._skew = data["server_time"] / 1000 - now
         self._online_since = now
         self._change(State("online"))
@@ -283,7 +284,7 @@ class Connection:
         self._on_closed(reason or "the client is closed", now)
 
     def _change(self, state: State) -> None:
-        self.state = state.now
+        self.state, self.last_change = state.now, state
         self._events.put(state)
 
     def _write(self, text: str) -> None:

@@ -261,7 +261,7 @@ class Core(Connection):
             self.ends.append(Ended(end.request_id, end))
         else:
             self.ends.append(Ended(end.request_id, GimError(end.code, end.msg)))
-        self._events.put(end)
+        self._events.put_end(end)
 
     # After each input
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from gim.client.events import Event, Gap, Message
+from gim.client.events import Event, Failed, Gap, Message, Sent
 
 
 class EventQueue:
@@ -21,6 +21,11 @@ class EventQueue:
     def put(self, event: Event) -> None:
         """Add an event that must not be lost."""
         self._events.append(event)
+
+    def put_end(self, end: Sent | Failed) -> None:
+        """Add the end of a send, unless the queue is full: the send itself tells it, too."""
+        if len(self._events) < self._limit:
+            self._events.append(end)
 
     def put_message(self, message: Message, previous: str | None) -> None:
         """Add a message, or count it as lost. *previous* is the id before it in its session, if known."""

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.paths import ROOT
 
-SHELLS = {"asyncio.py", "asyncio_socket.py", "twisted.py", "twisted_socket.py"}
+SHELLS = {"asyncio.py", "asyncio_driver.py", "asyncio_socket.py", "twisted.py"}
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
