@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Generator
 from typing import Any, Self, TypeVar
 
 from gim.client import calls
-from gim.client.asyncio_driver import Driver, TokenFunction
+from gim.client.asyncio_driver import AsyncioDriver, TokenFunction
 from gim.client.calls import Call, Chatroom, History, Joined, Member, SessionItem
 from gim.client.events import Event, Gap, Message, Sent, StateName, User
 from gim.client.outbox import Entry
@@ -73,7 +73,9 @@ class Client:
             outbox_age=outbox_age,
             stores=store is not None,
         )
-        self._driver = Driver(url, settings, token if callable(token) else None, store, self._take_end)
+        self._driver = AsyncioDriver(
+            url, settings, token if callable(token) else None, store, self._take_end
+        )
         self._core = self._driver.core
         self._replies: dict[int | str, asyncio.Future[Any]] = {}  # by number, or request_id
         self._was_connected = False  # or at least tried to

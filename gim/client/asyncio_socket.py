@@ -22,7 +22,7 @@ class Listener(Protocol):
     def on_received(self, number: int, text: str | bytes) -> None: ...
 
 
-class Socket:
+class AsyncioSocket:
     """Opens at once. What is written goes out in order, when the connection takes it."""
 
     def __init__(self, number: int, url: str, listener: Listener) -> None:
