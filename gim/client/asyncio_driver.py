@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from gim.client.asyncio_socket import AsyncioSocket
 from gim.client.clock import SteadyClock
-from gim.client.driver import Driver
+from gim.client.driver import Driver, check_url
 from gim.client.outcome import Ended
 from gim.client.settings import Settings
 from gim.client.store import Store
@@ -27,7 +27,7 @@ class AsyncioDriver(Driver[AsyncioSocket]):
         ended: Callable[[Ended], None],
     ) -> None:
         super().__init__(settings, store, ended, SteadyClock())
-        self._url = url
+        self._url = check_url(url)
         self._token = token
         self._leaving: set[asyncio.Task[None]] = set()  # sockets that are being closed
         self._asking: asyncio.Task[None] | None = None

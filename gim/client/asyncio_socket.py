@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 from websockets.typing import Subprotocol
 
 CLOSE_TIMEOUT = 2.0  # seconds that the server has to answer a close
-ABNORMAL, NO_CODE = 1006, 1005  # RFC 6455, section 7.4.1
+ABNORMAL = 1006  # RFC 6455, section 7.4.1
 
 
 class Listener(Protocol):

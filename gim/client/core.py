@@ -98,6 +98,11 @@ class Core(Connection):
         self._requests.write(op, body, answered, now, lambda: self._fail_request(number, *_TIMEOUT))
         return number
 
+    @property
+    def has_events(self) -> bool:
+        """Whether `next_event` has one."""
+        return len(self._events) > 0
+
     def next_event(self) -> Event | None:
         """Remove and return the oldest event."""
         return self._events.take()

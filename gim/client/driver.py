@@ -26,6 +26,13 @@ class Socket(Protocol):
         """Close it with a code, or stop opening it."""
 
 
+def check_url(url: str) -> str:
+    """Return the URL of a WebSocket. Raises `ValueError` for another."""
+    if not url.startswith(("ws://", "wss://")):
+        raise ValueError(f"{url!r} is not the URL of a WebSocket: it begins with ws:// or wss://")
+    return url
+
+
 S = TypeVar("S", bound=Socket)
 
 

@@ -10,7 +10,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.paths import ROOT
 
-SHELLS = {"asyncio.py", "asyncio_driver.py", "asyncio_socket.py", "twisted.py"}
+SHELLS = {
+    *("asyncio.py", "asyncio_driver.py", "asyncio_socket.py"),
+    *("twisted.py", "twisted_driver.py", "twisted_socket.py"),
+}
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
