@@ -12,12 +12,14 @@ from select import epoll
 from types import SimpleNamespace
 from typing import Any
 
+from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
 from twisted.internet import reactor, tcp, unix
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Factory, Protocol, ServerFactory
 from twisted.internet.ssl import CertificateOptions
+from twisted.internet.testing import StringTransport
 from twisted.protocols.haproxy._v1parser import V1Parser
 from twisted.protocols.haproxy._v2parser import V2Parser
 from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper, HAProxyWrappingFactory
@@ -54,6 +56,18 @@ class PrivateApiTests(SynchronousTestCase):
             escaped = host.replace(":", r"\:")
             endpoint = self.endpoint(f"{kind}:8080:interface={escaped}")
             self.assertEqual((endpoint._interface, endpoint._port), (host, 8080))
+
+    def test_a_refused_handshake_shows_its_status_and_headers(self) -> None:
+        factory = WebSocketClientFactory("ws://127.0.0.1:8080")
+        protocol: Any = WebSocketClientProtocol()
+        protocol.factory = factory
+        transport = StringTransport()
+        transport.registerProducer(protocol, True)  # Autobahn ends it
+        protocol.makeConnection(transport)
+        protocol.dataReceived(b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\n\r\n")
+        self.assertEqual(protocol.http_status_line, "HTTP/1.1 503 Service Unavailable")
+        self.assertEqual(protocol.http_headers["retry-after"], "2")
+        protocol.connectionLost(Failure(ConnectionDone()))
 
     def test_a_unix_endpoint_shows_its_path(self) -> None:
         self.assertEqual(self.endpoint("unix:/run/s")._address, "/run/s")

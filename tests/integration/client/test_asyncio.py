@@ -132,6 +132,26 @@ class AsyncioClientTests(DaemonTestCase):
             await client.send("bob", "late")
         self.assertEqual(failed.exception.code, "closed")
 
+    async def test_a_refused_handshake_says_when_to_come_back(self) -> None:
+        await self.run_in_asyncio(self.busy)
+
+    async def busy(self) -> None:
+        async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 503 Busy\r\nRetry-After: 70\r\nContent-Length: 0\r\n\r\n")
+            writer.close()
+
+        async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+            client = Client(self.url(server.sockets[0].getsockname()[1]), id="ann")
+            connecting = asyncio.create_task(client.connect())
+            states = (event async for event in client.events() if isinstance(event, State))
+            waiting = [await anext(states), await anext(states)][1]
+            self.assertEqual((waiting.now, waiting.code), ("waiting", 503))
+            self.assertGreaterEqual(waiting.delay or 0, 70)
+            await client.close()
+            with self.assertRaises(GimError):
+                await connecting
+
     async def test_a_refused_user_is_an_error_of_connect(self) -> None:
         await self.daemon()
         await self.run_in_asyncio(self.refused)

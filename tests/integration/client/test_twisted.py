@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import signal
-from typing import cast
+from typing import Any, cast
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredList, DeferredQueue
+from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.interfaces import ITransport
+from twisted.internet.protocol import Factory, Protocol
 
 from gim.client.calls import Chatroom
 from gim.client.events import Error, Message, State
@@ -15,7 +18,19 @@ from gim.client.twisted import GimClient
 from tests.support.daemon_process import PATIENCE, DaemonTestCase
 
 
+class Busy(Protocol):
+    """Refuses a handshake."""
+
+    transport: ITransport
+
+    def dataReceived(self, data: bytes) -> None:
+        self.transport.write(b"HTTP/1.1 503 Busy\r\nRetry-After: 70\r\nContent-Length: 0\r\n\r\n")
+        self.transport.loseConnection()
+
+
 class TwistedClientTests(DaemonTestCase):
+    ws = 0
+
     def gim(self, id: str, name: str | None = None) -> GimClient:
         """Return a client that runs until the end of the test."""
         client = GimClient(f"ws://127.0.0.1:{self.ws}", id=id, name=name)
@@ -105,6 +120,19 @@ class TwistedClientTests(DaemonTestCase):
 
         client.on(State, check)
         return reached.addTimeout(PATIENCE, reactor)
+
+    async def test_a_refused_handshake_says_when_to_come_back(self) -> None:
+        port: Any = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(
+            Factory.forProtocol(Busy)
+        )
+        self.addCleanup(port.stopListening)
+        self.ws = port.getHost().port
+        states: list[State] = []
+        client = self.gim("ann")
+        client.on(State, states.append)
+        await self.state(client, "waiting")
+        self.assertEqual(states[-1].code, 503)
+        self.assertGreaterEqual(states[-1].delay or 0, 70)
 
     async def test_stopping_ends_what_waits(self) -> None:
         await self.daemon()
