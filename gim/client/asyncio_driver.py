@@ -48,7 +48,7 @@ class AsyncioDriver(Driver[AsyncioSocket]):
     def _happens(self) -> None:
         self._happened.set()
 
-    def _open_socket(self, number: int) -> AsyncioSocket:
+    def _make_socket(self, number: int) -> AsyncioSocket:
         return AsyncioSocket(number, self._url, self)
 
     def _leave(self, socket: AsyncioSocket) -> None:

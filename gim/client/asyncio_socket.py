@@ -23,7 +23,7 @@ class Listener(Protocol):
 
 
 class AsyncioSocket:
-    """Opens at once. What is written goes out in order, when the connection takes it."""
+    """What is written goes out in order, when the connection takes it."""
 
     def __init__(self, number: int, url: str, listener: Listener) -> None:
         self._number = number
@@ -32,6 +32,9 @@ class AsyncioSocket:
         self._connection: ClientConnection | None = None
         self._outgoing: asyncio.Queue[str] = asyncio.Queue()
         self._closing: asyncio.Task[None] | None = None
+        self._running: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
         self._running = asyncio.create_task(self._run())
 
     def write(self, text: str) -> None:
@@ -39,14 +42,15 @@ class AsyncioSocket:
 
     def close(self, code: int) -> None:
         """Close with a code, or stop opening."""
-        if self._connection is None:
-            self._running.cancel()
-        else:
+        if self._connection is not None:
             self._closing = asyncio.create_task(self._connection.close(code))
+        elif self._running is not None:
+            self._running.cancel()
 
     async def gone(self) -> None:
         """Wait until nothing is left of it."""
-        await asyncio.wait([self._running])
+        if self._running is not None:
+            await asyncio.wait([self._running])
 
     async def _run(self) -> None:
         try:

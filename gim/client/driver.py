@@ -17,7 +17,10 @@ T = TypeVar("T")
 
 
 class Socket(Protocol):
-    """A WebSocket that opens, or is open."""
+    """A WebSocket."""
+
+    def open(self) -> None:
+        """Begin to open it. It may report an end at once."""
 
     def write(self, text: str) -> None:
         """Send a text message, in order."""
@@ -51,8 +54,8 @@ class Driver(Generic[S]):
 
     # What the event loop does
 
-    def _open_socket(self, number: int) -> S:
-        """Begin to open a socket, which reports with this number."""
+    def _make_socket(self, number: int) -> S:
+        """Return a socket that will report with this number."""
         raise NotImplementedError
 
     def _leave(self, socket: S) -> None:
@@ -98,7 +101,8 @@ class Driver(Generic[S]):
                 if self._socket is not None:
                     self._socket.write(text)
             case Open(number):
-                self._socket = self._open_socket(number)
+                self._socket = self._make_socket(number)
+                self._socket.open()
             case Close(_, code):
                 if self._socket is not None:
                     self._socket.close(code)

@@ -52,11 +52,10 @@ class TwistedDriver(Driver[TwistedSocket]):
     def _happens(self) -> None:
         self._tell()
 
-    def _open_socket(self, number: int) -> TwistedSocket:
+    def _make_socket(self, number: int) -> TwistedSocket:
         socket = TwistedSocket(number, self._url, self._endpoint, self)
-        if not socket.gone.called:
-            self._sockets.add(socket)
-            socket.gone.addCallback(lambda _: self._sockets.discard(socket))
+        self._sockets.add(socket)
+        socket.gone.addCallback(lambda _: self._sockets.discard(socket))
         return socket
 
     def _leave(self, socket: TwistedSocket) -> None:

@@ -67,18 +67,24 @@ class _Factory(WebSocketClientFactory):
 
 
 class TwistedSocket:
-    """Opens at once."""
+    """A WebSocket over a connection of an endpoint."""
 
     def __init__(
         self, number: int, url: str, endpoint: IStreamClientEndpoint, listener: Listener
     ) -> None:
         self._number = number
+        self._url = url
+        self._endpoint = endpoint
         self._listener = listener
+        self._connecting: Deferred[Any] | None = None
         self._protocol: _Protocol | None = None
         self._open = False
         self.gone: Deferred[None] = Deferred()  # fires when nothing is left of it
-        connecting = endpoint.connect(_Factory(url, self))
-        self._connecting: Deferred[Any] = connecting.addErrback(self._failed)
+
+    def open(self) -> None:
+        """Connect."""
+        self._connecting = self._endpoint.connect(_Factory(self._url, self))
+        self._connecting.addErrback(self._failed)
 
     def write(self, text: str) -> None:
         """Send a text message."""
@@ -87,12 +93,12 @@ class TwistedSocket:
 
     def close(self, code: int) -> None:
         """Close with a code, or stop opening."""
-        if self._protocol is None:
-            self._connecting.cancel()
-        elif self._open:
+        if self._open and self._protocol is not None:
             self._protocol.sendClose(code)
-        else:
+        elif self._protocol is not None:
             self._protocol.transport.abortConnection()
+        elif self._connecting is not None:
+            self._connecting.cancel()
 
     # What the protocol reports
 
