@@ -68,6 +68,13 @@ _HEADING = """\
 """
 
 
+_VARIABLES = """\
+# All options of gim as variables with their defaults, for an environment file of systemd or Docker.
+# Remove the # before a variable to change it. The command line takes precedence over these, and these
+# over the file of --config.
+"""
+
+
 def markdown() -> str:
     """Return docs/configuration.md."""
     return "\n".join([_INTRODUCTION, *map(_section, GROUPS)])
@@ -76,6 +83,23 @@ def markdown() -> str:
 def toml() -> str:
     """Return contrib/gim.toml."""
     return "\n".join([_HEADING, *map(_block, GROUPS)])
+
+
+def variables() -> str:
+    """Return all options as variables, for an environment file."""
+    return "\n".join([_VARIABLES, *map(_variables_of, GROUPS)])
+
+
+def _variables_of(group: Group) -> str:
+    lines = [f"# {'-' * 20}", _comment(f"{group.title}. {group.text}".rstrip()), ""]
+    for option in group.options:
+        value = option.example if option.default is None else option.default
+        lines += [
+            _comment(f"{option.help} {option.more}".rstrip()),
+            f"#{variable(option.name)}={value}",
+            "",
+        ]
+    return "\n".join(lines)
 
 
 def _section(group: Group) -> str:

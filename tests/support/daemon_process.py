@@ -26,7 +26,7 @@ PATIENCE = 20.0  # seconds until a test gives up waiting for what should come at
 SCRIPTS = FilePath(sys.executable).parent()
 SHELL = "import os, sys; os.execv('/bin/sh', ['sh', '-c', sys.argv[1]])"  # for python -c
 READY = re.compile(r"worker (\d+) \(pid (\d+)\) is ready")  # in the log
-PYTHON_SCRIPTS = ("twistd", "twist", "gim-token")
+PYTHON_SCRIPTS = ("twistd", "twist", "gim", "gim-token")
 ENVIRONMENT = {"PYTHONWARNINGS": "error::SyntaxWarning"}
 
 AnyClient = TypeVar("AnyClient", bound="Client")

@@ -6,6 +6,7 @@ These tests have the libraries' own classes only, and fail first when a new rele
 
 from __future__ import annotations
 
+import argparse
 import socket
 import tracemalloc
 from select import epoll
@@ -133,3 +134,15 @@ class PrivateApiTests(SynchronousTestCase):
         kept = [bytearray(1000)]
         traces = tracemalloc.take_snapshot().traces._traces  # type: ignore[attr-defined]
         self.assertGreaterEqual(max(size for _, size, *_ in traces), len(kept[0]))
+
+    def test_a_parser_lists_its_arguments_and_the_commands_below_it(self) -> None:
+        parser = argparse.ArgumentParser(add_help=False)
+        parser.add_argument("--switch", action="store_true")
+        below = parser.add_subparsers()
+        command = below.add_parser("one", help="a line")
+        switch, commands = parser._actions
+        self.assertEqual((switch.option_strings, switch.nargs), (["--switch"], 0))
+        self.assertIsInstance(commands, argparse._SubParsersAction)
+        self.assertEqual(commands.choices, {"one": command})
+        (choice,) = below._choices_actions
+        self.assertEqual((choice.dest, choice.help), ("one", "a line"))

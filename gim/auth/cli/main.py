@@ -35,13 +35,19 @@ MAX_NAME = 64  # characters, as in gim.wire.fields
 
 def main(argv: Sequence[str] | None = None, wall: WallClock = _WALL) -> int:
     """Run the tool; return its exit status."""
-    arguments = _parser().parse_args(argv)
+    parser = argparse.ArgumentParser(prog="gim-token", description="Make and check login tokens of gim.")
+    add_commands(parser)
+    return run(parser.parse_args(argv), "gim-token", wall)
+
+
+def run(arguments: argparse.Namespace, program: str, wall: WallClock) -> int:
+    """Run the command that was parsed; return its exit status. Errors begin with the *program*."""
     try:
         print(arguments.run(arguments, wall))
     except (BadRequest, Unauthorized, _UsageError) as error:
-        return _failed(str(error))
+        return _failed(program, str(error))
     except OSError as error:
-        return _failed(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        return _failed(program, f"{error.filename}: {error.strerror}" if error.filename else str(error))
     return 0
 
 
@@ -49,18 +55,24 @@ class _UsageError(Exception):
     pass
 
 
-def _failed(line: str) -> int:
-    print(f"gim-token: {line}", file=sys.stderr)
+def _failed(program: str, line: str) -> int:
+    print(f"{program}: {line}", file=sys.stderr)
     return 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="gim-token", description="Make and check login tokens of gim.")
+def add_commands(parser: argparse.ArgumentParser, *, takes_token: bool = True) -> None:
+    """Declare the commands; with *takes_token* ``check`` takes the token as an argument, too."""
     commands = parser.add_subparsers(required=True, metavar="make | check | key")
-    _add_make(commands.add_parser("make", help="make a token"))
-    _add_check(commands.add_parser("check", help="check a token and print what it says"))
-    _add_key(commands.add_parser("key", help="make a key"))
-    return parser
+    for name, line, add in (
+        ("make", "make a token", _add_make),
+        ("check", "check a token and print what it says", _add_check),
+        ("key", "make a key", _add_key),
+    ):
+        add(commands.add_parser(name, help=line, description=f"{line.capitalize()}."))
+    if takes_token:
+        commands.choices["check"].add_argument(
+            "token", nargs="?", help="the token; read from standard input if left out or -"
+        )
 
 
 def _add_make(make: argparse.ArgumentParser) -> None:
@@ -80,13 +92,10 @@ def _add_make(make: argparse.ArgumentParser) -> None:
 
 def _add_check(check: argparse.ArgumentParser) -> None:
     _add_parties(check)
-    check.add_argument(
-        "token", nargs="?", default="-", help="the token; read from standard input if left out or -"
-    )
     keys = check.add_mutually_exclusive_group()
     keys.add_argument("--key-file", help=f"file with the secret (HMAC); or {VARIABLE}")
     keys.add_argument("--jwks-file", help="file with the public keys, a JSON Web Key Set")
-    check.set_defaults(run=_check)
+    check.set_defaults(run=_check, token="-")
 
 
 def _add_key(key: argparse.ArgumentParser) -> None:

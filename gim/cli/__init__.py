@@ -1,0 +1,1 @@
+"""What all commands of ``gim`` share: options, contexts, the HTTP client, output."""

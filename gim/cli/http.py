@@ -1,0 +1,148 @@
+"""Requests to the HTTP API, by the standard library alone: a command starts in a few hundredths of a
+second."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Iterator, Mapping
+from http.client import (
+    HTTPConnection,
+    HTTPException,
+    HTTPMessage,
+    HTTPResponse,
+    HTTPSConnection,
+    RemoteDisconnected,
+)
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode, urlsplit
+
+from gim.cli.failures import Misuse, Refused, TimedOut, Unreachable
+
+_NOT_GIM = "what answers at {url} is not gim: it sent status {status}"
+
+
+class Answer(NamedTuple):
+    """An answer without the envelope taken off."""
+
+    status: int
+    headers: HTTPMessage
+    body: bytes
+
+
+def route(*parts: str) -> str:
+    """Return a path, each of its parts percent-encoded."""
+    return "".join(f"/{quote(part, safe='')}" for part in parts)
+
+
+class Server:
+    """A server at a URL. One connection serves all requests; it is opened when it is needed."""
+
+    def __init__(self, url: str, timeout: float, headers: Mapping[str, str] | None = None) -> None:
+        """*timeout* in seconds holds for connecting and for each wait for an answer. *headers* go with
+        every request. Raises `Misuse` for a URL that can't be used."""
+        self.url = url.rstrip("/")
+        self._timeout = timeout
+        self._headers = {"Accept": "*/*", "User-Agent": "gim", **(headers or {})}
+        self._base, self._connection = self._opened()
+        self._is_reused = False
+
+    def _opened(self) -> tuple[str, HTTPConnection]:
+        try:
+            parts = urlsplit(self.url)
+            host, port = parts.hostname, parts.port
+        except ValueError as error:
+            raise Misuse(f"{self.url!r} is not a valid URL: {error}") from error
+        if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
+            raise Misuse(f"{self.url!r} is not a valid URL: write http://HOST:PORT or https://HOST")
+        if parts.username is not None:
+            raise Misuse("the URL holds a user or a password: leave it out")
+        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        return parts.path, kind(host, port, timeout=self._timeout)
+
+    def ask(
+        self, method: str, path: str, body: Any = None, query: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Send a request and return the data of its answer.
+
+        Parts of the *query* that are None are left out. Raises `Refused`, `Unreachable`, `TimedOut`.
+        """
+        answer = self.exchange(method, path, body, query)
+        try:
+            envelope = json.loads(answer.body)
+            code, msg, data = envelope["code"], envelope["msg"], envelope["data"]
+        except (ValueError, TypeError, LookupError, RecursionError) as error:
+            raise Unreachable(_NOT_GIM.format(url=self.url, status=answer.status)) from error
+        if code:
+            raise Refused(code, msg, _seconds(answer.headers.get("Retry-After")))
+        return data
+
+    def pages(self, path: str, query: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield the items of all pages of a list. Raises as `ask` does."""
+        cursor = None
+        while cursor != "":
+            page = self.ask("GET", path, query={**query, "cursor": cursor})
+            yield from page["items"]
+            cursor = page["cursor"]
+
+    def description(self) -> dict[str, Any]:
+        """Return the OpenAPI document, which has ``info`` and ``paths``. Raises as `ask` does."""
+        answer = self.exchange("GET", "/openapi.json")
+        try:
+            document = json.loads(answer.body)
+            if document["info"]["title"] == "gim":
+                return dict(document)
+        except (ValueError, TypeError, LookupError, RecursionError):
+            pass
+        raise Unreachable(_NOT_GIM.format(url=self.url, status=answer.status))
+
+    def exchange(
+        self, method: str, path: str, body: Any = None, query: Mapping[str, Any] | None = None
+    ) -> Answer:
+        """Send a request and return the answer as it came. Raises `Unreachable`, `TimedOut`."""
+        present = {name: value for name, value in (query or {}).items() if value is not None}
+        target = f"{self._base}{path}" + (f"?{urlencode(present)}" if present else "")
+        data = None if body is None else json.dumps(body).encode()
+        try:
+            return self._sent(method, target, data)
+        except TimeoutError as error:
+            self._connection.close()
+            raise TimedOut(f"{self.url} did not answer in {self._timeout:g} s") from error
+        except (OSError, HTTPException) as error:
+            self._connection.close()
+            raise Unreachable(f"{self.url} can't be reached: {_reason(error)}") from error
+
+    def _sent(self, method: str, target: str, data: bytes | None) -> Answer:
+        try:
+            self._connection.request(method, target, data, self._headers)
+            return self._read(self._connection.getresponse())
+        except (RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+            if not (self._is_reused and method == "GET"):
+                raise
+        finally:
+            self._is_reused = self._connection.sock is not None
+        self._connection.close()  # the server had closed it while it was idle
+        self._connection.request(method, target, data, self._headers)
+        return self._read(self._connection.getresponse())
+
+    @staticmethod
+    def _read(response: HTTPResponse) -> Answer:
+        return Answer(response.status, response.headers, response.read())
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+def _seconds(text: str | None) -> float:
+    return float(text) if text is not None and text.isdecimal() else 0.0
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RemoteDisconnected):
+        return "it closed the connection without an answer"
+    if isinstance(error, HTTPException):
+        return "what answers there does not speak HTTP"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not valid: {error.verify_message}"
+    return getattr(error, "strerror", None) or str(error)

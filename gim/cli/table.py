@@ -1,0 +1,81 @@
+"""The commands of ``gim``, with one line about each: ``gim --help`` imports none of them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, cast
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+
+class Command(Protocol):
+    """What a module in `gim.commands` has."""
+
+    def add(self, parser: ArgumentParser) -> None:
+        """Declare the arguments."""
+
+    def run(self, args: Namespace) -> int:
+        """Run the command; return its exit status. Raises `gim.cli.failures.Failure`."""
+
+
+class Group(NamedTuple):
+    """Commands that are listed together, with one line about each."""
+
+    title: str
+    commands: dict[str, str]
+
+
+GROUPS: Final = (
+    Group(
+        "the server",
+        {
+            "serve": "run the server",
+            "check": "check options and files, and compare them with a running server",
+            "config": "print all options as a TOML file, as variables or as a page",
+            "token": "make and check login tokens, make keys",
+            "doctor": "check this machine and the server for common problems",
+            "version": "print the version of this program, and of the server",
+        },
+    ),
+    Group(
+        "as a user",
+        {
+            "sessions": "list sessions, the newest conversation first",
+            "history": "print messages of a session",
+            "members": "list the members of a chatroom",
+            "online": "say which users are online",
+        },
+    ),
+    Group(
+        "as the administrator",
+        {
+            "post": "send a message as the system or as any user",
+            "broadcast": "push an event to all connected users, or send to a chatroom as the system",
+            "recall": "recall a message",
+            "user": "show the connections and the ban of a user",
+            "ban": "ban a user for a time",
+            "unban": "end a ban",
+            "kick": "close connections of a user",
+            "room": "create, rename and dismiss chatrooms, add and remove members",
+            "mute": "mute a member of a chatroom for a time",
+            "unmute": "end a mute",
+            "stats": "count connections, users, chatrooms and messages",
+            "top": "watch how busy a server is",
+        },
+    ),
+    Group(
+        "this program",
+        {
+            "context": "keep addresses of servers, with the files of their keys, by name",
+            "completion": "print a script that completes commands and options in a shell",
+        },
+    ),
+)
+COMMANDS: Final = {name: line for group in GROUPS for name, line in group.commands.items()}
+PASS_ON: Final = frozenset({"serve", "check"})  # take the options of the server as well
+
+
+def load(name: str) -> Command:
+    """Return the module of a command."""
+    return cast(Command, import_module(f"gim.commands.{name}"))

@@ -1,0 +1,96 @@
+"""``gim history``: prints messages of a session, the oldest first."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from time import monotonic, sleep
+from typing import Any
+
+from gim import units
+from gim.cli import access
+from gim.cli.arguments import add_for_user, argument
+from gim.cli.failures import Refused
+from gim.cli.http import Server, route
+from gim.cli.output import Output, count, date, safe
+from gim.model import MessageStatus
+
+_PAGE = 100  # messages, as many as the server gives at a time
+_DEFAULT_COUNT = 20
+_TOO_MANY_REQUESTS = 429
+_QUIET_TIME = 1.0  # seconds until a progress line is shown
+
+
+def add(parser: ArgumentParser) -> None:
+    parser.add_argument("session", metavar="SESSION", help="1:ROOM or 2:USER:USER")
+    many = parser.add_mutually_exclusive_group()
+    many.add_argument(
+        "--count",
+        metavar="N",
+        type=argument(units.count),
+        default=_DEFAULT_COUNT,
+        help=f"the newest N messages, {_DEFAULT_COUNT} if left out",
+    )
+    many.add_argument("--all", action="store_true", help="all messages that the server has")
+    parser.add_argument("--before", metavar="MESSAGE", help="only messages before the one with this id")
+    add_for_user(parser)
+
+
+def run(args: Namespace) -> int:
+    output = Output(args)
+    for message in _Reader(access.user(args), output, args.session).read(
+        None if args.all else args.count, args.before
+    ):
+        output.record(message, _line(message))
+    return 0
+
+
+class _Reader:
+    """Reads a history page by page, from the newest message to older ones."""
+
+    def __init__(self, server: Server, output: Output, session: str) -> None:
+        self._server = server
+        self._output = output
+        self._path = route("v1", "sessions", session, "messages")
+        self._shows_from = monotonic() + _QUIET_TIME
+        self._has_shown = False
+
+    def read(self, wanted: int | None, before: str | None) -> list[dict[str, Any]]:
+        """Return the newest messages in ascending order, None for all; only those *before* one."""
+        pages: list[list[dict[str, Any]]] = []
+        found, has_more = 0, True
+        while has_more and (wanted is None or found < wanted):
+            size = _PAGE if wanted is None else min(_PAGE, wanted - found)
+            page = self._page(size, before)
+            has_more = page["has_more"] and bool(page["items"])
+            pages.append(page["items"])
+            found += len(page["items"])
+            before = page["items"][0]["id"] if page["items"] else None
+            self._show(found)
+        self._wipe()
+        return [message for items in reversed(pages) for message in items]
+
+    def _page(self, size: int, before: str | None) -> Any:
+        """Read a page; wait where the server limits how much a user may read in a second."""
+        while True:
+            try:
+                return self._server.ask("GET", self._path, query={"count": size, "message_id": before})
+            except Refused as error:
+                if error.code != _TOO_MANY_REQUESTS or not error.retry_after:
+                    raise
+                sleep(error.retry_after)
+
+    def _show(self, found: int) -> None:
+        if self._output.shows_progress and monotonic() >= self._shows_from:
+            self._has_shown = True
+            print(f"\r{count(found)} messages", end="", file=sys.stderr, flush=True)
+
+    def _wipe(self) -> None:
+        if self._has_shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _line(message: dict[str, Any]) -> str:
+    recalled = message["status"] == MessageStatus.RECALLED
+    text = "(recalled)" if recalled else safe(message["content"])
+    return f"{date(message['created_at'])} {message['sender']['id']}: {text}"

@@ -1,0 +1,74 @@
+"""``gim room``: what the administrator can do with chatrooms and their members."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from typing import Any
+
+from gim.cli import access
+from gim.cli.arguments import add_for_admin
+from gim.cli.content import given
+from gim.cli.http import route
+from gim.cli.output import Output
+
+
+def add(parser: ArgumentParser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="create | rename | dismiss | add | remove")
+    create = _action(actions, "create", "create a chatroom that stays until it is dismissed", _create)
+    create.add_argument("--name", help="its name; chatroom:ROOM if left out")
+    create.add_argument("--owner", metavar="USER", help="its owner; none if left out")
+    rename = _action(actions, "rename", "rename a chatroom", _rename)
+    rename.add_argument("name", metavar="NAME")
+    _action(actions, "dismiss", "end a chatroom, with its memberships and messages", _dismiss)
+    member = _action(actions, "add", "make a user a member, or give a member another role", _add_member)
+    member.add_argument("user_id", metavar="USER")
+    member.add_argument("--role", choices=["owner", "admin", "member"])
+    removed = _action(actions, "remove", "end a membership", _remove_member)
+    removed.add_argument("user_id", metavar="USER")
+
+
+def _action(actions: Any, name: str, line: str, act: Callable[[Namespace], None]) -> ArgumentParser:
+    parser: ArgumentParser = actions.add_parser(
+        name, help=line, description=f"{line[0].upper()}{line[1:]}."
+    )
+    parser.add_argument("room", metavar="ROOM")
+    add_for_admin(parser)
+    parser.set_defaults(act=act)
+    return parser
+
+
+def run(args: Namespace) -> int:
+    args.act(args)
+    return 0
+
+
+def _create(args: Namespace) -> None:
+    _done(args, _ask(args, "PUT", given(name=args.name, owner_id=args.owner)), "created")
+
+
+def _rename(args: Namespace) -> None:
+    _done(args, _ask(args, "PATCH", {"name": args.name}), "renamed")
+
+
+def _dismiss(args: Namespace) -> None:
+    _done(args, _ask(args, "DELETE", None), "dismissed")
+
+
+def _add_member(args: Namespace) -> None:
+    data = _ask(args, "PUT", given(role=args.role), "members", args.user_id)
+    Output(args).record(data, f"{data['total']} members")
+
+
+def _remove_member(args: Namespace) -> None:
+    _done(args, _ask(args, "DELETE", None, "members", args.user_id), "removed")
+
+
+def _ask(args: Namespace, method: str, body: Any, *below: str) -> Any:
+    """Send a request about the chatroom, or about what is *below* it; return the answer."""
+    path = route("v1", "admin", "chatrooms", args.room, *below)
+    return access.administrator(args).ask(method, path, body)
+
+
+def _done(args: Namespace, data: Any, word: str) -> None:
+    Output(args).done(data, word)

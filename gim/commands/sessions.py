@@ -1,0 +1,50 @@
+"""``gim sessions``: lists the sessions of a user."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from gim import units
+from gim.cli import access
+from gim.cli.arguments import add_for_user, argument
+from gim.cli.http import Server, route
+from gim.cli.output import Column, Output, count, date, safe
+from gim.ids import CHATROOM, PRIVATE
+
+_PAGE = 200  # sessions, as many as the server gives at a time
+_TYPES = {"chatroom": CHATROOM, "private": PRIVATE}
+
+
+def _last(row: dict[str, Any]) -> str:
+    last = row["last"]
+    return f"{date(last['created_at'])} {last['sender']['id']}: {safe(last['content'])}" if last else ""
+
+
+_COLUMNS = [
+    Column("SESSION", lambda row: row["id"]),
+    Column("TITLE", lambda row: safe(row["title"])),
+    Column("UNREAD", lambda row: count(row["unread"]), is_number=True),
+    Column("LAST MESSAGE", _last),
+]
+
+
+def add(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--count", metavar="N", type=argument(units.count), help="the newest N; all if left out"
+    )
+    parser.add_argument("--type", choices=list(_TYPES), help="only those of this type")
+    add_for_user(parser)
+
+
+def run(args: Namespace) -> int:
+    rows = islice(_sessions(access.user(args), args), args.count)
+    Output(args).table(rows, _COLUMNS)
+    return 0
+
+
+def _sessions(server: Server, args: Namespace) -> Iterator[dict[str, Any]]:
+    query = {"session_type": _TYPES.get(args.type), "count": min(args.count or _PAGE, _PAGE)}
+    return server.pages(route("v1", "sessions"), query)

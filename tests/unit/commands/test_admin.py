@@ -1,0 +1,182 @@
+"""The administrator's commands: each route has one, and each says what the server answered."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from typing import Any
+
+from gim.api.openapi.document import routes_of
+from gim.api.routes.admin import AdminRoutes
+from tests.support.command import KEY, CommandTestCase, ServedTestCase, response
+
+UNKNOWN_ID = "0" * 32
+
+# each route as its operation is called, and a command that asks for it
+COMMANDS = {
+    "statistics": ["stats"],
+    "send_as": ["post", "ann", "hi"],
+    "broadcast": ["broadcast", "hi"],
+    "broadcast_to_chatroom": ["broadcast", "hi", "--room", "den"],
+    "recall": ["recall", "2:ann:bob", UNKNOWN_ID],
+    "connections": ["user", "connections", "ann"],
+    "disconnect": ["kick", "ann"],
+    "disconnect_one": ["kick", "ann", "k-1"],
+    "ban_of": ["user", "banned", "ann"],
+    "ban": ["ban", "ann", "--for", "1h"],
+    "unban": ["unban", "ann"],
+    "create_chatroom": ["room", "create", "den"],
+    "rename_chatroom": ["room", "rename", "den", "Den"],
+    "dismiss_chatroom": ["room", "dismiss", "den"],
+    "add_member": ["room", "add", "den", "ann"],
+    "remove_member": ["room", "remove", "den", "ann"],
+    "mute": ["mute", "den", "ann", "--for", "10m"],
+    "unmute": ["unmute", "den", "ann"],
+}
+
+
+class RouteTests(CommandTestCase):
+    def answer(self, request: bytes) -> bytes:
+        return response('{"code":404,"msg":"not here","data":null}', 404)
+
+    def test_every_route_has_a_command_and_every_command_a_route(self) -> None:
+        routes = {route.name: route for route in routes_of([AdminRoutes])}
+        self.assertEqual(set(routes), set(COMMANDS))
+        for name, words in COMMANDS.items():
+            self.requests.clear()
+            self.assertEqual(self.refused(*words), "gim: 404, not here")
+            (request,) = self.requests
+            method, path, _ = request.split(b"\r\n")[0].decode().split(" ")
+            expected = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(routes[name].path))
+            self.assertEqual(method, routes[name].method, words)
+            self.assertRegex(path, f"^{expected}$")
+            self.assertIn(f"X-API-Key: {KEY}".encode(), request)
+
+    def test_without_a_key_nothing_is_asked(self) -> None:
+        del self.environment["GIM_ADMIN_KEY"]
+        for words in COMMANDS.values():
+            self.assertIn("--key-file", self.refused(*words, status=2))
+        self.assertEqual(self.connected, [])
+
+    def test_what_can_not_be_read_as_arguments_is_a_2(self) -> None:
+        for words in (
+            ["ban", "ann"],
+            ["ban", "ann", "--for", "soon"],
+            ["ban", "--for", "1h"],
+            ["mute", "den", "--for", "1h"],
+            ["room"],
+            ["room", "paint", "den"],
+            ["room", "add", "den", "ann", "--role", "king"],
+            ["user", "ann"],
+            ["broadcast", "hi", "--request-id", "1"],
+            ["stats", "--token-file", "x"],
+        ):
+            self.refused(*words, status=2)
+        self.assertEqual(self.connected, [])
+
+
+class AnswerTests(ServedTestCase):
+    def printed(self, *words: str, stdin: str = "") -> Any:
+        """Return the one object that a command prints as JSON."""
+        (line,) = self.said(*words, "--json", stdin=stdin).splitlines()
+        return json.loads(line)
+
+    def test_a_message_is_sent_and_its_id_printed(self) -> None:
+        self.assertRegex(self.said("post", "ann", "hi"), "^[0-9a-f]{32}\n$")
+        sent = self.printed(
+            "post", "bob", "-", "--from", "ann", "--category", "note", stdin="two\nlines\n"
+        )
+        self.assertEqual(sent["session_id"], "2:ann:bob")
+        (line,) = self.said("history", "2:ann:bob", "--as", "bob").splitlines()
+        self.assertTrue(line.endswith("Z ann: two\\nlines"), line)
+        (message,) = map(
+            json.loads, self.said("history", sent["session_id"], "--as", "bob", "--json").splitlines()
+        )
+        self.assertEqual((message["category"], message["content"]), ("note", "two\nlines"))
+
+    def test_a_repeated_request_sends_nothing_new(self) -> None:
+        words = "post", "ann", "hi", "--request-id", "r1"
+        self.assertEqual(self.said(*words), self.said(*words))
+
+    def test_a_recalled_message_has_no_content(self) -> None:
+        sent = self.printed("post", "ann", "hi")
+        run = self.gim("recall", sent["session_id"], sent["id"])
+        self.assertEqual((run.status, run.out, run.err), (0, "", "recalled\n"))
+        self.assertIn("(recalled)", self.said("history", sent["session_id"], "--as", "ann"))
+        self.assertIn("404", self.refused("recall", sent["session_id"], UNKNOWN_ID))
+
+    def test_a_broadcast_is_a_note_and_in_a_chatroom_a_message(self) -> None:
+        self.assertEqual(self.gim("broadcast", "hi").err, "pushed to all connected users\n")
+        self.assertEqual(self.gim("broadcast", "hi", "-q").err, "")
+        self.gim("room", "create", "den")
+        self.assertRegex(self.said("broadcast", "hi", "--room", "den"), "^[0-9a-f]{32}\n$")
+        self.assertIn("chatroom", self.refused("broadcast", "hi", "--room", "none"))
+
+    def test_a_ban_has_a_beginning_and_an_end(self) -> None:
+        self.assertEqual(self.said("user", "banned", "ann"), "not banned\n")
+        self.assertEqual(self.said("ban", "ann", "--for", "1h"), "until 2027-01-15T09:00:00Z\n")
+        self.assertEqual(
+            self.said("user", "banned", "ann"), "from 2027-01-15T08:00:00Z until 2027-01-15T09:00:00Z\n"
+        )
+        refused = self.refused("sessions", "--as", "ann")
+        self.assertEqual(refused, "gim: 403, you are banned for 3600 s: wait until then")
+        self.assertEqual(self.gim("unban", "ann").err, "ann is not banned\n")
+        self.assertEqual(self.printed("user", "banned", "ann")["until"], 0)
+        self.said("ban", "ann", "--for", "800d")
+        self.assertIn("400", self.refused("ban", "ann", "--for", "9999d"))
+
+    def test_connections_are_listed_and_closed(self) -> None:
+        self.user("ann")
+        self.user("ann")
+        rows = self.said("user", "connections", "ann").splitlines()
+        self.assertRegex(rows[0], r"^KEY +NODE +ADDRESS +SINCE$")
+        self.assertEqual(len(rows), 3)
+        self.assertIn(" unix ", rows[1])
+        key = rows[1].split()[0]
+        self.assertEqual(self.printed("kick", "ann", key)["key"], key)
+        self.assertEqual(len(self.said("kick", "ann").splitlines()), 2)
+        self.assertEqual(self.said("user", "connections", "ann", "--json"), "")
+
+    def test_a_chatroom_from_its_creation_to_its_end(self) -> None:
+        self.assertEqual(
+            self.gim("room", "create", "den", "--name", "Den", "--owner", "ann").err, "created\n"
+        )
+        self.assertIn("409", self.refused("room", "create", "den"))
+        self.assertEqual(self.said("room", "add", "den", "bob", "--role", "admin"), "2 members\n")
+        self.assertEqual(self.gim("room", "rename", "den", "Old den").status, 0)
+        rows = self.said("members", "den", "--as", "ann").splitlines()
+        self.assertEqual(
+            [row.split() for row in rows[1:]],
+            [["ann", "ann", "owner", "no"], ["bob", "bob", "admin", "no"]],
+        )
+        self.assertEqual(self.said("mute", "den", "bob", "--for", "10m"), "until 2027-01-15T08:10:00Z\n")
+        self.assertEqual(self.gim("unmute", "den", "bob").err, "bob is not muted\n")
+        self.assertEqual(self.printed("room", "remove", "den", "bob"), {})
+        self.assertEqual(self.gim("room", "dismiss", "den").err, "dismissed\n")
+        self.assertIn("404", self.refused("room", "add", "den", "bob"))
+
+    def test_statistics_are_a_table_with_a_total(self) -> None:
+        self.user("ann")
+        self.said("post", "ann", "hi")
+        self.clock.pump([1.0] * 3)
+        head, node, total = self.said("stats").splitlines()
+        self.assertEqual(head.split(), ["NODE", "CONNECTIONS", "USERS", "CHATROOMS", "MESSAGES"])
+        self.assertEqual(total.split(), ["total", "1", "1", "0", "1"])
+        self.assertEqual(self.printed("stats")["nodes"][0]["node"], node.split()[0])
+
+    def test_ids_are_percent_encoded(self) -> None:
+        self.said("ban", "?a#ö", "--for", "1h")
+        self.assertIn(b"PUT /v1/admin/users/%3Fa%23%C3%B6/ban ", self.requests[-1])
+
+    def test_the_key_may_be_in_a_file_or_come_from_standard_input(self) -> None:
+        del self.environment["GIM_ADMIN_KEY"]
+        path = self.file("key", f"{KEY}\n")
+        self.said("stats", "--key-file", path)
+        self.said("--key-file", "-", "stats", stdin=f"{KEY}\n")
+        self.assertIn(
+            "No such file", self.refused("stats", "--key-file", os.path.join(self.home, "none"))
+        )
+        self.assertIn("empty", self.refused("stats", "--key-file", self.file("empty", "\n")))
+        self.assertIn("not a valid key", self.refused("stats", "--key-file", self.file("bad", "a b")))
+        self.assertIn("401", self.refused("stats", "--key-file", self.file("wrong", "x" * 20)))
