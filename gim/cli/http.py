@@ -19,6 +19,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from gim.cli.failures import Misuse, Refused, TimedOut, Unreachable
 
+_OK = 200
 _NOT_GIM = "what answers at {url} is not gim: it sent status {status}"
 
 
@@ -67,7 +68,9 @@ class Server:
 
         Parts of the *query* that are None are left out. Raises `Refused`, `Unreachable`, `TimedOut`.
         """
-        answer = self.exchange(method, path, body, query)
+        return self._data_of(self.exchange(method, path, body, query))
+
+    def _data_of(self, answer: Answer) -> Any:
         try:
             envelope = json.loads(answer.body)
             code, msg, data = envelope["code"], envelope["msg"], envelope["data"]
@@ -88,6 +91,8 @@ class Server:
     def description(self) -> dict[str, Any]:
         """Return the OpenAPI document, which has ``info`` and ``paths``. Raises as `ask` does."""
         answer = self.exchange("GET", "/openapi.json")
+        if answer.status != _OK:
+            self._data_of(answer)  # raises what it says
         try:
             document = json.loads(answer.body)
             if document["info"]["title"] == "gim":

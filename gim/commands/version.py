@@ -5,7 +5,6 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from gim import __version__
-from gim.cli import access
 from gim.cli.arguments import add_output, add_server
 from gim.cli.output import Output
 
@@ -20,6 +19,8 @@ def run(args: Namespace) -> int:
     output = Output(args)
     record = {"gim": __version__}
     if args.server:
+        from gim.cli import access  # most of the time of a start
+
         record["server"] = access.anyone(args).description()["info"]["version"]
     output.record(record, "\n".join(f"{name} {version}" for name, version in record.items()))
     return 0

@@ -22,14 +22,18 @@ STATISTICS = (  # an answer
     '{"code":0,"msg":"","data":{"total":{"connections":1,"users":1,"chatrooms":0,"messages":3},'
     '"nodes":[]}}'
 )
+TERMINAL_FILE = 7
 Answerer = Callable[[bytes], bytes]  # from a whole request to a whole response
 
 
 class Terminal(io.StringIO):
-    """An output that says it is a terminal."""
+    """A stream that says it is a terminal."""
 
     def isatty(self) -> bool:
         return True
+
+    def fileno(self) -> int:
+        return TERMINAL_FILE
 
 
 class MemorySocket:
@@ -85,9 +89,10 @@ class CommandTestCase(SynchronousTestCase):
         return self.answer(request)
 
     def gim(self, *words: str, stdin: str = "", tty: bool = False) -> Run:
-        """Run a command."""
-        out, err = (Terminal() if tty else io.StringIO() for _ in range(2))
-        for name, stream in ("stdin", io.StringIO(stdin)), ("stdout", out), ("stderr", err):
+        """Run a command; on a *tty* all its streams are one."""
+        kind = Terminal if tty else io.StringIO
+        out, err = kind(), kind()
+        for name, stream in ("stdin", kind(stdin)), ("stdout", out), ("stderr", err):
             self.patch(sys, name, stream)
         self.patch(os, "environ", self.environment)
         self.patch(socket, "create_connection", self.open_socket)
