@@ -105,6 +105,7 @@ package: $(BIN)/python
 	cd / && $(CURDIR)/build/package/venv/bin/twistd gim --version
 	cd / && $(CURDIR)/build/package/venv/bin/twistd gim --help >/dev/null
 	cd / && $(CURDIR)/build/package/venv/bin/twist gim --help >/dev/null
+	cd / && $(CURDIR)/build/package/venv/bin/gim check
 
 # speed beside a C loop, a stock server and two on Node; BENCH holds options, as in BENCH=--quick
 bench: $(VENV)/.installed-run

@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from gim import __version__
 from gim.cli import failures
@@ -22,6 +23,8 @@ _USAGE = "gim [OPTIONS] COMMAND [ARGUMENTS]"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return the exit status."""
     words = sys.argv[1:] if argv is None else list(argv)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a locale may lack characters of messages
     try:
         status = _run(words)
         sys.stdout.flush()
@@ -33,6 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the interpreter flushes once more at its end
         return failures.BROKEN_PIPE
+    except UnicodeError:
+        print("gim: an argument, a file or standard input is not valid UTF-8", file=sys.stderr)
+        return failures.REFUSED
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         print(f"gim: {where}{error.strerror or error}", file=sys.stderr)

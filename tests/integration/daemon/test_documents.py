@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
 
 from twisted.internet.utils import getProcessOutputAndValue
@@ -21,6 +22,7 @@ VOLATILE = (
     (r'"node":"[0-9a-f]{16}"', "NODE"),
     (r'"key":"[0-9a-f]{8}-\d+"', "KEY"),
     (r'"peer":"127.0.0.1:\d+"', "PEER"),
+    (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "DATE"),
     (r"banned for \d+ s", "BANNED"),
 )
 
@@ -83,6 +85,23 @@ class WscatTests(DaemonTestCase):
 
     async def test_the_chinese_readme(self) -> None:
         self.assertGreater(await self.play("README.zh-CN.md"), 11)
+
+
+class CommandTests(DaemonTestCase):
+    """The examples of the command gim."""
+
+    async def test_a_conversation_with_commands(self) -> None:
+        key = "7b0fb3e8c1c94d0a9d53"
+        await self.daemon(GIM_ADMIN_KEY=key)
+        played = 0
+        lines = next(lines for lines in blocks("cli.md", "docs") if "gim post" in lines[0])
+        for line, shown in zip(lines[::2], lines[1::2], strict=True):
+            _, name, *words = shlex.split(line)
+            process = self.spawn(name, *words, GIM_ADMIN_KEY=key, GIM_URL=f"http://127.0.0.1:{self.http}")
+            await process.exited
+            self.assertEqual(steady(process.output[1] + process.output[2]), steady(f"{shown}\n"))
+            played += 1
+        self.assertGreater(played, 4)
 
 
 class ReadmeTests(SynchronousTestCase):

@@ -113,6 +113,9 @@ class ExitTests(CommandTestCase):
         self.raising(OSError(28, "No space left on device"))
         self.assertEqual(self.refused("stats"), "gim: No space left on device")
 
+    def test_what_is_not_utf_8_is_one_line(self) -> None:
+        self.assertIn("not valid UTF-8", self.refused("ban", "\udcff", "--for", "1h"))
+
     def test_the_words_are_those_of_the_process_unless_given(self) -> None:
         self.patch(sys, "argv", ["gim", "zzz"])
         self.patch(sys, "stderr", io.StringIO())

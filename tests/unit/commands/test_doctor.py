@@ -15,6 +15,10 @@ from gim import __version__
 from gim.cli import diagnosis
 from gim.cli.diagnosis import BAD, GOOD, WARNING, Finding
 from gim.concurrency.clocks import WallClock
+from gim.config.table import OPTIONS
+from gim.daemon.banner import EXPECTED_CONNECTIONS
+from gim.net.endpoints import BACKLOG
+from gim.net.open_files import RESERVED_FILES
 from tests.support.command import CommandTestCase, response
 
 DATE = "Fri, 15 Jan 2027 08:00:00 GMT"
@@ -63,6 +67,12 @@ class MachineTests(CommandTestCase):
 
     def verdicts(self) -> list[str]:
         return [finding.verdict for finding in diagnosis.of_machine()]
+
+    def test_its_numbers_are_those_of_the_server(self) -> None:
+        self.assertEqual(diagnosis.MIN_OPEN_FILES, EXPECTED_CONNECTIONS + RESERVED_FILES)
+        self.assertEqual(diagnosis.MIN_BACKLOG, BACKLOG)
+        defaults = [OPTIONS[f"{name}-address"].default for name in diagnosis.PORTS]
+        self.assertEqual(defaults, [f":{port}" for port in diagnosis.PORTS.values()])
 
     def test_a_machine_may_be_fit(self) -> None:
         self.assertEqual(self.verdicts(), [GOOD] * 6)
