@@ -21,6 +21,7 @@ from twisted.python.filepath import FilePath
 from twisted.trial.unittest import TestCase
 
 from tests.support.forked_process import fork_server
+from tests.support.multiprocess.processes import runs
 
 PATIENCE = 20.0  # seconds until a test gives up waiting for what should come at once
 SCRIPTS = FilePath(sys.executable).parent()
@@ -38,11 +39,9 @@ def workers_in(log: str) -> dict[int, int]:
 
 
 async def until_gone(pid: int) -> None:
-    """Wait until there is no process of an id."""
+    """Wait until a process has ended. A dead orphan may wait for seconds until the system reaps it."""
     for _ in range(int(PATIENCE / 0.01)):
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
+        if not runs(pid):
             return
         await deferLater(reactor, 0.01)
     raise AssertionError(f"process {pid} goes on")
