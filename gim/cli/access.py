@@ -1,4 +1,4 @@
-"""Which server a command asks, and as whom.
+"""Which server a command asks, and as which user or administrator.
 
 The server is that of ``--url`` or ``--context``, else of ``GIM_URL``, else of the context in use. The
 files that a context names are for its own server only. A secret comes from the file of an option, from
@@ -57,7 +57,7 @@ def administrator_if_known(args: Namespace) -> Server | None:
     """Return the server for requests with the administrator's key, None without one."""
     context = context_of(args)
     key = _secret(args.key_file or context.key_file, ADMIN_KEY_VARIABLE)
-    return Server(context.url, args.timeout, {"X-API-Key": key}) if key else None
+    return Server(context.url, args.timeout).with_headers({"X-API-Key": key}) if key else None
 
 
 def user(args: Namespace) -> Server:
@@ -81,18 +81,17 @@ def user_if_known(args: Namespace) -> Server | None:
     user_id = args.user or context.user
     if not token and not user_id:
         return None
-    claims = _claims(token)
+    server, claims = Server(context.url, args.timeout), _claims(token)
     if claims.get("aud") in (AUDIENCE, OPEN_AUDIENCE):
         if args.user and args.user != claims.get("sub"):
             raise Misuse(f"--as: the token is of the user {claims.get('sub')}")
-        return _with_token(context, args, token)
+        return _with_token(server, token)
     login = {"id": user_id or str(claims.get("sub", ""))} | ({"token": token} if token else {})
-    data = Server(context.url, args.timeout).ask("POST", "/v1/login", login)
-    return _with_token(context, args, data["token"])
+    return _with_token(server, server.ask("POST", "/v1/login", login)["token"])
 
 
-def _with_token(context: contexts.Context, args: Namespace, token: str) -> Server:
-    return Server(context.url, args.timeout, {"Authorization": f"Bearer {token}"})
+def _with_token(server: Server, token: str) -> Server:
+    return server.with_headers({"Authorization": f"Bearer {token}"})
 
 
 def _secret(path: str, variable: str) -> str:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
 from gim.cli.failures import Misuse, Refused, TimedOut, Unreachable
+from gim.cli.output import safe
 
 _OK = 200
 _NOT_GIM = "what answers at {url} is not gim: it sent status {status}"
@@ -61,6 +62,10 @@ class Server:
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         return parts.path, kind(host, port, timeout=self._timeout)
 
+    def with_headers(self, headers: Mapping[str, str]) -> Server:
+        """Return the same server for requests that carry *headers*."""
+        return Server(self.url, self._timeout, headers)
+
     def ask(
         self, method: str, path: str, body: Any = None, query: Mapping[str, Any] | None = None
     ) -> Any:
@@ -77,7 +82,7 @@ class Server:
         except (ValueError, TypeError, LookupError, RecursionError) as error:
             raise Unreachable(_NOT_GIM.format(url=self.url, status=answer.status)) from error
         if code:
-            raise Refused(code, msg, _seconds(answer.headers.get("Retry-After")))
+            raise Refused(code, safe(str(msg)), _seconds(answer.headers.get("Retry-After")))
         return data
 
     def pages(self, path: str, query: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -133,10 +138,6 @@ class Server:
     @staticmethod
     def _read(response: HTTPResponse) -> Answer:
         return Answer(response.status, response.headers, response.read())
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
 
 
 def _seconds(text: str | None) -> float:

@@ -11,6 +11,7 @@ from gim.cli import access, failures, metrics
 from gim.cli.arguments import add_server
 from gim.cli.http import Server
 from gim.cli.server_options import list_of_options
+from gim.errors import Unauthorized
 
 if TYPE_CHECKING:
     from gim.config.options import Options
@@ -87,17 +88,28 @@ def _differences(server: Server, options: Options) -> Iterator[str]:
 
 def _differences_of_routes(server: Server, options: Options) -> Iterator[str]:
     """Compare what opens routes with the routes that the server describes."""
+    from gim.auth.from_settings import admin_key
     from gim.config.settings import settings_of
 
     auth = settings_of(options).auth
-    has_key = auth.admin_key_file is not None or auth.admin_key is not None
+    key = admin_key(auth)
     paths = server.description()["paths"]
-    if any(path.startswith("/v1/admin/") for path in paths) is not has_key:
-        is_or_not = "no administrator's key" if has_key else "an administrator's key"
+    if any(path.startswith("/v1/admin/") for path in paths) is not (key is not None):
+        is_or_not = "an administrator's key" if key is None else "no administrator's key"
         yield f"admin-key-file: the server has {is_or_not}, the options say otherwise: restart it"
+    elif key is not None and not _is_taken(server, key):
+        yield "admin-key-file: the server has another key: restart it"
     if any(path.startswith("/debug/pprof/") for path in paths) is not options["enable-profiling"]:
         served = "off" if options["enable-profiling"] else "on"
         yield _differs("enable-profiling", options, served)
+
+
+def _is_taken(server: Server, key: bytes) -> bool:
+    try:
+        server.with_headers({"X-API-Key": key.decode("ascii")}).ask("GET", "/v1/admin/statistics")
+    except failures.Refused as error:
+        return error.code != Unauthorized.code
+    return True
 
 
 def _differs(name: str, options: Options, served: str) -> str:

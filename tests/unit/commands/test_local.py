@@ -12,7 +12,7 @@ import twisted.scripts.twistd
 from gim import __version__
 from gim.cli.tree import nodes
 from gim.config.table import OPTIONS
-from tests.support.command import CommandTestCase, ServedTestCase, response
+from tests.support.command import STATISTICS, CommandTestCase, ServedTestCase, response
 from tests.support.key_material import SECRET
 
 
@@ -75,10 +75,18 @@ class LiveTests(ServedTestCase):
         self.assertIn("http://127.0.0.1:7 is ready", self.said(*self.live, "--http", "7"))
         self.said(*self.live, "--http", "[::1]:8")
         self.said(*self.live, "--url", "http://localhost:9")
-        self.assertEqual(self.connected, [("127.0.0.1", 7), ("::1", 8), ("localhost", 9)])
+        self.assertEqual(
+            list(dict.fromkeys(self.connected)), [("127.0.0.1", 7), ("::1", 8), ("localhost", 9)]
+        )
         run = self.gim(*self.live, "--http", f"unix:{os.path.abspath(self.home)}/x")
         self.assertEqual(run.status, 2)
         self.assertIn("name the server with --url", run.err)
+
+    def test_another_key_is_said(self) -> None:
+        self.environment["GIM_ADMIN_KEY"] = "another-key-0123456789"
+        run = self.gim(*self.live)
+        self.assertEqual(run.status, 1)
+        self.assertEqual(run.err, "gim: admin-key-file: the server has another key: restart it\n")
 
     def test_a_host_that_the_server_does_not_serve_is_a_1(self) -> None:
         run = self.gim(*self.live, "--url", "http://h:9")
@@ -99,7 +107,7 @@ class NotReadyTests(CommandTestCase):
             return response('{"code":503,"msg":"it is stopping","data":{"reason":"draining"}}', 503)
         if b"/openapi.json" in request:
             return response('{"info":{"title":"gim","version":"1"},"paths":{"/v1/admin/statistics":{}}}')
-        return response("")
+        return response(STATISTICS)
 
     def test_a_server_that_is_not_ready_is_a_1(self) -> None:
         run = self.gim("check", "--live")
