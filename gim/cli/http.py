@@ -112,7 +112,7 @@ class Server:
         """Send a request and return the answer as it came. Raises `Unreachable`, `TimedOut`."""
         present = {name: value for name, value in (query or {}).items() if value is not None}
         target = f"{self._base}{path}" + (f"?{urlencode(present)}" if present else "")
-        data = None if body is None else json.dumps(body).encode()
+        data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
         try:
             return self._sent(method, target, data)
         except TimeoutError as error:

@@ -10,6 +10,7 @@ import socket
 import sys
 from typing import Any
 
+from twisted.internet import reactor
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import SkipTest
 
@@ -92,6 +93,17 @@ class ClientTests(CommandCase):
             self.assertEqual(self.status, 4)
         await self.gim("version", "--server", "--url", url)
         self.assertEqual(self.status, 3)
+
+    async def test_on_a_terminal_a_view_is_drawn_anew_until_q(self) -> None:
+        await self.daemon()
+        process = Process()
+        words = [SCRIPTS.child("gim").path, "top", "--interval", "10ms"]
+        variables = os.environ | {"TERM": "xterm", "GIM_URL": f"http://127.0.0.1:{self.http}"}
+        reactor.spawnProcess(process, words[0], words, variables, usePTY=True)
+        self.addCleanup(self._reap, process)
+        await process.says(r"(?s)(\x1b\[H\x1b\[Jgim .*){2}")
+        process.transport.write(b"q")
+        self.assertEqual(await process.exited, 0)
 
     async def test_an_interrupt_ends_it_with_130(self) -> None:
         await self.daemon()

@@ -115,6 +115,7 @@ class ExitTests(CommandTestCase):
 
     def test_what_is_not_utf_8_is_one_line(self) -> None:
         self.assertIn("not valid UTF-8", self.refused("ban", "\udcff", "--for", "1h"))
+        self.assertIn("not valid UTF-8", self.refused("post", "ann", "\udcff"))
 
     def test_the_words_are_those_of_the_process_unless_given(self) -> None:
         self.patch(sys, "argv", ["gim", "zzz"])
