@@ -16,7 +16,7 @@ _HELP = {
 def add(parser: ArgumentParser) -> None:
     shells = parser.add_subparsers(required=True, dest="shell", metavar="bash | zsh")
     for name, use in _HELP.items():
-        shells.add_parser(name, help=use, description=f"Prints a script: {use}.")
+        shells.add_parser(name, help=use, description=f"Prints a script: {use}.", allow_abbrev=False)
 
 
 def run(args: Namespace) -> int:

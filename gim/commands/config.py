@@ -14,7 +14,9 @@ _FORMS = {
 def add(parser: ArgumentParser) -> None:
     forms = parser.add_subparsers(required=True, dest="form", metavar=" | ".join(_FORMS))
     for name, line in _FORMS.items():
-        forms.add_parser(name, help=line, description=f"Prints all options as {line}.")
+        forms.add_parser(
+            name, help=line, description=f"Prints all options as {line}.", allow_abbrev=False
+        )
 
 
 def run(args: Namespace) -> int:

@@ -41,7 +41,9 @@ def add(parser: ArgumentParser) -> None:
 
 def _action(actions: Any, name: str, line: str, act: Callable[[Namespace], None]) -> ArgumentParser:
     description = f"{line[0].upper()}{line[1:]}."
-    parser: ArgumentParser = actions.add_parser(name, help=line, description=description)
+    parser: ArgumentParser = actions.add_parser(
+        name, help=line, description=description, allow_abbrev=False
+    )
     parser.set_defaults(act=act)
     return parser
 

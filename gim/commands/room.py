@@ -30,7 +30,7 @@ def add(parser: ArgumentParser) -> None:
 
 def _action(actions: Any, name: str, line: str, act: Callable[[Namespace], None]) -> ArgumentParser:
     parser: ArgumentParser = actions.add_parser(
-        name, help=line, description=f"{line[0].upper()}{line[1:]}."
+        name, help=line, description=f"{line[0].upper()}{line[1:]}.", allow_abbrev=False
     )
     parser.add_argument("room", metavar="ROOM")
     add_for_admin(parser)

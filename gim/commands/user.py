@@ -17,7 +17,9 @@ def add(parser: ArgumentParser) -> None:
         ("connections", "list the connections of a user, at any node", _connections),
         ("banned", "say since when and until when a user is banned", _banned),
     ):
-        question = questions.add_parser(name, help=line, description=f"{line.capitalize()}.")
+        question = questions.add_parser(
+            name, help=line, description=f"{line.capitalize()}.", allow_abbrev=False
+        )
         question.add_argument("user_id", metavar="USER")
         add_for_admin(question)
         question.set_defaults(ask=ask)

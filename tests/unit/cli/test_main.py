@@ -88,6 +88,9 @@ class OptionsTests(CommandTestCase):
     def test_options_are_not_abbreviated(self) -> None:
         self.refused("stats", "--js", status=2)
         self.refused("--js", "stats", status=2)
+        self.refused("room", "create", "den", "--own", "ann", status=2)
+        self.refused("context", "add", "a", "--ur", "http://h", status=2)
+        self.refused("user", "banned", "ann", "--js", status=2)
 
 
 class ExitTests(CommandTestCase):
