@@ -12,10 +12,12 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.utils import getProcessOutputAndValue
+from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SkipTest
 
 from gim.cli import completion
 from tests.support.daemon_process import SCRIPTS, DaemonTestCase, Process, until_gone
+from tests.support.redis.environment import write_certificate
 
 KEY = "0123456789abcdefghij"
 FREE = "tcp:0:interface=127.0.0.1"
@@ -85,6 +87,20 @@ class ClientTests(CommandCase):
         )
         self.assertIn("good    readiness: ready\n", await self.said("doctor"))
         self.assertIn("server ", await self.said("version", "--server"))
+
+    async def test_a_certificate_is_checked_against_the_authorities_that_are_trusted(self) -> None:
+        files = FilePath(os.path.abspath(self.mktemp()))
+        files.makedirs()
+        write_certificate(files)
+        key, certificate = files.child("key.pem").path, files.child("ca.pem").path
+        tls = f"ssl:0:interface=127.0.0.1:privateKey={key}:certKey={certificate}"
+        await self.listens(self.spawn("gim", "serve", "--ws", FREE, "--http", tls))
+        words = "version", "--server", "--url", f"https://127.0.0.1:{self.http}"
+        process = await self.gim(*words)
+        self.assertEqual(self.status, 3)
+        self.assertIn("its certificate is not valid: self-signed certificate", process.output[2])
+        process = await self.gim(*words, SSL_CERT_FILE=certificate)
+        self.assertEqual((self.status, process.output[2]), (0, ""))
 
     async def test_nothing_that_listens_is_a_3_and_nothing_that_answers_a_4(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent:
