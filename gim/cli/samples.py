@@ -32,10 +32,10 @@ class Sampler:
     """Asks a server again and again; each sample has the rates since the one before."""
 
     def __init__(self, anyone: Server, administrator: Server | None, users: Sequence[str]) -> None:
-        """Without an *administrator* a sample has neither nodes nor connections of *users*."""
+        """Without an *administrator* a sample has no nodes, and *users* must be empty."""
         self._anyone = anyone
         self._administrator = administrator
-        self._users = users if administrator is not None else ()
+        self._users = users
         self._before = metrics.Page()
         self._before_at = monotonic()
 

@@ -39,7 +39,8 @@ def add(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     output = Output(args)
-    sampler = Sampler(access.anyone(args), access.administrator_if_known(args), args.users)
+    administrator = access.administrator(args) if args.users else access.administrator_if_known(args)
+    sampler = Sampler(access.anyone(args), administrator, args.users)
     sampler.sample()
     with keyboard.keys() as keys:
         redraws = keys is not None and sys.stdout.isatty() and not output.is_json and not args.once

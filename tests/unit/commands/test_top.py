@@ -74,6 +74,9 @@ class ViewTests(TopTestCase):
         )
         self.assertEqual(self.waited, [2.0])
 
+    def test_connections_of_users_need_a_key(self) -> None:
+        self.assertIn("--key-file", self.refused("top", "--once", "ann", status=2))
+
     def test_as_json_a_view_is_a_line(self) -> None:
         (line,) = self.said("top", "--once", "--json").splitlines()
         view = json.loads(line)
