@@ -22,7 +22,7 @@ from gim.client.store import Store
 from gim.client.twisted_driver import TokenFunction, TwistedDriver
 
 T = TypeVar("T")
-E = TypeVar("E", bound=Event)
+E = TypeVar("E")
 
 Handler = Callable[[Any], object]  # takes an event; may return a Deferred or a coroutine
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
@@ -71,8 +71,7 @@ class TwistedClientTests(GatewayTestCase):
         where: Any = endpoint
         client = GimClient("ws://localhost:9000", id=id, endpoint=where, reactor=self.clock, **options)
         events: list[Event] = []
-        kinds: Any = object
-        client.on(kinds, events.append)
+        client.on(object, lambda event: events.append(cast(Event, event)))
         client.startService()
         self.addCleanup(self.end, client)
         self.pump()
