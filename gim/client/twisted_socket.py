@@ -30,6 +30,8 @@ class _Protocol(WebSocketClientProtocol):
     transport: Any
     http_status_line: str = ""  # Autobahn sets it once it has the response
     http_headers: dict[str, str]
+    remoteCloseCode: int | None
+    remoteCloseReason: str | None
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -42,6 +44,8 @@ class _Protocol(WebSocketClientProtocol):
         self.factory.socket.received(payload)
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+        if self.remoteCloseCode is not None:  # Autobahn forgets it when TCP does not end properly
+            code, reason = self.remoteCloseCode, self.remoteCloseReason
         self.factory.socket.ended(code, reason or "", self._status())
 
     def _status(self) -> tuple[int, float | None] | None:

@@ -58,13 +58,29 @@ class PrivateApiTests(SynchronousTestCase):
             endpoint = self.endpoint(f"{kind}:8080:interface={escaped}")
             self.assertEqual((endpoint._interface, endpoint._port), (host, 8080))
 
-    def test_a_refused_handshake_shows_its_status_and_headers(self) -> None:
-        factory = WebSocketClientFactory("ws://127.0.0.1:8080")
+    def client_protocol(self) -> Any:
+        """Return a client's protocol that has sent its handshake."""
         protocol: Any = WebSocketClientProtocol()
-        protocol.factory = factory
+        protocol.factory = WebSocketClientFactory("ws://127.0.0.1:8080")
         transport = StringTransport()
         transport.registerProducer(protocol, True)  # Autobahn ends it
         protocol.makeConnection(transport)
+        return protocol
+
+    def test_a_close_frame_is_kept_when_tcp_ends_without_a_reply(self) -> None:
+        protocol = self.client_protocol()
+        protocol.state, protocol.websocket_version = protocol.STATE_OPEN, 13
+        ends: list[Any] = []
+        protocol.onClose = lambda *end: ends.append(end)
+        protocol.onCloseFrame(3001, b"going away")
+        protocol.wasClean = False
+        protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual([code for _, code, _ in ends], [1006])
+        kept = protocol.remoteCloseCode, protocol.remoteCloseReason
+        self.assertEqual(kept, (3001, "going away"))
+
+    def test_a_refused_handshake_shows_its_status_and_headers(self) -> None:
+        protocol = self.client_protocol()
         protocol.dataReceived(b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\n\r\n")
         self.assertEqual(protocol.http_status_line, "HTTP/1.1 503 Service Unavailable")
         self.assertEqual(protocol.http_headers["retry-after"], "2")

@@ -18,6 +18,8 @@ from gim.client.store import Store
 from gim.client.twisted import GimClient, endpoint_for
 from tests.support.pipe import GatewayTestCase
 
+WHEN = "going away: reconnect in 7.00 s"
+
 
 class MemoryStore(Store):
     """Keeps a state in memory, or fails to."""
@@ -161,6 +163,15 @@ class TwistedClientTests(GatewayTestCase):
         self.done(waiting)
         self.assertEqual(self.texts(got), ["later"])
         self.assertEqual(self.states(events), ["connecting", "online", "waiting", "connecting", "online"])
+
+    def test_a_close_frame_counts_though_tcp_breaks_after_it(self) -> None:
+        ann, events = self.gim("ann")
+        client = self.endpoints["ann"].clients[-1]
+        client.onCloseFrame(3001, WHEN.encode())
+        client.wasClean = False
+        self.cut("ann")
+        waiting = events[-1]
+        self.assertEqual((waiting, ann.state), (State("waiting", 7.0, 3001, WHEN), "waiting"))
 
     def test_waking_up_ends_the_waiting(self) -> None:
         ann, _ = self.gim("ann")
