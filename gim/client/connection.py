@@ -207,13 +207,13 @@ class Connection:
         self._requests.write(Op.LOGIN, {**body, **self._position()}, self._login_answered)
 
     def _login_answered(self, code: int, msg: str, data: Mapping[str, Any], now: float) -> None:
-        self._timers.cancel("login")
         if code:
             self._refuse(code, msg, now)
             return
-        self._backoff.logged_in()
         self.user = User(data["user"]["id"], data["user"]["name"])
         self._skew = data["server_time"] / 1000 - now
+        self._timers.cancel("login")  # only now: a reply that lacks a field is not an answer
+        self._backoff.logged_in()
         self._online_since = now
         self._change(State("online"))
         self._heartbeat.start(now)

@@ -47,6 +47,10 @@ class Entry:
         return {name: getattr(self, name) for name in names}
 
 
+def _size(entry: Entry) -> int:
+    return len(entry.content.encode("utf-8", "surrogatepass"))
+
+
 class Outbox:
     """Entries in the order in which they were added."""
 
@@ -131,7 +135,7 @@ class Outbox:
     def fail_longest(self) -> None:
         """Fail the longest entry in flight: the server said that a packet was too long."""
         if self._in_flight:
-            longest = max(self._in_flight.values(), key=lambda entry: len(entry.content.encode()))
+            longest = max(self._in_flight.values(), key=_size)
             self._fail(longest, 413, "the message is too long for the server")
 
     def end_all(self, msg: str) -> None:

@@ -53,7 +53,7 @@ class Requests:
         self._pending[self._last_seq] = pending
         if on_timeout is not None:
             self._timers.set_sooner("answers", pending.deadline, self._time_out)
-        self._write(json.dumps({"op": op, "seq": self._last_seq, "body": body}, ensure_ascii=False))
+        self._write(_text_of({"op": op, "seq": self._last_seq, "body": body}))
 
     def take(self, op: int, seq: int, body: Mapping[str, Any], now: float) -> bool:
         """Take a reply; say whether it was one of these requests'."""
@@ -73,3 +73,13 @@ class Requests:
             del self._pending[seq]
             if each.on_timeout is not None:
                 each.on_timeout()
+
+
+def _text_of(packet: Mapping[str, Any]) -> str:
+    """Return a packet as text that UTF-8 can have."""
+    text = json.dumps(packet, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair: escaped, so that the server can refuse it
+        return json.dumps(packet)
+    return text

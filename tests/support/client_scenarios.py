@@ -316,7 +316,7 @@ class Runner:
             case Open():
                 return {"open": True}
             case Write(text):
-                packet = json.loads(text)
+                packet = json.loads(text.encode())
                 return {"write": packet["op"], "seq": packet["seq"], "body": packet["body"]}
             case Close(_, code):
                 return {"close": code}
