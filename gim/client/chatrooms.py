@@ -119,16 +119,13 @@ class Chatrooms:
         return BUSY_PAUSE + self._settings.draw("busy")
 
     def _compare_list(self) -> None:
-        rooms = self._positions.rooms
         for session, item in self._listed.items():
-            if item["last"] is None:
+            if item["last"] is None or session in self._positions.listed:  # joined just now
                 continue
-            last, newest = item["last"]["id"], rooms.get(session)
-            known = max(newest or "", self._positions.listed.get(session, ""))
-            if self._compare and last > known:
-                self._find(
-                    Gap(session, known or None, self._first_waiting(session, known), None), item["title"]
-                )
+            last, known = item["last"]["id"], self._positions.rooms.get(session)
+            if self._compare and (known is None or last > known):
+                before = self._first_waiting(session, known or "")
+                self._find(Gap(session, known, before, None), item["title"])
             self._positions.listed[session] = last
         self._positions.keep_rooms(self._listed)
 

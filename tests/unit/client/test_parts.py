@@ -13,7 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gim.client import calls
 from gim.client.core import Core
-from gim.client.events import Gap
+from gim.client.event_queue import EventQueue
+from gim.client.events import Gap, Message, message_of
 from gim.client.ops import Op
 from gim.client.outcome import GimError
 from gim.client.positions import KNOWN_PRIVATE, KNOWN_SENT, Positions
@@ -68,6 +69,25 @@ class OutcomeTests(SynchronousTestCase):
         ids = {core.send(2, "1002", "hello", "text", 0.0) for _ in range(100)}
         self.assertEqual({len(id) for id in ids}, {32})
         self.assertEqual(len(ids), 100)
+
+
+class EventQueueTests(SynchronousTestCase):
+    def message(self, number: int) -> Message:
+        return message_of({"id": f"{number:032x}", "session_id": SESSION})
+
+    def test_a_gap_follows_once_half_of_the_queue_is_free(self) -> None:
+        queue = EventQueue(4)
+        for number in range(6):
+            queue.put_message(self.message(number), f"{number - 1:032x}" if number else None)
+        taken = [queue.take()]
+        self.assertEqual(len(queue), 3)
+        queue.put_message(self.message(6), None)  # there is room, but others were lost before it
+        taken.append(queue.take())
+        self.assertEqual(len(queue), 3)
+        self.assertEqual(taken, [self.message(0), self.message(1)])
+        rest = [queue.take() for _ in range(3)]
+        self.assertEqual(rest[2], Gap(SESSION, f"{3:032x}", None, 3))
+        self.assertIsNone(queue.take())
 
 
 class PositionTests(SynchronousTestCase):
