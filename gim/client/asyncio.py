@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Generator
+from ssl import SSLContext
 from typing import Any, Self, TypeVar
 
 from gim.client import calls
@@ -63,7 +64,9 @@ class Client:
         fill: Fill = "newest",
         outbox_limit: int = 1000,
         outbox_age: float = 3600.0,
+        ssl: SSLContext | None = None,
     ) -> None:
+        """*ssl* says which servers to trust at wss://, if not those that the system trusts."""
         settings = Settings(
             id=id,
             name=name,
@@ -74,7 +77,7 @@ class Client:
             stores=store is not None,
         )
         self._driver = AsyncioDriver(
-            url, settings, token if callable(token) else None, store, self._take_end
+            url, ssl, settings, token if callable(token) else None, store, self._take_end
         )
         self._core = self._driver.core
         self._replies: dict[int | str, asyncio.Future[Any]] = {}  # by number, or request_id
@@ -83,7 +86,11 @@ class Client:
     # The connection
 
     async def __aenter__(self) -> Self:
-        await self.connect()
+        try:
+            await self.connect()
+        except BaseException:  # such as a timeout around it
+            await self.close()
+            raise
         return self
 
     async def __aexit__(self, *error: object) -> None:

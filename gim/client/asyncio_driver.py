@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from ssl import SSLContext
 
 from gim.client.asyncio_socket import AsyncioSocket
 from gim.client.clock import SteadyClock
@@ -21,6 +22,7 @@ class AsyncioDriver(Driver[AsyncioSocket]):
     def __init__(
         self,
         url: str,
+        ssl: SSLContext | None,
         settings: Settings,
         token: TokenFunction | None,
         store: Store | None,
@@ -28,6 +30,7 @@ class AsyncioDriver(Driver[AsyncioSocket]):
     ) -> None:
         super().__init__(settings, store, ended, SteadyClock())
         self._url = check_url(url)
+        self._ssl = ssl
         self._token = token
         self._leaving: set[asyncio.Task[None]] = set()  # sockets that are being closed
         self._asking: asyncio.Task[None] | None = None
@@ -49,7 +52,7 @@ class AsyncioDriver(Driver[AsyncioSocket]):
         self._happened.set()
 
     def _make_socket(self, number: int) -> AsyncioSocket:
-        return AsyncioSocket(number, self._url, self)
+        return AsyncioSocket(number, self._url, self._ssl, self)
 
     def _leave(self, socket: AsyncioSocket) -> None:
         leaving = asyncio.create_task(socket.gone())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from ssl import SSLContext
+from typing import Any, Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
@@ -25,9 +26,10 @@ class Listener(Protocol):
 class AsyncioSocket:
     """What is written goes out in order, when the connection takes it."""
 
-    def __init__(self, number: int, url: str, listener: Listener) -> None:
+    def __init__(self, number: int, url: str, ssl: SSLContext | None, listener: Listener) -> None:
         self._number = number
         self._url = url
+        self._options: dict[str, Any] = {} if ssl is None else {"ssl": ssl}
         self._listener = listener
         self._connection: ClientConnection | None = None
         self._outgoing: asyncio.Queue[str] = asyncio.Queue()
@@ -62,6 +64,7 @@ class AsyncioSocket:
                 open_timeout=None,  # the core has timeouts, and heartbeats
                 ping_interval=None,
                 close_timeout=CLOSE_TIMEOUT,
+                **self._options,
             )
         except InvalidStatus as refused:
             response = refused.response

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Coroutine
+from ssl import create_default_context
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -82,10 +83,12 @@ class Server:
         self.refusals: list[BaseException] = []  # of the next handshakes
         self.packets: list[dict[str, Any]] = []
         self.connections: list[Connection] = []
+        self.options: dict[str, Any] = {}  # of the last one
 
     async def connect(self, url: str, **options: Any) -> Connection:
         if self.refusals:
             raise self.refusals.pop(0)
+        self.options = options
         self.connections.append(Connection(self))
         return self.connections[-1]
 
@@ -202,6 +205,28 @@ class AsyncioClientTests(SynchronousTestCase):
             self.assertTrue(never.cancelled())
 
         self.run_test(test)
+
+    def test_a_timeout_of_the_context_manager_leaves_nothing_behind(self) -> None:
+        async def test() -> None:
+            self.server.silent_about.add(101)
+            gim = self.client()
+            with self.assertRaises(TimeoutError):
+                async with asyncio.timeout(0.01), gim:
+                    pass
+            self.assertEqual((gim.state, self.server.connections[0].closed_with), ("closed", 1000))
+
+        self.run_test(test)
+
+    def test_a_context_of_tls_is_handed_on(self) -> None:
+        context = create_default_context()
+        for options, handed_on in (({}, None), ({"ssl": context}, context)):
+
+            async def test(options: Any = options) -> None:
+                async with Client("wss://localhost:8080", id="1001", **options):
+                    pass
+
+            self.run_test(test)
+            self.assertIs(self.server.options.get("ssl"), handed_on)
 
     def test_the_token_function_is_asked_again_after_a_failure(self) -> None:
         async def test() -> None:
