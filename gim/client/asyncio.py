@@ -66,7 +66,7 @@ class Client:
         outbox_age: float = 3600.0,
         ssl: SSLContext | None = None,
     ) -> None:
-        """*ssl* says which servers to trust at wss://, if not those that the system trusts."""
+        """*ssl* names the authorities to trust at wss://; without it they are the system's."""
         settings = Settings(
             id=id,
             name=name,

@@ -200,7 +200,8 @@ class Core(Connection):
         return {"since": self._positions.since, "epoch": self._positions.epoch}
 
     def _on_online(self, data: Mapping[str, Any], now: float) -> None:
-        reason = self._positions.logged_in(data["epoch"], data["recovered"], data["server_time"])
+        told = (data["epoch"], data["recovered"], data["server_time"], data["missed"])
+        reason = self._positions.logged_in(*told)
         if reason is not None:
             self._events.put(Reset(reason))
         self._rooms.logged_in(compare=reason in (None, "missed"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
+EVERYTHING = "0" * 32  # below all ids
 KNOWN_SENT = 1000  # ids of sent messages; a login pushes at most so many missed ones
 KNOWN_PRIVATE = 1000  # private sessions whose newest id is kept
 _MARGIN_MS = 60_000  # how far the clocks of a node and its storage may differ
@@ -51,7 +52,7 @@ class Positions:
         return {"since": self.since, "epoch": self.epoch, "newest": newest, "sent": list(self._sent)}
 
     def logged_in(
-        self, epoch: str, recovered: bool, server_time_ms: int
+        self, epoch: str, recovered: bool, server_time_ms: int, missed: int
     ) -> Literal["start", "epoch", "missed"] | None:
         """Take the reply to a login; return the reason for a reset, if there is one."""
         reason: Literal["start", "epoch", "missed"] | None = None
@@ -64,7 +65,8 @@ class Positions:
             reason = "missed"
         self._data_lost = False
         self.epoch = epoch
-        self.since = self.since or time_mark(server_time_ms)
+        if not self.since:
+            self.since = EVERYTHING if missed else time_mark(server_time_ms)
         return reason
 
     def forget(self) -> None:
@@ -122,6 +124,6 @@ class Positions:
         self.listed.pop(session, None)
 
     def keep_rooms(self, sessions: Iterable[str]) -> None:
-        """Forget all chatrooms but these, and those that the user joined meanwhile."""
+        """Forget all chatrooms but these and the ones joined meanwhile."""
         for session in set(self.rooms).difference(sessions, self.listed):
             del self.rooms[session]

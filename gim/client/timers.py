@@ -1,4 +1,4 @@
-"""Deadlines by name. Whoever owns the clock asks for the next one, and runs those that are due."""
+"""Deadlines by name. The owner of the clock asks for the next one, and runs what is due."""
 
 from __future__ import annotations
 
