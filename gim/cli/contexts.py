@@ -55,7 +55,7 @@ def path(environment: Mapping[str, str] | None = None) -> str:
 
 
 def read() -> Contexts:
-    """Read the file; without one there are no contexts. Raises `Failure`."""
+    """Read the file; a file that is missing has no contexts. Raises `Failure`."""
     try:
         with open(path(), "rb") as file:
             document = tomllib.load(file)
