@@ -56,7 +56,7 @@ def administrator(args: Namespace) -> Server:
 def administrator_if_known(args: Namespace) -> Server | None:
     """Return the server for requests with the administrator's key, None without one."""
     context = context_of(args)
-    key = _secret(args.key_file or context.key_file, ADMIN_KEY_VARIABLE)
+    key = read_secret(args.key_file or context.key_file, ADMIN_KEY_VARIABLE)
     return Server(context.url, args.timeout).with_headers({"X-API-Key": key}) if key else None
 
 
@@ -77,11 +77,11 @@ def user_if_known(args: Namespace) -> Server | None:
     A token of the HTTP API is used as it is. A login token, or the id alone, logs in over HTTP.
     """
     context = context_of(args)
-    token = _secret(args.token_file or context.token_file, TOKEN_VARIABLE)
+    token = read_secret(args.token_file or context.token_file, TOKEN_VARIABLE)
     user_id = args.user or context.user
     if not token and not user_id:
         return None
-    server, claims = Server(context.url, args.timeout), _claims(token)
+    server, claims = Server(context.url, args.timeout), claims_of(token)
     if claims.get("aud") in (AUDIENCE, OPEN_AUDIENCE):
         if args.user and args.user != claims.get("sub"):
             raise Misuse(f"--as: the token is of the user {claims.get('sub')}")
@@ -94,7 +94,7 @@ def _with_token(server: Server, token: str) -> Server:
     return server.with_headers({"Authorization": f"Bearer {token}"})
 
 
-def _secret(path: str, variable: str) -> str:
+def read_secret(path: str, variable: str) -> str:
     """Return the content of a file, - for standard input, or of a variable; "" if there is none."""
     source = path or variable
     if path == "-":
@@ -111,7 +111,7 @@ def _secret(path: str, variable: str) -> str:
     return secret
 
 
-def _claims(token: str) -> dict[str, Any]:
+def claims_of(token: str) -> dict[str, Any]:
     """Return what a token says, without a check: the server checks it. {} for what is not a token."""
     try:
         payload = token.split(".")[1]

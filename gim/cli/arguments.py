@@ -11,15 +11,39 @@ from gim import units
 T = TypeVar("T")
 
 DEFAULT_URL = "http://127.0.0.1:8081"
+DEFAULT_WS = "ws://127.0.0.1:8080"
 DEFAULT_TIMEOUT = "10s"
 
 
 def add_server(parser: argparse.ArgumentParser) -> None:
-    """Declare which server a command asks."""
+    """Declare which server a command asks over HTTP."""
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--url", metavar="URL", help=f"the server's HTTP API; or GIM_URL; {DEFAULT_URL} if left out"
     )
+    _add_context_and_timeout(parser, which)
+
+
+def add_gateway(parser: argparse.ArgumentParser) -> None:
+    """Declare which gateway a command connects to that asks nothing over HTTP."""
+    which = parser.add_mutually_exclusive_group()
+    _add_ws(which)
+    _add_context_and_timeout(parser, which)
+
+
+def add_server_and_gateway(parser: argparse.ArgumentParser) -> None:
+    """Declare the server of a command that uses both its HTTP API and its gateway."""
+    add_server(parser)
+    _add_ws(parser)
+
+
+def _add_ws(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--ws", metavar="URL", help=f"the server's gateway; or GIM_WS; {DEFAULT_WS} if left out"
+    )
+
+
+def _add_context_and_timeout(parser: argparse.ArgumentParser, which: argparse._ActionsContainer) -> None:
     which.add_argument("--context", metavar="NAME", help="a server that gim context knows by this name")
     parser.add_argument(
         "--timeout",
@@ -74,9 +98,16 @@ def add_for_user(parser: argparse.ArgumentParser) -> None:
     add_output(parser)
 
 
+def add_for_connected(parser: argparse.ArgumentParser) -> None:
+    """Declare all that a command of a user at the gateway uses."""
+    add_gateway(parser)
+    add_user(parser)
+    add_output(parser)
+
+
 def add_all(parser: argparse.ArgumentParser) -> None:
     """Declare the options that may stand before a command."""
-    add_server(parser)
+    add_server_and_gateway(parser)
     add_key(parser)
     add_user(parser)
     add_output(parser)

@@ -1,6 +1,6 @@
 """Contexts: servers by name, in a TOML file that only its owner may read.
 
-A context holds the URL of a server and names of files, never a key or a token itself.
+A context holds the URLs of a server and names of files, never a key or a token itself.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Any
 from gim.cli.failures import Failure, Misuse
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_FIELDS = {"url": "url", "key-file": "key_file", "token-file": "token_file", "as": "user"}  # by key
+# by key
+_FIELDS = {"url": "url", "key-file": "key_file", "token-file": "token_file", "as": "user", "ws": "ws"}
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Context:
     key_file: str = ""
     token_file: str = ""
     user: str = ""
+    ws: str = ""
 
     def as_keys(self) -> dict[str, str]:
         """Return what is given, by the keys of the file."""

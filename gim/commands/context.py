@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from typing import Any
 
-from gim.cli import contexts
+from gim.cli import contexts, gateway
 from gim.cli.arguments import add_output
 from gim.cli.http import Server
 from gim.cli.output import Column, Output
@@ -15,6 +15,7 @@ from gim.cli.output import Column, Output
 _COLUMNS = [
     Column("NAME", lambda row: row["name"]),
     Column("URL", lambda row: row["url"]),
+    Column("WS", lambda row: row.get("ws", "")),
     Column("KEY FILE", lambda row: row.get("key-file", "")),
     Column("TOKEN FILE", lambda row: row.get("token-file", "")),
     Column("AS", lambda row: row.get("as", "")),
@@ -27,6 +28,7 @@ def add(parser: ArgumentParser) -> None:
     added = _action(actions, "add", "add a context, or replace the one of this name", _add)
     added.add_argument("name", metavar="NAME")
     added.add_argument("--url", metavar="URL", required=True, help="the server's HTTP API")
+    added.add_argument("--ws", metavar="URL", help="the server's gateway")
     added.add_argument("--key-file", metavar="FILE", help="file with the administrator's key")
     added.add_argument("--token-file", metavar="FILE", help="file with a token")
     added.add_argument("--as", dest="user", metavar="ID", help="the user to log in as")
@@ -56,11 +58,13 @@ def run(args: Namespace) -> int:
 def _add(args: Namespace) -> None:
     known = contexts.read()
     Server(args.url, timeout=1)  # refuses a URL that can't be used
+    if args.ws:
+        gateway.check(args.ws)
     key_file, token_file = (
         os.path.abspath(path) if path else "" for path in (args.key_file, args.token_file)
     )
     known.by_name[contexts.check_name(args.name)] = contexts.Context(
-        args.url, key_file, token_file, args.user or ""
+        args.url, key_file, token_file, args.user or "", args.ws or ""
     )
     contexts.write(known)
 

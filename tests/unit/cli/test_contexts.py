@@ -29,10 +29,12 @@ class ContextTests(CommandTestCase):
         key_file = self.file("key", "k" * 20)
         self.said("context", "add", "live", "--url", "http://live:1", "--key-file", key_file)
         self.said("context", "add", "test", "--url", "http://test:2", "--as", "ann", "--token-file", "t")
+        self.said("context", "add", "tls", "--url", "https://tls", "--ws", "wss://tls/ws")
         self.said("context", "use", "live")
         rows = [row.split() for row in self.said("context", "list").splitlines()]
         self.assertEqual(rows[1], ["live", "http://live:1", os.path.abspath(key_file), "yes"])
         self.assertEqual(rows[2], ["test", "http://test:2", os.path.abspath("t"), "ann"])
+        self.assertEqual(rows[3], ["tls", "https://tls", "wss://tls/ws"])
         self.said("stats")
         self.assertEqual(self.connected, [("live", 1)])
         self.assertIn(b"X-API-Key: kkkkkkkkkkkkkkkkkkkk", self.requests[0])

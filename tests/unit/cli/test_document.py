@@ -17,6 +17,7 @@ SHARED = {  # by the column "as"
     "administrator": SERVER | {"--key-file"},
     "user": SERVER | {"--as", "--token-file"},
     "either": SERVER | {"--key-file", "--as", "--token-file"},
+    "connected": SERVER - {"--url"} | {"--ws", "--as", "--token-file"},
     "anyone": SERVER,
     "": set[str](),
 }
