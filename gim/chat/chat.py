@@ -106,14 +106,18 @@ class Chat:
 
     async def check_ready(self) -> Readiness:
         """Return what the operator should know, or raise `NotReady` if requests can't be served."""
-        if self._state != "serving":
-            raise NotReady(self._state, f"the server is {self._state}: try again in a moment")
-        if self._is_overloaded():
-            raise NotReady("overloaded", "the server is overloaded: try again in a moment")
+        self.check_serving()
         try:
             return Readiness(await self._storage.ping())
         except Unavailable as error:
             raise NotReady("storage", str(error)) from error
+
+    def check_serving(self) -> None:
+        """Raise `NotReady` if the server starts, stops or is overloaded."""
+        if self._state != "serving":
+            raise NotReady(self._state, f"the server is {self._state}: try again in a moment")
+        if self._is_overloaded():
+            raise NotReady("overloaded", "the server is overloaded: try again in a moment")
 
     # logging in and out
 

@@ -50,7 +50,7 @@ def make_observing(
             store.data if store is not None else None,
             hits,
             overload,
-            store.webhooks.counts if store is not None and store.webhooks is not None else None,
+            store.webhooks if store is not None else None,
         )
         snapshots = SnapshotCollector(page.snapshot, channels)
     profiles = ProfileRelay(profiler, channels)

@@ -41,6 +41,7 @@ from gim.limits.read_rate import ReadRate
 from gim.limits.report import LimitReport
 from gim.metrics.export.meters import Meters
 from gim.metrics.export.page import MetricsPage, PageSource
+from gim.metrics.instruments.health import Health
 from gim.net.listening import Listening
 from gim.net.open_files import OpenFiles
 from gim.profiling.profiler import Profiler
@@ -242,7 +243,8 @@ class NodeParts:
             self._store_parts.stored,
             self._hits,
             self._overload,
-            self._webhooks.counts if self._webhooks is not None else None,
+            Health(self._store, self._chat.check_serving, self._reactor),
+            self._webhooks,
             self._number,
         )
 

@@ -50,6 +50,10 @@ class Delivery:
         """Deliver an event, after the earlier ones of its user."""
         self._queues.put(event)
 
+    def firsts(self) -> list[NumberedEvent]:
+        """Return the oldest event of each user who has some."""
+        return self._queues.firsts()
+
     def stop(self) -> None:
         """Give up the events that are not delivered yet."""
         self._queues.stop()

@@ -140,6 +140,13 @@ class Webhooks(MultiService):
         if self._idle is not None and self.counts.queued == 0 and not self._idle.called:
             self._idle.callback(None)
 
+    def oldest_age(self) -> float:
+        """Return the seconds since the oldest event happened that waits, 0 if none does."""
+        times = [event.happened_at for event in self._delivery.firsts()]
+        times += [event.happened.at for event in self._numbering.firsts() if not _is_silent(event)]
+        now = self._clock.seconds()
+        return now - min(times, default=now)
+
     def stopService(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self._stop())
 

@@ -39,6 +39,10 @@ class UserQueues(Generic[Event]):
         """The number of users who have events here."""
         return len(self._queues)
 
+    def firsts(self) -> list[Event]:
+        """Return the first event of each user, which is the one under way."""
+        return [queue[0] for queue in self._queues.values()]
+
     def put(self, event: Event) -> None:
         """Append an event to the queue of its user."""
         queue = self._queues.get(event.user_id)

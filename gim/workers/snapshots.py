@@ -12,8 +12,9 @@ from gim.concurrency.gather import gather
 from gim.errors import GimError
 from gim.link.channel import Channel
 from gim.link.messages import Question
+from gim.metrics.export.health import ready
 from gim.metrics.export.page import MetricsPage, Page, written
-from gim.metrics.export.snapshot import Family, Total, combined
+from gim.metrics.export.snapshot import Family, Total, combined, families_of
 
 SNAPSHOT_TIMEOUT = 0.5  # seconds that a worker has to answer
 
@@ -50,7 +51,7 @@ class SnapshotCollector:
     """The parent's side.
 
     No counter falls when a worker ends: the last numbers that were collected from it go on in ``ended``.
-    A worker that does not answer in time counts with its last numbers, too.
+    A worker that does not answer in time counts with its last numbers, too, but is not ready.
     """
 
     def __init__(self, own: Callable[[], Families], channels: Mapping[int, Channel]) -> None:
@@ -100,17 +101,20 @@ class SnapshotCollector:
         self._is_collecting = False
 
     async def _collected(self) -> RawSnapshots:
-        await gather(self._ask(*each) for each in self._channels.items())
+        answers = await gather(self._ask(*each) for each in self._channels.items())
         workers = [self._last[number] for number in sorted(self._last)]
-        return RawSnapshots(self._own(), self._ended.families(), workers)
+        late = () if all(answers) else families_of([ready(False)])
+        return RawSnapshots([*self._own(), *late], self._ended.families(), workers)
 
-    async def _ask(self, number: int, channel: Channel) -> None:
+    async def _ask(self, number: int, channel: Channel) -> bool:
+        """Keep a worker's numbers. Return whether they are there, or nothing is asked for any more."""
         try:
             last = await channel.ask(SnapshotQuestion(), Raw, SNAPSHOT_TIMEOUT)
         except GimError:  # too late, or it has ended
-            return
+            return self._channels.get(number) is not channel
         if self._channels.get(number) is channel:
             self._last[number] = last
+        return True
 
 
 class CollectedPage:
@@ -122,7 +126,7 @@ class CollectedPage:
         channel.serve(SnapshotQuestion, self._answer)
 
     async def _answer(self, question: SnapshotQuestion) -> Raw:
-        return Raw(encode(self._own.snapshot()))
+        return Raw(encode(await self._own.prepared_snapshot()))
 
     async def write(self, accept: str) -> Page:
         collected = await self._channel.ask(PageQuestion(), Snapshots)

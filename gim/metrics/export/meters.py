@@ -19,6 +19,7 @@ from gim.metrics.export.collector import (
     RequestCollector,
     StorageCollector,
 )
+from gim.metrics.export.health import HealthCollector
 from gim.metrics.export.numbers import (
     DataNumbers,
     GatewayNumbers,
@@ -29,6 +30,7 @@ from gim.metrics.export.numbers import (
 from gim.metrics.export.page import MetricsPage
 from gim.metrics.export.webhooks import WebhookCollector
 from gim.metrics.export.workers import ShareCollector, WorkersCollector
+from gim.metrics.instruments.health import Health
 from gim.metrics.instruments.pauses import GcPauses
 from gim.metrics.instruments.requests import RequestMetrics
 from gim.metrics.instruments.sampling import RequestSampling
@@ -119,6 +121,7 @@ class Meters:
         stored: Callable[[], int] | None,
         hits: LimitHits,
         overload: Overload,
+        health: Health,
         webhooks: WebhookNumbers | None = None,
         worker: int | None = None,
     ) -> MetricsPage:
@@ -129,6 +132,7 @@ class Meters:
             [
                 *([WebhookCollector(webhooks)] if webhooks is not None else ()),
                 *([ShareCollector(worker, gateway.connections)] if worker is not None else ()),
+                HealthCollector(health),
                 GatewayCollector(gateway),
                 LimitCollector(hits, overload),
                 RequestCollector("gim", "WebSocket", self.requests),
@@ -136,5 +140,6 @@ class Meters:
                 PushCollector(pushes),
                 StorageCollector(self.storage, stored),
                 self._process.collector(storage),
-            ]
+            ],
+            health.check,
         )

@@ -76,8 +76,8 @@ class DataNumbers(Protocol):
         """Messages that are kept."""
 
 
-class WebhookNumbers(Protocol):
-    """Events of webhooks, and the attempts to deliver them."""
+class WebhookTotals(Protocol):
+    """Counters of events, and of the attempts to deliver them."""
 
     @property
     def queued(self) -> int:
@@ -98,6 +98,17 @@ class WebhookNumbers(Protocol):
     @property
     def attempts(self) -> Row:
         """How long attempts took."""
+
+
+class WebhookNumbers(Protocol):
+    """Events of webhooks, and how long they wait."""
+
+    @property
+    def counts(self) -> WebhookTotals:
+        """How many there are, and what became of the others."""
+
+    def oldest_age(self) -> float:
+        """Return the seconds since the oldest event happened that waits, 0 if none does."""
 
 
 class WorkerNumbers(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import NamedTuple, Protocol
 
 from prometheus_client import GCCollector, PlatformCollector, ProcessCollector
@@ -35,11 +35,19 @@ def written(metrics: Collector, accept: str) -> Page:
     return Page(content_type, encode(metrics))
 
 
+async def _nothing() -> None:
+    pass
+
+
 class MetricsPage:
     """Implements `PageSource`: the metrics of the collectors, and those of prometheus_client on process
     and Python."""
 
-    def __init__(self, collectors: Iterable[Collector]) -> None:
+    def __init__(
+        self, collectors: Iterable[Collector], prepare: Callable[[], Awaitable[None]] = _nothing
+    ) -> None:
+        """*prepare* finds out what the collectors can't, as it takes time."""
+        self._prepare = prepare
         self._registry = CollectorRegistry()
         for collector in collectors:
             self._registry.register(collector)
@@ -48,8 +56,14 @@ class MetricsPage:
         GCCollector(registry=self._registry)
 
     async def write(self, accept: str) -> Page:
+        await self._prepare()
         return written(self._registry, accept)
 
+    async def prepared_snapshot(self) -> list[Family]:
+        """Return the metrics as records, after what takes time."""
+        await self._prepare()
+        return self.snapshot()
+
     def snapshot(self) -> list[Family]:
-        """Return the metrics as records."""
+        """Return the metrics as records, without what takes time."""
         return families_of(self._registry.collect())

@@ -14,12 +14,15 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
-# What all processes say alike, or one says for all: the largest value counts.
-THE_SAME = frozenset({"gim", "gim_overloaded", "python_info"})
+# What all processes say alike, or one says for all, or of which the worst counts.
+THE_LARGEST = frozenset({"gim", "gim_overloaded", "gim_webhook_oldest_event_seconds", "python_info"})
+# What holds only if it holds for each worker.
+THE_LEAST = frozenset({"gim_ready", "gim_storage_up"})
 # What the parent knows for all processes; where it does not say it, the workers' values are added.
 OF_THE_PARENT = frozenset({"gim_chatrooms", "gim_users", "process_start_time_seconds"})
 _UNIT = 1_000_000
 
+Join = Callable[[int, int], int]
 Labels = tuple[str, ...]  # name, value, name, value, …
 
 
@@ -57,12 +60,13 @@ def _flat(labels: dict[str, str]) -> Labels:
 class Total(Collector):
     """The sum of the families of several processes, sample by sample.
 
-    A family in *maximum* has the largest value instead. No value is negative. `prometheus_client` can
-    read the sum as a registry.
+    A family in *largest* has the largest value instead, one in *least* the least. No value is negative.
+    `prometheus_client` can read the sum as a registry.
     """
 
-    def __init__(self, maximum: Iterable[str] = ()) -> None:
-        self._maximum = frozenset(maximum)
+    def __init__(self, largest: Iterable[str] = (), least: Iterable[str] = ()) -> None:
+        self._joins: dict[str, Join] = dict.fromkeys(largest, max)
+        self._joins.update((name, min) for name in least)
         self._heads: dict[str, Family] = {}
         self._values: dict[str, dict[tuple[str, Labels], int]] = {}
 
@@ -71,8 +75,7 @@ class Total(Collector):
         for family in families:
             self._heads.setdefault(family.name, family)
             values = self._values.setdefault(family.name, {})
-            join = max if family.name in self._maximum else int.__add__
-            _add(values, family, join)
+            _add(values, family, self._joins.get(family.name, int.__add__))
 
     def families(self) -> list[Family]:
         """Return the sum."""
@@ -95,13 +98,13 @@ class Total(Collector):
             yield metric
 
 
-def _add(values: dict[tuple[str, Labels], int], family: Family, join: Callable[[int, int], int]) -> None:
+def _add(values: dict[tuple[str, Labels], int], family: Family, join: Join) -> None:
     for name, labels, value in family.samples:
         key = name, labels
         known = values.get(key)
         if known is None:
             values[key] = _exact(value)
-        elif value:  # most buckets of histograms are empty
+        elif value or join is min:  # most buckets of histograms are empty
             values[key] = join(known, _exact(value))
 
 
@@ -112,7 +115,7 @@ def _exact(value: float) -> int:
 def combined(parent: list[Family], others: Iterable[list[Family]]) -> Total:
     """Return the sum over all processes of a daemon: the *parent* of workers, and the *others*."""
     known = {family.name for family in parent} & OF_THE_PARENT
-    total = Total(THE_SAME)
+    total = Total(THE_LARGEST, THE_LEAST)
     total.add(parent)
     for families in others:
         total.add(family for family in families if family.name not in known)

@@ -19,13 +19,16 @@ from gim.metrics.instruments.durations import buckets, total
 class WebhookCollector(Collector):
     """Events that wait, were delivered or dropped, and the attempts."""
 
-    def __init__(self, counts: WebhookNumbers) -> None:
-        self._counts = counts
+    def __init__(self, webhooks: WebhookNumbers) -> None:
+        self._webhooks = webhooks
 
     def collect(self) -> Iterator[Metric]:
-        counts = self._counts
+        counts = self._webhooks.counts
         words = "Events that wait for their delivery or are being delivered."
         yield GaugeMetricFamily("gim_webhook_queued_events", words, counts.queued)
+        words = "Time since the oldest event happened that waits, 0 if none does."
+        age = self._webhooks.oldest_age()
+        yield GaugeMetricFamily("gim_webhook_oldest_event_seconds", words, age)
         delivered = CounterMetricFamily(
             "gim_webhook_delivered", "Events that the receiver accepted.", labels=["event"]
         )

@@ -85,6 +85,8 @@ class MetricsTests(PageTestCase):
             ("gim_storage_duration_seconds_count", {"operation": "put_user"}, 1),
             ("gim_storage_errors_total", {"operation": "append"}, 0),
             ("gim_unsent_bytes", {}, 0),
+            ("gim_ready", {}, 1),
+            ("gim_storage_up", {}, 1),
             ("gim_info", {"version": "1.0.0", "storage": "memory"}, 1),
         ):
             found = samples.get((name, tuple(sorted(labels.items()))))

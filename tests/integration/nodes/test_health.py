@@ -37,8 +37,12 @@ class HealthTests(NodesTestCase):
     async def test_without_redis_it_says_why_it_is_not_ready_and_counts_errors(self) -> None:
         server = await self.redis()
         (node,) = await self.nodes(server.url)
+        up = await self.samples(node)
+        self.assertEqual((up["gim_ready", ""], up["gim_storage_up", ""]), (1, 1))
         server.kill()
         await server.ended()
+        down = await self.samples(node)
+        self.assertEqual((down["gim_ready", ""], down["gim_storage_up", ""]), (0, 0))
         await node.becomes(503)
         self.assertEqual((await node.request("GET", "/readyz"))[1], {"reason": "storage"})
         self.assertEqual((await node.request("GET", "/healthz"))[0], 200)

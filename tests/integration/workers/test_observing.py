@@ -78,6 +78,8 @@ class MetricsTests(WorkersTestCase):
                 ("gim_info memory 1.0.0", 1),
                 ("gim_overloaded max-reactor-delay", 0),
                 ("gim_workers", WORKERS),
+                ("gim_ready", 1),
+                ("gim_storage_up", 1),
                 ("gim_worker_restarts_total", 0),
             ):
                 self.assertEqual(samples[name], value, name)

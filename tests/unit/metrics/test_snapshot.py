@@ -118,6 +118,21 @@ class SumTests(SynchronousTestCase):
         total = combined([info, gauge("gim_overloaded", 0)], [[info], [info, gauge("gim_overloaded", 1)]])
         self.assertEqual(values(total), {("gim_info", "version", "1"): 1, ("gim_overloaded",): 1})
 
+    def test_the_oldest_event_of_all_counts(self) -> None:
+        name = "gim_webhook_oldest_event_seconds"
+        total = combined([], [[gauge(name, 2.5)], [gauge(name, 7)], [gauge(name, 0)]])
+        self.assertEqual(values(total), {(name,): 7})
+
+    def test_all_are_ready_only_if_each_worker_is(self) -> None:
+        for worst in 0, 1, 2:
+            others = [[gauge("gim_ready", number != worst)] for number in range(3)]
+            self.assertEqual(values(combined([], others)), {("gim_ready",): 0})
+        self.assertEqual(
+            values(combined([], [[gauge("gim_storage_up", 1)]] * 3)), {("gim_storage_up",): 1}
+        )
+        total = combined([gauge("gim_ready", 0)], [[gauge("gim_ready", 1)], [gauge("gim_ready", 1)]])
+        self.assertEqual(values(total), {("gim_ready",): 0})
+
     def test_what_the_parent_knows_for_all_is_not_added(self) -> None:
         others = [[gauge("process_start_time_seconds", 200.5), gauge("gim_users", 3)] for _ in range(2)]
         total = combined([gauge("process_start_time_seconds", 100.25)], others)

@@ -233,6 +233,18 @@ class ChoiceTests(ServiceCase):
         self.assertIsNone(webhooks._presence)
 
 
+class AgeTests(ServiceCase):
+    def test_the_age_is_that_of_the_oldest_event_that_waits(self) -> None:
+        self.assertEqual(self.webhooks.oldest_age(), 0)
+        for sender in "ann", "ann", "bob":
+            append = self.store.messages.append(private(sender, "cat"))
+            self.successResultOf(Deferred.fromCoroutine(append))
+            self.clock.advance(5)
+        self.assertEqual(self.webhooks.oldest_age(), 15)
+        self.posts.answer_all()
+        self.assertEqual(self.webhooks.oldest_age(), 0)
+
+
 class FullQueueTests(ServiceCase):
     def setUp(self) -> None:
         self.patch(service, "MAX_QUEUED_EVENTS", 3)
@@ -305,6 +317,13 @@ class NumberTests(ServiceCase):
         self.assertEqual(self.posts.said(), [(ONLINE, "ann"), (SENT, "ann")])
         keys = {key for _, key in self.faulty.asked[:-1]}
         self.assertEqual(keys, {self.posts.attempts[0].id}, "the same event, by its key")
+
+    def test_the_age_of_an_event_that_waits_for_its_number_is_known(self) -> None:
+        self.faulty.error = Unavailable("away")
+        self.do(self.store.messages.append(private("ann", "bob")))
+        for _ in range(3):
+            self.clock.advance(1)
+        self.assertEqual(self.webhooks.oldest_age(), 3)
 
     def test_it_is_given_up_in_the_end(self) -> None:
         self.faulty.error = Unavailable("away")

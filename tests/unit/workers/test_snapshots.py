@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from twisted.internet.defer import Deferred
 
 from gim.errors import Unavailable
+from gim.metrics.export.health import ready
 from gim.metrics.export.page import MetricsPage, Page
 from gim.metrics.export.snapshot import Family
 from gim.metrics.export.workers import ShareCollector, WorkersCollector
@@ -31,6 +32,7 @@ class Work(Collector):
         took = HistogramMetricFamily("gim_took_seconds", "Took.")
         took.add_metric([], [("0.5", self.done), ("+Inf", self.done)], self.done / 10)
         yield took
+        yield ready(True)
 
 
 class SnapshotTestCase(ObservedTestCase):
@@ -138,23 +140,34 @@ class EndTests(SnapshotTestCase):
         self.turn()
         self.assertEqual(self.values(self.successResultOf(asked))["gim_done_total"], 1 + 50 + 3)
 
+    def test_one_that_does_not_answer_is_not_ready(self) -> None:
+        self.assertEqual(self.page(1)["gim_ready"], 1)
+        self.ends[3].other.is_stuck = True
+        asked = self.asked(1)
+        self.clock.advance(SNAPSHOT_TIMEOUT)
+        self.turn()
+        self.assertEqual(self.values(self.successResultOf(asked))["gim_ready"], 0)
+        self.kill(3)
+        self.assertEqual(self.page(1)["gim_ready"], 1)
+
     def test_one_that_ends_during_a_collection_is_counted_once(self) -> None:
         self.page(1)
         self.ends[3].other.is_stuck = True
         asked = self.asked(1)
         self.kill(3)
         self.turn()
-        self.assertEqual(self.values(self.successResultOf(asked))["gim_done_total"], 6)
+        values = self.values(self.successResultOf(asked))
+        self.assertEqual((values["gim_done_total"], values["gim_ready"]), (6, 1))
 
     def test_questions_during_a_collection_share_the_next_one(self) -> None:
         made: list[int] = []
-        answer = self.pages[2]._own.snapshot
+        answer = self.pages[2]._own.prepared_snapshot
 
-        def counted() -> Any:
+        async def counted() -> Any:
             made.append(1)
-            return answer()
+            return await answer()
 
-        self.patch(self.pages[2]._own, "snapshot", counted)
+        self.patch(self.pages[2]._own, "prepared_snapshot", counted)
         self.ends[3].other.is_stuck = True
         asked = [self.asked(number) for number in (1, 1, 2, 2)]
         self.assertEqual(len(made), 1)
