@@ -99,9 +99,13 @@ class Misdirected(GimError):
 
 
 class TooManyRequests(GimError):
-    """More packets or messages in a period than the limit allows."""
+    """More packets or messages in a period than the limit allows. ``wait`` is in seconds."""
 
     code = 429
+
+    def __init__(self, what: str, wait: int = 1) -> None:
+        super().__init__(f"{what}: wait {'a second' if wait == 1 else f'{wait} s'}")
+        self.wait = wait
 
 
 class InternalError(GimError):

@@ -74,7 +74,7 @@ def _challenge(error: type[Unauthorized]) -> Header:
 HEADERS: Final[Mapping[type[GimError], Header]] = {
     MethodNotAllowed: Header("Allow", "the methods that this path has", lambda error: error.allow),
     NotReady: _RETRY,
-    TooManyRequests: _RETRY,
+    TooManyRequests: Header("Retry-After", _RETRY.description, lambda error: str(error.wait)),
     Unauthorized: _challenge(Unauthorized),
     Unavailable: _RETRY,
     InvalidAdminKey: _challenge(InvalidAdminKey),

@@ -227,7 +227,7 @@ class GatewayProtocol(TimedProtocol):
         except BadPacket as bad:
             op, seq = bad.op, bad.seq
         rate = self.factory.limits.max_packet_rate
-        refusal = TooManyRequests(f"more than {rate} packets a second: wait a second")
+        refusal = TooManyRequests(f"more than {rate} packets a second")
         if self._packet_rate.is_abused():
             requests.add(self._refuse_last(op, seq, refusal))
         else:

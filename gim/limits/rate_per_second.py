@@ -28,7 +28,7 @@ class RatePerSecond(Periodic):
     def __init__(
         self, limit_name: str, limit: int, refusal: str, hits: LimitHits, clock: IReactorTime
     ) -> None:
-        """*limit* is 0 for none, *limit_name* its name in *hits*, *refusal* the sentence of the 429."""
+        """*limit* is 0 for none, *limit_name* its name in *hits*, *refusal* what the 429 says."""
         self.name = self._limit_name = limit_name
         self._limit = limit
         self._refusal = refusal
@@ -49,12 +49,12 @@ class RatePerSecond(Periodic):
 def send_rate(limits: Limits, hits: LimitHits, clock: IReactorTime) -> RatePerSecond:
     """Return the rate of a user's messages, over all their connections to this node and HTTP."""
     limit = limits.max_send_rate
-    refusal = f"you sent {limit} messages in a second: wait a second"
+    refusal = f"you sent {limit} messages in a second"
     return RatePerSecond(SEND_RATE, limit, refusal, hits, clock)
 
 
 def login_rate(limits: Limits, hits: LimitHits, clock: IReactorTime) -> RatePerSecond:
     """Return the rate of the logins over HTTP from one address."""
     limit = limits.max_login_rate
-    refusal = f"more than {limit} logins a second from your address: wait a second"
+    refusal = f"more than {limit} logins a second from your address"
     return RatePerSecond(LOGIN_RATE, limit, refusal, hits, clock)

@@ -33,14 +33,10 @@ class ReadRate(Periodic):
 
     def check(self, user_id: str) -> None:
         """Raise `TooManyRequests` for a user who has read too much."""
-        if (
-            self._limit
-            and self._read.get(user_id, 0) >= BURST * self._limit
-            and self._hits.hit(READ_RATE)
-        ):
-            raise TooManyRequests(
-                f"you read more than {self._limit} rows and KiB a second: wait a second"
-            )
+        above = self._read.get(user_id, 0) - BURST * self._limit
+        if self._limit and above >= 0 and self._hits.hit(READ_RATE):
+            wait = above // self._limit + 1
+            raise TooManyRequests(f"you read more than {self._limit} rows and KiB a second", wait)
 
     def charge(self, user_id: str, amount: int) -> None:
         """Count an *amount* of rows or KiB that a user reads."""

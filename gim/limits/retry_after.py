@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# after an HTTP request: rates count by the second, and storages come back within one
+# after an HTTP request: storages come back within a second
 REQUEST = 1
 # after a WebSocket handshake: connections close more slowly, and each attempt costs a handshake
 CONNECTION = 5

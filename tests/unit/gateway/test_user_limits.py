@@ -263,6 +263,19 @@ class ReadTests(UserLimitTestCase):
         self.assertEqual(self.codes(self.connect(), 101, 1, id="ann"), [429])
         self.assertEqual(self.codes(bob, 205, 1), [0])
 
+    def test_the_refusal_says_how_long_to_wait(self) -> None:
+        ann = self.user("ann")
+        token = self.data(ann, 101, id="ann")["token"]
+        rate: Any = self.daemon.getServiceNamed("read rate")
+        rate.charge("ann", 5000)
+        answer = self.refusal(ann, 205)
+        self.assertEqual(answer, (429, "you read more than 100 rows and KiB a second: wait 9 s"))
+        self.assertEqual(self.http("GET", "/v1/sessions", token, {})[:2], (429, "9"))
+        self.advance(8.5)
+        self.assertEqual(self.codes(ann, 205, 1), [429])
+        self.advance(1)
+        self.assertEqual(self.codes(ann, 205, 1), [0])
+
     def test_bytes_count_as_they_are_written(self) -> None:
         """A character that JSON escapes twice takes seven."""
         ann = self.fill(10, "\x01" * 4096)
