@@ -1,0 +1,269 @@
+/** Runs the scenarios of clients/scenarios on the core: FORMAT.md there says what they mean. */
+import assert from "node:assert/strict";
+import {readdirSync, readFileSync} from "node:fs";
+import {createCore} from "../core.js";
+
+const DIRECTORY = new URL("../../scenarios/", import.meta.url);
+const START = 1_800_000_000; // the core's time at the start of a scenario
+const CALLS = [
+  ...["connect", "close", "wake", "opened", "ended", "refused", "reply", "push", "notify", "receive"],
+  ...["token", "token_failed", "send", "request", "cancel", "retry", "hold", "restart"],
+];
+const OTHERS = ["at", "late", "do", "events", "ends", "unsent", "socket", "data", "code", "msg"];
+
+export const names = readdirSync(DIRECTORY)
+  .filter(name => name.endsWith(".json"))
+  .map(name => name.slice(0, -5))
+  .sort();
+
+const load = name => JSON.parse(readFileSync(new URL(`${name}.json`, DIRECTORY), "utf8"));
+const isObject = value => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Returns a copy of a value in which `change` replaced each text, also those that are keys. */
+function mapTexts(value, change) {
+  if (typeof value === "string") return change(value);
+  if (Array.isArray(value)) return value.map(each => mapTexts(each, change));
+  if (!isObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([k, v]) => [change(k), mapTexts(v, change)]));
+}
+
+/** Writes ids, time marks and short messages out. */
+function expand(value) {
+  if (Array.isArray(value)) return value.map(expand);
+  if (isObject(value)) {
+    if (Object.keys(value).sort().join() === "ids,messages") {
+      return value.ids.map(id => message(id, value.messages));
+    }
+    return Object.fromEntries(Object.entries(value).map(([k, v]) => [expand(k), expand(v)]));
+  }
+  if (typeof value !== "string") return value;
+  const id = /^#([0-9a-f]+)$/.exec(value);
+  const mark = /^@([0-9]+)$/.exec(value);
+  if (id) return "02" + id[1].padStart(30, "0");
+  if (mark) return (START * 1000 + Number(mark[1]) - 60_000).toString(16).padStart(12, "0") + "0".repeat(20);
+  return value;
+}
+
+function message(item, session) {
+  if (typeof item !== "string") return expand(item);
+  return {
+    id: expand(item),
+    session_id: session,
+    sender: {id: "1002", name: "1002"},
+    category: "text",
+    content: "m" + item.slice(1),
+    sequence: 0,
+    status: 1,
+    created_at: START * 1000,
+  };
+}
+
+/** Says whether an output is the expected one. */
+function matches(expected, actual) {
+  if (Array.isArray(expected)) {
+    return (
+      Array.isArray(actual) &&
+      expected.length === actual.length &&
+      expected.every((each, i) => matches(each, actual[i]))
+    );
+  }
+  if (isObject(expected)) {
+    return isObject(actual) && Object.entries(expected).every(([k, v]) => k in actual && matches(v, actual[k]));
+  }
+  if (typeof expected === "number") return typeof actual === "number" && Math.abs(expected - actual) < 0.001;
+  return expected === actual;
+}
+
+/** Plays one scenario, and throws where the core does something else. */
+export class Runner {
+  #chain;
+  #options = {id: "1001"};
+  #draws = {};
+  #saved;
+  #names = new Map(); // of requests: {op, seq}, number; of sends: request_id
+  #bodies = new Map(); // of sends
+  #now = 0;
+  #core;
+  #socket;
+  #held;
+
+  constructor(name) {
+    this.#chain = [load(name)];
+    while (this.#chain[0].after) this.#chain.unshift(load(this.#chain[0].after));
+    for (const {options = {}, draws = {}, state} of this.#chain) {
+      for (const [key, value] of Object.entries(options)) {
+        this.#options[key.replace(/_(.)/g, (_, letter) => letter.toUpperCase())] = value;
+      }
+      Object.assign(this.#draws, structuredClone(draws));
+      if (state !== undefined) this.#saved = expand(state);
+    }
+    const {store = false, ...options} = this.#options;
+    this.#options = {...options, stores: store, draw: each => this.#draw(each)};
+    this.#start();
+  }
+
+  #start() {
+    this.#core = createCore(this.#options, START + this.#now, this.#saved);
+    this.#socket = 0;
+    this.#held = false;
+  }
+
+  #draw(name) {
+    const drawn = this.#draws[name] ?? 0.5;
+    if (!Array.isArray(drawn)) return drawn;
+    return drawn.length > 1 ? drawn.shift() : drawn[0];
+  }
+
+  run() {
+    for (const {steps} of this.#chain) {
+      const base = this.#now;
+      steps.forEach((step, i) => {
+        const unknown = Object.keys(step).filter(key => !CALLS.includes(key) && !OTHERS.includes(key));
+        assert.deepEqual(unknown, [], "unknown in a step");
+        try {
+          this.#play(step, base);
+        } catch (error) {
+          error.message = `step ${i + 1} ${JSON.stringify(step)}: ${error.message}`;
+          throw error;
+        }
+      });
+    }
+  }
+
+  #play(step, base) {
+    const at = step.at === undefined ? this.#now : base + step.at;
+    assert.ok(at >= this.#now, "time goes back");
+    this.#advance(at, step.late);
+    for (const call of CALLS) if (call in step) this.#inputs[call](step[call], step);
+    this.#compare(step);
+  }
+
+  #advance(at, late = false) {
+    for (let due; (due = this.#core.deadline()) <= START + at + 1e-6; ) {
+      this.#core.tick(late ? START + at : Math.max(due, START + this.#now));
+    }
+    this.#now = at;
+  }
+
+  get #time() {
+    return START + this.#now;
+  }
+
+  #at(step) {
+    this.#countSockets();
+    return step.socket ?? this.#socket;
+  }
+
+  #countSockets() {
+    for (const {open} of this.#core.commands) if (open) this.#socket = open;
+  }
+
+  #packet(op, seq, body, step) {
+    const text = JSON.stringify({op, body: JSON.stringify(body), seq});
+    this.#core.received(this.#time, this.#at(step), text);
+  }
+
+  #send(name, body) {
+    this.#bodies.set(name, body);
+    this.#names.set(name, this.#core.send(this.#time, ...body).request_id);
+  }
+
+  #inputs = {
+    connect: () => this.#core.connect(this.#time),
+    close: () => this.#core.close(this.#time),
+    wake: () => this.#core.wake(this.#time),
+    opened: (_, step) => this.#core.opened(this.#time, this.#at(step)),
+    ended: (value, step) => {
+      const [code, reason] = Array.isArray(value) ? value : [value, ""];
+      this.#core.ended(this.#time, this.#at(step), code, reason);
+    },
+    refused: (value, step) => {
+      const [status, retryAfter] = Array.isArray(value) ? value : [value, 0];
+      this.#core.refused(this.#time, this.#at(step), status, retryAfter);
+    },
+    reply: (name, step) => {
+      const {op, seq} = this.#names.get(name);
+      const {code = 0, msg = "", data = {}} = step;
+      const body = {code, msg, data: code ? null : this.#data(op, expand(data))};
+      this.#packet(op + 1, seq, body, step);
+    },
+    push: ({session, ids, skipped}, step) => {
+      const head = {id: session, type: Number(session[0]), title: session};
+      const items = ids.map(id => message(id, session));
+      this.#packet(207, 0, {session: head, items, skipped}, step);
+    },
+    notify: (value, step) => this.#packet(213, 0, expand(value), step),
+    receive: (value, step) => this.#core.received(this.#time, this.#at(step), value),
+    token: value => this.#core.token(this.#time, value),
+    token_failed: () => this.#core.noToken(this.#time, "no"),
+    send: ({as, to, content, category = "text"}) => {
+      const target = isObject(to) ? [1, to.chatroom] : [2, to];
+      this.#send(as, [...target, content, category]);
+    },
+    request: ({as, op, body = {}}) => {
+      this.#names.set(as, this.#core.request(this.#time, op, expand(body)));
+    },
+    cancel: name => this.#core.cancel(this.#time, this.#names.get(name)),
+    retry: ({of, as}) => this.#send(as, this.#bodies.get(of)),
+    hold: value => (this.#held = value),
+    restart: () => this.#start(),
+  };
+
+  #data(op, data) {
+    if (op === 101) {
+      const user = {id: "1001", name: "1001"};
+      const login = {user, token: "t", epoch: "e1", missed: 0, recovered: true};
+      return {...login, server_time: Math.round(1000 * this.#time), ...data};
+    }
+    if (op === 205) return {cursor: "", ...data, items: (data.items ?? []).map(session)};
+    return data;
+  }
+
+  #compare(step) {
+    this.#countSockets();
+    this.#compareCommands(step.do ?? [], this.#core.commands.splice(0));
+    const events = [];
+    for (let event; !this.#held && (event = this.#core.nextEvent()); ) {
+      events.push({event: event[0], ...event[1]});
+    }
+    this.#check("events", step.events ?? [], events);
+    const ends = this.#core.ends.splice(0).filter(([key]) => typeof key === "number");
+    const wanted = (step.ends ?? []).map(each => ({...each, of: this.#names.get(each.of)}));
+    this.#check("ends", wanted, ends.map(([of, code, msg, data]) => (code ? {of, code, msg} : {of, data})));
+    if (step.unsent) {
+      const entries = this.#core.unsent().map(entry => entry.request_id);
+      this.#check("unsent", step.unsent.map(name => `$${name}`), entries);
+    }
+  }
+
+  #check(what, expected, actual) {
+    const names = text => (text.startsWith("$") ? this.#names.get(text.slice(1)) : text);
+    expected = mapTexts(expand(expected), names);
+    const shown = `\n expected ${JSON.stringify(expected)}\n      got ${JSON.stringify(actual)}`;
+    assert.ok(matches(expected, actual), `${what}: ${shown}`);
+  }
+
+  #compareCommands(expected, commands) {
+    const shown = commands.map(command => this.#command(command));
+    this.#check("do", expected.map(({as, without, ...plain}) => plain), shown);
+    expected.forEach(({as, without = []}, i) => {
+      const {write, save = {}, body = save, seq} = shown[i];
+      assert.deepEqual(without.filter(key => key in body), [], "should not be there");
+      if (as) this.#names.set(as, {op: write, seq});
+    });
+  }
+
+  #command(command) {
+    if (command.open) return {open: true};
+    if (command.save) return {save: (this.#saved = JSON.parse(JSON.stringify(command.save)))};
+    if (!command.write) return command;
+    const {op, seq, body} = JSON.parse(command.write);
+    return {write: op, seq, body};
+  }
+}
+
+function session(item) {
+  if (isObject(item)) return item;
+  const [id, last] = item;
+  return {id, type: Number(id[0]), title: id, unread: 0, last: last && {id: last, session_id: id}};
+}
