@@ -169,7 +169,9 @@ class DocumentTests(PageTestCase):
             self.assertLessEqual({label for label, _ in pairs} - {"le"}, labels[family], name)
 
     async def test_the_dashboard_asks_for_what_is_served(self) -> None:
-        await self.daemon("--gateway-worker", "2")
+        hook = start_hook(self)
+        environment: Any = {"GIM_WEBHOOK_SECRET": SECRET}
+        await self.daemon("--gateway-worker", "2", "--webhook-url", hook.url, **environment)
         await self.use()
         client = await self.client()
         client.sendClose(1000)
@@ -219,6 +221,8 @@ class DocumentTests(PageTestCase):
 
     def check_targets(self, panel: dict[str, Any]) -> None:
         self.assertIn(panel["type"], ("timeseries", "stat"))
+        self.assertTrue(panel["description"].endswith("."), panel["title"])
+        self.assertTrue(panel["fieldConfig"]["defaults"]["unit"], panel["title"])
         self.assertTrue(panel["targets"])
         references = [target["refId"] for target in panel["targets"]]
         self.assertEqual(len(set(references)), len(references))
