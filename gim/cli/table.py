@@ -41,6 +41,8 @@ GROUPS: Final = (
     Group(
         "as a user",
         {
+            "send": "send a message, or each line of standard input",
+            "listen": "print messages as they come",
             "sessions": "list sessions, the newest conversation first",
             "history": "print messages of a session",
             "members": "list the members of a chatroom",
@@ -62,6 +64,7 @@ GROUPS: Final = (
             "unmute": "end a mute",
             "stats": "count connections, users, chatrooms and messages",
             "top": "watch how busy a server is",
+            "trace": "tell when connections of a user begin and end",
         },
     ),
     Group(

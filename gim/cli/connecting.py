@@ -1,0 +1,131 @@
+"""A user's connection to the gateway, for commands that stay connected."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final
+
+from gim.cli.failures import Failure, Refused, TimedOut, Unreachable
+from gim.cli.gateway import Login
+from gim.cli.output import safe
+from gim.client.asyncio import Client
+from gim.client.events import Event, State
+from gim.client.outcome import GimError
+
+_BUSY: Final = frozenset((429, 500, 503))  # refusals that pass
+_NETWORK: Final = frozenset((1006, 4000))  # codes of sockets that nothing answers
+
+
+@asynccontextmanager
+async def connected(login: Login, timeout: float) -> AsyncIterator[tuple[Client, AsyncIterator[Event]]]:
+    """Log in; yield the client, which comes back by itself from now on, and what happens.
+
+    Raises `Failure` when the first login does not succeed within *timeout* seconds.
+    """
+    client = Client(login.url, id=login.user, token=login.token)
+    events = client.events()
+    connecting = asyncio.ensure_future(client.connect())
+    try:
+        await _first_login(events, login.url, timeout)
+        await connecting
+        yield client, events
+    finally:
+        connecting.cancel()
+        await client.close()
+        await asyncio.gather(connecting, return_exceptions=True)
+
+
+async def _first_login(events: AsyncIterator[Event], url: str, timeout: float) -> None:
+    last = State("connecting")
+    try:
+        async with asyncio.timeout(timeout):
+            async for event in events:
+                if isinstance(event, State):
+                    last = event
+                    if event.now == "online":
+                        return
+                    _check(event, url)
+    except TimeoutError as error:
+        if last.code in _BUSY:
+            raise Refused(int(last.code), safe(last.reason)) from error
+        raise TimedOut(f"{url} did not answer in {timeout:g} s") from error
+
+
+def _check(state: State, url: str) -> None:
+    """Raise `Failure` unless the next attempt may succeed."""
+    if state.now == "closed":
+        raise failure_of(state)
+    if state.now == "waiting" and state.code not in _BUSY:
+        why = "" if state.code in _NETWORK else f"{state.code} "
+        raise Unreachable(f"{url} can't be reached: {why}{safe(state.reason or 'no answer')}")
+
+
+def failure_of(state: State) -> Failure:
+    """Return why a client does not come back."""
+    code = state.code if isinstance(state.code, int) else 0
+    return Refused(code, safe(state.reason or "the server closed the connection"))
+
+
+def change_of(state: State) -> str:
+    """Return what to tell about a change of the connection, "" for nothing. Raises why it is closed."""
+    match state:
+        case State(now="closed"):
+            raise failure_of(state)
+        case State(now="waiting", delay=delay, code=code, reason=reason):
+            why = f"{code}, {safe(reason)}" if reason else str(code)
+            return f"disconnected ({why}): next try in {delay or 0:.1f} s"
+        case State(now="online"):
+            return "connected again"
+    return ""
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turn refused requests into failures of the command."""
+    try:
+        yield
+    except GimError as error:
+        if isinstance(error.code, int):
+            raise Refused(error.code, safe(error.msg)) from error
+        kind = TimedOut if error.code == "timeout" else Failure
+        raise kind(safe(str(error))) from error
+
+
+@contextmanager
+def ends_with_reader() -> Iterator[None]:
+    """Raise `BrokenPipeError` when what reads the standard output ends, also while nothing is printed."""
+    loop, task, ended = asyncio.get_running_loop(), asyncio.current_task(), False
+    assert task is not None
+
+    def end() -> None:
+        nonlocal ended
+        ended = True
+        loop.remove_reader(file)
+        task.cancel()
+
+    file = _pipe()
+    if file >= 0:
+        loop.add_reader(file, end)  # a pipe's writing end is never readable, but tells its end
+    try:
+        yield
+    except asyncio.CancelledError:
+        if ended:
+            raise BrokenPipeError from None
+        raise
+    finally:
+        if file >= 0:
+            loop.remove_reader(file)
+
+
+def _pipe() -> int:
+    """Return the file of the standard output if it is a pipe, else -1."""
+    try:
+        file = sys.stdout.fileno()
+        return file if stat.S_ISFIFO(os.fstat(file).st_mode) else -1
+    except (OSError, ValueError):  # closed, or in memory
+        return -1
