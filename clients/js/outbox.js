@@ -1,134 +1,99 @@
-import {doubling} from "./backoff.js";
-
-const IN_FLIGHT = 8; // entries without an answer at a time
-const SAFE_AGE = 240; // seconds; the server knows a request_id for 300
-const LOST = "the server has lost its data since";
-
-const newId = () =>
-  Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, "0")).join("");
-const size = ({content}) => new TextEncoder().encode(content).length;
-
-/**
- * Section O: messages on their way to the server, as entries with the fields that a store keeps.
- * `write(entry)` writes one. `ended(entry, code, msg, data)` takes its end; `code` is 0 when it was sent.
- */
-export function createOutbox({outboxLimit, outboxAge, draw}, clock, write, ended) {
-  const entries = new Map(); // by request_id, in order
-  const flying = new Map(); // the entry that has no answer yet, by session
-  let epoch; // of the connection; undefined while there is none
-  let skew = 0; // seconds that the server's clock is ahead
-  let paused = false;
+/** Section O: messages on their way. An entry is what a store keeps, and `done`, which takes its end. */
+export function createOutbox(core, {outboxLimit = 1000, outboxAge = 3600, draw}) {
+  const entries = new Set(); // in order
+  const flying = new Map(); // by session: the entry without an answer, 8 at most
   let refusals = 0; // 503 in a row
 
-  const key = ({type, target_id}) => `${type}:${target_id}`;
-  const isWritten = entry => entry.written_at !== null;
+  const key = e => e.type + ":" + e.target_id;
+  const isNew = e => e.epoch === null; // never written
+  const left = e =>
+    isNew(e)
+      ? e.created_at + outboxAge - core.now
+      : 240 - Math.max(core.now - e.written_at, core.now + core.skew - e.written_server);
 
-  function forget(entry) {
-    entries.delete(entry.request_id);
-    if (flying.get(key(entry)) === entry) flying.delete(key(entry));
-    if (!entries.size) clock.cancel("age");
+  function watch(e) {
+    if (!(core.due.get(expire) < core.now + left(e))) core.wait(expire, left(e));
   }
 
-  function end(entry, code, msg, data) {
-    forget(entry);
-    ended(entry, code, msg, data);
+  function end(e, code, msg, data) {
+    entries.delete(e);
+    if (flying.get(key(e)) === e) flying.delete(key(e));
+    e.code = code;
+    core.finish(e, code, msg, data);
   }
 
-  /** Ends entries that were written as uncertain. */
-  function endWritten(msg, isLost = () => true) {
-    for (const entry of [...entries.values()]) {
-      if (isWritten(entry) && isLost(entry)) end(entry, "uncertain", msg);
-    }
+  /** Ends the entries that pass a test; those that were written are uncertain. */
+  function endAll(test, code, msg) {
+    for (const e of entries) if (test(e)) end(e, isNew(e) ? code : "uncertain", msg);
   }
-
-  /** Seconds until an entry is too old. */
-  function left(entry) {
-    if (!isWritten(entry)) return entry.created_at + outboxAge - clock.now;
-    return SAFE_AGE - Math.max(clock.now - entry.written_at, clock.now + skew - entry.written_server);
-  }
-
-  const watch = entry => clock.setSooner("age", left(entry), expire);
 
   function expire() {
-    for (const entry of [...entries.values()]) {
-      if (left(entry) > 0) continue;
-      if (isWritten(entry)) end(entry, "uncertain", "no answer for too long");
-      else end(entry, "expired", `not sent for ${outboxAge} s`);
-    }
-    clock.cancel("age");
+    endAll(e => left(e) <= 0, "expired", "it has waited too long");
+    core.due.delete(expire);
     entries.forEach(watch);
   }
 
-  function keep(entry) {
-    entries.set(entry.request_id, entry);
-    watch(entry);
-  }
+  function goOn() {} // the end of a pause: `pump` comes after each input
 
-  function pause(seconds) {
-    paused = true;
-    clock.set("pause", seconds, () => (paused = false));
+  function answered(e, code, msg, data) {
+    if (flying.get(key(e)) !== e) return;
+    flying.delete(key(e));
+    if (!code) refusals = 0;
+    if (code === 429) core.wait(goOn, 1 + draw("busy"));
+    else if (code === 503) core.wait(goOn, draw("storage") * Math.min(30, 2 ** refusals++ / 2));
+    else end(e, code === 500 ? "uncertain" : code, msg, data);
   }
 
   return {
     entries,
-    load: saved => saved.forEach(entry => keep({...entry})),
-    state: () => [...entries.values()].map(entry => ({...entry})),
-    add(type, target_id, content, category) {
-      const entry = {request_id: newId(), type, target_id, content, category, created_at: clock.now};
-      Object.assign(entry, {written_at: null, written_server: null, epoch: null});
-      if (entries.size < outboxLimit) keep(entry);
-      else ended(entry, "full", `${entries.size} messages wait already`);
-      return entry;
+    expire,
+    endAll,
+    state: () => [...entries].map(({done, pending, ...saved}) => saved),
+    load(e) {
+      entries.add(e);
+      watch(e);
     },
-    /** Ends an entry that was never written; says whether it was one. */
-    cancel(id) {
-      const entry = entries.get(id);
-      if (!entry || isWritten(entry)) return false;
-      end(entry, "cancelled", "cancelled before it was sent");
-      return true;
+    add(type, target_id, content, category, done) {
+      const bytes = [...crypto.getRandomValues(new Uint8Array(16))];
+      const request_id = bytes.map(byte => byte.toString(16).padStart(2, 0)).join("");
+      const written = {created_at: core.now, written_at: null, written_server: null, epoch: null};
+      const e = {request_id, type, target_id, content, category, ...written, done};
+      if (entries.size < outboxLimit) this.load(e);
+      else end(e, "full", "too many messages wait");
+      return e;
     },
-    loggedIn(newEpoch, newSkew) {
-      epoch = newEpoch;
-      skew = newSkew;
-      endWritten(LOST, entry => entry.epoch !== epoch);
-      expire();
+    cancel(e) {
+      const can = isNew(e) && entries.has(e);
+      if (can) end(e, "cancelled", "cancelled before it was sent");
+      return can;
     },
-    loseData: () => endWritten(LOST),
+    /** Ends what was written to another data set. */
+    lose: epoch => endAll(e => !isNew(e) && e.epoch !== epoch, "", "the server has lost its data since"),
     disconnected() {
-      epoch = undefined;
-      paused = false;
       flying.clear();
-      clock.cancel("pause");
+      entries.forEach(watch);
     },
-    /** A packet was too long for the server. */
     failLongest() {
+      const size = e => new TextEncoder().encode(e.content).length;
       const [longest] = [...flying.values()].sort((a, b) => size(b) - size(a));
       if (longest) end(longest, 413, "the message is too long for the server");
     },
-    endAll(msg) {
-      for (const entry of [...entries.values()]) end(entry, isWritten(entry) ? "uncertain" : "closed", msg);
-    },
-    /** Writes what may be written now: one entry for each session, in order. */
+    /** Writes what may be written: one entry for each session, in order. */
     pump() {
-      if (epoch === undefined || paused) return;
-      for (const entry of entries.values()) {
-        if (flying.size >= IN_FLIGHT) return;
-        if (flying.has(key(entry))) continue;
-        flying.set(key(entry), entry);
-        if (!isWritten(entry)) {
-          Object.assign(entry, {written_at: clock.now, written_server: clock.now + skew, epoch});
-          watch(entry);
+      if (core.state !== "online" || core.due.has(goOn)) return;
+      for (const e of entries) {
+        if (flying.size === 8) return;
+        if (flying.has(key(e))) continue;
+        flying.set(key(e), e);
+        const {request_id, type, target_id, content, category} = e;
+        if (isNew(e)) {
+          Object.assign(e, {written_at: core.now, written_server: core.now + core.skew, epoch: core.epoch});
+          watch(e);
         }
-        write(entry);
+        core.changed = true;
+        const body = {request_id, type, target_id, content, category};
+        core.write(201, body, (...answer) => answered(e, ...answer));
       }
-    },
-    answered(entry, code, msg, data) {
-      if (flying.get(key(entry)) !== entry) return;
-      flying.delete(key(entry));
-      if (code === 429) return pause(1 + draw("busy"));
-      if (code === 503) return pause(doubling(refusals++) * draw("storage"));
-      if (!code) refusals = 0;
-      end(entry, code === 500 ? "uncertain" : code, msg, data);
     },
   };
 }

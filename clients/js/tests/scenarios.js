@@ -80,9 +80,13 @@ export class Runner {
   #options = {id: "1001"};
   #draws = {};
   #saved;
-  #names = new Map(); // of requests: {op, seq}, number; of sends: request_id
+  #commands = []; // of the step
+  #ends = []; // likewise
+  #names = new Map(); // of requests: {op, seq} or the name; of sends: the entry
   #bodies = new Map(); // of sends
   #now = 0;
+  #time = START; // that the core sees
+  #deadline;
   #core;
   #socket;
   #held;
@@ -97,13 +101,30 @@ export class Runner {
       Object.assign(this.#draws, structuredClone(draws));
       if (state !== undefined) this.#saved = expand(state);
     }
-    const {store = false, ...options} = this.#options;
-    this.#options = {...options, stores: store, draw: each => this.#draw(each)};
     this.#start();
   }
 
   #start() {
-    this.#core = createCore(this.#options, START + this.#now, this.#saved);
+    const {store, ...options} = this.#options;
+    const put = command => this.#commands.push(command);
+    const io = {
+      now: () => this.#time,
+      open: number => {
+        this.#socket = number;
+        put({open: true});
+      },
+      write: text => {
+        const {op, seq, body} = JSON.parse(text);
+        put({write: op, seq, body});
+      },
+      close: code => put({close: code}),
+      ask: () => put({token: true}),
+      save: store && (state => put({save: (this.#saved = JSON.parse(JSON.stringify(state)))})),
+      settled: deadline => (this.#deadline = deadline),
+    };
+    this.#deadline = Infinity;
+    this.#core = createCore({...options, draw: name => this.#draw(name), state: this.#saved}, io);
+    this.#core.save(); // sets the deadline of what was loaded
     this.#socket = 0;
     this.#held = false;
   }
@@ -139,47 +160,36 @@ export class Runner {
   }
 
   #advance(at, late = false) {
-    for (let due; (due = this.#core.deadline()) <= START + at + 1e-6; ) {
-      this.#core.tick(late ? START + at : Math.max(due, START + this.#now));
+    while (this.#deadline <= START + at + 1e-6) {
+      this.#time = late ? START + at : Math.max(this.#deadline, this.#time);
+      this.#core.tick();
     }
     this.#now = at;
-  }
-
-  get #time() {
-    return START + this.#now;
-  }
-
-  #at(step) {
-    this.#countSockets();
-    return step.socket ?? this.#socket;
-  }
-
-  #countSockets() {
-    for (const {open} of this.#core.commands) if (open) this.#socket = open;
+    this.#time = START + at;
   }
 
   #packet(op, seq, body, step) {
     const text = JSON.stringify({op, body: JSON.stringify(body), seq});
-    this.#core.received(this.#time, this.#at(step), text);
+    this.#core.received(step.socket ?? this.#socket, text);
   }
 
   #send(name, body) {
     this.#bodies.set(name, body);
-    this.#names.set(name, this.#core.send(this.#time, ...body).request_id);
+    this.#names.set(name, this.#core.send(...body));
   }
 
   #inputs = {
-    connect: () => this.#core.connect(this.#time),
-    close: () => this.#core.close(this.#time),
-    wake: () => this.#core.wake(this.#time),
-    opened: (_, step) => this.#core.opened(this.#time, this.#at(step)),
+    connect: () => this.#core.connect(),
+    close: () => this.#core.close(),
+    wake: () => this.#core.wake(),
+    opened: (_, step) => this.#core.opened(step.socket ?? this.#socket),
     ended: (value, step) => {
       const [code, reason] = Array.isArray(value) ? value : [value, ""];
-      this.#core.ended(this.#time, this.#at(step), code, reason);
+      this.#core.ended(step.socket ?? this.#socket, code, reason);
     },
     refused: (value, step) => {
       const [status, retryAfter] = Array.isArray(value) ? value : [value, 0];
-      this.#core.refused(this.#time, this.#at(step), status, retryAfter);
+      this.#core.refused(step.socket ?? this.#socket, status, retryAfter);
     },
     reply: (name, step) => {
       const {op, seq} = this.#names.get(name);
@@ -193,17 +203,18 @@ export class Runner {
       this.#packet(207, 0, {session: head, items, skipped}, step);
     },
     notify: (value, step) => this.#packet(213, 0, expand(value), step),
-    receive: (value, step) => this.#core.received(this.#time, this.#at(step), value),
-    token: value => this.#core.token(this.#time, value),
-    token_failed: () => this.#core.noToken(this.#time, "no"),
+    receive: (value, step) => this.#core.received(step.socket ?? this.#socket, value),
+    token: value => this.#core.token(value),
+    token_failed: () => this.#core.noToken("no"),
     send: ({as, to, content, category = "text"}) => {
       const target = isObject(to) ? [1, to.chatroom] : [2, to];
       this.#send(as, [...target, content, category]);
     },
     request: ({as, op, body = {}}) => {
-      this.#names.set(as, this.#core.request(this.#time, op, expand(body)));
+      const ended = (code, msg, data) => this.#ends.push(code ? {of: as, code, msg} : {of: as, data});
+      this.#core.request(op, expand(body), ended);
     },
-    cancel: name => this.#core.cancel(this.#time, this.#names.get(name)),
+    cancel: name => this.#core.cancel(this.#names.get(name)),
     retry: ({of, as}) => this.#send(as, this.#bodies.get(of)),
     hold: value => (this.#held = value),
     restart: () => this.#start(),
@@ -220,45 +231,33 @@ export class Runner {
   }
 
   #compare(step) {
-    this.#countSockets();
-    this.#compareCommands(step.do ?? [], this.#core.commands.splice(0));
+    this.#compareCommands(step.do ?? [], this.#commands.splice(0));
     const events = [];
     for (let event; !this.#held && (event = this.#core.nextEvent()); ) {
       events.push({event: event[0], ...event[1]});
     }
     this.#check("events", step.events ?? [], events);
-    const ends = this.#core.ends.splice(0).filter(([key]) => typeof key === "number");
-    const wanted = (step.ends ?? []).map(each => ({...each, of: this.#names.get(each.of)}));
-    this.#check("ends", wanted, ends.map(([of, code, msg, data]) => (code ? {of, code, msg} : {of, data})));
+    this.#check("ends", step.ends ?? [], this.#ends.splice(0));
     if (step.unsent) {
-      const entries = this.#core.unsent().map(entry => entry.request_id);
+      const entries = [...this.#core.unsent].map(entry => entry.request_id);
       this.#check("unsent", step.unsent.map(name => `$${name}`), entries);
     }
   }
 
   #check(what, expected, actual) {
-    const names = text => (text.startsWith("$") ? this.#names.get(text.slice(1)) : text);
+    const names = text => (text.startsWith("$") ? this.#names.get(text.slice(1)).request_id : text);
     expected = mapTexts(expand(expected), names);
     const shown = `\n expected ${JSON.stringify(expected)}\n      got ${JSON.stringify(actual)}`;
     assert.ok(matches(expected, actual), `${what}: ${shown}`);
   }
 
   #compareCommands(expected, commands) {
-    const shown = commands.map(command => this.#command(command));
-    this.#check("do", expected.map(({as, without, ...plain}) => plain), shown);
+    this.#check("do", expected.map(({as, without, ...plain}) => plain), commands);
     expected.forEach(({as, without = []}, i) => {
-      const {write, save = {}, body = save, seq} = shown[i];
+      const {write, save = {}, body = save, seq} = commands[i];
       assert.deepEqual(without.filter(key => key in body), [], "should not be there");
       if (as) this.#names.set(as, {op: write, seq});
     });
-  }
-
-  #command(command) {
-    if (command.open) return {open: true};
-    if (command.save) return {save: (this.#saved = JSON.parse(JSON.stringify(command.save)))};
-    if (!command.write) return command;
-    const {op, seq, body} = JSON.parse(command.write);
-    return {write: op, seq, body};
   }
 }
 
