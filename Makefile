@@ -96,12 +96,18 @@ fuzz: $(VENV)/.installed-fuzz
 differential: $(VENV)/.installed-test
 	$(BIN)/python -m tests.integration.differential $(DIFFERENTIAL)
 
-# a wheel in an environment of its own, used from another directory
-package: $(BIN)/python
+# a wheel in an environment of its own, used from another directory; it is made of the checkout, and holds the
+# same files as one that is made of an sdist
+package: $(VENV)/.installed-dev
 	rm -rf build/package && mkdir -p build/package
 	$(BIN)/pip wheel -q --no-deps -w build/package .
+	$(BIN)/python -m build -o build/package/sdist . >/dev/null
+	for wheel in build/package build/package/sdist; do \
+	  $(BIN)/python -m zipfile -l $$wheel/gim-*.whl | cut -d " " -f 1 | sort >$$wheel/files || exit 1; done
+	diff build/package/files build/package/sdist/files
 	$(PYTHON) -m venv build/package/venv
 	build/package/venv/bin/pip install -q build/package/gim-*.whl
+	cd / && $(CURDIR)/build/package/venv/bin/python -c 'from gim.api.routes import javascript; javascript.modules()["gim.js"]'
 	cd / && $(CURDIR)/build/package/venv/bin/twistd gim --version
 	cd / && $(CURDIR)/build/package/venv/bin/twistd gim --help >/dev/null
 	cd / && $(CURDIR)/build/package/venv/bin/twist gim --help >/dev/null

@@ -6,6 +6,7 @@ from gim.api.openapi.describe import RouteSet
 from gim.api.routes.admin import AdminRoutes
 from gim.api.routes.chat import ChatRoutes
 from gim.api.routes.documents import Documents
+from gim.api.routes.javascript import JavaScriptRoutes, modules
 from gim.api.routes.metrics import MetricsRoutes
 from gim.api.routes.profiling import ProfilingRoutes
 from gim.api.settings import ApiSettings
@@ -22,7 +23,7 @@ def route_sets(
     admin: AdminRoutes | None,
 ) -> list[RouteSet]:
     """Return all that the HTTP API serves; without *page* or *admin* it does not serve those."""
-    served: list[RouteSet] = [ChatRoutes(chat)]
+    served: list[RouteSet] = [ChatRoutes(chat), JavaScriptRoutes(modules())]
     if page is not None:
         served.append(MetricsRoutes(page))
     if settings.enable_profiling:
@@ -34,5 +35,5 @@ def route_sets(
 
 def route_names() -> list[str]:
     """Return the names of all routes there may be."""
-    sets = ChatRoutes, AdminRoutes, MetricsRoutes, ProfilingRoutes, Documents
+    sets = ChatRoutes, AdminRoutes, JavaScriptRoutes, MetricsRoutes, ProfilingRoutes, Documents
     return [name for routes in sets for name in routes.app.endpoints]

@@ -158,6 +158,7 @@ class ProxyCase(DaemonTestCase):
         self.assertEqual(await self.get("/v1/sessions", Authorization=f"Bearer {self.token}"), 200)
         self.assertEqual(json.loads(self.answer)["code"], 0)
         await self.gim.says(rf"GET /v1/sessions 200 .* from {BOB}")
+        self.assertEqual(await self.get("/client/gim.js"), 200)
         for path in "/", "/metrics", "/readyz", "/v1/admin/statistics", "/wsx", "/docs":
             self.assertEqual(await self.get(path), 404, path)
 

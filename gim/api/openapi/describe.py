@@ -32,10 +32,12 @@ JSON: Final = "application/json"
 TEXT: Final = "text/plain; charset=utf-8"
 HTML: Final = "text/html; charset=utf-8"
 BINARY: Final = "application/octet-stream"
+JAVASCRIPT: Final = "text/javascript; charset=utf-8"
 
 ConnectionKey = Annotated[
     str, Meta(description="the `key` of a connection, from the list of connections")
 ]
+ModuleName = Annotated[str, Meta(description="the name of a file of the library, such as `gim.js`")]
 
 # The parameters of paths: the type of each, and the field of a request's struct that it fills.
 PATH_PARAMETERS: Final[Mapping[str, tuple[Any, str]]] = {
@@ -44,6 +46,7 @@ PATH_PARAMETERS: Final[Mapping[str, tuple[Any, str]]] = {
     "session_id": (SessionId, "session_id"),
     "message_id": (MessageId, "message_id"),
     "key": (ConnectionKey, "key"),
+    "module": (ModuleName, "module"),
 }
 
 
@@ -56,6 +59,7 @@ GROUPS: Final[Mapping[str, str]] = {
     "administration": "What the administrator may do, with the key in the header X-API-Key.",
     "health": "Whether the server lives and can serve, and its metrics.",
     "profiling": "Profiles of CPU and memory, for clients on the server's machine.",
+    "client": "The client library for web pages.",
     "documents": "This description.",
 }
 
@@ -64,6 +68,7 @@ class Access(Enum):
     """Who may call a route."""
 
     OPEN = "everyone"
+    PUBLIC = "everyone, and web pages whatever their origin is"
     USER = "a user, with the token of a login; the route gets the `User` after the request"
     ADMIN = "the administrator, with the key"
     LOCAL = "clients on the server's machine, and the administrator from anywhere"
@@ -71,6 +76,7 @@ class Access(Enum):
 
 _REFUSALS: Final[Mapping[Access, frozenset[type[GimError]]]] = {
     Access.OPEN: frozenset(),
+    Access.PUBLIC: frozenset(),
     Access.USER: frozenset({Unauthorized, Forbidden, Unavailable}),  # no token, banned, no storage
     Access.ADMIN: frozenset({InvalidAdminKey, Unavailable}),  # every such route needs the storage
     Access.LOCAL: frozenset({Forbidden}),

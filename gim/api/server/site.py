@@ -60,7 +60,10 @@ class TracedRequest(BoundedRequest):
         self.setHeader(site.trace_header, self.trace)
         try:
             site.check_host(self)
-            site.cors.check(self)
+            if site.is_public(self.path):
+                site.cors.allow_every_page(self)
+            else:
+                site.cors.check(self)
         except GimError as refusal:
             self.write(refuse(self, refusal))
             self.finish()
@@ -153,14 +156,16 @@ class ApiSite(server.Site):
     ) -> None:
         """*hits* counts bodies that are too long; *requests* counts requests, None counts nothing;
         *proxies* are trusted to name their clients."""
+        root = ApiRoot(route_sets, access, settings.max_packet, hits)
         super().__init__(
-            ApiRoot(route_sets, access, settings.max_packet, hits),
+            root,
             TracedRequest,
             timeout=IDLE_TIMEOUT,
             reactor=clock,
             parsePOSTFormSubmission=False,
         )
         self.access = access
+        self.is_public = root.is_public
         self._login_rate = login_rate
         self.turns = turns
         self.clock = clock
@@ -223,6 +228,7 @@ class _Branch(NamedTuple):
 
     klein: KleinResource
     is_for_admin: bool  # all of its routes are
+    is_public: bool  # all of its routes are
 
 
 class ApiRoot(Resource):
@@ -262,6 +268,11 @@ class ApiRoot(Resource):
         except Exception:
             return refuse(request, fault(request, Failure()))
 
+    def is_public(self, path: bytes) -> bool:
+        """Say whether web pages of every origin may request a path, which exists or not."""
+        branch = self._branch_of(path.split(b"/")[1:])
+        return branch is not None and branch.is_public
+
     def _branch_of(self, segments: list[bytes]) -> _Branch | None:
         return self._branches.get(tuple(segments[:2])) or self._branches.get(tuple(segments[:1]))
 
@@ -271,7 +282,10 @@ def _branches_of(routes: RouteSet) -> dict[tuple[bytes, ...], _Branch]:
     for route in routes_of([routes]):
         accesses[_prefix(route)].add(route.description.access)
     klein = routes.app.resource()
-    return {prefix: _Branch(klein, found == {Access.ADMIN}) for prefix, found in accesses.items()}
+    return {
+        prefix: _Branch(klein, found == {Access.ADMIN}, found == {Access.PUBLIC})
+        for prefix, found in accesses.items()
+    }
 
 
 def _prefix(route: Route) -> tuple[bytes, ...]:

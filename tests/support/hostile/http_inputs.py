@@ -23,6 +23,7 @@ ROUTES = (
     (b"POST", b"/v1/sessions/2:ann:bob/read"), (b"PUT", b"/v1/chatrooms/den/members/me"),
     (b"DELETE", b"/v1/chatrooms/den/members/me"), (b"GET", b"/v1/chatrooms/den/members"),
     (b"PUT", b"/v1/chatrooms/%7Bgim%7D/members/me"), (b"GET", b"/metrics"), (b"HEAD", b"/readyz"),
+    (b"GET", b"/client/gim.js"),
 )  # fmt: skip
 HEADERS = (
     b"Host", b"Content-Length", b"Transfer-Encoding", b"Content-Type", b"Expect", b"Connection",
