@@ -41,6 +41,7 @@ class _Reading:
 
     gap: Gap
     title: str
+    listed: str | None  # the newest id by the list, if that showed the gap
     items: list[Item] = field(default_factory=list)  # found so far, oldest first
     dropped: bool = False  # the user left the chatroom
 
@@ -125,8 +126,9 @@ class Chatrooms:
             last, known = item["last"]["id"], self._positions.rooms.get(session)
             if self._compare and (known is None or last > known):
                 before = self._first_waiting(session, known or "")
-                self._find(Gap(session, known, before, None), item["title"])
-            self._positions.listed[session] = last
+                self._find(Gap(session, known, before, None), item["title"], last)
+            else:
+                self._positions.listed[session] = last
         self._positions.keep_rooms(self._listed)
 
     def _first_waiting(self, session: str, newest: str) -> str | None:
@@ -170,15 +172,21 @@ class Chatrooms:
 
     # Gaps
 
-    def _find(self, gap: Gap, title: str) -> None:
+    def _find(self, gap: Gap, title: str, listed: str | None = None) -> None:
         fill = self._settings.fill
         if fill == "none" or (fill == "newest" and gap.after is None and gap.skipped is None):
             self._host.report_gap(gap)
+            self._pass(gap, listed)
             return
         self._waiting.setdefault(gap.session_id, deque())
-        self._readings.append(_Reading(gap, title))
+        self._readings.append(_Reading(gap, title, listed))
         if len(self._readings) == 1:
             self._read()
+
+    def _pass(self, gap: Gap, listed: str | None) -> None:
+        """Begin after a gap from now on. If the connection ends before, the next login finds it again."""
+        if listed is not None:
+            self._positions.listed[gap.session_id] = listed
 
     def _read(self, now: float = 0.0) -> None:
         """Ask for the next page of the first gap."""
@@ -223,6 +231,7 @@ class Chatrooms:
         session = reading.gap.session_id
         if not reading.dropped:
             self._host.deliver_room(session, reading.title, reading.items)
+            self._pass(reading.gap, reading.listed)
             others = (each for each in self._readings if each is not reading)
             if not any(each.gap.session_id == session for each in others):
                 self._release(session)
