@@ -41,7 +41,7 @@ class _Reading:
 
     gap: Gap
     title: str
-    listed: str | None  # the newest id by the list, if that showed the gap
+    end: str | None  # the id up to which the gap reaches, if nothing else tells
     items: list[Item] = field(default_factory=list)  # found so far, oldest first
     dropped: bool = False  # the user left the chatroom
 
@@ -126,7 +126,9 @@ class Chatrooms:
             last, known = item["last"]["id"], self._positions.rooms.get(session)
             if self._compare and (known is None or last > known):
                 before = self._first_waiting(session, known or "")
-                self._find(Gap(session, known, before, None), item["title"], last)
+                # what follows `before` comes as pushes, which may not have got as far as `last` yet
+                end = last if before is None else None
+                self._find(Gap(session, known, before, None), item["title"], end)
             else:
                 self._positions.listed[session] = last
         self._positions.keep_rooms(self._listed)
@@ -172,21 +174,21 @@ class Chatrooms:
 
     # Gaps
 
-    def _find(self, gap: Gap, title: str, listed: str | None = None) -> None:
+    def _find(self, gap: Gap, title: str, end: str | None = None) -> None:
         fill = self._settings.fill
         if fill == "none" or (fill == "newest" and gap.after is None and gap.skipped is None):
             self._host.report_gap(gap)
-            self._pass(gap, listed)
+            self._pass(gap, end)
             return
         self._waiting.setdefault(gap.session_id, deque())
-        self._readings.append(_Reading(gap, title, listed))
+        self._readings.append(_Reading(gap, title, end))
         if len(self._readings) == 1:
             self._read()
 
-    def _pass(self, gap: Gap, listed: str | None) -> None:
+    def _pass(self, gap: Gap, end: str | None) -> None:
         """Begin after a gap from now on. If the connection ends before, the next login finds it again."""
-        if listed is not None:
-            self._positions.listed[gap.session_id] = listed
+        if end is not None:
+            self._positions.listed[gap.session_id] = end
 
     def _read(self, now: float = 0.0) -> None:
         """Ask for the next page of the first gap."""
@@ -231,7 +233,7 @@ class Chatrooms:
         session = reading.gap.session_id
         if not reading.dropped:
             self._host.deliver_room(session, reading.title, reading.items)
-            self._pass(reading.gap, reading.listed)
+            self._pass(reading.gap, reading.end)
             others = (each for each in self._readings if each is not reading)
             if not any(each.gap.session_id == session for each in others):
                 self._release(session)

@@ -22,6 +22,7 @@ class End(Protocol):
 
     other: End | None = None  # None until the link reaches the upstream port
     swallows = False  # whether what it reads is lost, its end included
+    allowance: int | None = None  # bytes that it still passes on before it ends the link, if it does
 
     def __init__(self, proxy: Proxy) -> None:
         self._proxy = proxy
@@ -34,7 +35,14 @@ class End(Protocol):
         self._proxy.ends.add(self)
 
     def dataReceived(self, data: bytes) -> None:
-        self._take(data)
+        if self.allowance is None:
+            self._take(data)
+        elif not self.swallows:
+            self._take(data[: self.allowance])
+            self.allowance -= len(data)
+            if self.allowance <= 0:
+                self._take(None)
+                self.reset()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = True
