@@ -6,6 +6,7 @@ OTHER_PYTHON ?= python3.13
 BIN = $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE # tests start many processes: each would compile all modules anew
 GIM = --ws 8080 --http 8081
+IN_PROCESS = tests.unit tests.integration.sockets # no other process, but real sockets
 
 # trial in a directory of its own, so that runs at the same time do not disturb each other; a failed one
 # keeps it, with what the servers wrote; the second argument is the Python, if it is not that of $(VENV)
@@ -38,24 +39,24 @@ lint: $(VENV)/.installed-dev
 docs: $(VENV)/.installed-run
 	$(BIN)/python -m gim.config.reference
 
-# how much of gim the unit tests and those with a Redis run, against the floor in pyproject.toml; child processes do not count
+# how much of gim these tests and those with a Redis run, against the floor in pyproject.toml; child processes do not count
 coverage: $(VENV)/.installed-dev
-	$(call TRIAL,tests.unit tests.integration.redis,$(BIN)/coverage run)
+	$(call TRIAL,$(IN_PROCESS) tests.integration.redis,$(BIN)/coverage run)
 	$(BIN)/coverage report
 
-# the unit tests with the oldest dependencies that pyproject.toml allows
+# the tests in one process with the oldest dependencies that pyproject.toml allows
 lowest:
 	mkdir -p build
 	sed -n '/^dependencies = /,/^]/s/^ *"\([A-Za-z-]*\)[^>]*>=\([0-9.]*\).*/\1==\2/p' pyproject.toml >build/lowest.txt
 	$(PYTHON) -m venv --clear build/lowest
 	build/lowest/bin/pip install -q -c build/lowest.txt -e '.[test]'
-	$(call TRIAL,-j2 tests.unit,build/lowest/bin/python)
+	$(call TRIAL,-j2 $(IN_PROCESS),build/lowest/bin/python)
 
-# the unit tests with another Python, as in OTHER_PYTHON=python3.13
+# the same tests with another Python, as in OTHER_PYTHON=python3.13
 other-python:
 	$(OTHER_PYTHON) -m venv --clear build/other-python
 	build/other-python/bin/pip install -q -e '.[test]'
-	$(call TRIAL,-j2 tests.unit,build/other-python/bin/python)
+	$(call TRIAL,-j2 $(IN_PROCESS),build/other-python/bin/python)
 
 # what the fragments in newsfragments/ say; with VERSION=1.1.0 they move into CHANGELOG.md
 news: $(VENV)/.installed-dev

@@ -27,6 +27,7 @@ def pair(algorithm: str, key_id: str = "") -> tuple[Jwk, Jwk]:
 _pair = cache(new_pair)
 
 
+@cache
 def private_key(algorithm: str, key_id: str = "") -> Key:
     return signing_key(json.dumps(pair(algorithm, key_id)[0]).encode())
 

@@ -17,9 +17,12 @@ from gim.config.options import Options
 from gim.daemon.daemon import Daemon
 from gim.gateway.factory import GatewayFactory
 from gim.tap import makeService
+from tests.support.autobahn_text import leave_out
 from tests.support.clocks import SettableWallClock
 from tests.support.wire import proto_values
 from tests.support.world import START
+
+leave_out()
 
 
 class Client(WebSocketClientProtocol):

@@ -9,7 +9,7 @@ from functools import cache
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, gim_modules
 
 # everything may import these; they import only each other
 TOP = {
@@ -28,18 +28,12 @@ def table() -> dict[str, set[str]]:
 @cache
 def imports() -> dict[str, set[str]]:
     """Return what each module of gim imports of gim, by dotted names; packages by theirs."""
-    parsed = _modules()
-    return {name: set(_imports_of(tree, parsed)) for name, tree in parsed.items()}
-
-
-def _modules() -> dict[str, ast.Module]:
-    found: dict[str, ast.Module] = {}
-    for path in ROOT.child("gim").walk():
-        if path.path.endswith(".py") and not path.path.endswith("_pb2.py"):
-            parts = path.path.removesuffix(".py").removeprefix(ROOT.path).strip("/").split("/")
-            name = ".".join(parts).removesuffix(".__init__")
-            found[name] = ast.parse(path.getContent())
-    return found
+    sources = {
+        path.removesuffix(".py").replace("/", ".").removesuffix(".__init__"): source
+        for path, source in gim_modules().items()
+        if not path.endswith("_pb2.py")
+    }
+    return {name: set(_imports_of(ast.parse(source), sources)) for name, source in sources.items()}
 
 
 def _imports_of(tree: ast.Module, known: Mapping[str, object]) -> Iterator[str]:

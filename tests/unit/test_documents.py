@@ -28,7 +28,7 @@ from gim.net import endpoints, open_files
 from gim.wire.json import JsonCodec
 from gim.wire.requests import OPERATIONS, Op
 from gim.workers import log_lines
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, gim_modules
 
 DOCUMENTS = ROOT.child("docs")
 
@@ -126,8 +126,7 @@ class OperatorDocumentTests(SynchronousTestCase):
     def test_every_line_of_the_log_that_is_explained_can_be_logged(self) -> None:
         section = document("troubleshooting.md").partition("\n## Log lines\n")[2]
         quoted = re.findall(r'"([^"]+)"', "".join(re.findall(r"(?m)^\| (.*?) \|", section)))
-        sources = [file for file in ROOT.child("gim").walk() if file.basename().endswith(".py")]
-        code = "".join(file.getContent().decode() for file in sources)
+        code = "".join(gim_modules().values())
         self.assertGreater(len(quoted), 5)
         for line in quoted:
             for part in line.split(" … "):

@@ -1,0 +1,1 @@
+"""Parts of gim with real sockets at both ends, in the process of the test."""
