@@ -10,7 +10,7 @@ import unicodedata
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 from gim.characters import NOT_IN_NAMES, class_of
 
@@ -34,7 +34,8 @@ class Output:
     def __init__(self, args: Namespace) -> None:
         self.is_json = args.json
         self._is_quiet = args.quiet
-        self._has_color = not args.no_color and _takes_color()
+        self._has_color = not args.no_color and _takes_color(sys.stdout)
+        self._notes_have_color = not args.no_color and _takes_color(sys.stderr)
 
     def record(self, data: Mapping[str, Any], text: str) -> None:
         """Print one thing: as JSON, or as a text."""
@@ -69,15 +70,24 @@ class Output:
         if not self._is_quiet:
             print(text, file=sys.stderr)
 
+    def colored_note(self, text: str, color: str) -> str:
+        """Return a text for standard error in a colour, where that has colours."""
+        return f"\x1b[{color}m{text}\x1b[0m" if self._notes_have_color else text
+
     @property
     def shows_progress(self) -> bool:
-        """Whether a line on standard error may be overwritten while something takes long."""
-        return not self._is_quiet and sys.stderr.isatty()
+        """Whether a line on standard error may be overwritten while something takes long: not beside
+        JSON that goes into a pipe, whose reader may write to the same terminal."""
+        is_piped = self.is_json and not sys.stdout.isatty()
+        return not self._is_quiet and not is_piped and sys.stderr.isatty() and not _is_dumb()
 
 
-def _takes_color() -> bool:
-    dumb = os.environ.get("TERM", "") in ("", "dumb")
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and not dumb
+def _takes_color(stream: TextIO) -> bool:
+    return stream.isatty() and not os.environ.get("NO_COLOR") and not _is_dumb()
+
+
+def _is_dumb() -> bool:
+    return os.environ.get("TERM", "") in ("", "dumb")
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], columns: Sequence[Column]) -> str:

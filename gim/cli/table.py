@@ -34,6 +34,7 @@ GROUPS: Final = (
             "check": "check options and files, and compare them with a running server",
             "config": "print all options as a TOML file, as variables or as a page",
             "token": "make and check login tokens, make keys",
+            "bench": "measure a running server: messages, chatrooms, logins, idle connections",
             "doctor": "check this machine and the server for common problems",
             "version": "print the version of this program, and of the server",
         },

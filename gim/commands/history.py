@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, Namespace
-from time import monotonic, sleep
+from collections.abc import Iterator
+from time import sleep
 from typing import Any
 
 from gim import units
@@ -13,12 +13,12 @@ from gim.cli.arguments import add_for_user, argument
 from gim.cli.failures import Refused
 from gim.cli.http import Server, route
 from gim.cli.output import Output, count, date, safe
+from gim.cli.progress import Progress
 from gim.model import MessageStatus
 
 _PAGE = 100  # messages, as many as the server gives at a time
 _DEFAULT_COUNT = 20
 _TOO_MANY_REQUESTS = 429
-_QUIET_TIME = 1.0  # seconds until a progress line is shown
 
 
 def add(parser: ArgumentParser) -> None:
@@ -38,9 +38,8 @@ def add(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     output = Output(args)
-    for message in _Reader(access.user(args), output, args.session).read(
-        None if args.all else args.count, args.before
-    ):
+    reader = _Reader(access.user(args), Progress(output), args.session)
+    for message in reader.read(None if args.all else args.count, args.before):
         output.record(message, _line(message))
     return 0
 
@@ -48,27 +47,29 @@ def run(args: Namespace) -> int:
 class _Reader:
     """Reads a history page by page, from the newest message to older ones."""
 
-    def __init__(self, server: Server, output: Output, session: str) -> None:
+    def __init__(self, server: Server, progress: Progress, session: str) -> None:
         self._server = server
-        self._output = output
+        self._progress = progress
         self._path = route("v1", "sessions", session, "messages")
-        self._shows_from = monotonic() + _QUIET_TIME
-        self._has_shown = False
 
     def read(self, wanted: int | None, before: str | None) -> list[dict[str, Any]]:
         """Return the newest messages in ascending order, None for all; only those *before* one."""
-        pages: list[list[dict[str, Any]]] = []
+        try:
+            pages = list(self._pages(wanted, before))
+        finally:
+            self._progress.clear()
+        return [message for items in reversed(pages) for message in items]
+
+    def _pages(self, wanted: int | None, before: str | None) -> Iterator[list[dict[str, Any]]]:
         found, has_more = 0, True
         while has_more and (wanted is None or found < wanted):
             size = _PAGE if wanted is None else min(_PAGE, wanted - found)
             page = self._page(size, before)
             has_more = page["has_more"] and bool(page["items"])
-            pages.append(page["items"])
+            yield page["items"]
             found += len(page["items"])
             before = page["items"][0]["id"] if page["items"] else None
-            self._show(found)
-        self._wipe()
-        return [message for items in reversed(pages) for message in items]
+            self._progress.show(f"{count(found)} messages")
 
     def _page(self, size: int, before: str | None) -> Any:
         """Read a page; wait where the server limits how much a user may read in a second."""
@@ -79,15 +80,6 @@ class _Reader:
                 if error.code != _TOO_MANY_REQUESTS or not error.retry_after:
                     raise
                 sleep(error.retry_after)
-
-    def _show(self, found: int) -> None:
-        if self._output.shows_progress and monotonic() >= self._shows_from:
-            self._has_shown = True
-            print(f"\r{count(found)} messages", end="", file=sys.stderr, flush=True)
-
-    def _wipe(self) -> None:
-        if self._has_shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def _line(message: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from gim.cli import access
 from gim.cli.arguments import add_for_user
 from gim.cli.http import route
 from gim.cli.output import Column, Output, safe
+from gim.cli.progress import Progress
 
 _PAGE = 1000  # members, as many as the server gives at a time
 _COLUMNS = [
@@ -25,5 +26,7 @@ def add(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     path = route("v1", "chatrooms", args.room, "members")
-    Output(args).table(access.user(args).pages(path, {"count": _PAGE}), _COLUMNS)
+    output = Output(args)
+    rows = access.user(args).pages(path, {"count": _PAGE})
+    output.table(Progress(output).each(rows, "members"), _COLUMNS)
     return 0

@@ -12,6 +12,7 @@ from gim.cli import access
 from gim.cli.arguments import add_for_user, argument
 from gim.cli.http import Server, route
 from gim.cli.output import Column, Output, count, date, safe
+from gim.cli.progress import Progress
 from gim.ids import CHATROOM, PRIVATE
 
 _PAGE = 200  # sessions, as many as the server gives at a time
@@ -40,8 +41,9 @@ def add(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
+    output = Output(args)
     rows = islice(_sessions(access.user(args), args), args.count)
-    Output(args).table(rows, _COLUMNS)
+    output.table(Progress(output).each(rows, "sessions"), _COLUMNS)
     return 0
 
 

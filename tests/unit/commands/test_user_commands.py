@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+<<<<<<< HEAD
 from twisted.internet.defer import maybeDeferred
 
+=======
+from gim.cli import progress
+>>>>>>> cffbf45 (Measure a running server with gim bench; show progress on a terminal)
 from gim.commands import history
 from gim.ids import PRIVATE
 from gim.model import User
@@ -131,7 +135,7 @@ class LongHistoryTests(CommandTestCase):
         super().setUp()
         self.environment["GIM_TOKEN"] = "x.eyJhdWQiOiJnaW0taHR0cCJ9.y"
         self.now, self.slept = 0.0, list[float]()
-        self.patch(history, "monotonic", lambda: self.now)
+        self.patch(progress, "monotonic", lambda: self.now)
         self.patch(history, "sleep", self.slept.append)
         self.pages = [self.page(2, True), "", self.page(1, True), self.page(0, False)]
 
@@ -155,7 +159,8 @@ class LongHistoryTests(CommandTestCase):
         self.assertEqual(self.slept, [2.0])
 
     def test_it_shows_on_a_terminal_how_far_it_is(self) -> None:
+        self.environment["TERM"] = "xterm"
         run = self.gim("history", "1:den", "--all", tty=True)
-        self.assertEqual(run.err, "\r2 messages\r3 messages\r\x1b[K")
+        self.assertEqual(run.err, "\r\x1b[K2 messages\r\x1b[K3 messages\r\x1b[K")
         self.pages = [self.page(1, True), self.page(0, False)]
         self.assertEqual(self.gim("history", "1:den", "--all", "-q", tty=True).err, "")
