@@ -12,7 +12,7 @@ IN_PROCESS = tests.unit tests.integration.sockets # no other process, but real s
 # keeps it, with what the servers wrote; the second argument is the Python, if it is not that of $(VENV)
 TRIAL = temp=build/trial/$@-$$$$; $(or $(2),$(BIN)/python) -m twisted.trial --random=0 --temp-directory=$$temp $(1) && rm -r $$temp
 
-.PHONY: run test test-unit test-integration check lint docs coverage lowest other-python news proto failover chaos workers kills proxies fuzz differential package bench conformance conformance-quick format clean
+.PHONY: run test test-unit test-integration check lint docs coverage lowest other-python news proto failover chaos workers kills proxies go-example fuzz differential package bench conformance conformance-quick format clean
 
 run: $(VENV)/.installed-run
 	$(BIN)/twistd -n gim $(GIM)
@@ -87,6 +87,10 @@ kills: $(VENV)/.installed-test
 # quiet connections through nginx and Apache with their own timeouts, two minutes
 proxies: $(VENV)/.installed-test
 	$(call TRIAL,-j2 tests.integration.proxies.default_timeouts)
+
+# the example in Go, built from gim.proto, some ten seconds; the other examples are part of test
+go-example: $(VENV)/.installed-test
+	$(call TRIAL,tests.integration.examples.go_client)
 
 # hostile input drawn anew, a quarter of an hour; FUZZ holds options, as in FUZZ="--seconds 300 --seed 1 frames"
 fuzz: $(VENV)/.installed-fuzz

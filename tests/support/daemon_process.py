@@ -143,11 +143,14 @@ class DaemonTestCase(TestCase):
     worker_count = 1  # processes of gim that serve clients, unless a test says otherwise
 
     def spawn(self, *words: str, **environment: str) -> Process:
-        """Start a script of this environment; it is killed at the end of the test if need be."""
+        """Start a script of this environment, or the program with an absolute path.
+
+        It is killed at the end of the test if need be.
+        """
         process = Process()
         self.directory = FilePath(self.mktemp())
         self.directory.makedirs()
-        words = (SCRIPTS.child(words[0]).path, *words[1:])
+        words = (os.path.join(SCRIPTS.path, words[0]), *words[1:])
         variables = os.environ | ENVIRONMENT | self.workers_in_environment() | environment
         if self.starts_afresh or os.path.basename(words[0]) not in PYTHON_SCRIPTS:
             reactor.spawnProcess(process, words[0], words, variables, self.directory.path)

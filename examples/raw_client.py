@@ -1,4 +1,4 @@
-"""A chat client for gim: python3 client.py ws://127.0.0.1:8080 ann bob
+"""A chat client for gim: python3 raw_client.py ws://127.0.0.1:8080 ann bob
 
 It logs in as ann, prints messages to ann, and sends each line of standard input to bob. When the
 connection breaks, it comes back, gets the messages that it missed, and repeats sends that got no reply.

@@ -1,0 +1,1 @@
+"""The programs in examples/, run against a real daemon."""
