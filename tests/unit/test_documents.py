@@ -195,7 +195,7 @@ _NOT_IN_ANCHORS = re.compile(r"[^\w\- ]")
 
 def pages() -> Iterator[tuple[str, str]]:
     """Yield path and text of all pages in Markdown."""
-    for directory in "", "docs", "examples", "bench", "newsfragments":
+    for directory in "", "docs", "examples", "bench", "clients", "newsfragments":
         for file in sorted(ROOT.preauthChild(directory).globChildren("*.md")):
             yield os.path.relpath(file.path, ROOT.path), file.getContent().decode()
 
