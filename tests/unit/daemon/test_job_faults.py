@@ -121,6 +121,8 @@ class GarbageTests(SynchronousTestCase):
         clock = Clock()
         tuner = GcTuner(clock)
         before = gc.get_threshold()
+        gc.freeze()  # what other tests have left, which is much to follow
+        self.addCleanup(gc.unfreeze)
         tuner.startService()
         objects = FailsOnce(lambda generation: [])
         self.patch(gc, "get_objects", objects)
