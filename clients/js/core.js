@@ -1,7 +1,13 @@
-import {createOutbox} from "./outbox.js";
-import {createRooms, timeMark} from "./rooms.js";
-
 const NOTICES = ["recalled", "read", "renamed", "dismissed", "removed", "muted", "appointed", "broadcast"];
+const FINAL = [400, 401, 403, 404, 409, 413, 3005]; // besides those from 3500 to 3999
+const FINAL_HANDSHAKE = [400, 403, 421, 426];
+
+const isRoom = session => session.startsWith("1:");
+const isBusy = code => code === 429 || code === 503;
+const doubling = count => Math.min(30, 2 ** count / 2);
+
+/** An id below those of all messages from now on, for clocks that differ by less than a minute. */
+const timeMark = ms => Math.trunc(ms - 60_000).toString(16).padStart(12, 0) + "0".repeat(20);
 
 /** The end of a JWT in Unix seconds, undefined for another token. */
 function expiry(token) {
@@ -11,297 +17,439 @@ function expiry(token) {
 }
 
 /**
- * A client of gim without input and output: clients/BEHAVIOUR.md. The inputs are at the end. `io` has the
- * outputs `open(number)`, `write(text)`, `close(code)`, `ask()` for a token, `save(state)`, `settled(deadline)`
- * after each input, and `now()` in Unix seconds. `token` is true for a function, `state` what was saved last.
+ * A client without input and output. clients/BEHAVIOUR.md specifies it; the comments name its sections. `io` has
+ * `open(number)`, `write(text)`, `close(code)`, `ask()` for a token, `save(state)`, `now()` in Unix seconds, and
+ * `settled(deadline, state, user)` after each of the inputs, which are at the end.
  */
-export function createCore({id: me, name, token, eventLimit = 10_000, draw = Math.random, state, ...options}, io) {
-  const saved = state?.user === me ? state : {since: "", epoch: null, newest: {}, sent: [], outbox: []};
+export function createCore(options, io) {
+  const {id: me, name, token, draw = Math.random, fill = "newest", state: loaded} = options;
+  const {outboxLimit = 1000, outboxAge = 3600, eventLimit = 10_000} = options;
+  const saved = loaded?.user === me ? loaded : {since: "", epoch: null, newest: {}, sent: [], outbox: []};
   const newest = new Map(Object.entries(saved.newest)); // ids by session; the one that moved last at the end
   const sent = new Set(saved.sent);
+  const entries = new Set(saved.outbox);
   const due = new Map(); // times by function
-  const core = {state: "closed", change: {}, user: null, now: io.now(), skew: 0, epoch: saved.epoch, due};
-  let {since} = saved;
-  let isLost = false; // the server said that its data is gone
+  let {since, epoch} = saved;
+  let state = "closed";
+  let user = null;
+  let now = io.now();
+  let skew = 0; // seconds that the server's clock is ahead
   let savedAt = 0;
+  let changed; // since then
 
-  core.wait = (f, seconds) => due.set(f, core.now + seconds);
-  const rooms = createRooms(core, newest, {...options, draw});
-  const outbox = createOutbox(core, {...options, draw});
-  saved.outbox.forEach(outbox.load);
+  const wait = (f, seconds) => due.set(f, now + seconds);
 
-  // Events: section E
+  function save() {
+    if (!changed || !io.save) return;
+    changed = false;
+    savedAt = now;
+    const outbox = [...entries].map(({done, pending, ...entry}) => entry);
+    io.save({user: me, since, epoch, newest: Object.fromEntries(merged()), sent: [...sent], outbox});
+  }
+
+  // E: events
 
   const events = []; // [kind, data]
-  const lost = new Map(); // gaps by session, of messages that the queue could not take
+  const lost = new Map(); // gaps by session, when there are too many events
 
-  core.emit = (kind, data) => events.push([kind, data]);
+  const emit = (kind, data) => events.push([kind, data]);
 
-  core.deliver = (items, title) => {
+  function deliver(items, title) {
     for (const item of items) {
       const {id, session_id} = item;
       const after = newest.get(session_id) ?? null;
-      const isPrivate = !session_id.startsWith("1:");
-      if (isPrivate && id > since) since = id;
-      core.changed = true;
+      changed = true;
+      if (!isRoom(session_id) && id > since) since = id;
       if (id <= after) continue;
       newest.delete(session_id);
       newest.set(session_id, id);
-      if (newest.size > 1000) {
-        const privates = [...newest.keys()].filter(each => !each.startsWith("1:"));
-        if (privates.length > 1000) newest.delete(privates[0]);
-      }
-      if (isPrivate && sent.has(id)) continue;
+      newest.delete([...newest.keys()].filter(each => !isRoom(each)).at(-1001));
+      if (!isRoom(session_id) && sent.has(id)) continue;
       if (lost.has(session_id)) lost.get(session_id).skipped++;
-      else if (events.length < eventLimit) core.emit("message", {...item, title});
+      else if (events.length < eventLimit) emit("message", {...item, title});
       else lost.set(session_id, {session_id, after, before: null, skipped: 1});
     }
-  };
+  }
 
-  core.finish = ({request_id, done}, code, msg, data) => {
-    core.changed = true;
-    if (!code) {
-      sent.add(data.id);
-      if (sent.size > 1000) sent.delete(sent.keys().next().value);
-      data = {request_id, ...data};
-    }
-    if (events.length < eventLimit) core.emit(code ? "failed" : "sent", code ? {request_id, code, msg} : data);
-    done?.(code, msg, data);
-  };
-
-  function takeNews(op, body) {
-    if (op === 207) {
-      if (body.session.id.startsWith("1:")) rooms.take(body);
-      else core.deliver(body.items, body.session.title);
-      return;
-    }
-    const {type, ...fields} = body;
+  function take(op, body) {
+    const {type, session, items, ...fields} = body;
+    if (op === 207) return isRoom(session.id) ? takePush(body) : deliver(items, session.title);
     if (type === "muted") fields.until ??= 0; // it ended
     if (type === "dismissed" || (type === "removed" && body.user_id === me)) leave(body.session_id);
-    if (NOTICES.includes(type)) core.emit(type, fields);
-    else core.emit("event", {type, fields: body});
+    if (NOTICES.includes(type)) emit(type, fields);
+    else emit("event", {type, fields: body});
   }
 
-  function leave(session) {
-    rooms.left(session);
-    core.changed = true;
-  }
-
-  // Requests: section Q
+  // Q: requests
 
   const pending = new Map(); // by seq
   let seq = 0;
 
-  /** Writes a request. `answer` takes the reply; that of the application also hears why there is none. */
-  core.write = (op, body, answer, isOurs) => {
+  /** `answer` takes the reply. That of the application also hears of a 401, and why there is none. */
+  function write(op, body, answer, isOurs) {
     const number = ++seq;
     const late = () => pending.delete(number) && answer("timeout", "no answer in time");
-    if (isOurs) core.wait(late, 30);
+    if (isOurs) wait(late, 30);
     pending.set(number, {op, answer, late, isOurs});
     io.write(JSON.stringify({op, seq, body}));
-  };
+  }
 
   function takeReply(op, number, {code, msg = "", data}) {
     const {op: asked, answer, late, isOurs} = pending.get(number) ?? {};
-    if (op !== asked + 1) return false;
-    if (code * 0 !== 0) throw new TypeError("a reply without a code");
+    if (op !== asked + 1) return op || emit("error", {code, msg});
+    if (!(code >= 0)) throw Error("no code");
     pending.delete(number);
     due.delete(late);
     if (code !== 401 || isOurs) answer(code, msg, data ?? {});
-    if (code === 401) refuse(code, msg);
-    return true;
+    if (code === 401) giveUp(1000, code, msg);
   }
 
-  // The connection: sections S, T and H
+  // S, T, H: the connection
 
   const asks = token === true;
+  const waiters = []; // for the login
   let secret = asks ? null : token;
   let sockets = 0;
   let socket = 0; // the number of the current one
   let early = []; // pushes and events before the login reply
   let onlineSince, heardAt;
-  let woken = false; // whether the sign of life is awaited since the program woke up
+  let isWoken; // since when a sign of life is awaited
+  let isLost; // the server said that its data is gone
+  let isOver; // closed after it was connected
 
-  function change(state, delay, code, reason) {
-    core.state = state;
-    core.change = {now: state, delay, code, reason};
-    core.emit("state", core.change);
+  function change(to, code, reason, delay) {
+    state = to;
+    emit("state", {now: state, code, reason, delay});
+    if (to === "online" || to === "closed") for (const done of waiters.splice(0)) done(code, reason, user);
   }
 
   function connect() {
+    isOver = false;
     change("connecting");
-    if (asks && (secret === null || expiry(secret) - core.now - core.skew < 30)) {
-      core.wait(tokenLate, 30);
-      io.ask();
-    } else open();
+    if (!asks || (secret !== null && !(expiry(secret) - now - skew < 30))) return open();
+    wait(tokenLate, 30);
+    io.ask();
   }
 
   const tokenLate = () => comeBack("token", "no token in time");
+  const tooLate = () => giveUp(4000, 4000, "no answer in time");
 
   function open() {
+    wait(tooLate, 10);
     io.open((socket = ++sockets));
-    core.wait(tooLate, 10);
-  }
-
-  function tooLate() {
-    drop(4000);
-    comeBack(4000, "no answer in time");
   }
 
   function loggedIn(code, msg, data) {
-    if (code) return refuse(code, msg);
-    const {user, server_time, epoch, recovered, missed} = data;
-    core.user = {id: user.id, name: user.name};
-    if (!(server_time && epoch)) throw new TypeError("a login without its data");
-    due.delete(tooLate);
-    core.skew = server_time / 1000 - core.now;
-    onlineSince = core.now;
+    if (code) return giveUp(1000, code, msg);
+    if (!data.epoch) throw Error("no epoch");
+    user = {id: data.user.id, name: data.user.name};
+    skew = data.server_time / 1000 - now;
+    onlineSince = heardAt = now;
     tried = {};
+    changed = true;
+    due.delete(tooLate);
+    wait(silent, 25);
     change("online");
-    heardAt = core.now;
-    core.wait(silent, 25);
-    core.changed = true;
-    const isOther = isLost || (core.epoch !== null && core.epoch !== epoch);
-    const reason = isOther ? "epoch" : core.epoch === null ? "start" : recovered ? "" : "missed";
+    const isOther = isLost || (epoch && epoch !== data.epoch);
+    const reason = isOther ? "epoch" : !epoch ? "start" : data.recovered ? "" : "missed";
     if (isOther) forget();
     isLost = false;
-    core.epoch = epoch;
-    since ||= missed ? "0".repeat(32) : timeMark(server_time);
-    if (reason) core.emit("reset", {reason});
-    rooms.loggedIn(!reason || reason === "missed");
-    outbox.lose(epoch);
-    outbox.expire();
-    for (const news of early.splice(0)) takeNews(...news);
+    epoch = data.epoch;
+    since ||= data.missed ? "0".repeat(32) : timeMark(data.server_time);
+    if (reason) emit("reset", {reason});
+    compares = !reason || reason === "missed";
+    list();
+    lose(epoch);
+    expire();
+    for (const news of early.splice(0)) take(...news);
   }
 
   function forget() {
     since = "";
-    core.epoch = null;
-    for (const each of [newest, rooms.listed, sent]) each.clear();
+    epoch = null;
+    for (const each of [newest, listed, sent]) each.clear();
   }
 
-  /** Comes back after a login that was refused, or after a 401 to any request. */
-  function refuse(code, msg) {
-    drop(1000);
-    comeBack(code, msg);
-  }
-
-  /** Closes the current socket, and forgets it. */
-  function drop(code) {
-    if (socket) io.close(code);
-    disconnected();
-  }
-
-  /** Forgets all that belongs to the current socket. */
-  function disconnected() {
-    if (core.state === "online" && core.now - onlineSince >= 30) count = last = 0;
-    socket = seq = 0;
-    woken = false;
-    early = [];
-    due.clear();
-    rooms.disconnected();
-    outbox.disconnected();
+  function offline() {
+    if (state === "online" && now - onlineSince >= 30) count = last = 0;
+    for (const [session, id] of merged()) newest.set(session, id);
     const broken = [...pending.values()];
-    pending.clear();
+    for (const each of [due, pending, listed, waiting, flying]) each.clear();
+    gaps.length = socket = seq = isWoken = 0;
+    items = null;
+    early = [];
+    entries.forEach(watch);
     for (const {answer, isOurs} of broken) if (isOurs) answer("closed", "the connection broke");
   }
 
-  function end(code, reason) {
+  function drop(code) {
+    if (socket) io.close(code);
+    offline();
+  }
+
+  function giveUp(closeCode, code, reason) {
+    drop(closeCode);
+    comeBack(code, reason);
+  }
+
+  function end(code, reason = "") {
     due.clear();
-    change("closed", undefined, code, reason);
-    core.wasClosed = true;
-    outbox.endAll(() => true, "closed", reason || "the client is closed");
+    change("closed", code, reason);
+    isOver = true;
+    endAll("closed", reason || "the client is closed");
     save();
   }
 
   function silent(at) {
-    if (heardAt + 25 > core.now) due.set(silent, heardAt + 25);
-    else if (core.now > at + 5) wake();
+    if (heardAt + 25 > now) due.set(silent, heardAt + 25);
+    else if (now > at + 5) wake();
     else beat(10);
   }
 
   function beat(patience) {
     due.delete(silent);
-    core.wait(unanswered, patience);
-    core.write(105, {}, () => {});
+    wait(unanswered, patience);
+    write(105, {}, () => {});
   }
 
   function unanswered(at) {
-    const atOnce = woken;
-    woken = false;
-    if (core.now > at + 5) return wake(); // the program was frozen
+    const atOnce = isWoken;
+    isWoken = false;
+    if (now > at + 5) return wake(); // the program was frozen
+    if (!atOnce) return giveUp(4000, 4000, "no sign of life");
     drop(4000);
-    if (atOnce) connect();
-    else comeBack(4000, "no sign of life");
+    connect();
   }
 
   function wake() {
-    if (woken) return;
-    woken = true;
+    if (isWoken) return;
+    isWoken = true;
     beat(5);
   }
 
-  // Delays: section D
+  // D: delays
 
   let count = 0; // of ends in a row
   let last; // the code of the one before
   let tried = {}; // refusals of tokens since the last login
-  let isOrdered = false; // whether nothing shortens the delay
+  let isOrdered; // whether nothing shortens the delay
 
-  function comeBack(code, reason) {
+  function comeBack(code, reason, retryAfter) {
     const again = code === last;
+    const isHandshake = retryAfter >= 0;
+    const slot = code === 3001 && /reconnect in ([\d.]+) s/.exec(reason);
     last = code;
-    const slot = code === 3001 && /reconnect in (\d+(\.\d+)?) s/.exec(reason);
     isOrdered = slot || code === 3013;
     if (slot) return pause(+slot[1], code, reason);
-    if (asks && [401, 3005, 3500].includes(code)) {
-      secret = null;
+    if (asks && !isHandshake && [401, 3005, 3500].includes(code)) {
       const isFirst = code === 3005 ? !again : !tried[code];
+      secret = null;
       tried[code] = true;
       if (isFirst) return connect();
       if (code === 3500) return end(code, reason);
-    } else if ([400, 401, 403, 404, 409, 413, 3005].includes(code) || (code >= 3500 && code < 4000)) {
+    } else if ((isHandshake ? FINAL_HANDSHAKE : FINAL).includes(code) || (code >= 3500 && code < 4000)) {
       return end(code, reason);
     }
-    const delay = draw("backoff") * Math.min(30, 2 ** count++ / 2);
+    const delay = draw("backoff") * doubling(count++) + (retryAfter ?? 0);
     if (code === 3013) pause(30 + 30 * draw("flood"), code, reason);
     else pause(code === 3008 || code === 3012 ? 2 * draw("slow") : delay, code, reason);
   }
 
   function pause(delay, code, reason) {
     if (delay <= 0) return connect();
-    core.wait(connect, delay);
-    change("waiting", delay, code, reason);
+    wait(connect, delay);
+    change("waiting", code, reason, delay);
   }
 
-  function save() {
-    if (!core.changed || !io.save) return;
-    core.changed = false;
-    savedAt = core.now;
-    due.delete(save);
-    const ids = Object.fromEntries(rooms.merged());
-    io.save({user: me, since, epoch: core.epoch, newest: ids, sent: [...sent], outbox: outbox.state()});
+  // O: the outbox. An entry is what a store keeps, and `done`, which takes its end
+
+  const flying = new Map(); // entries without an answer by session
+  let refusals = 0; // 503 in a row
+
+  const key = entry => entry.type + ":" + entry.target_id;
+  const isNew = entry => entry.epoch === null; // never written
+  const endOf = entry =>
+    isNew(entry) ? entry.created_at + outboxAge : 240 + Math.min(entry.written_at, entry.written_server - skew);
+
+  function watch(entry) {
+    if (!(due.get(expire) <= endOf(entry))) due.set(expire, endOf(entry));
   }
 
-  const next = () => Math.min(...due.values());
+  function expire() {
+    endAll("expired", "it has waited too long", entry => endOf(entry) <= now);
+    due.delete(expire);
+    entries.forEach(watch);
+  }
+
+  function endEntry(entry, code, msg, data) {
+    const {request_id, done} = entry;
+    const end = code ? {request_id, code, msg} : {request_id, ...data};
+    entries.delete(entry);
+    if (flying.get(key(entry)) === entry) flying.delete(key(entry));
+    entry.code = code;
+    changed = true;
+    if (!code) sent.add(data.id).delete([...sent].at(-1001));
+    if (events.length < eventLimit) emit(code ? "failed" : "sent", end);
+    done?.(code, msg, end);
+  }
+
+  /** Ends entries; those that were written are uncertain. */
+  function endAll(code, msg, test = () => true) {
+    for (const entry of entries) if (test(entry)) endEntry(entry, isNew(entry) ? code : "uncertain", msg);
+  }
+
+  /** Ends what was written to another data set. */
+  const lose = to => endAll("", "the server has lost its data", entry => !isNew(entry) && entry.epoch !== to);
+
+  function goOn() {} // after a pause: `pump` follows
+
+  function answered(entry, code, msg, data) {
+    if (flying.get(key(entry)) !== entry) return;
+    flying.delete(key(entry));
+    if (!code) refusals = 0;
+    if (!isBusy(code)) endEntry(entry, code === 500 ? "uncertain" : code, msg, data);
+    else wait(goOn, code === 429 ? 1 + draw("busy") : draw("storage") * doubling(refusals++));
+  }
+
+  /** Writes 8 entries at a time, and one for each session. */
+  function pump() {
+    for (const entry of entries) {
+      if (state !== "online" || due.has(goOn) || flying.size === 8) return;
+      if (flying.has(key(entry))) continue;
+      const {request_id, type, target_id, content, category} = entry;
+      flying.set(key(entry), entry);
+      if (isNew(entry)) Object.assign(entry, {written_at: now, written_server: now + skew, epoch});
+      watch(entry);
+      changed = true;
+      write(201, {request_id, type, target_id, content, category}, (...reply) => answered(entry, ...reply));
+    }
+  }
+
+  // G: chatrooms
+
+  const listed = new Map(); // ids by the list of sessions, as long as the connection lasts
+  const waiting = new Map(); // pushes by session
+  const gaps = []; // the first one is being read
+  let items; // of the list, until it is complete
+  let compares; // whether it tells of gaps
+
+  const gapsOf = session => gaps.filter(gap => gap.session_id === session);
+
+  function merged() {
+    const ids = new Map(newest);
+    for (const [session, id] of listed) if (!(id <= ids.get(session))) ids.set(session, id);
+    return ids;
+  }
+
+  function ask(op, body, again, answer) {
+    write(op, body, (code, msg, data) => {
+      if (isBusy(code)) wait(again, 1 + draw("busy"));
+      else answer(code, data);
+    });
+  }
+
+  function list(cursor) {
+    if (!cursor) items = new Map();
+    ask(205, {session_type: 1, count: 200, cursor}, () => list(), (code, data) => {
+      for (const item of data.items ?? []) items.set(item.id, item);
+      if (data.cursor) return list(data.cursor);
+      if (!code) compare();
+      items = null;
+      for (const session of [...waiting.keys()]) if (!gapsOf(session).length) release(session);
+    });
+  }
+
+  function compare() {
+    for (const [session_id, {last, title}] of items) {
+      if (!last || listed.has(session_id)) continue; // joined just now
+      const after = newest.get(session_id) ?? null;
+      if (compares && !(last.id <= after)) {
+        const ids = (waiting.get(session_id) ?? []).flatMap(push => push.items.map(({id}) => id));
+        find({session_id, after, before: ids.find(id => !(id <= after)) ?? null, skipped: null}, title);
+      }
+      listed.set(session_id, last.id);
+    }
+    for (const session of newest.keys()) {
+      if (isRoom(session) && !items.has(session) && !listed.has(session)) newest.delete(session);
+    }
+  }
+
+  function takePush(push) {
+    const {session, skipped} = push;
+    const {id, title} = session;
+    const after = newest.get(id) ?? null;
+    const before = push.items[0]?.id ?? null;
+    if (items && !waiting.has(id)) waiting.set(id, []);
+    if (skipped && !waiting.has(id)) {
+      push.skipped = 0;
+      if (!before || !(before <= after)) find({session_id: id, after, before, skipped}, title);
+    }
+    if (waiting.has(id)) waiting.get(id).push(push);
+    else deliver(push.items, title);
+  }
+
+  function release(session) {
+    const pushes = waiting.get(session) ?? [];
+    waiting.delete(session);
+    pushes.forEach(takePush);
+  }
+
+  function find(gap, title) {
+    const {session_id, after, skipped} = gap;
+    if (fill === "none" || (fill === "newest" && !after && !skipped)) return emit("gap", gap);
+    if (!waiting.has(session_id)) waiting.set(session_id, []);
+    if (gaps.push({gap, session_id, title, found: []}) === 1) read();
+  }
+
+  /** Reads a page of the first gap, and shrinks the gap by it. */
+  function read() {
+    const [reading] = gaps;
+    const {gap} = reading;
+    const {session_id, after, before, skipped} = gap;
+    const count = fill === "newest" ? Math.min(100, skipped ?? 100) : 100;
+    ask(203, {session_id, count, message_id: before ?? undefined}, read, (code, data) => {
+      let isOpen = code;
+      if (!code) {
+        const found = data.items.filter(({id}) => !(id <= after));
+        reading.found.unshift(...found);
+        gap.before = found[0]?.id ?? before;
+        if (skipped) gap.skipped -= found.length;
+        isOpen = found.length === data.items.length && data.has_more && !(skipped && gap.skipped <= 0);
+        if (isOpen && fill === "all" && !reading.isLeft) return read();
+      }
+      if (!reading.isLeft) {
+        if (isOpen) emit("gap", gap);
+        deliver(reading.found, reading.title);
+        if (gapsOf(session_id).length === 1) release(session_id);
+      }
+      gaps.shift(); // only now, so that a gap that was found just now waits for its turn
+      if (gaps.length) read();
+    });
+  }
+
+  function leave(session) {
+    changed = true;
+    for (const each of [newest, listed, waiting, items]) each?.delete(session);
+    for (const reading of gapsOf(session)) reading.isLeft = true;
+  }
 
   const inputs = {
-    connect() {
-      if (core.state === "closed") connect();
+    connect(done = () => {}) {
+      if (state === "online") return done(0, "", user);
+      waiters.push(done);
+      if (state === "closed") connect();
     },
     close() {
-      if (core.state === "closed") return;
+      if (state === "closed") return;
       drop(1000);
-      end(1000, "");
+      end(1000);
     },
     wake() {
-      if (core.state === "online") wake();
-      if (core.state !== "waiting" || isOrdered) return;
-      due.delete(connect);
-      connect();
+      if (state === "online") wake();
+      if (state === "waiting" && !isOrdered && due.delete(connect)) connect();
     },
     tick() {
-      for (let at; (at = next()) <= core.now; ) {
+      for (let at; (at = Math.min(...due.values())) <= now; ) {
         for (const [f, time] of due) if (time === at && due.delete(f)) f(at);
       }
     },
@@ -317,93 +465,99 @@ export function createCore({id: me, name, token, eventLimit = 10_000, draw = Mat
     },
     opened(number) {
       if (number !== socket || seq) return;
-      core.wait(tooLate, 10);
-      const position = core.epoch === null ? {} : {since, epoch: core.epoch};
-      core.write(101, {id: me, name, token: secret ?? undefined, ...position}, loggedIn);
+      wait(tooLate, 10);
+      write(101, {id: me, name, token: secret ?? undefined, ...(epoch && {since, epoch})}, loggedIn);
     },
-    refused(number, status, retryAfter) {
+    refused(number, status, retryAfter, reason) {
       if (number !== socket) return;
-      disconnected();
-      const reason = `the server refuses with ${status}`;
-      last = status;
-      isOrdered = false;
-      if ([400, 403, 421, 426].includes(status)) end(status, reason);
-      else pause(draw("backoff") * Math.min(30, 2 ** count++ / 2) + retryAfter, status, reason);
+      offline();
+      comeBack(status, reason, retryAfter);
     },
     ended(number, code, reason) {
       if (number !== socket) return;
-      if (code === 1009) outbox.failLongest();
-      disconnected();
+      if (code === 1009) {
+        const size = entry => new TextEncoder().encode(entry.content).length;
+        const [longest] = [...flying.values()].sort((a, b) => size(b) - size(a));
+        if (longest) endEntry(longest, 413, "the message is too long");
+      }
+      offline();
       if (code === 3009) {
         forget();
-        isLost = core.changed = true;
-        outbox.lose();
+        lose();
+        isLost = changed = true;
       }
       comeBack(code, reason);
     },
     received(number, text) {
       if (number !== socket) return;
-      heardAt = core.now;
+      heardAt = now;
       if (due.delete(unanswered)) {
-        woken = false;
-        core.wait(silent, 25);
+        isWoken = false;
+        wait(silent, 25);
       }
       try {
-        const {op, seq: reply = 0, body: inner} = JSON.parse(text);
-        const body = JSON.parse(inner);
-        if (op === 207 || op === 213) {
-          if (core.state === "online") takeNews(op, body);
-          else early.push([op, body]);
-        } else if (!takeReply(op, reply, body) && op === 0) {
-          core.emit("error", {code: body.code, msg: body.msg});
-        }
-      } catch (error) {
-        core.emit("error", {code: "protocol", msg: `not a packet: ${error.message}`});
+        const {op, seq: reply = 0, body} = JSON.parse(text);
+        const fields = JSON.parse(body);
+        if (op !== 207 && op !== 213) takeReply(op, reply, fields);
+        else if (state === "online") take(op, fields);
+        else early.push([op, fields]);
+      } catch ({message}) {
+        emit("error", {code: "protocol", msg: `not a packet: ${message}`});
       }
     },
-    send(...message) {
-      const entry = outbox.add(...message);
-      core.changed = true;
-      if (core.wasClosed && core.state === "closed") outbox.endAll(() => true, "closed", "the client is closed");
+    send(type, target_id, content, category, done) {
+      const bytes = Array.from(crypto.getRandomValues(new Uint8Array(16)));
+      const request_id = bytes.map(byte => byte.toString(16).padStart(2, 0)).join("");
+      const entry = {request_id, type, target_id, content, category, done};
+      Object.assign(entry, {created_at: now, written_at: null, written_server: null, epoch: null});
+      changed = true;
+      if (isOver) endEntry(entry, "closed", "the client is closed");
+      else if (entries.size >= outboxLimit) endEntry(entry, "full", "too many messages wait");
+      else watch(entry, entries.add(entry));
       return entry;
     },
-    cancel: outbox.cancel,
+    cancel(entry) {
+      const can = isNew(entry) && entries.has(entry);
+      if (can) endEntry(entry, "cancelled", "it is cancelled");
+      return can;
+    },
     request(op, body, done) {
-      if (core.state !== "online") return done("closed", `the client is ${core.state}`);
-      core.write(op, body, (code, msg, data) => {
-        if (!code && op === 301) {
-          rooms.joined(data.session_id, (core.now + core.skew) * 1000);
-          core.changed = true;
+      if (state !== "online") return done("closed", `the client is ${state}`);
+      write(op, body, (code, msg, data) => {
+        if (!code && op === 301 && !newest.has(data.session_id) && !listed.has(data.session_id)) {
+          listed.set(data.session_id, timeMark((now + skew) * 1000));
+          changed = true;
         }
-        if (!code && (op === 303 || op === 309)) leave(`1:${body.id}`);
+        if (!code && (op === 303 || op === 309)) leave("1:" + body.id);
         done(code, msg, data);
       }, true);
     },
     save,
-    report: error => core.emit("error", error),
+    report: error => emit("error", error),
   };
 
-  for (const [name, f] of Object.entries(inputs)) {
-    core[name] = (...values) => {
-      core.now = io.now();
-      const result = f(...values);
-      outbox.pump();
-      if (core.changed && io.save) {
-        if (savedAt + 1 > core.now) due.set(save, savedAt + 1);
-        else save();
+  entries.forEach(watch);
+  const core = {
+    unsent: entries,
+    nextEvent() {
+      const event = events.shift();
+      if (events.length <= eventLimit / 2) {
+        for (const gap of lost.values()) emit("gap", gap);
+        lost.clear();
       }
-      io.settled(next());
+      return event;
+    },
+  };
+  for (const [input, f] of Object.entries(inputs)) {
+    core[input] = (...values) => {
+      now = io.now();
+      const result = f(...values);
+      pump();
+      if (changed && savedAt + 1 > now) due.set(save, savedAt + 1);
+      else save();
+      io.settled(Math.min(...due.values()), state, user);
       return result;
     };
   }
-  core.unsent = outbox.entries;
-  core.nextEvent = () => {
-    const event = events.shift();
-    if (events.length <= eventLimit / 2) {
-      for (const gap of lost.values()) core.emit("gap", gap);
-      lost.clear();
-    }
-    return event;
-  };
   return core;
 }
