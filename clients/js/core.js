@@ -1,6 +1,4 @@
-const NOTICES = ["recalled", "read", "renamed", "dismissed", "removed", "muted", "appointed", "broadcast"];
-const FINAL = [400, 401, 403, 404, 409, 413, 3005]; // besides those from 3500 to 3999
-const FINAL_HANDSHAKE = [400, 403, 421, 426];
+const NOTICES = /^(recalled|read|renamed|dismissed|removed|muted|appointed|broadcast)$/;
 
 const isRoom = session => session.startsWith("1:");
 const isBusy = code => code === 429 || code === 503;
@@ -9,7 +7,7 @@ const doubling = count => Math.min(30, 2 ** count / 2);
 /** An id below those of all messages from now on, for clocks that differ by less than a minute. */
 const timeMark = ms => Math.trunc(ms - 60_000).toString(16).padStart(12, 0) + "0".repeat(20);
 
-/** The end of a JWT in Unix seconds, undefined for another token. */
+/** The end of a JWT, undefined for another token. */
 function expiry(token) {
   try {
     return JSON.parse(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"))).exp;
@@ -17,22 +15,22 @@ function expiry(token) {
 }
 
 /**
- * A client without input and output. clients/BEHAVIOUR.md specifies it; the comments name its sections. `io` has
- * `open(number)`, `write(text)`, `close(code)`, `ask()` for a token, `save(state)`, `now()` in Unix seconds, and
+ * A client without input and output, by clients/BEHAVIOUR.md; the letters are its sections. `io` has `now()`,
+ * `open(number)`, `write(text)`, `close(code)`, `ask()` for a token, `save(state)`, and
  * `settled(deadline, state, user)` after each of the inputs, which are at the end.
  */
 export function createCore(options, io) {
-  const {id: me, name, token, draw = Math.random, fill = "newest", state: loaded} = options;
+  const {id: me, name, token, draw = Math.random, fill = "newest", saved} = options;
   const {outboxLimit = 1000, outboxAge = 3600, eventLimit = 10_000} = options;
-  const saved = loaded?.user === me ? loaded : {since: "", epoch: null, newest: {}, sent: [], outbox: []};
-  const newest = new Map(Object.entries(saved.newest)); // ids by session; the one that moved last at the end
-  const sent = new Set(saved.sent);
-  const entries = new Set(saved.outbox);
+  const old = saved?.user === me ? saved : {since: "", epoch: null, newest: {}, sent: [], outbox: []};
+  let {since, epoch} = old;
+  const newest = new Map(Object.entries(old.newest)); // ids by session; the one that moved last at the end
+  const sent = new Set(old.sent);
+  const entries = new Set(old.outbox);
   const due = new Map(); // times by function
-  let {since, epoch} = saved;
+  let now = io.now();
   let state = "closed";
   let user = null;
-  let now = io.now();
   let skew = 0; // seconds that the server's clock is ahead
   let savedAt = 0;
   let changed; // since then
@@ -76,7 +74,7 @@ export function createCore(options, io) {
     if (op === 207) return isRoom(session.id) ? takePush(body) : deliver(items, session.title);
     if (type === "muted") fields.until ??= 0; // it ended
     if (type === "dismissed" || (type === "removed" && body.user_id === me)) leave(body.session_id);
-    if (NOTICES.includes(type)) emit(type, fields);
+    if (NOTICES.test(type)) emit(type, fields);
     else emit("event", {type, fields: body});
   }
 
@@ -94,16 +92,6 @@ export function createCore(options, io) {
     io.write(JSON.stringify({op, seq, body}));
   }
 
-  function takeReply(op, number, {code, msg = "", data}) {
-    const {op: asked, answer, late, isOurs} = pending.get(number) ?? {};
-    if (op !== asked + 1) return op || emit("error", {code, msg});
-    if (!(code >= 0)) throw Error("no code");
-    pending.delete(number);
-    due.delete(late);
-    if (code !== 401 || isOurs) answer(code, msg, data ?? {});
-    if (code === 401) giveUp(1000, code, msg);
-  }
-
   // S, T, H: the connection
 
   const asks = token === true;
@@ -113,13 +101,12 @@ export function createCore(options, io) {
   let socket = 0; // the number of the current one
   let early = []; // pushes and events before the login reply
   let onlineSince, heardAt;
-  let isWoken; // since when a sign of life is awaited
-  let isLost; // the server said that its data is gone
+  let patience = 0; // seconds that a sign of life may take, 5 if the program has just woken up
   let isOver; // closed after it was connected
 
   function change(to, code, reason, delay) {
     state = to;
-    emit("state", {now: state, code, reason, delay});
+    emit("state", {now: to, code, reason, delay});
     if (to === "online" || to === "closed") for (const done of waiters.splice(0)) done(code, reason, user);
   }
 
@@ -127,11 +114,11 @@ export function createCore(options, io) {
     isOver = false;
     change("connecting");
     if (!asks || (secret !== null && !(expiry(secret) - now - skew < 30))) return open();
-    wait(tokenLate, 30);
+    wait(noToken, 30);
     io.ask();
   }
 
-  const tokenLate = () => comeBack("token", "no token in time");
+  const noToken = () => comeBack("token", "no token in time");
   const tooLate = () => giveUp(4000, 4000, "no answer in time");
 
   function open() {
@@ -148,15 +135,13 @@ export function createCore(options, io) {
     tried = {};
     changed = true;
     due.delete(tooLate);
-    wait(silent, 25);
+    wait(check, 25);
     change("online");
-    const isOther = isLost || (epoch && epoch !== data.epoch);
-    const reason = isOther ? "epoch" : !epoch ? "start" : data.recovered ? "" : "missed";
-    if (isOther) forget();
-    isLost = false;
-    epoch = data.epoch;
-    since ||= data.missed ? "0".repeat(32) : timeMark(data.server_time);
+    const reason = epoch === null ? "start" : epoch !== data.epoch ? "epoch" : data.recovered ? "" : "missed";
     if (reason) emit("reset", {reason});
+    if (reason === "epoch") forget();
+    epoch = data.epoch;
+    since ||= timeMark(data.missed ? 60_000 : data.server_time);
     compares = !reason || reason === "missed";
     list();
     lose(epoch);
@@ -165,8 +150,7 @@ export function createCore(options, io) {
   }
 
   function forget() {
-    since = "";
-    epoch = null;
+    since = epoch = "";
     for (const each of [newest, listed, sent]) each.clear();
   }
 
@@ -175,9 +159,8 @@ export function createCore(options, io) {
     for (const [session, id] of merged()) newest.set(session, id);
     const broken = [...pending.values()];
     for (const each of [due, pending, listed, waiting, flying]) each.clear();
-    gaps.length = socket = seq = isWoken = 0;
+    gaps.length = early.length = socket = seq = patience = 0;
     items = null;
-    early = [];
     entries.forEach(watch);
     for (const {answer, isOurs} of broken) if (isOurs) answer("closed", "the connection broke");
   }
@@ -192,39 +175,28 @@ export function createCore(options, io) {
     comeBack(code, reason);
   }
 
-  function end(code, reason = "") {
+  function end(code, reason) {
     due.clear();
     change("closed", code, reason);
     isOver = true;
-    endAll("closed", reason || "the client is closed");
+    endAll("closed", reason);
     save();
   }
 
-  function silent(at) {
-    if (heardAt + 25 > now) due.set(silent, heardAt + 25);
-    else if (now > at + 5) wake();
-    else beat(10);
-  }
-
-  function beat(patience) {
-    due.delete(silent);
-    wait(unanswered, patience);
-    write(105, {}, () => {});
-  }
-
-  function unanswered(at) {
-    const atOnce = isWoken;
-    isWoken = false;
-    if (now > at + 5) return wake(); // the program was frozen
+  function check(at) {
+    const atOnce = patience === 5;
+    if (!patience && heardAt + 25 > now) return due.set(check, heardAt + 25);
+    if (now > at + 5) return beat(5); // the program was frozen
+    if (!patience) return beat(10);
     if (!atOnce) return giveUp(4000, 4000, "no sign of life");
     drop(4000);
     connect();
   }
 
-  function wake() {
-    if (isWoken) return;
-    isWoken = true;
-    beat(5);
+  function beat(seconds) {
+    patience = seconds;
+    wait(check, seconds);
+    write(105, {}, () => {});
   }
 
   // D: delays
@@ -235,27 +207,27 @@ export function createCore(options, io) {
   let isOrdered; // whether nothing shortens the delay
 
   function comeBack(code, reason, retryAfter) {
-    const again = code === last;
     const isHandshake = retryAfter >= 0;
+    const again = code === last;
     const slot = code === 3001 && /reconnect in ([\d.]+) s/.exec(reason);
     last = code;
     isOrdered = slot || code === 3013;
-    if (slot) return pause(+slot[1], code, reason);
     if (asks && !isHandshake && [401, 3005, 3500].includes(code)) {
       const isFirst = code === 3005 ? !again : !tried[code];
       secret = null;
       tried[code] = true;
       if (isFirst) return connect();
       if (code === 3500) return end(code, reason);
-    } else if ((isHandshake ? FINAL_HANDSHAKE : FINAL).includes(code) || (code >= 3500 && code < 4000)) {
-      return end(code, reason);
+    } else {
+      const final = isHandshake ? [400, 403, 421, 426] : [400, 401, 403, 404, 409, 413, 3005];
+      if (final.includes(code) || (code >= 3500 && code < 4000)) return end(code, reason);
     }
-    const delay = draw("backoff") * doubling(count++) + (retryAfter ?? 0);
-    if (code === 3013) pause(30 + 30 * draw("flood"), code, reason);
-    else pause(code === 3008 || code === 3012 ? 2 * draw("slow") : delay, code, reason);
-  }
-
-  function pause(delay, code, reason) {
+    if (!slot) count++;
+    const delay =
+      slot ? +slot[1]
+      : code === 3013 ? 30 + 30 * draw("flood")
+      : code === 3008 || code === 3012 ? 2 * draw("slow")
+      : draw("backoff") * doubling(count - 1) + (retryAfter ?? 0);
     if (delay <= 0) return connect();
     wait(connect, delay);
     change("waiting", code, reason, delay);
@@ -263,10 +235,9 @@ export function createCore(options, io) {
 
   // O: the outbox. An entry is what a store keeps, and `done`, which takes its end
 
-  const flying = new Map(); // entries without an answer by session
+  const flying = new Set(); // entries without an answer
   let refusals = 0; // 503 in a row
 
-  const key = entry => entry.type + ":" + entry.target_id;
   const isNew = entry => entry.epoch === null; // never written
   const endOf = entry =>
     isNew(entry) ? entry.created_at + outboxAge : 240 + Math.min(entry.written_at, entry.written_server - skew);
@@ -285,9 +256,9 @@ export function createCore(options, io) {
     const {request_id, done} = entry;
     const end = code ? {request_id, code, msg} : {request_id, ...data};
     entries.delete(entry);
-    if (flying.get(key(entry)) === entry) flying.delete(key(entry));
-    entry.code = code;
+    flying.delete(entry);
     changed = true;
+    entry.status = !code ? "sent" : code === "uncertain" ? code : "failed";
     if (!code) sent.add(data.id).delete([...sent].at(-1001));
     if (events.length < eventLimit) emit(code ? "failed" : "sent", end);
     done?.(code, msg, end);
@@ -303,25 +274,22 @@ export function createCore(options, io) {
 
   function goOn() {} // after a pause: `pump` follows
 
-  function answered(entry, code, msg, data) {
-    if (flying.get(key(entry)) !== entry) return;
-    flying.delete(key(entry));
-    if (!code) refusals = 0;
-    if (!isBusy(code)) endEntry(entry, code === 500 ? "uncertain" : code, msg, data);
-    else wait(goOn, code === 429 ? 1 + draw("busy") : draw("storage") * doubling(refusals++));
-  }
-
   /** Writes 8 entries at a time, and one for each session. */
   function pump() {
     for (const entry of entries) {
-      if (state !== "online" || due.has(goOn) || flying.size === 8) return;
-      if (flying.has(key(entry))) continue;
       const {request_id, type, target_id, content, category} = entry;
-      flying.set(key(entry), entry);
+      if (state !== "online" || due.has(goOn) || flying.size === 8) return;
+      if ([...flying].some(each => each.type === type && each.target_id === target_id)) continue;
       if (isNew(entry)) Object.assign(entry, {written_at: now, written_server: now + skew, epoch});
-      watch(entry);
       changed = true;
-      write(201, {request_id, type, target_id, content, category}, (...reply) => answered(entry, ...reply));
+      flying.add(entry);
+      watch(entry);
+      write(201, {request_id, type, target_id, content, category}, (code, msg, data) => {
+        if (!flying.delete(entry)) return;
+        if (!code) refusals = 0;
+        if (!isBusy(code)) endEntry(entry, code === 500 ? "uncertain" : code, msg, data);
+        else wait(goOn, code === 429 ? 1 + draw("busy") : draw("storage") * doubling(refusals++));
+      });
     }
   }
 
@@ -333,7 +301,7 @@ export function createCore(options, io) {
   let items; // of the list, until it is complete
   let compares; // whether it tells of gaps
 
-  const gapsOf = session => gaps.filter(gap => gap.session_id === session);
+  const gapsOf = session => gaps.filter(({gap}) => gap.session_id === session);
 
   function merged() {
     const ids = new Map(newest);
@@ -364,8 +332,8 @@ export function createCore(options, io) {
       if (!last || listed.has(session_id)) continue; // joined just now
       const after = newest.get(session_id) ?? null;
       if (compares && !(last.id <= after)) {
-        const ids = (waiting.get(session_id) ?? []).flatMap(push => push.items.map(({id}) => id));
-        find({session_id, after, before: ids.find(id => !(id <= after)) ?? null, skipped: null}, title);
+        const missed = (waiting.get(session_id) ?? []).flatMap(push => push.items).find(({id}) => !(id <= after));
+        find({session_id, after, before: missed?.id ?? null, skipped: null}, title);
       }
       listed.set(session_id, last.id);
     }
@@ -398,13 +366,13 @@ export function createCore(options, io) {
     const {session_id, after, skipped} = gap;
     if (fill === "none" || (fill === "newest" && !after && !skipped)) return emit("gap", gap);
     if (!waiting.has(session_id)) waiting.set(session_id, []);
-    if (gaps.push({gap, session_id, title, found: []}) === 1) read();
+    if (gaps.push({gap, title, found: []}) === 1) read();
   }
 
   /** Reads a page of the first gap, and shrinks the gap by it. */
   function read() {
     const [reading] = gaps;
-    const {gap} = reading;
+    const {gap, title} = reading;
     const {session_id, after, before, skipped} = gap;
     const count = fill === "newest" ? Math.min(100, skipped ?? 100) : 100;
     ask(203, {session_id, count, message_id: before ?? undefined}, read, (code, data) => {
@@ -419,7 +387,7 @@ export function createCore(options, io) {
       }
       if (!reading.isLeft) {
         if (isOpen) emit("gap", gap);
-        deliver(reading.found, reading.title);
+        deliver(reading.found, title);
         if (gapsOf(session_id).length === 1) release(session_id);
       }
       gaps.shift(); // only now, so that a gap that was found just now waits for its turn
@@ -434,7 +402,7 @@ export function createCore(options, io) {
   }
 
   const inputs = {
-    connect(done = () => {}) {
+    connect(done) {
       if (state === "online") return done(0, "", user);
       waiters.push(done);
       if (state === "closed") connect();
@@ -442,74 +410,75 @@ export function createCore(options, io) {
     close() {
       if (state === "closed") return;
       drop(1000);
-      end(1000);
+      end(1000, "the client is closed");
     },
     wake() {
-      if (state === "online") wake();
+      if (state === "online" && patience !== 5) beat(5);
       if (state === "waiting" && !isOrdered && due.delete(connect)) connect();
     },
     tick() {
-      for (let at; (at = Math.min(...due.values())) <= now; ) {
-        for (const [f, time] of due) if (time === at && due.delete(f)) f(at);
+      for (const [f, at] of [...due].sort((a, b) => a[1] - b[1])) {
+        if (at <= now && due.get(f) === at && due.delete(f)) f(at);
       }
     },
-    /** The application's token; without one, the client ends. */
-    token(value) {
-      if (!due.delete(tokenLate)) return;
+    /** The application's token: `null` ends the client. */
+    token(value, failure) {
+      if (!due.delete(noToken)) return;
+      if (failure) return comeBack("token", failure);
       if (value === null) return end(401, "there is no token");
       secret = value;
       open();
-    },
-    noToken(reason) {
-      if (due.delete(tokenLate)) comeBack("token", reason);
     },
     opened(number) {
       if (number !== socket || seq) return;
       wait(tooLate, 10);
       write(101, {id: me, name, token: secret ?? undefined, ...(epoch && {since, epoch})}, loggedIn);
     },
-    refused(number, status, retryAfter, reason) {
-      if (number !== socket) return;
-      offline();
-      comeBack(status, reason, retryAfter);
-    },
-    ended(number, code, reason) {
+    /** `retryAfter` is there when the handshake was refused; the code is its status. */
+    ended(number, code, reason, retryAfter) {
       if (number !== socket) return;
       if (code === 1009) {
         const size = entry => new TextEncoder().encode(entry.content).length;
-        const [longest] = [...flying.values()].sort((a, b) => size(b) - size(a));
+        const [longest] = [...flying].sort((a, b) => size(b) - size(a));
         if (longest) endEntry(longest, 413, "the message is too long");
       }
       offline();
       if (code === 3009) {
         forget();
         lose();
-        isLost = changed = true;
+        changed = true;
       }
-      comeBack(code, reason);
+      comeBack(code, reason, retryAfter);
     },
     received(number, text) {
       if (number !== socket) return;
       heardAt = now;
-      if (due.delete(unanswered)) {
-        isWoken = false;
-        wait(silent, 25);
-      }
+      if (patience) wait(check, 25);
+      patience = 0;
       try {
-        const {op, seq: reply = 0, body} = JSON.parse(text);
-        const fields = JSON.parse(body);
-        if (op !== 207 && op !== 213) takeReply(op, reply, fields);
-        else if (state === "online") take(op, fields);
-        else early.push([op, fields]);
+        const packet = JSON.parse(text);
+        const body = JSON.parse(packet.body);
+        const {op, seq = 0} = packet;
+        const {code, msg = "", data} = body;
+        const {op: asked, answer, late, isOurs} = pending.get(seq) ?? {};
+        if (op === 207 || op === 213) {
+          if (state === "online") take(op, body);
+          else early.push([op, body]);
+        } else if (op === asked + 1 && code >= 0) {
+          pending.delete(seq);
+          due.delete(late);
+          if (code !== 401 || isOurs) answer(code, msg, data ?? {});
+          if (code === 401) giveUp(1000, code, msg);
+        } else if (!op) emit("error", {code, msg});
       } catch ({message}) {
-        emit("error", {code: "protocol", msg: `not a packet: ${message}`});
+        emit("error", {code: "protocol", msg: message});
       }
     },
-    send(type, target_id, content, category, done) {
+    send(message, done) {
       const bytes = Array.from(crypto.getRandomValues(new Uint8Array(16)));
       const request_id = bytes.map(byte => byte.toString(16).padStart(2, 0)).join("");
-      const entry = {request_id, type, target_id, content, category, done};
-      Object.assign(entry, {created_at: now, written_at: null, written_server: null, epoch: null});
+      const written = {created_at: now, written_at: null, written_server: null, epoch: null};
+      const entry = {request_id, ...message, ...written, done};
       changed = true;
       if (isOver) endEntry(entry, "closed", "the client is closed");
       else if (entries.size >= outboxLimit) endEntry(entry, "full", "too many messages wait");
@@ -536,16 +505,18 @@ export function createCore(options, io) {
     report: error => emit("error", error),
   };
 
-  entries.forEach(watch);
   const core = {
     unsent: entries,
-    nextEvent() {
-      const event = events.shift();
-      if (events.length <= eventLimit / 2) {
-        for (const gap of lost.values()) emit("gap", gap);
-        lost.clear();
+    /** Hands the events to `handle(kind, data)`. */
+    deliver(handle) {
+      while (events.length) {
+        const event = events.shift();
+        if (events.length <= eventLimit / 2) {
+          for (const gap of lost.values()) emit("gap", gap);
+          lost.clear();
+        }
+        handle(...event);
       }
-      return event;
     },
   };
   for (const [input, f] of Object.entries(inputs)) {
@@ -559,5 +530,6 @@ export function createCore(options, io) {
       return result;
     };
   }
+  entries.forEach(watch);
   return core;
 }

@@ -1,19 +1,6 @@
 import {createCore} from "./core.js";
 
-/** Requests by method: the op, and the fields of the body. */
-const REQUESTS = {
-  read: [209, "session_id", "message_id"],
-  recall: [211, "session_id", "message_id"],
-  join: [301, "id", "name"],
-  leave: [303, "id"],
-  rename: [307, "id", "name"],
-  dismiss: [309, "id"],
-  remove: [311, "id", "user_id"],
-  mute: [313, "id", "user_id", "seconds"],
-  appoint: [315, "id", "user_id", "role"],
-};
-
-/** Returns what the server wrote, with the names in camel case. */
+/** Returns what the server wrote, with names in camel case. */
 function camel(value) {
   if (Array.isArray(value)) return value.map(camel);
   if (value?.constructor !== Object) return value;
@@ -21,13 +8,10 @@ function camel(value) {
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [name(key), camel(each)]));
 }
 
-/** A request or a send failed. */
 export class GimError extends Error {
-  name = "GimError";
   constructor(code, message) {
-    super(message);
-    this.code = code;
-    this.temporary = [429, 503, "closed", "timeout"].includes(code);
+    const temporary = [429, 503, "closed", "timeout"].includes(code);
+    Object.assign(super(message), {name: "GimError", code, temporary});
   }
 }
 
@@ -37,7 +21,6 @@ export class MemoryStore {
   save = state => (this.state = state);
 }
 
-/** Keeps the state in `localStorage`, or in a storage like it. */
 export class LocalStore {
   constructor(key, storage = localStorage) {
     this.load = () => JSON.parse(storage.getItem(key));
@@ -45,7 +28,7 @@ export class LocalStore {
   }
 }
 
-/** A promise that the application may ignore. `start` gets the function that settles it. */
+/** A promise that the application may ignore; `start` gets what settles it. */
 function promise(start) {
   const promised = new Promise((resolve, reject) =>
     start((code, msg, data) => (code ? reject(new GimError(code, msg)) : resolve(camel(data)))),
@@ -54,129 +37,105 @@ function promise(start) {
   return promised;
 }
 
-/** One user at one server: gim.d.ts describes it. */
+const now = () => (performance.timeOrigin + performance.now()) / 1000; // nothing sets it
+const attempt = f => new Promise(resolve => resolve(f()));
+
+/** gim.d.ts describes it. */
 export class Gim {
   #core;
   #handlers = {}; // sets by kind
-  #waiters = []; // of connect
   #gone; // a promise that the last socket is closed
 
   constructor(url, {token, store, WebSocket = globalThis.WebSocket, ...options}) {
-    if (!/^wss?:/.test(url)) throw new TypeError("the URL of a WebSocket begins with ws: or wss:");
-    if (!WebSocket) throw new TypeError("there is no WebSocket here: pass one");
+    if (!WebSocket) throw TypeError("pass a WebSocket: this platform has none");
     let socket, timer;
-    let isListening = false;
-    let question = 0; // counts the calls of the token function
+    let questions = 0;
 
-    const open = number => {
-      const tell = (input, ...values) => this.#core[input](number, ...values);
-      try {
-        socket = new WebSocket(url, "gim.json");
-      } catch ({message}) {
-        socket = null;
-        return queueMicrotask(() => tell("ended", 1006, message));
-      }
-      socket.onopen = () => tell("opened");
-      socket.onmessage = ({data}) => tell("received", data);
-      socket.onclose = ({code, reason}) => tell("ended", code, reason);
-      socket.onerror = () => {}; // without it, the package ws throws
-      socket.on?.("unexpected-response", (request, {statusCode, headers}) => {
-        tell("refused", statusCode, +headers["retry-after"] || 0);
-        request.destroy();
-      });
+    /** Calls a function of the application. */
+    const guard = (code, f) =>
+      attempt(f).catch(cause => code && this.#core.report({code, msg: String(cause), cause}));
+
+    const onPage = ({type}) => {
+      const hides = type === "pagehide" || (type === "visibilitychange" && document.hidden);
+      this.#core[hides ? "save" : "wake"]();
     };
 
-    const close = code => {
-      if (!socket) return;
-      socket.onopen = socket.onmessage = null;
-      this.#gone = new Promise(resolve => {
-        const late = setTimeout(resolve, 2000);
-        socket.onclose = () => resolve(clearTimeout(late));
-      });
-      socket.close(code);
-    };
-
-    const ask = () => {
-      const asked = ++question;
-      const tell = (input, value) => asked === question && this.#core[input](value);
-      new Promise(resolve => resolve(token())).then(
-        value => tell("token", value ?? null),
-        error => tell("noToken", String(error)),
-      );
-    };
-
-    const onPage = ({type}) =>
-      this.#core[type === "pagehide" || (type === "visibilitychange" && document.hidden) ? "save" : "wake"]();
-
-    const settled = deadline => {
-      const {state, change, user} = this.#core;
-      const isClosed = state === "closed";
-      if (isClosed || state === "online") {
-        const code = isClosed && change.code;
-        for (const done of this.#waiters.splice(0)) done(code, change.reason || "the client is closed", user);
-      }
-      if (isListening === isClosed) {
-        isListening = !isClosed;
-        for (const type of ["visibilitychange", "online", "pageshow", "pagehide"]) {
-          globalThis[isClosed ? "removeEventListener" : "addEventListener"]?.(type, onPage);
+    const io = {
+      now,
+      open: number => {
+        const ended = (...end) => this.#core.ended(number, ...end);
+        try {
+          socket = new WebSocket(url, "gim.json");
+        } catch ({message}) {
+          socket = null;
+          return queueMicrotask(() => ended(400, message, 0));
         }
-      }
-      clearTimeout(timer);
-      const ms = Math.ceil((deadline - now()) * 1000);
-      timer = ms < Infinity && setTimeout(() => this.#core.tick(), Math.min(ms, 2 ** 31 - 1));
-      if (isClosed) timer?.unref?.(); // in Node, it keeps no process alive then
-      queueMicrotask(() => this.#deliver());
+        socket.onopen = () => this.#core.opened(number);
+        socket.onmessage = ({data}) => this.#core.received(number, data);
+        socket.onclose = ({code, reason}) => ended(code, reason);
+        socket.onerror = () => {}; // the package ws throws without it
+        socket.on?.("unexpected-response", (request, {statusCode, statusMessage, headers}) => {
+          request.destroy();
+          ended(statusCode, statusMessage, +headers["retry-after"] || 0);
+        });
+      },
+      write: text => socket.send(text),
+      close: code => {
+        if (!socket) return;
+        socket.onopen = socket.onmessage = null;
+        this.#gone = new Promise(resolve => {
+          const late = setTimeout(resolve, 2000);
+          socket.onclose = () => resolve(clearTimeout(late));
+        });
+        socket.close(code);
+      },
+      ask: () => {
+        const question = ++questions;
+        const answer = (...values) => question === questions && this.#core.token(...values);
+        attempt(token).then((value = null) => answer(value), error => answer(null, String(error)));
+      },
+      save: store && (state => guard("store", () => store.save(state))),
+      settled: (deadline, state, user) => {
+        Object.assign(this, {state, user});
+        for (const type of ["visibilitychange", "online", "pageshow", "pagehide"]) {
+          globalThis[state === "closed" ? "removeEventListener" : "addEventListener"]?.(type, onPage);
+        }
+        clearTimeout(timer);
+        timer = setTimeout(() => this.#core.tick(), Math.min((deadline - now()) * 1000, 1e9));
+        if (state === "closed") timer.unref?.(); // it keeps no process alive
+        queueMicrotask(() => this.#core.deliver((kind, data) => {
+          const code = kind === "error" ? "" : "handler";
+          for (const f of [...(this.#handlers[kind] ?? [])]) guard(code, () => f(camel(data)));
+        }));
+      },
     };
 
-    const now = () => (performance.timeOrigin + performance.now()) / 1000;
-    const save = store && (state => this.#guard("store", () => store.save(state)));
-    const io = {now, open, write: text => socket.send(text), close, ask, save, settled};
     options.token = typeof token === "function" || token;
     try {
-      this.#core = createCore({...options, state: store?.load()}, io);
+      this.#core = createCore({...options, saved: store?.load()}, io);
     } catch (cause) {
       this.#core = createCore(options, io);
-      this.#core.report({code: "store", msg: String(cause), cause});
+      guard("store", () => Promise.reject(cause));
     }
-    for (const entry of this.#core.unsent) {
-      const {type, target_id, content, category} = entry;
-      const to = type === 1 ? {chatroom: target_id} : target_id;
-      this.#pending(to, content, category, done => Object.assign(entry, {done}));
-    }
-    this.#core.save(); // begins the timers of what was loaded
-  }
-
-  get state() {
-    return this.#core.state;
-  }
-
-  get user() {
-    return this.#core.user;
+    for (const entry of this.#core.unsent) this.#pend(entry, done => Object.assign(entry, {done}));
+    this.#core.save(); // sets the timer
   }
 
   get unsent() {
     return [...this.#core.unsent].map(entry => entry.pending);
   }
 
-  connect() {
-    return promise(done => {
-      this.#waiters.push(done);
-      this.#core.connect();
-    });
-  }
+  connect = () => promise(done => this.#core.connect(done));
+  wake = () => this.#core.wake();
 
   async close() {
     this.#core.close();
     await this.#gone;
   }
 
-  wake() {
-    this.#core.wake();
-  }
-
   on(kind, f, {signal} = {}) {
     const handlers = (this.#handlers[kind] ??= new Set());
-    const handler = data => f(data); // so that a function can be added twice
+    const handler = data => handlers.has(handler) && f(data); // a function may be added twice
     const off = () => void handlers.delete(handler);
     if (!signal?.aborted) handlers.add(handler);
     signal?.addEventListener("abort", off);
@@ -211,53 +170,39 @@ export class Gim {
   }
 
   send(to, content, {category = "text"} = {}) {
-    const target = typeof to === "object" ? [1, to.chatroom] : [2, to];
-    return this.#pending(to, content, category, done => this.#core.send(...target, content, category, done));
+    const [type, target_id] = to.chatroom ? [1, to.chatroom] : [2, to];
+    return this.#pend({type, target_id, content, category});
   }
 
-  #pending(to, content, category, start) {
+  #pend(message, start = done => this.#core.send(message, done)) {
     let entry;
     const pending = promise(done => (entry = start(done)));
-    const retry = () => this.send(to, content, {category});
+    const {request_id, type, target_id, content, category} = entry;
+    const to = type === 1 ? {chatroom: target_id} : target_id;
     const cancel = () => this.#core.cancel(entry);
-    const get = () => {
-      const {code = entry.epoch === null ? "waiting" : "sending"} = entry;
-      return code === 0 ? "sent" : /ing$|uncertain/.test(code) ? code : "failed";
-    };
-    Object.assign(pending, {requestId: entry.request_id, to, content, category, retry, cancel});
+    const retry = () => this.send(to, content, {category});
+    const get = () => entry.status ?? (entry.epoch ? "sending" : "waiting");
+    Object.assign(pending, {requestId: request_id, to, content, category, cancel, retry});
     return (entry.pending = Object.defineProperty(pending, "status", {get}));
   }
 
-  request(op, body) {
-    return promise(done => this.#core.request(op, body, done));
-  }
+  // docs/protocol.md, section 5
 
-  history(session, {before, count} = {}) {
-    return this.request(203, {session_id: session, message_id: before, count});
-  }
+  request = (op, body) => promise(done => this.#core.request(op, body, done));
+  read = (session_id, message_id) => this.request(209, {session_id, message_id});
+  recall = (session_id, message_id) => this.request(211, {session_id, message_id});
+  join = (id, name) => this.request(301, {id, name});
+  leave = id => this.request(303, {id});
+  rename = (id, name) => this.request(307, {id, name});
+  dismiss = id => this.request(309, {id});
+  remove = (id, user_id) => this.request(311, {id, user_id});
+  mute = (id, user_id, seconds) => this.request(313, {id, user_id, seconds});
+  appoint = (id, user_id, role) => this.request(315, {id, user_id, role});
+  sessions = session_type => this.#list(205, {session_type, count: 200});
+  members = id => this.#list(305, {id, count: 1000});
 
-  async *all(session, before) {
-    for (let hasMore = true; hasMore; ) {
-      const page = await this.history(session, {before, count: 100});
-      before = page.items[0]?.id;
-      hasMore = page.hasMore && before;
-      yield* page.items.reverse();
-    }
-  }
-
-  async fill({sessionId, after, before, skipped}) {
-    const found = [];
-    for await (const message of this.all(sessionId, before ?? undefined)) {
-      if (message.id <= after) break;
-      found.unshift(message);
-      if (after === null && found.length === skipped) break;
-    }
-    return found;
-  }
-
-  /** Reads all pages of a list; an item may come twice: the last one counts. */
   async #list(op, body) {
-    const items = new Map();
+    const items = new Map(); // one may come twice, then the last counts
     do {
       const page = await this.request(op, body);
       for (const item of page.items) items.set(item.id, item);
@@ -266,31 +211,26 @@ export class Gim {
     return [...items.values()];
   }
 
-  sessions(type) {
-    return this.#list(205, {session_type: type, count: 200});
+  history(session_id, {before: message_id, count} = {}) {
+    return this.request(203, {session_id, message_id, count});
   }
 
-  members(room) {
-    return this.#list(305, {id: room, count: 1000});
-  }
-
-  /** Calls a function of the application; when it fails, now or later, that is an event. */
-  #guard(code, f) {
-    new Promise(resolve => resolve(f())).catch(cause => this.#core.report({code, msg: String(cause), cause}));
-  }
-
-  #deliver() {
-    for (let event; (event = this.#core.nextEvent()); ) {
-      const [kind, data] = event;
-      for (const handler of [...(this.#handlers[kind] ?? [])]) {
-        if (this.#handlers[kind].has(handler)) this.#guard("handler", () => handler(camel(data)));
-      }
+  async *all(session, before) {
+    for (let more = true; more; ) {
+      const {items, hasMore} = await this.history(session, {before, count: 100});
+      before = items[0]?.id;
+      more = hasMore && before;
+      yield* items.reverse();
     }
   }
-}
 
-for (const [name, [op, ...fields]] of Object.entries(REQUESTS)) {
-  Gim.prototype[name] = function (...values) {
-    return this.request(op, Object.fromEntries(fields.map((field, i) => [field, values[i]])));
-  };
+  async fill({sessionId, after, before, skipped}) {
+    const found = [];
+    for await (const message of this.all(sessionId, before ?? undefined)) {
+      if (message.id <= after) break;
+      found.unshift(message);
+      if (!after && found.length === skipped) break;
+    }
+    return found;
+  }
 }

@@ -123,7 +123,7 @@ export class Runner {
       settled: deadline => (this.#deadline = deadline),
     };
     this.#deadline = Infinity;
-    this.#core = createCore({...options, draw: name => this.#draw(name), state: this.#saved}, io);
+    this.#core = createCore({...options, draw: name => this.#draw(name), saved: this.#saved}, io);
     this.#core.save(); // sets the deadline of what was loaded
     this.#socket = 0;
     this.#held = false;
@@ -175,11 +175,11 @@ export class Runner {
 
   #send(name, body) {
     this.#bodies.set(name, body);
-    this.#names.set(name, this.#core.send(...body));
+    this.#names.set(name, this.#core.send(body));
   }
 
   #inputs = {
-    connect: () => this.#core.connect(),
+    connect: () => this.#core.connect(() => {}),
     close: () => this.#core.close(),
     wake: () => this.#core.wake(),
     opened: (_, step) => this.#core.opened(step.socket ?? this.#socket),
@@ -189,7 +189,7 @@ export class Runner {
     },
     refused: (value, step) => {
       const [status, retryAfter] = Array.isArray(value) ? value : [value, 0];
-      this.#core.refused(step.socket ?? this.#socket, status, retryAfter);
+      this.#core.ended(step.socket ?? this.#socket, status, "", retryAfter);
     },
     reply: (name, step) => {
       const {op, seq} = this.#names.get(name);
@@ -205,10 +205,10 @@ export class Runner {
     notify: (value, step) => this.#packet(213, 0, expand(value), step),
     receive: (value, step) => this.#core.received(step.socket ?? this.#socket, value),
     token: value => this.#core.token(value),
-    token_failed: () => this.#core.noToken("no"),
+    token_failed: () => this.#core.token(null, "no"),
     send: ({as, to, content, category = "text"}) => {
-      const target = isObject(to) ? [1, to.chatroom] : [2, to];
-      this.#send(as, [...target, content, category]);
+      const [type, target_id] = isObject(to) ? [1, to.chatroom] : [2, to];
+      this.#send(as, {type, target_id, content, category});
     },
     request: ({as, op, body = {}}) => {
       const ended = (code, msg, data) => this.#ends.push(code ? {of: as, code, msg} : {of: as, data});
@@ -233,9 +233,7 @@ export class Runner {
   #compare(step) {
     this.#compareCommands(step.do ?? [], this.#commands.splice(0));
     const events = [];
-    for (let event; !this.#held && (event = this.#core.nextEvent()); ) {
-      events.push({event: event[0], ...event[1]});
-    }
+    if (!this.#held) this.#core.deliver((kind, data) => events.push({event: kind, ...data}));
     this.#check("events", step.events ?? [], events);
     this.#check("ends", step.ends ?? [], this.#ends.splice(0));
     if (step.unsent) {
