@@ -4,36 +4,33 @@ const isRoom = session => session.startsWith("1:");
 const isBusy = code => code === 429 || code === 503;
 const doubling = count => Math.min(30, 2 ** count / 2);
 
-/** An id below those of all messages from now on, for clocks that differ by less than a minute. */
+/** R2: an id below those of all messages from now on. */
 const timeMark = ms => Math.trunc(ms - 60_000).toString(16).padStart(12, 0) + "0".repeat(20);
 
-/** The end of a JWT, undefined for another token. */
 function expiry(token) {
   try {
     return JSON.parse(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"))).exp;
-  } catch {}
+  } catch {} // not a JWT
 }
 
 /**
- * A client without input and output, by clients/BEHAVIOUR.md; the letters are its sections. `io` has `now()`,
- * `open(number)`, `write(text)`, `close(code)`, `ask()` for a token, `save(state)`, and
- * `settled(deadline, state, user)` after each of the inputs, which are at the end.
+ * clients/BEHAVIOUR.md without input and output; the letters are its sections. The inputs are at the end. After
+ * each one comes `io.settled(deadline, state, user)`.
  */
 export function createCore(options, io) {
   const {id: me, name, token, draw = Math.random, fill = "newest", saved} = options;
   const {outboxLimit = 1000, outboxAge = 3600, eventLimit = 10_000} = options;
-  const old = saved?.user === me ? saved : {since: "", epoch: null, newest: {}, sent: [], outbox: []};
-  let {since, epoch} = old;
-  const newest = new Map(Object.entries(old.newest)); // ids by session; the one that moved last at the end
-  const sent = new Set(old.sent);
-  const entries = new Set(old.outbox);
+  let {since = "", epoch = null, newest = {}, sent = [], outbox = []} = saved?.user === me ? saved : {};
+  newest = new Map(Object.entries(newest)); // ids by session; the one that moved last at the end
+  sent = new Set(sent);
+  outbox = new Set(outbox);
   const due = new Map(); // times by function
   let now = io.now();
   let state = "closed";
   let user = null;
   let skew = 0; // seconds that the server's clock is ahead
   let savedAt = 0;
-  let changed; // since then
+  let changed;
 
   const wait = (f, seconds) => due.set(f, now + seconds);
 
@@ -41,14 +38,14 @@ export function createCore(options, io) {
     if (!changed || !io.save) return;
     changed = false;
     savedAt = now;
-    const outbox = [...entries].map(({done, pending, ...entry}) => entry);
-    io.save({user: me, since, epoch, newest: Object.fromEntries(merged()), sent: [...sent], outbox});
+    const entries = [...outbox].map(({done, pending, ...entry}) => entry);
+    io.save({user: me, since, epoch, newest: Object.fromEntries(merged()), sent: [...sent], outbox: entries});
   }
 
   // E: events
 
-  const events = []; // [kind, data]
-  const lost = new Map(); // gaps by session, when there are too many events
+  const events = [];
+  const lost = new Map(); // gaps by session, while there are too many events
 
   const emit = (kind, data) => events.push([kind, data]);
 
@@ -83,7 +80,7 @@ export function createCore(options, io) {
   const pending = new Map(); // by seq
   let seq = 0;
 
-  /** `answer` takes the reply. That of the application also hears of a 401, and why there is none. */
+  /** `answer` takes the reply; if it is the application's, also a 401, and why there is none. */
   function write(op, body, answer, isOurs) {
     const number = ++seq;
     const late = () => pending.delete(number) && answer("timeout", "no answer in time");
@@ -119,17 +116,26 @@ export function createCore(options, io) {
   }
 
   const noToken = () => comeBack("token", "no token in time");
-  const tooLate = () => giveUp(4000, 4000, "no answer in time");
 
   function open() {
     wait(tooLate, 10);
     io.open((socket = ++sockets));
   }
 
+  function tooLate() {
+    drop(4000);
+    comeBack(4000, "no answer in time");
+  }
+
+  function refuse(code, msg) {
+    drop(1000);
+    comeBack(code, msg);
+  }
+
   function loggedIn(code, msg, data) {
-    if (code) return giveUp(1000, code, msg);
+    if (code) return refuse(code, msg);
     if (!data.epoch) throw Error("no epoch");
-    user = {id: data.user.id, name: data.user.name};
+    user = data.user;
     skew = data.server_time / 1000 - now;
     onlineSince = heardAt = now;
     tried = {};
@@ -154,25 +160,20 @@ export function createCore(options, io) {
     for (const each of [newest, listed, sent]) each.clear();
   }
 
-  function offline() {
-    if (state === "online" && now - onlineSince >= 30) count = last = 0;
-    for (const [session, id] of merged()) newest.set(session, id);
-    const broken = [...pending.values()];
-    for (const each of [due, pending, listed, waiting, flying]) each.clear();
-    gaps.length = early.length = socket = seq = patience = 0;
-    items = null;
-    entries.forEach(watch);
-    for (const {answer, isOurs} of broken) if (isOurs) answer("closed", "the connection broke");
-  }
-
   function drop(code) {
     if (socket) io.close(code);
     offline();
   }
 
-  function giveUp(closeCode, code, reason) {
-    drop(closeCode);
-    comeBack(code, reason);
+  function offline() {
+    if (state === "online" && now - onlineSince >= 30) count = last = 0;
+    newest = merged();
+    const broken = [...pending.values()];
+    for (const each of [due, pending, listed, waiting, flying]) each.clear();
+    gaps.length = early.length = socket = seq = patience = 0;
+    items = reading = null;
+    outbox.forEach(watch);
+    for (const {answer, isOurs} of broken) if (isOurs) answer("closed", "the connection broke");
   }
 
   function end(code, reason) {
@@ -184,11 +185,10 @@ export function createCore(options, io) {
   }
 
   function check(at) {
-    const atOnce = patience === 5;
     if (!patience && heardAt + 25 > now) return due.set(check, heardAt + 25);
     if (now > at + 5) return beat(5); // the program was frozen
     if (!patience) return beat(10);
-    if (!atOnce) return giveUp(4000, 4000, "no sign of life");
+    if (patience === 10) return tooLate();
     drop(4000);
     connect();
   }
@@ -196,7 +196,7 @@ export function createCore(options, io) {
   function beat(seconds) {
     patience = seconds;
     wait(check, seconds);
-    write(105, {}, () => {});
+    write(105, {});
   }
 
   // D: delays
@@ -222,12 +222,11 @@ export function createCore(options, io) {
       const final = isHandshake ? [400, 403, 421, 426] : [400, 401, 403, 404, 409, 413, 3005];
       if (final.includes(code) || (code >= 3500 && code < 4000)) return end(code, reason);
     }
-    if (!slot) count++;
-    const delay =
-      slot ? +slot[1]
-      : code === 3013 ? 30 + 30 * draw("flood")
-      : code === 3008 || code === 3012 ? 2 * draw("slow")
-      : draw("backoff") * doubling(count - 1) + (retryAfter ?? 0);
+    let delay = draw("backoff") * doubling(count) + (retryAfter ?? 0);
+    if (slot) delay = +slot[1];
+    else count++;
+    if (code === 3013) delay = 30 + 30 * draw("flood");
+    if (code === 3008 || code === 3012) delay = 2 * draw("slow");
     if (delay <= 0) return connect();
     wait(connect, delay);
     change("waiting", code, reason, delay);
@@ -248,14 +247,13 @@ export function createCore(options, io) {
 
   function expire() {
     endAll("expired", "it has waited too long", entry => endOf(entry) <= now);
-    due.delete(expire);
-    entries.forEach(watch);
+    outbox.forEach(watch);
   }
 
   function endEntry(entry, code, msg, data) {
     const {request_id, done} = entry;
     const end = code ? {request_id, code, msg} : {request_id, ...data};
-    entries.delete(entry);
+    outbox.delete(entry);
     flying.delete(entry);
     changed = true;
     entry.status = !code ? "sent" : code === "uncertain" ? code : "failed";
@@ -264,19 +262,17 @@ export function createCore(options, io) {
     done?.(code, msg, end);
   }
 
-  /** Ends entries; those that were written are uncertain. */
+  /** Entries that were written are uncertain. */
   function endAll(code, msg, test = () => true) {
-    for (const entry of entries) if (test(entry)) endEntry(entry, isNew(entry) ? code : "uncertain", msg);
+    for (const entry of outbox) if (test(entry)) endEntry(entry, isNew(entry) ? code : "uncertain", msg);
   }
 
-  /** Ends what was written to another data set. */
   const lose = to => endAll("", "the server has lost its data", entry => !isNew(entry) && entry.epoch !== to);
 
   function goOn() {} // after a pause: `pump` follows
 
-  /** Writes 8 entries at a time, and one for each session. */
   function pump() {
-    for (const entry of entries) {
+    for (const entry of outbox) {
       const {request_id, type, target_id, content, category} = entry;
       if (state !== "online" || due.has(goOn) || flying.size === 8) return;
       if ([...flying].some(each => each.type === type && each.target_id === target_id)) continue;
@@ -297,11 +293,10 @@ export function createCore(options, io) {
 
   const listed = new Map(); // ids by the list of sessions, as long as the connection lasts
   const waiting = new Map(); // pushes by session
-  const gaps = []; // the first one is being read
+  const gaps = [];
+  let reading; // the first gap
   let items; // of the list, until it is complete
   let compares; // whether it tells of gaps
-
-  const gapsOf = session => gaps.filter(({gap}) => gap.session_id === session);
 
   function merged() {
     const ids = new Map(newest);
@@ -323,7 +318,7 @@ export function createCore(options, io) {
       if (data.cursor) return list(data.cursor);
       if (!code) compare();
       items = null;
-      for (const session of [...waiting.keys()]) if (!gapsOf(session).length) release(session);
+      for (const session of [...waiting.keys()]) release(session);
     });
   }
 
@@ -332,7 +327,7 @@ export function createCore(options, io) {
       if (!last || listed.has(session_id)) continue; // joined just now
       const after = newest.get(session_id) ?? null;
       if (compares && !(last.id <= after)) {
-        const missed = (waiting.get(session_id) ?? []).flatMap(push => push.items).find(({id}) => !(id <= after));
+        const missed = waiting.get(session_id)?.flatMap(push => push.items).find(({id}) => !(id <= after));
         find({session_id, after, before: missed?.id ?? null, skipped: null}, title);
       }
       listed.set(session_id, last.id);
@@ -343,8 +338,7 @@ export function createCore(options, io) {
   }
 
   function takePush(push) {
-    const {session, skipped} = push;
-    const {id, title} = session;
+    const {session: {id, title}, skipped} = push;
     const after = newest.get(id) ?? null;
     const before = push.items[0]?.id ?? null;
     if (items && !waiting.has(id)) waiting.set(id, []);
@@ -357,7 +351,8 @@ export function createCore(options, io) {
   }
 
   function release(session) {
-    const pushes = waiting.get(session) ?? [];
+    if (gaps.some(gap => gap.session_id === session)) return;
+    const pushes = waiting.get(session);
     waiting.delete(session);
     pushes.forEach(takePush);
   }
@@ -366,39 +361,38 @@ export function createCore(options, io) {
     const {session_id, after, skipped} = gap;
     if (fill === "none" || (fill === "newest" && !after && !skipped)) return emit("gap", gap);
     if (!waiting.has(session_id)) waiting.set(session_id, []);
-    if (gaps.push({gap, title, found: []}) === 1) read();
+    gaps.push({...gap, title, found: []});
   }
 
   /** Reads a page of the first gap, and shrinks the gap by it. */
   function read() {
-    const [reading] = gaps;
-    const {gap, title} = reading;
-    const {session_id, after, before, skipped} = gap;
+    if (reading || !gaps.length) return;
+    const {session_id, after, before, skipped, title, found} = (reading = gaps[0]);
     const count = fill === "newest" ? Math.min(100, skipped ?? 100) : 100;
-    ask(203, {session_id, count, message_id: before ?? undefined}, read, (code, data) => {
+    ask(203, {session_id, count, message_id: before ?? undefined}, () => (reading = null), (code, data) => {
+      const gap = reading;
+      const isIn = waiting.has(session_id);
       let isOpen = code;
+      reading = null;
       if (!code) {
-        const found = data.items.filter(({id}) => !(id <= after));
-        reading.found.unshift(...found);
-        gap.before = found[0]?.id ?? before;
-        if (skipped) gap.skipped -= found.length;
-        isOpen = found.length === data.items.length && data.has_more && !(skipped && gap.skipped <= 0);
-        if (isOpen && fill === "all" && !reading.isLeft) return read();
+        const more = data.items.filter(({id}) => !(id <= after));
+        found.unshift(...more);
+        gap.before = more[0]?.id ?? before;
+        if (skipped) gap.skipped -= more.length;
+        isOpen = more.length === data.items.length && data.has_more && !(skipped && gap.skipped <= 0);
+        if (isOpen && fill === "all" && isIn) return;
       }
-      if (!reading.isLeft) {
-        if (isOpen) emit("gap", gap);
-        deliver(reading.found, title);
-        if (gapsOf(session_id).length === 1) release(session_id);
-      }
-      gaps.shift(); // only now, so that a gap that was found just now waits for its turn
-      if (gaps.length) read();
+      gaps.shift();
+      if (!isIn) return;
+      if (isOpen) emit("gap", {session_id, after, before: gap.before, skipped: gap.skipped});
+      deliver(found, title);
+      release(session_id);
     });
   }
 
   function leave(session) {
     changed = true;
     for (const each of [newest, listed, waiting, items]) each?.delete(session);
-    for (const reading of gapsOf(session)) reading.isLeft = true;
   }
 
   const inputs = {
@@ -421,7 +415,7 @@ export function createCore(options, io) {
         if (at <= now && due.get(f) === at && due.delete(f)) f(at);
       }
     },
-    /** The application's token: `null` ends the client. */
+    /** The application's token; `null` ends the client. */
     token(value, failure) {
       if (!due.delete(noToken)) return;
       if (failure) return comeBack("token", failure);
@@ -434,7 +428,7 @@ export function createCore(options, io) {
       wait(tooLate, 10);
       write(101, {id: me, name, token: secret ?? undefined, ...(epoch && {since, epoch})}, loggedIn);
     },
-    /** `retryAfter` is there when the handshake was refused; the code is its status. */
+    /** With `retryAfter`, the handshake was refused, and the code is its status. */
     ended(number, code, reason, retryAfter) {
       if (number !== socket) return;
       if (code === 1009) {
@@ -467,34 +461,35 @@ export function createCore(options, io) {
         } else if (op === asked + 1 && code >= 0) {
           pending.delete(seq);
           due.delete(late);
-          if (code !== 401 || isOurs) answer(code, msg, data ?? {});
-          if (code === 401) giveUp(1000, code, msg);
+          if (code !== 401 || isOurs) answer?.(code, msg, data ?? {});
+          if (code === 401) refuse(code, msg);
         } else if (!op) emit("error", {code, msg});
       } catch ({message}) {
         emit("error", {code: "protocol", msg: message});
       }
     },
     send(message, done) {
-      const bytes = Array.from(crypto.getRandomValues(new Uint8Array(16)));
+      const bytes = [...crypto.getRandomValues(new Uint8Array(16))];
       const request_id = bytes.map(byte => byte.toString(16).padStart(2, 0)).join("");
       const written = {created_at: now, written_at: null, written_server: null, epoch: null};
       const entry = {request_id, ...message, ...written, done};
       changed = true;
       if (isOver) endEntry(entry, "closed", "the client is closed");
-      else if (entries.size >= outboxLimit) endEntry(entry, "full", "too many messages wait");
-      else watch(entry, entries.add(entry));
+      else if (outbox.size >= outboxLimit) endEntry(entry, "full", "too many messages wait");
+      else watch(entry, outbox.add(entry));
       return entry;
     },
     cancel(entry) {
-      const can = isNew(entry) && entries.has(entry);
+      const can = isNew(entry) && outbox.has(entry);
       if (can) endEntry(entry, "cancelled", "it is cancelled");
       return can;
     },
     request(op, body, done) {
       if (state !== "online") return done("closed", `the client is ${state}`);
       write(op, body, (code, msg, data) => {
-        if (!code && op === 301 && !newest.has(data.session_id) && !listed.has(data.session_id)) {
-          listed.set(data.session_id, timeMark((now + skew) * 1000));
+        const {session_id} = data ?? {};
+        if (op === 301 && session_id && !newest.has(session_id) && !listed.has(session_id)) {
+          listed.set(session_id, timeMark((now + skew) * 1000));
           changed = true;
         }
         if (!code && (op === 303 || op === 309)) leave("1:" + body.id);
@@ -506,8 +501,7 @@ export function createCore(options, io) {
   };
 
   const core = {
-    unsent: entries,
-    /** Hands the events to `handle(kind, data)`. */
+    unsent: outbox,
     deliver(handle) {
       while (events.length) {
         const event = events.shift();
@@ -523,6 +517,7 @@ export function createCore(options, io) {
     core[input] = (...values) => {
       now = io.now();
       const result = f(...values);
+      read();
       pump();
       if (changed && savedAt + 1 > now) due.set(save, savedAt + 1);
       else save();
@@ -530,6 +525,6 @@ export function createCore(options, io) {
       return result;
     };
   }
-  entries.forEach(watch);
+  outbox.forEach(watch);
   return core;
 }
