@@ -39,7 +39,7 @@ def add_server_and_gateway(parser: argparse.ArgumentParser) -> None:
 
 def _add_ws(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
-        "--ws", metavar="URL", help=f"the server's gateway; or GIM_WS; {DEFAULT_WS} if left out"
+        "--ws", metavar="URL", help=f"the server's gateway; or GIM_WS_URL; {DEFAULT_WS} if left out"
     )
 
 

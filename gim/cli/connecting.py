@@ -10,12 +10,13 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
-from gim.cli.failures import Failure, Refused, TimedOut, Unreachable
+from gim.cli.failures import Failure, Misuse, Refused, TimedOut, Unreachable
 from gim.cli.gateway import Login
 from gim.cli.output import safe
 from gim.client.asyncio import Client
 from gim.client.events import Event, State
 from gim.client.outcome import GimError
+from gim.errors import BadRequest
 
 _BUSY: Final = frozenset((429, 500, 503))  # refusals that pass
 _NETWORK: Final = frozenset((1006, 4000))  # codes of sockets that nothing answers
@@ -86,9 +87,11 @@ def change_of(state: State) -> str:
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Turn refused requests into failures of the command."""
+    """Turn requests that the server or gim itself refuses into failures of the command."""
     try:
         yield
+    except BadRequest as error:
+        raise Misuse(safe(str(error))) from error
     except GimError as error:
         if isinstance(error.code, int):
             raise Refused(error.code, safe(error.msg)) from error

@@ -1,7 +1,7 @@
 """Which gateway a command connects to, and as which user.
 
-The gateway is that of ``--ws`` or ``--context``, else of ``GIM_WS``, else of the context in use. Only a
-server at the default URL has a gateway that need not be named.
+The gateway is that of ``--ws`` or ``--context``, else of ``GIM_WS_URL``, else of the context in use.
+Only a server at the default URL has a gateway that need not be named.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gim.cli.access import TOKEN_VARIABLE, URL_VARIABLE, claims_of, read_secret
 from gim.cli.arguments import DEFAULT_URL, DEFAULT_WS
 from gim.cli.failures import Misuse
 
-WS_VARIABLE = "GIM_WS"
+WS_VARIABLE = "GIM_WS_URL"
 
 
 class Login(NamedTuple):

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
-from dataclasses import asdict
+from collections.abc import AsyncIterator, Callable
 
-from gim.cli.connecting import change_of
 from gim.cli.failures import REFUSED
 from gim.cli.lines import lines
-from gim.cli.output import Output, safe
+from gim.cli.output import safe
 from gim.client.asyncio import Client, Pending
 from gim.client.calls import Chatroom
-from gim.client.events import Event, State
+from gim.client.events import Event, Sent, State
 from gim.client.outcome import GimError
 
 _WINDOW = 100  # lines that are read ahead of the last one that ended
@@ -22,10 +20,20 @@ _WINDOW = 100  # lines that are read ahead of the last one that ended
 class LineSender:
     """Posts lines as they come, and reports their ends in order."""
 
-    def __init__(self, client: Client, to: str | Chatroom, category: str, output: Output) -> None:
+    def __init__(
+        self,
+        client: Client,
+        to: str | Chatroom,
+        category: str,
+        *,
+        take: Callable[[Event], None],
+        stored: Callable[[int, Sent], None],
+    ) -> None:
+        """*take* is called with each event, *stored* with the number of a line that was sent."""
         self._client = client
         self._message = (to, category)
-        self._output = output
+        self._take = take
+        self._stored = stored
         self._waiting: asyncio.Queue[tuple[int, Pending] | None] = asyncio.Queue(_WINDOW)
         self._status = 0
 
@@ -55,11 +63,9 @@ class LineSender:
 
     async def _watch(self, events: AsyncIterator[Event], reading: asyncio.Task[None]) -> None:
         async for event in events:
-            if isinstance(event, State):
-                if event.now == "closed":
-                    reading.cancel()  # what is posted already has ended with this
-                if note := change_of(event):
-                    self._output.note(note)
+            if isinstance(event, State) and event.now == "closed":
+                reading.cancel()  # what is posted already has ended with this
+            self._take(event)
 
     async def _report(self) -> None:
         while (waiting := await self._waiting.get()) is not None:
@@ -70,10 +76,7 @@ class LineSender:
                 self._status = REFUSED
                 print(f"gim: line {number}: {_reason(error)}", file=sys.stderr, flush=True)
             else:
-                data = asdict(sent)
-                del data["request_id"]
-                self._output.record({"line": number, **data}, sent.id)
-                sys.stdout.flush()
+                self._stored(number, sent)
 
 
 def _reason(error: GimError) -> str:

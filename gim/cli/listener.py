@@ -25,27 +25,36 @@ class Listener:
     """Prints messages, of all sessions or of some; other events on request."""
 
     def __init__(
-        self, output: Output, format: str, sessions: Collection[str], *, prints_events: bool
+        self,
+        output: Output,
+        format: str,
+        sessions: Collection[str],
+        *,
+        prints_events: bool,
+        without: str = "",
     ) -> None:
+        """*sessions* are the ids of those to print, none for all. *without* is a user to leave out."""
         self._output = output
         self._format = format
         self._sessions = sessions
         self._prints_events = prints_events
+        self._without = without
         self.printed = 0  # messages
 
     async def run(self, events: AsyncIterator[Event], count: int | None) -> None:
         """Print until so many messages were printed. Raises `Failure` when the client is closed."""
         async for event in events:
-            self._take(event)
+            self.take(event)
             if count is not None and self.printed >= count:
                 return
 
-    def _take(self, event: Event) -> None:
+    def take(self, event: Event) -> None:
+        """Print an event. Raises `Failure` when it is the end of the client."""
         match event:
             case State():
                 self._take_change(event)
-            case Message(session_id=session):
-                if self._concerns(session):
+            case Message(session_id=session, sender=sender):
+                if self._concerns(session) and sender.id != self._without:
                     self.printed += 1
                     self._print_message(event)
             case Sent() | Failed():

@@ -34,7 +34,7 @@ class Output:
     def __init__(self, args: Namespace) -> None:
         self.is_json = args.json
         self._is_quiet = args.quiet
-        self._has_color = not args.no_color and _takes_color(sys.stdout)
+        self.has_color = not args.no_color and _takes_color(sys.stdout)
         self._notes_have_color = not args.no_color and _takes_color(sys.stderr)
 
     def record(self, data: Mapping[str, Any], text: str) -> None:
@@ -63,7 +63,7 @@ class Output:
 
     def colored(self, text: str, color: str) -> str:
         """Return a text in a colour, where the output has colours."""
-        return f"\x1b[{color}m{text}\x1b[0m" if self._has_color else text
+        return f"\x1b[{color}m{text}\x1b[0m" if self.has_color else text
 
     def note(self, text: str) -> None:
         """Print a line on standard error, unless notes are not wanted."""

@@ -42,6 +42,7 @@ GROUPS: Final = (
     Group(
         "as a user",
         {
+            "chat": "talk with users and in chatrooms, on a terminal or with lines",
             "send": "send a message, or each line of standard input",
             "listen": "print messages as they come",
             "sessions": "list sessions, the newest conversation first",

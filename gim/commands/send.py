@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentParser, Namespace
+from dataclasses import asdict
 
 from gim.cli import access, extras, gateway
 from gim.cli.arguments import add_output, add_server_and_gateway, add_user
@@ -58,14 +60,28 @@ def _send_lines(args: Namespace) -> int:
     extras.need("websockets", "client")
     import asyncio  # a good deal of the time of a start
 
-    from gim.cli.connecting import connected
+    return asyncio.run(_send_each(args, login))
+
+
+async def _send_each(args: Namespace, login: gateway.Login) -> int:
+    from gim.cli.connecting import change_of, connected
     from gim.cli.line_sender import LineSender
     from gim.client.calls import Chatroom
+    from gim.client.events import Event, Sent, State
 
-    async def send() -> int:
-        async with connected(login, args.timeout) as (client, events):
-            to = Chatroom(args.target) if args.room else args.target
-            category = args.category or _DEFAULT_CATEGORY
-            return await LineSender(client, to, category, Output(args)).run(events)
+    output = Output(args)
 
-    return asyncio.run(send())
+    def take(event: Event) -> None:
+        if isinstance(event, State) and (note := change_of(event)):
+            output.note(note)
+
+    def stored(number: int, sent: Sent) -> None:
+        data = {"line": number, **asdict(sent)}
+        del data["request_id"]
+        output.record(data, sent.id)
+        sys.stdout.flush()
+
+    to = Chatroom(args.target) if args.room else args.target
+    category = args.category or _DEFAULT_CATEGORY
+    async with connected(login, args.timeout) as (client, events):
+        return await LineSender(client, to, category, take=take, stored=stored).run(events)

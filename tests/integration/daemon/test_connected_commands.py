@@ -20,7 +20,7 @@ class ConnectedCase(DaemonTestCase):
     def start(self, *words: str, **environment: str) -> Process:
         """Start a command that knows the daemon."""
         known = {
-            "GIM_WS": f"ws://127.0.0.1:{self.ws}",
+            "GIM_WS_URL": f"ws://127.0.0.1:{self.ws}",
             "GIM_URL": f"http://127.0.0.1:{self.http}",
             "GIM_ADMIN_KEY": KEY,
         }

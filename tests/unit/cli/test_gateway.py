@@ -61,7 +61,7 @@ class UrlTests(GatewayTestCase):
     def test_the_option_goes_before_the_variable_and_that_before_the_context_in_use(self) -> None:
         self.contexts()
         self.assertEqual(self.url(), "ws://a:2")
-        self.environment["GIM_WS"] = "ws://w:4"
+        self.environment["GIM_WS_URL"] = "ws://w:4"
         self.assertEqual(self.url(), "ws://w:4")
         self.assertEqual(self.url("--context", "a"), "ws://a:2")
         self.assertEqual(self.url("--ws", "wss://o/ws"), "wss://o/ws")

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-import json
 import os
 import sys
-from argparse import Namespace
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -17,7 +15,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from gim.cli.failures import Refused
 from gim.cli.line_sender import LineSender
 from gim.cli.lines import lines
-from gim.cli.output import Output
 from gim.client.events import Event, Message, Sent, State, User
 from gim.client.outcome import GimError
 
@@ -89,24 +86,29 @@ class LinesTests(InputTestCase):
 class LineSenderTests(InputTestCase):
     def setUp(self) -> None:
         self.client: Any = Posting()
+        self.stored: list[tuple[int, str]] = []
+        self.taken: list[Event] = []
 
-    def send(self, events: AsyncIterator[Event] | None = None, *, json: bool = False) -> int:
-        """Return the exit status; ``out`` and ``err`` have the lines."""
-        out, err = io.StringIO(), io.StringIO()
-        output = Output(Namespace(json=json, quiet=False, no_color=True))
+    def send(self, events: AsyncIterator[Event] | None = None) -> int:
+        """Return the exit status; ``stored`` has numbers and ids of lines, ``err`` what was told."""
+        err = io.StringIO()
         try:
-            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-                return asyncio.run(self.run_sender(output, silence() if events is None else events))
+            with contextlib.redirect_stderr(err):
+                return asyncio.run(self.run_sender(silence() if events is None else events))
         finally:
-            self.out, self.err = out.getvalue().splitlines(), err.getvalue().splitlines()
+            self.err = err.getvalue().splitlines()
 
-    async def run_sender(self, output: Output, events: AsyncIterator[Event]) -> int:
-        return await LineSender(self.client, "bob", "text", output).run(events)
+    async def run_sender(self, events: AsyncIterator[Event]) -> int:
+        def stored(number: int, sent: Sent) -> None:
+            self.stored.append((number, sent.id))
+
+        sender = LineSender(self.client, "bob", "text", take=self.taken.append, stored=stored)
+        return await sender.run(events)
 
     def test_ids_come_in_the_order_of_the_lines(self) -> None:
         self.stdin(b"".join(b"%d\n" % number for number in range(250)))
         self.assertEqual(self.send(), 0)
-        self.assertEqual(self.out, [f"id-{number}" for number in range(250)])
+        self.assertEqual(self.stored, [(number + 1, f"id-{number}") for number in range(250)])
         self.assertEqual(self.client.posted[249], ("bob", "249", "text"))
 
     def test_a_line_that_fails_is_named(self) -> None:
@@ -115,8 +117,8 @@ class LineSenderTests(InputTestCase):
             "d": GimError("uncertain", "no answer\x1b"),
         }
         self.stdin(b"a\nb\nc\nd\n")
-        self.assertEqual(self.send(json=True), 1)
-        self.assertEqual([json.loads(line)["line"] for line in self.out], [1, 3])
+        self.assertEqual(self.send(), 1)
+        self.assertEqual(self.stored, [(1, "id-a"), (3, "id-c")])
         self.assertEqual(
             self.err,
             [
@@ -128,7 +130,7 @@ class LineSenderTests(InputTestCase):
     def test_what_is_not_utf_8_ends_it_after_the_lines_before(self) -> None:
         self.stdin(b"a\n\xff\nc\n")
         self.assertRaises(UnicodeDecodeError, self.send)
-        self.assertEqual(self.out, ["id-a"])
+        self.assertEqual(self.stored, [(1, "id-a")])
 
     def test_a_client_that_is_closed_ends_it_though_the_input_goes_on(self) -> None:
         async def events() -> AsyncIterator[Event]:
@@ -137,12 +139,11 @@ class LineSenderTests(InputTestCase):
                 await asyncio.sleep(0)
             self.client.state = "closed"
             yield State("closed", None, 3503, "kicked")
+            raise Refused(3503, "kicked")
 
         self.client.errors = {"a": GimError("closed", "kicked")}
         self.stdin(b"a\n", ends=False)
         refused = self.assertRaises(Refused, self.send, events())
         self.assertEqual(str(refused), "3503, kicked")
-        self.assertEqual(
-            self.err,
-            ["disconnected (1006): next try in 1.0 s", "gim: line 1: closed, kicked"],
-        )
+        self.assertEqual(self.err, ["gim: line 1: closed, kicked"])
+        self.assertEqual([type(event) for event in self.taken], [State, State])

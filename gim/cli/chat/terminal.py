@@ -1,0 +1,227 @@
+"""The chat on a terminal, by the package prompt_toolkit: messages above, the prompt below them."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Iterable
+
+from prompt_toolkit import PromptSession, print_formatted_text
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+from prompt_toolkit.formatted_text import FormattedText
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.output import ColorDepth
+from prompt_toolkit.styles import Style
+
+from gim.cli import failures
+from gim.cli.chat.book import Book
+from gim.cli.chat.painting import STYLE, Fragments, shortened
+from gim.cli.chat.talk import Talk
+from gim.cli.chat.words import QUIT, WORDS, Words
+from gim.cli.output import count, safe
+from gim.client.asyncio import Client
+from gim.client.events import Event
+
+_SENDING_SHOWN = 5  # messages on their way that are listed above the prompt
+_NAMING = ("to", "join", "leave", "read")  # words that take a conversation
+
+
+class Interrupted(Exception):
+    """The user has pressed Ctrl-C at an empty prompt."""
+
+
+class TerminalScreen:
+    """Collects lines, and prints them above the prompt once the event loop has nothing else to do."""
+
+    def __init__(self, *, has_color: bool) -> None:
+        self.color_depth = None if has_color else ColorDepth.DEPTH_1_BIT
+        self.style = Style.from_dict(dict(STYLE) if has_color else {"bottom-toolbar": "noreverse"})
+        self.invalidate = lambda: None
+        self._lines: list[Fragments] = []
+
+    def show(self, line: Fragments) -> None:
+        if not self._lines:
+            asyncio.get_running_loop().call_soon(self.flush)
+        self._lines.append(line)
+
+    def refresh(self) -> None:
+        self.invalidate()
+
+    def flush(self) -> None:
+        """Print what was collected."""
+        lines, self._lines = self._lines, []
+        if lines:
+            text = [part for line in lines for part in (*line, ("", "\n"))]
+            print_formatted_text(
+                FormattedText(text), end="", style=self.style, color_depth=self.color_depth
+            )
+
+
+class WordCompleter(Completer):
+    """Completes words that begin with a slash, and conversations behind them."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+
+    def get_completions(self, document: Document, event: CompleteEvent) -> Iterable[Completion]:
+        text = document.text_before_cursor
+        if not text.startswith("/"):
+            return
+        word, space, begun = text[1:].partition(" ")
+        if not space:
+            known = {name: each.does for name, each in WORDS.items()}
+            yield from _matching(word, known)
+        elif word in _NAMING:
+            yield from _matching(begun, {each.word: self._book.title_of(each) for each in self._book})
+
+
+def _matching(begun: str, known: dict[str, str]) -> Iterable[Completion]:
+    for text, about in known.items():
+        if text.startswith(begun):
+            yield Completion(text, -len(begun), display=safe(text), display_meta=about)
+
+
+class Terminal:
+    """Reads lines at the prompt while the chat goes on."""
+
+    def __init__(self, talk: Talk, words: Words, screen: TerminalScreen) -> None:
+        self._talk = talk
+        self._words = words
+        self._screen = screen
+        self._entered: asyncio.Queue[str] = asyncio.Queue()
+        self._was_warned = False  # that messages are on their way
+        self._status = 0
+        self._session: PromptSession[str] = PromptSession(
+            self._prompt,
+            bottom_toolbar=self._bar,
+            completer=WordCompleter(talk.book),
+            complete_while_typing=False,
+            key_bindings=_keys(),
+            prompt_continuation="",
+            multiline=True,
+            erase_when_done=True,
+            refresh_interval=1.0,
+            style=screen.style,
+            color_depth=screen.color_depth,
+        )
+        screen.invalidate = self._session.app.invalidate
+
+    async def run(self, events: AsyncIterator[Event]) -> int:
+        """Chat until the user ends it; return the exit status. Raises `Failure` when the server does."""
+        tasks = [
+            asyncio.create_task(work)
+            for work in (self._read(), self._talk.follow(events), self._enter_all())
+        ]
+        loop, reading = asyncio.get_running_loop(), tasks[0]
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, reading.cancel)  # leaves the terminal as it was
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if reading.cancelled():
+                return failures.INTERRUPTED
+            for task in done:
+                await task  # raises what ended it
+            return self._status
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _read(self) -> None:
+        while True:
+            try:
+                text = await self._session.prompt_async()
+            except EOFError:
+                text = f"/{QUIT}"
+            except Interrupted:
+                self._status = failures.INTERRUPTED
+                return
+            if text.strip() != f"/{QUIT}":
+                self._was_warned = False
+                self._entered.put_nowait(text)
+            elif self._may_quit():
+                return
+
+    def _may_quit(self) -> bool:
+        sending = len(self._talk.letters.sending)
+        if sending and not self._was_warned:
+            self._was_warned = True
+            self._talk.complain(f"{count(sending)} messages are on their way: /{QUIT} again to give up")
+            return False
+        return True
+
+    async def _enter_all(self) -> None:
+        while True:
+            await self._words.enter(await self._entered.get())
+
+    def _prompt(self) -> FormattedText:
+        sending = self._talk.letters.sending
+        lines: Fragments = [
+            ("class:waiting", f"… {shortened(letter.content)} (sending)\n")
+            for letter in sending[:_SENDING_SHOWN]
+        ]
+        if len(sending) > _SENDING_SHOWN:
+            lines.append(("class:waiting", f"… and {count(len(sending) - _SENDING_SHOWN)} more\n"))
+        conversation = self._talk.book.open
+        word = safe(conversation.word) if conversation else ""
+        return FormattedText([*lines, ("class:prompt", f"{word}> ")])
+
+    def _bar(self) -> FormattedText:
+        state, book = self._talk.state.now, self._talk.book
+        bar: Fragments = [("", f" {safe(book.me)} ")]
+        if state == "online":
+            bar.append(("class:bar.online", "● online"))
+        elif state == "waiting":
+            pause = max(0.0, self._talk.tries_at - asyncio.get_running_loop().time())
+            bar.append(("class:bar.offline", f"○ disconnected, next try in {pause:.0f} s"))
+        else:
+            bar.append(("class:bar.offline", f"○ {state}"))
+        for each in book.unread():
+            bar.append(("class:bar.unread", f"  {safe(each.word)} {count(each.unread)}"))
+        return FormattedText(bar)
+
+
+def _keys() -> KeyBindings:
+    keys = KeyBindings()
+
+    @keys.add("enter")
+    def send(event: KeyPressEvent) -> None:
+        event.current_buffer.validate_and_handle()
+
+    @keys.add("escape", "enter")
+    def break_line(event: KeyPressEvent) -> None:
+        event.current_buffer.insert_text("\n")
+
+    @keys.add("c-c")
+    @keys.add("<sigint>")
+    def clear(event: KeyPressEvent) -> None:
+        if event.current_buffer.text:
+            event.current_buffer.reset()
+        else:
+            event.app.exit(exception=Interrupted())
+
+    return keys
+
+
+async def chat(
+    client: Client,
+    events: AsyncIterator[Event],
+    url: str,
+    me: str,
+    who: str | None,
+    room: str | None,
+    *,
+    has_color: bool,
+) -> int:
+    """Chat on the terminal; return the exit status. Raises `Failure`, `GimError`, `BadRequest`."""
+    screen = TerminalScreen(has_color=has_color)
+    talk = Talk(client, me, screen)
+    words = Words(talk, url)
+    await words.start(who, room)
+    try:
+        return await Terminal(talk, words, screen).run(events)
+    finally:
+        await client.close()
+        await talk.letters.all_ended()  # those that were given up are named
+        screen.flush()
