@@ -44,11 +44,11 @@ class ReplyTests(SynchronousTestCase):
         self.assertIsNone(refusal_in(reply))
 
     def test_an_error_has_its_code_and_sentence(self) -> None:
-        error = JsonCodec().encode_error(202, FIRST_NUMBER, TooManyRequests('wait a "second"'))
+        error = JsonCodec().encode_error(202, FIRST_NUMBER, TooManyRequests('too "many"'))
         self.assertEqual(number_of_reply(error), FIRST_NUMBER)
         refusal = refusal_in(error)
         assert refusal is not None
-        self.assertEqual((refusal.code, refusal.msg), (429, 'wait a "second"'))
+        self.assertEqual((refusal.code, refusal.msg), (429, 'too "many": wait a second'))
 
 
 class PushTests(SynchronousTestCase):

@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-<<<<<<< HEAD
 from twisted.internet.defer import maybeDeferred
 
-=======
 from gim.cli import progress
->>>>>>> cffbf45 (Measure a running server with gim bench; show progress on a terminal)
 from gim.commands import history
 from gim.ids import PRIVATE
 from gim.model import User
