@@ -13,6 +13,7 @@ from gim.benchmark.site import Site
 from gim.cli.failures import Failure, Misuse
 from gim.cli.output import count
 
+ALL = "all"  # in place of the names of measurements
 CLIENTS = {PRIVATE: 100, FANOUT: 1000, LOGIN: 1000, IDLE: 1000}
 IN_FLIGHT = {PRIVATE: 1, FANOUT: 1, LOGIN: 32, IDLE: 1}
 _RAMP_UP_S = 1.0  # before the window, at most as long as the window
@@ -26,7 +27,8 @@ def plans(args: Namespace, site: Site, token_of: Callable[[str], str]) -> list[P
     low.
     """
     run = f"bench-{token_hex(3)}"
-    names = list(dict.fromkeys(args.measurements)) or list(MEASUREMENTS)
+    wanted = MEASUREMENTS if ALL in args.measurements else args.measurements
+    names = list(dict.fromkeys(wanted))
     clients = {name: args.clients or CLIENTS[name] for name in names}
     if PRIVATE in names:
         clients[PRIVATE] -= clients[PRIVATE] % 2

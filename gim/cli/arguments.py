@@ -44,7 +44,9 @@ def _add_ws(parser: argparse._ActionsContainer) -> None:
 
 
 def _add_context_and_timeout(parser: argparse.ArgumentParser, which: argparse._ActionsContainer) -> None:
-    which.add_argument("--context", metavar="NAME", help="a server that gim context knows by this name")
+    which.add_argument(
+        "--context", metavar="CONTEXT", help="a server that gim context knows by this name"
+    )
     parser.add_argument(
         "--timeout",
         metavar="TIME",

@@ -73,7 +73,7 @@ GROUPS: Final = (
         "this program",
         {
             "context": "keep addresses of servers, with the files of their keys, by name",
-            "completion": "print a script that completes commands and options in a shell",
+            "completion": "print a script that completes commands, options and contexts in a shell",
         },
     ),
 )

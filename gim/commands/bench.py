@@ -35,7 +35,8 @@ def add(parser: ArgumentParser) -> None:
         "measurements",
         metavar="MEASUREMENT",
         nargs="*",
-        type=argument(_measurement),
+        choices=(*_MEASUREMENTS, "all"),
+        default="all",  # an empty list would not be one of the choices
         help=f"{', '.join(_MEASUREMENTS)}; all if left out",
     )
     _add_load(parser)
@@ -94,12 +95,6 @@ def _add_load(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--processes", metavar="N", type=number, default=1, help="of the generator, 1 if left out"
     )
-
-
-def _measurement(text: str) -> str:
-    if text not in _MEASUREMENTS:
-        raise ValueError(f"{text!r} is not a measurement: write {', '.join(_MEASUREMENTS)}")
-    return text
 
 
 def run(args: Namespace) -> int:

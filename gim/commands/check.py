@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def add(parser: ArgumentParser) -> None:
     parser.usage = (
-        "gim check [--live] [--url URL | --context NAME] [--timeout TIME] [OPTIONS OF THE SERVER]"
+        "gim check [--live] [--url URL | --context CONTEXT] [--timeout TIME] [OPTIONS OF THE SERVER]"
     )
     parser.formatter_class = RawDescriptionHelpFormatter
     parser.add_argument(

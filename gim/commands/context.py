@@ -38,7 +38,7 @@ def add(parser: ArgumentParser) -> None:
         ("use", "use a context where neither --url nor --context nor GIM_URL is given", _use),
         ("remove", "forget a context", _remove),
     ):
-        _action(actions, name, line, act).add_argument("name", metavar="NAME")
+        _action(actions, name, line, act).add_argument("name", metavar="CONTEXT")
 
 
 def _action(actions: Any, name: str, line: str, act: Callable[[Namespace], None]) -> ArgumentParser:

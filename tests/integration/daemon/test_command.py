@@ -15,7 +15,7 @@ from twisted.internet.utils import getProcessOutputAndValue
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SkipTest
 
-from gim.cli import completion
+from gim.cli import completion, contexts
 from tests.support.daemon_process import SCRIPTS, DaemonTestCase, Process, until_gone
 from tests.support.redis.environment import write_certificate
 
@@ -176,9 +176,21 @@ class CompletionTests(DaemonTestCase):
     async def run_in(self, shell: str, script: str, *words: str) -> list[str]:
         """Run a script with words as its arguments; return the lines that it prints."""
         code = ["-c", script, shell, *words]
-        out, err, status = await getProcessOutputAndValue(shell, code, os.environ, self.home)
+        environment = os.environ | {"HOME": os.path.abspath(self.home)}
+        environment.pop("XDG_CONFIG_HOME", None)
+        out, err, status = await getProcessOutputAndValue(shell, code, environment, self.home)
         self.assertEqual((err, status), (b"", 0))
         return out.decode().splitlines()
+
+    def know_contexts(self) -> None:
+        """Write a file of contexts: two as gim writes them, one by hand."""
+        place = os.path.join(self.home, ".config", "gim")
+        os.makedirs(place)
+        known = contexts.Contexts("live", dict.fromkeys(["live", "test-2"], contexts.Context("http://h")))
+        self.patch(os, "environ", os.environ | {"HOME": self.home, "XDG_CONFIG_HOME": ""})
+        contexts.write(known)
+        with open(os.path.join(place, "contexts.toml"), "a") as file:
+            file.write('[ contexts."by_hand" ] # mine\nurl = "http://h"\n')
 
     async def completed(self, *words: str) -> set[str]:
         """Return what bash offers for the last word."""
@@ -189,6 +201,7 @@ class CompletionTests(DaemonTestCase):
         return {line for line in await self.run_in("/bin/bash", script, "gim", *words) if line}
 
     async def test_bash_completes_commands_options_values_and_files(self) -> None:
+        self.know_contexts()
         with open(os.path.join(self.home, "live.key"), "w"):
             pass
         for words, expected in (
@@ -200,6 +213,12 @@ class CompletionTests(DaemonTestCase):
             (["stats", "--key-file", "li"], {"live.key"}),
             (["serve", "--gateway-a"], {"--gateway-address"}),
             (["ban", "ann", "--for", ""], set[str]()),
+            (["bench", "f"], {"fanout"}),
+            (["stats", "--context", ""], {"live", "test-2", "by_hand"}),
+            (["--context", "live", "st"], {"stats"}),
+            (["context", "use", "l"], {"live"}),
+            (["context", "remove", ""], {"live", "test-2", "by_hand", "-h", "--help"}),
+            (["context", "add", "l"], set[str]()),
             (["completion", ""], {"bash", "zsh", "-h", "--help"}),
         ):
             self.assertEqual(await self.completed(*words), expected, words)
@@ -214,6 +233,13 @@ class CompletionTests(DaemonTestCase):
             {completion.zsh().replace('_gim "$@"', "_gim")}
         """
         self.assertIn("ban:ban a user for a time", await self.run_in(shell, script, "gim", ""))
+        self.know_contexts()
+        names = await self.run_in(shell, script, "gim", "context", "use", "")
+        self.assertTrue({"live", "test-2", "by_hand"} < set(names), names)
+        offered = f'compadd() {{ shift; print -l -- "$@" }}\n{script}'
+        names = await self.run_in(shell, offered, "gim", "stats", "--context", "")
+        self.assertEqual(set(names), {"live", "test-2", "by_hand"})
+        self.assertIn("fanout", await self.run_in(shell, script, "gim", "bench", ""))
         shown = await self.run_in(shell, script, "gim", "--url", "room", "room", "")
         self.assertIn("rename:rename a chatroom", shown)
 

@@ -30,6 +30,7 @@ class PlanTests(SynchronousTestCase):
         self.assertEqual(
             [plan.measurement for plan in self.plans()], ["idle", "login", "private", "fanout"]
         )
+        self.assertEqual(len(self.plans("idle", "all")), 4)
         self.assertEqual([plan.measurement for plan in self.plans("fanout", "idle")], ["fanout", "idle"])
 
     def test_users_and_rooms_are_new_in_each_run(self) -> None:
@@ -70,7 +71,7 @@ class ArgumentTests(CommandTestCase):
         return self.refused("bench", *words, status=status)
 
     def test_what_does_not_go_together_is_a_2(self) -> None:
-        self.assertIn("is not a measurement", self.refuses("fan-out"))
+        self.assertIn("invalid choice: 'fan-out'", self.refuses("fan-out"))
         self.assertIn("--rate and --in-flight", self.refuses("--rate", "5", "--in-flight", "2"))
         self.assertIn("33 bytes", self.refuses("--size", "32"))
         self.assertIn(
