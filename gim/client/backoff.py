@@ -10,6 +10,7 @@ from gim.client.events import Code
 from gim.client.settings import Draw
 
 LONGEST_DELAY = 30.0  # seconds
+RESTART_DELAY = 15.0  # seconds; many clients wait for a server that is away longer than it had said
 STABLE_AFTER = 30.0  # seconds online after which the delays begin anew
 GOING_AWAY, TOKEN_EXPIRED, TOO_SLOW, DATA_LOST = 3001, 3005, 3008, 3009
 TOO_SILENT, FLOODING, BAD_TOKENS = 3012, 3013, 3500
@@ -42,10 +43,12 @@ class Backoff:
         self._can_renew = can_renew  # whether there is a token function
         self._count = 0
         self._renewed: set[int] = set()  # refusals of tokens since the last login
+        self._restarting = False  # the server went away in order, and there was no login since
         self._last: Code | None = None
 
     def logged_in(self) -> None:
         self._renewed.clear()
+        self._restarting = False
 
     def stable(self) -> None:
         """A connection was online for `STABLE_AFTER`."""
@@ -53,9 +56,11 @@ class Backoff:
 
     def formula(self) -> Delay:
         """Return a random part of what doubles with each end."""
-        delay = self._draw("backoff") * doubling(self._count)
+        longest = doubling(self._count)
+        if self._restarting:
+            longest = max(longest, RESTART_DELAY)
         self._count += 1
-        return Delay(delay)
+        return Delay(self._draw("backoff") * longest)
 
     def after_end(self, code: int, reason: str) -> Delay | None:
         """Return the delay after a socket ended."""
@@ -67,6 +72,7 @@ class Backoff:
         if 3500 <= code <= 3999:
             return self._renew_once(code) if code == BAD_TOKENS and self._can_renew else None
         if code == GOING_AWAY and (slot := _SLOT.search(reason)):
+            self._restarting = True
             return Delay(float(slot[1]), ordered=True)
         if code in (TOO_SLOW, TOO_SILENT):
             return self._counted(self._draw("slow") * 2.0)
