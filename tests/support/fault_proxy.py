@@ -52,7 +52,7 @@ class Fault(NamedTuple):
 
 
 def faults(seed: str, pause: float = PAUSE) -> Iterator[Fault]:
-    """Yield faults without an end; the same seed has the same ones. All kinds come within the first ones."""
+    """Yield faults without an end; the same seed has the same ones. Each kind comes once at first."""
     dice = Random(seed)
     kinds = dice.sample(KINDS, len(KINDS))
     while True:
