@@ -1,6 +1,522 @@
-import {createCore} from "./core.js";
+const NOTICES = /^(recalled|read|renamed|dismissed|removed|muted|appointed|broadcast)$/;
 
-/** Returns what the server wrote, with names in camel case. */
+const isRoom = session => session.startsWith("1:");
+const doubling = count => Math.min(30, 2 ** count / 2);
+
+/** An id below those of all messages from now on. */
+const timeMark = ms => Math.trunc(ms - 60_000).toString(16).padStart(12, 0) + "0".repeat(20);
+
+function expiry(token) {
+  try {
+    return JSON.parse(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"))).exp;
+  } catch {} // not a JWT
+}
+
+/** clients/BEHAVIOUR.md without input and output; letters are its sections. The inputs are at the end. */
+export function createCore(options, io) {
+  const {id: me, name, token, saved, fill = "newest", draw = Math.random} = options;
+  const {outboxLimit = 1000, outboxAge = 3600, eventLimit = 10_000} = options;
+  let {since = "", epoch = null, newest = {}, sent = [], outbox = []} = saved?.user === me ? saved : {};
+  newest = new Map(Object.entries(newest)); // ids by session, the last that moved at the end
+  sent = new Set(sent);
+  outbox = new Set(outbox);
+  const due = new Map(); // times by function
+  let now = io.now();
+  let state = "closed";
+  let user = null;
+  let skew = 0; // of the server's clock
+  let savedAt = 0;
+  let changed;
+
+  const wait = (f, seconds) => due.set(f, now + seconds);
+
+  function save() {
+    if (!changed || !io.save) return;
+    changed = false;
+    savedAt = now;
+    const entries = [...outbox].map(({done, pending, ...entry}) => entry);
+    io.save({user: me, since, epoch, newest: Object.fromEntries(merged()), sent: [...sent], outbox: entries});
+  }
+
+  // E: events
+
+  const events = [];
+  const lost = new Map();
+
+  const emit = (kind, data) => events.push([kind, data]);
+
+  function deliver(items, title) {
+    for (const item of items) {
+      const {id, session_id} = item;
+      const after = newest.get(session_id) ?? null;
+      changed = true;
+      if (!isRoom(session_id) && id > since) since = id;
+      if (id <= after) continue;
+      newest.delete(session_id);
+      newest.set(session_id, id);
+      newest.delete([...newest.keys()].filter(each => !isRoom(each)).at(-1001));
+      if (!isRoom(session_id) && sent.has(id)) continue;
+      if (lost.has(session_id)) lost.get(session_id).skipped++;
+      else if (events.length < eventLimit) emit("message", {...item, title});
+      else lost.set(session_id, {session_id, after, before: null, skipped: 1});
+    }
+  }
+
+  function take(op, body) {
+    const {type, session, items, ...fields} = body;
+    if (op === 207) return isRoom(session.id) ? takePush(body) : deliver(items, session.title);
+    if (type === "muted") fields.until ??= 0;
+    if (type === "dismissed" || (type === "removed" && body.user_id === me)) leave(body.session_id);
+    if (NOTICES.test(type)) emit(type, fields);
+    else emit("event", {type, fields: body});
+  }
+
+  // Q: requests
+
+  const pending = new Map();
+  let seq = 0;
+
+  function write(op, body, answer, late) {
+    if (late) wait(late, 30);
+    pending.set(++seq, {op, answer, late});
+    io.write(JSON.stringify({op, seq, body}));
+  }
+
+  // S, T, H: the connection
+
+  const asks = token === true;
+  const waiters = [];
+  let secret = asks ? null : token;
+  let sockets = 0;
+  let socket = 0; // the current one, 0 without one
+  let early = []; // before the login reply
+  let onlineSince, heardAt;
+  let patience = 0; // seconds that a sign of life may take
+  let over; // why the client is closed
+
+  function change(to, code, reason, delay) {
+    state = to;
+    emit("state", {now: to, code, reason, delay});
+    if (to === "online" || to === "closed") for (const done of waiters.splice(0)) done(code, reason, user);
+  }
+
+  function connect() {
+    over = null;
+    change("connecting");
+    if (!asks || (secret !== null && !(expiry(secret) - now - skew < 30))) return open();
+    wait(noToken, 30);
+    io.ask();
+  }
+
+  const noToken = () => comeBack("token", "no token");
+
+  function open() {
+    wait(tooLate, 10);
+    io.open((socket = ++sockets));
+  }
+
+  function tooLate() {
+    drop(4000);
+    comeBack(4000, "no answer in time");
+  }
+
+  function refuse(code, msg) {
+    drop(1000);
+    comeBack(code, msg);
+  }
+
+  function loggedIn(code, msg, data) {
+    if (code) return refuse(code, msg);
+    if (!data.epoch) throw Error("no epoch");
+    user = data.user;
+    skew = data.server_time / 1000 - now;
+    onlineSince = heardAt = now;
+    tried = {};
+    changed = true;
+    due.delete(tooLate);
+    wait(check, 25);
+    change("online");
+    compares = epoch === data.epoch;
+    if (epoch === null) emit("reset", {reason: "start"});
+    else if (!compares) emit("reset", {reason: "epoch"}, forget());
+    else if (!data.recovered) emit("reset", {reason: "missed"});
+    epoch = data.epoch;
+    since ||= timeMark(data.missed ? 60_000 : data.server_time);
+    list();
+    lose(epoch);
+    expire();
+    for (const news of early.splice(0)) take(...news);
+  }
+
+  function forget() {
+    since = epoch = "";
+    for (const each of [newest, listed, sent]) each.clear();
+  }
+
+  function drop(code) {
+    if (socket) io.close(code);
+    offline();
+  }
+
+  function offline() {
+    if (state === "online" && now - onlineSince >= 30) count = last = 0;
+    newest = merged();
+    for (const {answer, late} of pending.values()) if (late) answer("closed", "the connection broke");
+    for (const each of [due, pending, listed, waiting, flying]) each.clear();
+    gaps.length = early.length = socket = seq = patience = 0;
+    items = reading = null;
+    outbox.forEach(watch);
+  }
+
+  function end(code, reason) {
+    due.clear();
+    change("closed", code, reason);
+    endAll("closed", (over = reason || "closed"));
+    save();
+  }
+
+  function check(at) {
+    if (!patience && heardAt + 25 > now) return due.set(check, heardAt + 25);
+    if (now > at + 5) return beat(5); // the program was frozen
+    if (!patience) return beat(10);
+    if (patience === 10) return tooLate();
+    drop(4000);
+    connect();
+  }
+
+  function beat(seconds) {
+    patience = seconds;
+    wait(check, seconds);
+    write(105, {});
+  }
+
+  // D: delays
+
+  let count = 0; // of ends
+  let last;
+  let tried = {}; // since the last login
+  let isOrdered;
+
+  function comeBack(code, reason, retryAfter) {
+    const isHandshake = retryAfter >= 0;
+    const again = code === last;
+    const slot = code === 3001 && /reconnect in ([\d.]+) s/.exec(reason);
+    last = code;
+    isOrdered = slot || code === 3013;
+    if (asks && !isHandshake && [401, 3005, 3500].includes(code)) {
+      const isFirst = code === 3005 ? !again : !tried[code];
+      secret = null;
+      tried[code] = true;
+      if (isFirst) return connect();
+      if (code === 3500) return end(code, reason);
+    } else {
+      const final = isHandshake ? [400, 403, 421, 426] : [400, 401, 403, 404, 409, 413, 3005];
+      if (final.includes(code) || (code >= 3500 && code < 4000)) return end(code, reason);
+    }
+    let delay = draw("backoff") * doubling(count) + (retryAfter ?? 0);
+    if (slot) delay = +slot[1];
+    else count++;
+    if (code === 3013) delay = 30 + 30 * draw("flood");
+    if (code === 3008 || code === 3012) delay = 2 * draw("slow");
+    if (delay <= 0) return connect();
+    wait(connect, delay);
+    change("waiting", code, reason, delay);
+  }
+
+  // O: the outbox
+
+  const flying = new Set();
+  let refusals = 0;
+
+  const isNew = entry => entry.epoch === null;
+  const endOf = entry =>
+    isNew(entry) ? entry.created_at + outboxAge : 240 + Math.min(entry.written_at, entry.written_server - skew);
+
+  function watch(entry) {
+    if (!(due.get(expire) <= endOf(entry))) due.set(expire, endOf(entry));
+  }
+
+  function expire() {
+    endAll("expired", "it waited too long", entry => endOf(entry) <= now);
+    outbox.forEach(watch);
+  }
+
+  function endEntry(entry, code, msg, data) {
+    const {request_id, done} = entry;
+    const end = code ? {request_id, code, msg} : {request_id, ...data};
+    outbox.delete(entry);
+    flying.delete(entry);
+    changed = true;
+    entry.status = !code ? "sent" : code === "uncertain" ? code : "failed";
+    if (!code) sent.add(data.id).delete([...sent].at(-1001));
+    if (events.length < eventLimit) emit(code ? "failed" : "sent", end);
+    done?.(code, msg, end);
+  }
+
+  function endAll(code, msg, test = () => true) {
+    for (const entry of outbox) if (test(entry)) endEntry(entry, isNew(entry) ? code : "uncertain", msg);
+  }
+
+  const lose = to => endAll("", "the server lost its data", entry => !isNew(entry) && entry.epoch !== to);
+
+  function goOn() {} // after a pause: `pump` follows
+
+  function pump() {
+    for (const entry of outbox) {
+      const {request_id, type, target_id, content, category} = entry;
+      if (state !== "online" || due.has(goOn) || flying.size === 8) return;
+      if ([...flying].some(each => each.type === type && each.target_id === target_id)) continue;
+      if (isNew(entry)) Object.assign(entry, {written_at: now, written_server: now + skew, epoch});
+      changed = true;
+      flying.add(entry);
+      watch(entry);
+      write(201, {request_id, type, target_id, content, category}, (code, msg, data) => {
+        if (!flying.delete(entry)) return;
+        if (!code) refusals = 0;
+        if (code === 429) wait(goOn, 1 + draw("busy"));
+        else if (code === 503) wait(goOn, draw("storage") * doubling(refusals++));
+        else endEntry(entry, code === 500 ? "uncertain" : code, msg, data);
+      });
+    }
+  }
+
+  // G: chatrooms
+
+  const listed = new Map(); // newest ids by the list of sessions
+  const waiting = new Map(); // pushes by session
+  const gaps = [];
+  let reading;
+  let items; // of the list so far
+  let compares;
+
+  function merged() {
+    const ids = new Map(newest);
+    for (const [session, id] of listed) if (!(id <= ids.get(session))) ids.set(session, id);
+    return ids;
+  }
+
+  function ask(op, body, again, answer) {
+    write(op, body, (code, msg, data) => {
+      if (code === 429 || code === 503) wait(again, 1 + draw("busy"));
+      else answer(code, data);
+    });
+  }
+
+  function list(cursor) {
+    if (!cursor) items = new Map();
+    ask(205, {session_type: 1, count: 200, cursor}, () => list(), (code, data) => {
+      for (const item of data.items ?? []) items.set(item.id, item);
+      if (data.cursor) return list(data.cursor);
+      if (!code) compare();
+      items = null;
+      for (const session of [...waiting.keys()]) release(session);
+    });
+  }
+
+  function compare() {
+    for (const [session_id, {last, title}] of items) {
+      if (!last || listed.has(session_id)) continue; // joined just now
+      const after = newest.get(session_id) ?? null;
+      if (compares && !(last.id <= after)) {
+        const missed = waiting.get(session_id)?.flatMap(push => push.items).find(({id}) => !(id <= after));
+        find({session_id, after, before: missed?.id ?? null, skipped: null}, title);
+      }
+      listed.set(session_id, last.id);
+    }
+    for (const session of newest.keys()) {
+      if (isRoom(session) && !items.has(session) && !listed.has(session)) newest.delete(session);
+    }
+  }
+
+  function takePush(push) {
+    const {session: {id, title}, skipped} = push;
+    const after = newest.get(id) ?? null;
+    const before = push.items[0]?.id ?? null;
+    if (items && !waiting.has(id)) waiting.set(id, []);
+    if (skipped && !waiting.has(id)) {
+      push.skipped = 0;
+      if (!before || !(before <= after)) find({session_id: id, after, before, skipped}, title);
+    }
+    if (waiting.has(id)) waiting.get(id).push(push);
+    else deliver(push.items, title);
+  }
+
+  function release(session) {
+    if (gaps.some(([gap]) => gap.session_id === session)) return;
+    const pushes = waiting.get(session);
+    waiting.delete(session);
+    pushes.forEach(takePush);
+  }
+
+  function find(gap, title) {
+    const {session_id, after, skipped} = gap;
+    if (fill === "none" || (fill === "newest" && !after && !skipped)) return emit("gap", gap);
+    if (!waiting.has(session_id)) waiting.set(session_id, []);
+    gaps.push([gap, title, []]);
+  }
+
+  function read() {
+    if (reading || !gaps.length) return;
+    const [gap, title, found] = (reading = gaps[0]);
+    const {session_id, after, before, skipped} = gap;
+    const count = fill === "newest" ? Math.min(100, skipped ?? 100) : 100;
+    ask(203, {session_id, count, message_id: before ?? undefined}, () => (reading = null), (code, data) => {
+      const isIn = waiting.has(session_id);
+      const {items = [], has_more = code} = data;
+      const more = items.filter(({id}) => !(id <= after));
+      const isOpen = has_more && more.length === items.length && (!skipped || skipped > more.length);
+      reading = null;
+      found.unshift(...more);
+      gap.before = more[0]?.id ?? before;
+      if (skipped) gap.skipped -= more.length;
+      if (isOpen && !code && fill === "all" && isIn) return;
+      gaps.shift();
+      if (!isIn) return;
+      if (isOpen) emit("gap", gap);
+      deliver(found, title);
+      release(session_id);
+    });
+  }
+
+  function leave(session) {
+    changed = true;
+    for (const each of [newest, listed, waiting, items]) each?.delete(session);
+  }
+
+  const inputs = {
+    connect(done) {
+      if (state === "online") return done(0, "", user);
+      waiters.push(done);
+      if (state === "closed") connect();
+    },
+    close() {
+      if (state === "closed") return;
+      drop(1000);
+      end(1000, "closed");
+    },
+    wake() {
+      if (state === "online" && patience !== 5) beat(5);
+      if (state === "waiting" && !isOrdered && due.delete(connect)) connect();
+    },
+    tick() {
+      for (const [f, at] of [...due].sort((a, b) => a[1] - b[1])) {
+        if (due.get(f) <= now && due.delete(f)) f(at);
+      }
+    },
+    token(value, failure) {
+      if (!due.delete(noToken)) return;
+      if (failure) return comeBack("token", failure);
+      if (value === null) return end(401, "no token");
+      secret = value;
+      open();
+    },
+    opened(number) {
+      if (number !== socket || seq) return;
+      wait(tooLate, 10);
+      write(101, {id: me, name, token: secret ?? undefined, ...(epoch && {since, epoch})}, loggedIn);
+    },
+    ended(number, code, reason, retryAfter) {
+      if (number !== socket) return;
+      if (code === 1009) {
+        const size = entry => new TextEncoder().encode(entry.content).length;
+        const [longest] = [...flying].sort((a, b) => size(b) - size(a));
+        if (longest) endEntry(longest, 413, "the message is too long");
+      }
+      offline();
+      if (code === 3009) {
+        forget();
+        lose();
+        changed = true;
+      }
+      comeBack(code, reason, retryAfter);
+    },
+    received(number, text) {
+      if (number !== socket) return;
+      heardAt = now;
+      if (patience) wait(check, 25);
+      patience = 0;
+      try {
+        const packet = JSON.parse(text);
+        const body = JSON.parse(packet.body);
+        const {op, seq = 0} = packet;
+        const {code, msg = "", data} = body;
+        const {op: asked, answer, late} = pending.get(seq) ?? {};
+        if (op === 207 || op === 213) {
+          if (state === "online") take(op, body);
+          else early.push([op, body]);
+        } else if (op === asked + 1 && code >= 0) {
+          pending.delete(seq);
+          due.delete(late);
+          if (code !== 401 || late) answer?.(code, msg, data ?? {});
+          if (code === 401) refuse(code, msg);
+        } else if (!op) emit("error", {code, msg});
+      } catch ({message}) {
+        emit("error", {code: "protocol", msg: message});
+      }
+    },
+    send(message, done) {
+      const bytes = [...crypto.getRandomValues(new Uint8Array(16))];
+      const request_id = bytes.map(byte => byte.toString(16).padStart(2, 0)).join("");
+      const written = {written_at: null, written_server: null, epoch: null};
+      const entry = {request_id, ...message, created_at: now, ...written, done};
+      changed = true;
+      if (over) endEntry(entry, "closed", over);
+      else if (outbox.size >= outboxLimit) endEntry(entry, "full", "the outbox is full");
+      else watch(entry, outbox.add(entry));
+      return entry;
+    },
+    cancel(entry) {
+      return isNew(entry) && outbox.has(entry) && !endEntry(entry, "cancelled", "cancelled");
+    },
+    request(op, body, done) {
+      if (state !== "online") return done("closed", "the client is " + state);
+      const answer = (code, msg, data) => {
+        const {session_id} = data ?? {};
+        if (op === 301 && session_id && !newest.has(session_id) && !listed.has(session_id)) {
+          listed.set(session_id, timeMark((now + skew) * 1000));
+          changed = true;
+        }
+        if (!code && (op === 303 || op === 309)) leave("1:" + body.id);
+        done(code, msg, data);
+      };
+      const number = seq + 1
+      write(op, body, answer, () => pending.delete(number) && done("timeout", "no answer in time"));
+    },
+    save,
+    report: error => emit("error", error),
+  };
+
+  const core = {
+    unsent: outbox,
+    deliver(handle) {
+      while (events.length) {
+        const event = events.shift();
+        if (events.length <= eventLimit / 2) {
+          for (const gap of lost.values()) emit("gap", gap);
+          lost.clear();
+        }
+        handle(...event);
+      }
+    },
+  };
+  for (const [input, f] of Object.entries(inputs)) {
+    core[input] = (...values) => {
+      now = io.now();
+      const result = f(...values);
+      read();
+      pump();
+      if (changed && savedAt + 1 > now) due.set(save, savedAt + 1);
+      else save();
+      io.settled(Math.min(...due.values()), state, user);
+      return result;
+    };
+  }
+  outbox.forEach(watch);
+  return core;
+}
+
+const now = () => (performance.timeOrigin + performance.now()) / 1000; // nothing sets it
+
 function camel(value) {
   if (Array.isArray(value)) return value.map(camel);
   if (value?.constructor !== Object) return value;
@@ -15,7 +531,6 @@ export class GimError extends Error {
   }
 }
 
-/** Keeps the state for another client on the same page. */
 export class MemoryStore {
   load = () => this.state;
   save = state => (this.state = state);
@@ -28,114 +543,123 @@ export class LocalStore {
   }
 }
 
-/** A promise that the application may ignore; `start` gets what settles it. */
 function promise(start) {
   const promised = new Promise((resolve, reject) =>
     start((code, msg, data) => (code ? reject(new GimError(code, msg)) : resolve(camel(data)))),
   );
-  promised.catch(() => {});
+  promised.catch(() => {}); // the application may ignore it
   return promised;
 }
 
-const now = () => (performance.timeOrigin + performance.now()) / 1000; // nothing sets it
-const attempt = f => new Promise(resolve => resolve(f()));
-
-/** gim.d.ts describes it. */
 export class Gim {
-  #core;
-  #handlers = {}; // sets by kind
-  #gone; // a promise that the last socket is closed
+  #handlers = {};
 
   constructor(url, {token, store, WebSocket = globalThis.WebSocket, ...options}) {
-    if (!WebSocket) throw TypeError("pass a WebSocket: this platform has none");
-    let socket, timer;
+    if (!WebSocket) throw TypeError("pass a WebSocket");
+    let core, socket, timer, gone;
     let questions = 0;
 
-    /** Calls a function of the application. */
-    const guard = (code, f) =>
-      attempt(f).catch(cause => code && this.#core.report({code, msg: String(cause), cause}));
+    async function guard(code, f) {
+      try {
+        await f();
+      } catch (cause) {
+        if (code) core.report({code, msg: String(cause), cause});
+      }
+    }
 
-    const onPage = ({type}) => {
+    function onPage({type}) {
       const hides = type === "pagehide" || (type === "visibilitychange" && document.hidden);
-      this.#core[hides ? "save" : "wake"]();
+      core[hides ? "save" : "wake"]();
+    }
+
+    function open(number) {
+      const ended = (...end) => core.ended(number, ...end);
+      try {
+        socket = new WebSocket(url, "gim.json");
+      } catch ({message}) {
+        socket = null;
+        return queueMicrotask(() => ended(400, message, 0));
+      }
+      socket.onopen = () => core.opened(number);
+      socket.onmessage = ({data}) => core.received(number, data);
+      socket.onclose = ({code, reason}) => ended(code, reason);
+      socket.onerror = () => {}; // the package ws throws without it
+      socket.on?.("unexpected-response", (request, {statusCode, statusMessage, headers}) => {
+        request.destroy();
+        ended(statusCode, statusMessage, +headers["retry-after"] || 0);
+      });
+    }
+
+    function close(code) {
+      if (!socket) return;
+      socket.onopen = socket.onmessage = null;
+      gone = new Promise(resolve => {
+        const late = setTimeout(resolve, 2000);
+        socket.onclose = () => resolve(clearTimeout(late));
+      });
+      socket.close(code);
+    }
+
+    function ask() {
+      const question = ++questions;
+      const answer = (...values) => question === questions && core.token(...values);
+      Promise.resolve().then(token).then((value = null) => answer(value), error => answer(null, String(error)));
+    }
+
+    const settled = (deadline, state, user) => {
+      Object.assign(this, {state, user});
+      for (const type of ["visibilitychange", "online", "pageshow", "pagehide"]) {
+        globalThis[state === "closed" ? "removeEventListener" : "addEventListener"]?.(type, onPage);
+      }
+      clearTimeout(timer);
+      timer = setTimeout(core.tick, Math.min((deadline - now()) * 1000, 1e9));
+      if (state === "closed") timer.unref?.(); // it keeps no process alive
+      queueMicrotask(() => core.deliver((kind, data) => {
+        for (const f of [...(this.#handlers[kind] ?? [])]) guard(kind !== "error" && "handler", () => f(camel(data)));
+      }));
     };
 
-    const io = {
-      now,
-      open: number => {
-        const ended = (...end) => this.#core.ended(number, ...end);
-        try {
-          socket = new WebSocket(url, "gim.json");
-        } catch ({message}) {
-          socket = null;
-          return queueMicrotask(() => ended(400, message, 0));
-        }
-        socket.onopen = () => this.#core.opened(number);
-        socket.onmessage = ({data}) => this.#core.received(number, data);
-        socket.onclose = ({code, reason}) => ended(code, reason);
-        socket.onerror = () => {}; // the package ws throws without it
-        socket.on?.("unexpected-response", (request, {statusCode, statusMessage, headers}) => {
-          request.destroy();
-          ended(statusCode, statusMessage, +headers["retry-after"] || 0);
-        });
-      },
-      write: text => socket.send(text),
-      close: code => {
-        if (!socket) return;
-        socket.onopen = socket.onmessage = null;
-        this.#gone = new Promise(resolve => {
-          const late = setTimeout(resolve, 2000);
-          socket.onclose = () => resolve(clearTimeout(late));
-        });
-        socket.close(code);
-      },
-      ask: () => {
-        const question = ++questions;
-        const answer = (...values) => question === questions && this.#core.token(...values);
-        attempt(token).then((value = null) => answer(value), error => answer(null, String(error)));
-      },
-      save: store && (state => guard("store", () => store.save(state))),
-      settled: (deadline, state, user) => {
-        Object.assign(this, {state, user});
-        for (const type of ["visibilitychange", "online", "pageshow", "pagehide"]) {
-          globalThis[state === "closed" ? "removeEventListener" : "addEventListener"]?.(type, onPage);
-        }
-        clearTimeout(timer);
-        timer = setTimeout(() => this.#core.tick(), Math.min((deadline - now()) * 1000, 1e9));
-        if (state === "closed") timer.unref?.(); // it keeps no process alive
-        queueMicrotask(() => this.#core.deliver((kind, data) => {
-          const code = kind === "error" ? "" : "handler";
-          for (const f of [...(this.#handlers[kind] ?? [])]) guard(code, () => f(camel(data)));
-        }));
-      },
+    const track = (message, start = done => core.send(message, done)) => {
+      let entry;
+      const pending = promise(done => (entry = start(done)));
+      const {request_id, type, target_id, content, category} = entry;
+      const to = type === 1 ? {chatroom: target_id} : target_id;
+      const cancel = () => core.cancel(entry);
+      const retry = () => this.send(to, content, {category});
+      const get = () => entry.status ?? (entry.epoch ? "sending" : "waiting");
+      Object.assign(pending, {requestId: request_id, to, content, category, cancel, retry});
+      return (entry.pending = Object.defineProperty(pending, "status", {get}));
     };
 
+    const save = store && (state => guard("store", () => store.save(state)));
+    const io = {now, open, write: text => socket.send(text), close, ask, save, settled};
     options.token = typeof token === "function" || token;
     try {
-      this.#core = createCore({...options, saved: store?.load()}, io);
+      core = createCore({...options, saved: store?.load()}, io);
     } catch (cause) {
-      this.#core = createCore(options, io);
+      core = createCore(options, io);
       guard("store", () => Promise.reject(cause));
     }
-    for (const entry of this.#core.unsent) this.#pend(entry, done => Object.assign(entry, {done}));
-    this.#core.save(); // sets the timer
-  }
+    for (const entry of core.unsent) track(entry, done => Object.assign(entry, {done}));
+    core.save();
 
-  get unsent() {
-    return [...this.#core.unsent].map(entry => entry.pending);
-  }
-
-  connect = () => promise(done => this.#core.connect(done));
-  wake = () => this.#core.wake();
-
-  async close() {
-    this.#core.close();
-    await this.#gone;
+    Object.defineProperty(this, "unsent", {get: () => [...core.unsent].map(entry => entry.pending)});
+    this.connect = () => promise(core.connect);
+    this.wake = core.wake;
+    this.close = async () => {
+      core.close();
+      await gone;
+    };
+    this.send = (to, content, {category = "text"} = {}) => {
+      const [type, target_id] = to.chatroom ? [1, to.chatroom] : [2, to];
+      return track({type, target_id, content, category});
+    };
+    this.request = (op, body) => promise(done => core.request(op, body, done));
   }
 
   on(kind, f, {signal} = {}) {
     const handlers = (this.#handlers[kind] ??= new Set());
-    const handler = data => handlers.has(handler) && f(data); // a function may be added twice
+    const handler = data => handlers.has(handler) && f(data);
     const off = () => void handlers.delete(handler);
     if (!signal?.aborted) handlers.add(handler);
     signal?.addEventListener("abort", off);
@@ -169,26 +693,6 @@ export class Gim {
     })();
   }
 
-  send(to, content, {category = "text"} = {}) {
-    const [type, target_id] = to.chatroom ? [1, to.chatroom] : [2, to];
-    return this.#pend({type, target_id, content, category});
-  }
-
-  #pend(message, start = done => this.#core.send(message, done)) {
-    let entry;
-    const pending = promise(done => (entry = start(done)));
-    const {request_id, type, target_id, content, category} = entry;
-    const to = type === 1 ? {chatroom: target_id} : target_id;
-    const cancel = () => this.#core.cancel(entry);
-    const retry = () => this.send(to, content, {category});
-    const get = () => entry.status ?? (entry.epoch ? "sending" : "waiting");
-    Object.assign(pending, {requestId: request_id, to, content, category, cancel, retry});
-    return (entry.pending = Object.defineProperty(pending, "status", {get}));
-  }
-
-  // docs/protocol.md, section 5
-
-  request = (op, body) => promise(done => this.#core.request(op, body, done));
   read = (session_id, message_id) => this.request(209, {session_id, message_id});
   recall = (session_id, message_id) => this.request(211, {session_id, message_id});
   join = (id, name) => this.request(301, {id, name});
@@ -200,19 +704,16 @@ export class Gim {
   appoint = (id, user_id, role) => this.request(315, {id, user_id, role});
   sessions = session_type => this.#list(205, {session_type, count: 200});
   members = id => this.#list(305, {id, count: 1000});
+  history = (session_id, {before: message_id, count} = {}) => this.request(203, {session_id, message_id, count});
 
   async #list(op, body) {
-    const items = new Map(); // one may come twice, then the last counts
+    const items = new Map(); // one may come twice
     do {
       const page = await this.request(op, body);
       for (const item of page.items) items.set(item.id, item);
       body.cursor = page.cursor;
     } while (body.cursor);
     return [...items.values()];
-  }
-
-  history(session_id, {before: message_id, count} = {}) {
-    return this.request(203, {session_id, message_id, count});
   }
 
   async *all(session, before) {

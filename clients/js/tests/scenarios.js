@@ -1,7 +1,7 @@
 /** Runs the scenarios of clients/scenarios on the core: FORMAT.md there says what they mean. */
 import assert from "node:assert/strict";
 import {readdirSync, readFileSync} from "node:fs";
-import {createCore} from "../core.js";
+import {createCore} from "../gim.js";
 
 const DIRECTORY = new URL("../../scenarios/", import.meta.url);
 const START = 1_800_000_000; // the core's time at the start of a scenario
