@@ -1,7 +1,6 @@
 const NOTICES = /^(recalled|read|renamed|dismissed|removed|muted|appointed|broadcast)$/;
 
 const isRoom = session => session.startsWith("1:");
-const doubling = count => Math.min(30, 2 ** count / 2);
 
 /** An id below those of all messages from now on. */
 const timeMark = ms => Math.trunc(ms - 60_000).toString(16).padStart(12, 0) + "0".repeat(20);
@@ -17,14 +16,14 @@ export function createCore(options, io) {
   const {id: me, name, token, saved, fill = "newest", draw = Math.random} = options;
   const {outboxLimit = 1000, outboxAge = 3600, eventLimit = 10_000} = options;
   let {since = "", epoch = null, newest = {}, sent = [], outbox = []} = saved?.user === me ? saved : {};
-  newest = new Map(Object.entries(newest)); // ids by session, the last that moved at the end
+  newest = new Map(Object.entries(newest)); // ids by session
   sent = new Set(sent);
   outbox = new Set(outbox);
   const due = new Map(); // times by function
   let now = io.now();
   let state = "closed";
   let user = null;
-  let skew = 0; // of the server's clock
+  let skew = 0; // of the server
   let savedAt = 0;
   let changed;
 
@@ -86,12 +85,12 @@ export function createCore(options, io) {
 
   const asks = token === true;
   const waiters = [];
-  let secret = asks ? null : token;
+  let secret = token;
   let sockets = 0;
-  let socket = 0; // the current one, 0 without one
+  let socket = 0; // 0 without one
   let early = []; // before the login reply
   let onlineSince, heardAt;
-  let patience = 0; // seconds that a sign of life may take
+  let patience = 0; // seconds for an answer
   let over; // why the client is closed
 
   function change(to, code, reason, delay) {
@@ -103,7 +102,7 @@ export function createCore(options, io) {
   function connect() {
     over = null;
     change("connecting");
-    if (!asks || (secret !== null && !(expiry(secret) - now - skew < 30))) return open();
+    if (secret !== true && !(asks && expiry(secret) - now - skew < 30)) return open();
     wait(noToken, 30);
     io.ask();
   }
@@ -138,8 +137,9 @@ export function createCore(options, io) {
     change("online");
     compares = epoch === data.epoch;
     if (epoch === null) emit("reset", {reason: "start"});
-    else if (!compares) emit("reset", {reason: "epoch"}, forget());
+    else if (!compares) emit("reset", {reason: "epoch"});
     else if (!data.recovered) emit("reset", {reason: "missed"});
+    if (epoch !== null && !compares) forget();
     epoch = data.epoch;
     since ||= timeMark(data.missed ? 60_000 : data.server_time);
     list();
@@ -165,7 +165,7 @@ export function createCore(options, io) {
     for (const each of [due, pending, listed, waiting, flying]) each.clear();
     gaps.length = early.length = socket = seq = patience = 0;
     items = reading = null;
-    outbox.forEach(watch);
+    outbox.forEach(keep);
   }
 
   function end(code, reason) {
@@ -192,9 +192,9 @@ export function createCore(options, io) {
 
   // D: delays
 
-  let count = 0; // of ends
+  let count = 0;
   let last;
-  let tried = {}; // since the last login
+  let tried = {};
   let isOrdered;
 
   function comeBack(code, reason, retryAfter) {
@@ -205,7 +205,7 @@ export function createCore(options, io) {
     isOrdered = slot || code === 3013;
     if (asks && !isHandshake && [401, 3005, 3500].includes(code)) {
       const isFirst = code === 3005 ? !again : !tried[code];
-      secret = null;
+      secret = token;
       tried[code] = true;
       if (isFirst) return connect();
       if (code === 3500) return end(code, reason);
@@ -213,7 +213,7 @@ export function createCore(options, io) {
       const final = isHandshake ? [400, 403, 421, 426] : [400, 401, 403, 404, 409, 413, 3005];
       if (final.includes(code) || (code >= 3500 && code < 4000)) return end(code, reason);
     }
-    let delay = draw("backoff") * doubling(count) + (retryAfter ?? 0);
+    let delay = draw("backoff") * Math.min(30, 2 ** count / 2) + (retryAfter ?? 0);
     if (slot) delay = +slot[1];
     else count++;
     if (code === 3013) delay = 30 + 30 * draw("flood");
@@ -232,13 +232,14 @@ export function createCore(options, io) {
   const endOf = entry =>
     isNew(entry) ? entry.created_at + outboxAge : 240 + Math.min(entry.written_at, entry.written_server - skew);
 
-  function watch(entry) {
+  function keep(entry) {
+    outbox.add(entry);
     if (!(due.get(expire) <= endOf(entry))) due.set(expire, endOf(entry));
   }
 
   function expire() {
     endAll("expired", "it waited too long", entry => endOf(entry) <= now);
-    outbox.forEach(watch);
+    outbox.forEach(keep);
   }
 
   function endEntry(entry, code, msg, data) {
@@ -269,12 +270,12 @@ export function createCore(options, io) {
       if (isNew(entry)) Object.assign(entry, {written_at: now, written_server: now + skew, epoch});
       changed = true;
       flying.add(entry);
-      watch(entry);
+      keep(entry);
       write(201, {request_id, type, target_id, content, category}, (code, msg, data) => {
         if (!flying.delete(entry)) return;
         if (!code) refusals = 0;
         if (code === 429) wait(goOn, 1 + draw("busy"));
-        else if (code === 503) wait(goOn, draw("storage") * doubling(refusals++));
+        else if (code === 503) wait(goOn, draw("storage") * Math.min(30, 2 ** refusals++ / 2));
         else endEntry(entry, code === 500 ? "uncertain" : code, msg, data);
       });
     }
@@ -282,7 +283,7 @@ export function createCore(options, io) {
 
   // G: chatrooms
 
-  const listed = new Map(); // newest ids by the list of sessions
+  const listed = new Map(); // by the list of sessions
   const waiting = new Map(); // pushes by session
   const gaps = [];
   let reading;
@@ -309,7 +310,7 @@ export function createCore(options, io) {
       if (data.cursor) return list(data.cursor);
       if (!code) compare();
       items = null;
-      for (const session of [...waiting.keys()]) release(session);
+      for (const session of waiting.keys()) release(session);
     });
   }
 
@@ -413,7 +414,7 @@ export function createCore(options, io) {
     opened(number) {
       if (number !== socket || seq) return;
       wait(tooLate, 10);
-      write(101, {id: me, name, token: secret ?? undefined, ...(epoch && {since, epoch})}, loggedIn);
+      write(101, {id: me, name, token: secret, ...(epoch && {since, epoch})}, loggedIn);
     },
     ended(number, code, reason, retryAfter) {
       if (number !== socket) return;
@@ -436,9 +437,8 @@ export function createCore(options, io) {
       if (patience) wait(check, 25);
       patience = 0;
       try {
-        const packet = JSON.parse(text);
+        const {op, seq = 0, ...packet} = JSON.parse(text);
         const body = JSON.parse(packet.body);
-        const {op, seq = 0} = packet;
         const {code, msg = "", data} = body;
         const {op: asked, answer, late} = pending.get(seq) ?? {};
         if (op === 207 || op === 213) {
@@ -462,14 +462,14 @@ export function createCore(options, io) {
       changed = true;
       if (over) endEntry(entry, "closed", over);
       else if (outbox.size >= outboxLimit) endEntry(entry, "full", "the outbox is full");
-      else watch(entry, outbox.add(entry));
+      else keep(entry);
       return entry;
     },
     cancel(entry) {
       return isNew(entry) && outbox.has(entry) && !endEntry(entry, "cancelled", "cancelled");
     },
     request(op, body, done) {
-      if (state !== "online") return done("closed", "the client is " + state);
+      if (state !== "online") return done("closed", "not online");
       const answer = (code, msg, data) => {
         const {session_id} = data ?? {};
         if (op === 301 && session_id && !newest.has(session_id) && !listed.has(session_id)) {
@@ -479,8 +479,7 @@ export function createCore(options, io) {
         if (!code && (op === 303 || op === 309)) leave("1:" + body.id);
         done(code, msg, data);
       };
-      const number = seq + 1
-      write(op, body, answer, () => pending.delete(number) && done("timeout", "no answer in time"));
+      write(op, body, answer, () => done("timeout", "no answer in time"));
     },
     save,
     report: error => emit("error", error),
@@ -511,16 +510,16 @@ export function createCore(options, io) {
       return result;
     };
   }
-  outbox.forEach(watch);
+  outbox.forEach(keep);
   return core;
 }
 
-const now = () => (performance.timeOrigin + performance.now()) / 1000; // nothing sets it
+const now = () => (performance.timeOrigin + performance.now()) / 1000;
 
 function camel(value) {
   if (Array.isArray(value)) return value.map(camel);
   if (value?.constructor !== Object) return value;
-  const name = key => key.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
+  const name = key => key.replace(/_./g, ([, letter]) => letter.toUpperCase());
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [name(key), camel(each)]));
 }
 
@@ -529,11 +528,6 @@ export class GimError extends Error {
     const temporary = [429, 503, "closed", "timeout"].includes(code);
     Object.assign(super(message), {name: "GimError", code, temporary});
   }
-}
-
-export class MemoryStore {
-  load = () => this.state;
-  save = state => (this.state = state);
 }
 
 export class LocalStore {
@@ -559,13 +553,8 @@ export class Gim {
     let core, socket, timer, gone;
     let questions = 0;
 
-    async function guard(code, f) {
-      try {
-        await f();
-      } catch (cause) {
-        if (code) core.report({code, msg: String(cause), cause});
-      }
-    }
+    const call = f => Promise.resolve().then(f); // of the application
+    const report = (code, cause) => core.report({code, msg: String(cause), cause});
 
     function onPage({type}) {
       const hides = type === "pagehide" || (type === "visibilitychange" && document.hidden);
@@ -577,13 +566,12 @@ export class Gim {
       try {
         socket = new WebSocket(url, "gim.json");
       } catch ({message}) {
-        socket = null;
-        return queueMicrotask(() => ended(400, message, 0));
+        return ended(400, message, 0);
       }
       socket.onopen = () => core.opened(number);
       socket.onmessage = ({data}) => core.received(number, data);
       socket.onclose = ({code, reason}) => ended(code, reason);
-      socket.onerror = () => {}; // the package ws throws without it
+      socket.onerror = () => {}; // ws needs it
       socket.on?.("unexpected-response", (request, {statusCode, statusMessage, headers}) => {
         request.destroy();
         ended(statusCode, statusMessage, +headers["retry-after"] || 0);
@@ -591,7 +579,6 @@ export class Gim {
     }
 
     function close(code) {
-      if (!socket) return;
       socket.onopen = socket.onmessage = null;
       gone = new Promise(resolve => {
         const late = setTimeout(resolve, 2000);
@@ -603,7 +590,7 @@ export class Gim {
     function ask() {
       const question = ++questions;
       const answer = (...values) => question === questions && core.token(...values);
-      Promise.resolve().then(token).then((value = null) => answer(value), error => answer(null, String(error)));
+      call(token).then((value = null) => answer(value), error => answer(null, String(error)));
     }
 
     const settled = (deadline, state, user) => {
@@ -615,7 +602,9 @@ export class Gim {
       timer = setTimeout(core.tick, Math.min((deadline - now()) * 1000, 1e9));
       if (state === "closed") timer.unref?.(); // it keeps no process alive
       queueMicrotask(() => core.deliver((kind, data) => {
-        for (const f of [...(this.#handlers[kind] ?? [])]) guard(kind !== "error" && "handler", () => f(camel(data)));
+        for (const f of this.#handlers[kind] ?? []) {
+          call(() => f(camel(data))).catch(cause => kind !== "error" && report("handler", cause));
+        }
       }));
     };
 
@@ -631,14 +620,14 @@ export class Gim {
       return (entry.pending = Object.defineProperty(pending, "status", {get}));
     };
 
-    const save = store && (state => guard("store", () => store.save(state)));
+    const save = store && (state => call(() => store.save(state)).catch(cause => report("store", cause)));
     const io = {now, open, write: text => socket.send(text), close, ask, save, settled};
     options.token = typeof token === "function" || token;
     try {
       core = createCore({...options, saved: store?.load()}, io);
     } catch (cause) {
       core = createCore(options, io);
-      guard("store", () => Promise.reject(cause));
+      report("store", cause);
     }
     for (const entry of core.unsent) track(entry, done => Object.assign(entry, {done}));
     core.save();

@@ -82,6 +82,7 @@ export class Runner {
   #saved;
   #commands = []; // of the step
   #ends = []; // likewise
+  #settled = new Set(); // requests
   #names = new Map(); // of requests: {op, seq} or the name; of sends: the entry
   #bodies = new Map(); // of sends
   #now = 0;
@@ -211,7 +212,11 @@ export class Runner {
       this.#send(as, {type, target_id, content, category});
     },
     request: ({as, op, body = {}}) => {
-      const ended = (code, msg, data) => this.#ends.push(code ? {of: as, code, msg} : {of: as, data});
+      const of = Symbol(as); // settled once, like a promise
+      const ended = (code, msg, data) => {
+        if (!this.#settled.has(of)) this.#ends.push(code ? {of: as, code, msg} : {of: as, data});
+        this.#settled.add(of);
+      };
       this.#core.request(op, expand(body), ended);
     },
     cancel: name => this.#core.cancel(this.#names.get(name)),
