@@ -193,9 +193,8 @@ export function createCore(options, io) {
   // D: delays
 
   let count = 0;
-  let last;
   let tried = {};
-  let isOrdered;
+  let last, isOrdered;
 
   function comeBack(code, reason, retryAfter) {
     const isHandshake = retryAfter >= 0;
@@ -234,11 +233,11 @@ export function createCore(options, io) {
 
   function keep(entry) {
     outbox.add(entry);
-    if (!(due.get(expire) <= endOf(entry))) due.set(expire, endOf(entry));
+    if (!(due.get(expire) <= endOf(entry))) due.set(expire, endOf(entry) || now);
   }
 
   function expire() {
-    endAll("expired", "it waited too long", entry => endOf(entry) <= now);
+    endAll("expired", "it waited too long", entry => !(endOf(entry) > now));
     outbox.forEach(keep);
   }
 
@@ -286,9 +285,7 @@ export function createCore(options, io) {
   const listed = new Map(); // by the list of sessions
   const waiting = new Map(); // pushes by session
   const gaps = [];
-  let reading;
-  let items; // of the list so far
-  let compares;
+  let items, reading, compares;
 
   function merged() {
     const ids = new Map(newest);
