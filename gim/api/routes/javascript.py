@@ -56,7 +56,7 @@ class JavaScriptRoutes:
 
     @app.route("/client/<module>", methods=["GET"])
     @describe(
-        "A module of the JavaScript client library; `gim.js` imports the others.",
+        "A module of the JavaScript client library, such as `gim.js`.",
         "client",
         access=Access.PUBLIC,
         media=(JAVASCRIPT,),
