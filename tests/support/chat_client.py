@@ -15,11 +15,17 @@ START_MS = 1_800_000_000_000  # the time of the first message
 
 def message(number: int, sender: str, content: str, session: str = "2:ann:bob", **fields: Any) -> Message:
     """Return the message with a number; they are a minute apart."""
-    made = {"category": "text", "status": 1, "title": "", "name": sender.capitalize()} | fields
+    made: dict[str, Any] = {"category": "text", "status": 1, "title": "", "name": sender.capitalize()}
+    made |= fields
     return Message(
         f"{number:032x}", session, User(sender, made["name"]), made["category"], content, 0,
         made["status"], START_MS + number * 60_000, made["title"],
     )  # fmt: skip
+
+
+def chat_client() -> Any:
+    """Return a new client where the type of a real one is asked for."""
+    return ChatClient()
 
 
 class Posted:
@@ -56,6 +62,7 @@ class ChatClient:
         self.histories: dict[str, list[Message]] = {}
         self.listed: list[SessionItem] = []
         self.posted: list[Posted] = []
+        self.stores_at_once = False  # or the test ends what is posted
         self.happening: asyncio.Queue[Event | None] = asyncio.Queue()
 
     def _ask(self, name: str, *args: Any) -> None:
@@ -71,7 +78,11 @@ class ChatClient:
     def post(self, to: str | Chatroom, content: str, category: str = "text") -> Posted:
         posted = Posted(self, to, content)
         self.posted.append(posted)
-        if self.state == "closed":
+        if "post" in self.errors:
+            posted.failed(self.errors["post"].code, self.errors["post"].msg)
+        elif self.stores_at_once:
+            posted.stored(len(self.posted))
+        elif self.state == "closed":
             posted.failed("closed", "the client is closed")
         return posted
 

@@ -82,7 +82,10 @@ class Book:
 
     def of(self, session_id: str) -> Conversation:
         """Return the conversation of a session, a new one if need be. Raises `BadRequest`."""
-        session = ids.session(session_id)
+        try:
+            session = ids.session(session_id)
+        except BadRequest as error:
+            raise BadRequest(str(error).removeprefix("session_id: ")) from error
         known = self._conversations.get(session.id)
         if known is None:
             is_room = session.type == ids.CHATROOM

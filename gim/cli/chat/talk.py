@@ -91,6 +91,7 @@ class Talk:
     async def load_sessions(self) -> None:
         """Get titles and counts from the server. Raises `GimError`."""
         self.book.take_list(await self.client.sessions())
+        self.book.meet([self.client.user] if self.client.user else [])
         self._screen.refresh()
 
     def tell(self, text: str) -> None:

@@ -23,6 +23,7 @@ from gim.cli.output import count, safe
 from gim.client.asyncio import Client
 from gim.client.events import Event
 
+SIGNALS = (signal.SIGTERM, signal.SIGHUP)  # end the chat, and leave the terminal as it was
 _SENDING_SHOWN = 5  # messages on their way that are listed above the prompt
 _NAMING = ("to", "join", "leave", "read")  # words that take a conversation
 
@@ -94,12 +95,13 @@ class Terminal:
         self._status = 0
         self._session: PromptSession[str] = PromptSession(
             self._prompt,
-            bottom_toolbar=self._bar,
+            bottom_toolbar=self.bar,
             completer=WordCompleter(talk.book),
             complete_while_typing=False,
             key_bindings=_keys(),
             prompt_continuation="",
             multiline=True,
+            enable_suspend=True,
             erase_when_done=True,
             refresh_interval=1.0,
             style=screen.style,
@@ -114,8 +116,8 @@ class Terminal:
             for work in (self._read(), self._talk.follow(events), self._enter_all())
         ]
         loop, reading = asyncio.get_running_loop(), tasks[0]
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, reading.cancel)  # leaves the terminal as it was
+        for number in SIGNALS:
+            loop.add_signal_handler(number, reading.cancel)
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if reading.cancelled():
@@ -167,7 +169,8 @@ class Terminal:
         word = safe(conversation.word) if conversation else ""
         return FormattedText([*lines, ("class:prompt", f"{word}> ")])
 
-    def _bar(self) -> FormattedText:
+    def bar(self) -> FormattedText:
+        """Return the line at the bottom: the user, the connection, and what is unread elsewhere."""
         state, book = self._talk.state.now, self._talk.book
         bar: Fragments = [("", f" {safe(book.me)} ")]
         if state == "online":

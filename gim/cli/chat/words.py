@@ -174,7 +174,7 @@ class Words:
         width = max(map(len, heads.values()))
         for name, word in WORDS.items():
             self._talk.tell(f"{heads[name].ljust(width)}  {word.does}")
-        self._talk.tell("//text sends a text with one slash; Alt-Enter begins a new line; Tab completes")
+        self._talk.tell("//text sends a text with one slash; Alt-Enter breaks the line; Tab completes")
 
 
 def _unknown(word: str) -> str:
