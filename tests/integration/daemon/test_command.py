@@ -211,6 +211,8 @@ class CompletionTests(DaemonTestCase):
             (["room", "add", "--ro"], {"--role"}),
             (["room", "add", "den", "ann", "--role", ""], {"owner", "admin", "member"}),
             (["stats", "--key-file", "li"], {"live.key"}),
+            (["listen", "--fo"], {"--for", "--format"}),
+            (["chat", "--ws", ""], set[str]()),
             (["serve", "--gateway-a"], {"--gateway-address"}),
             (["ban", "ann", "--for", ""], set[str]()),
             (["bench", "f"], {"fanout"}),
@@ -252,9 +254,14 @@ class StartTests(DaemonTestCase):
             self.assertEqual(err.decode().splitlines()[-1], "", words)
 
     async def test_a_command_over_http_imports_no_twisted(self) -> None:
-        code = IMPORTS.format(words=["stats", "--url", "http://127.0.0.1:1", "--key-file", "/dev/null"])
-        _, err, _ = await getProcessOutputAndValue(sys.executable, ["-c", code])
-        self.assertEqual(err.decode().splitlines()[-1], "http.client ssl")
+        url = "--url", "http://127.0.0.1:1"
+        for words in (
+            ["stats", *url, "--key-file", "/dev/null"],
+            ["send", "bob", "hi", *url, "--as", "ann"],
+        ):
+            code = IMPORTS.format(words=words)
+            _, err, _ = await getProcessOutputAndValue(sys.executable, ["-c", code])
+            self.assertEqual(err.decode().splitlines()[-1], "http.client ssl", words)
 
     async def test_the_script_is_installed(self) -> None:
         self.assertTrue(SCRIPTS.child("gim").exists())
