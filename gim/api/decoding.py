@@ -19,8 +19,13 @@ _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def from_body(request: IRequest, into: type[T], **path: str) -> T:
-    """Read a JSON body; an empty one is ``{}``. Fields in *path* override it. Raises `BadRequest`."""
-    body = request.content.read() or b"{}"
+    """Read a JSON body. Fields in *path* override it. Raises `BadRequest`.
+
+    An empty body is ``{}``, and so is ``null``, which generated clients send for a body that is left out.
+    """
+    body = request.content.read()
+    if body.strip() in (b"", b"null"):
+        body = b"{}"
     try:
         fields = _decode_object(body)
     except msgspec.ValidationError as error:

@@ -1,15 +1,16 @@
-"""Generate clients of the HTTP API and of gim.proto with other projects' generators, and compile them.
+"""Generate clients of the HTTP API and of gim.proto with other projects' generators, and try them.
 
     python -m tests.conformance.clients [NAME ...]
 
-Each name is a key of `GENERATORS`, all of them by default. The client in Go also logs in and sends a
-message. A generator whose tools (go, npm with node, mvn with java) are missing is named and left out. All
-files are in build/clients.
+Each name is a key of `GENERATORS`, all of them by default. A client for which tests/conformance/programs
+has a program logs in, sends, reads the history and is refused; the others are compiled. A generator whose
+tools (go, npm with node, mvn with java) are missing is named and left out. Files are in build/clients.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import signal
@@ -26,41 +27,16 @@ from tests.conformance.run import BUILD, ROOT, prepare
 
 CLIENTS = BUILD / "clients"
 DOCUMENT = CLIENTS / "openapi.json"
+PROGRAMS = Path(__file__).parent / "programs"
 
 OPENAPI_GENERATOR = "org.openapitools:openapi-generator-cli:7.14.0"
 OAPI_CODEGEN = "github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2"
 PROTOC_GEN_GO = "google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12"
-TYPESCRIPT = ("openapi-typescript@7.13.0", "typescript@5.9.3")
+TYPESCRIPT = ("openapi-typescript@7.13.0", "openapi-fetch@0.17.0", "typescript@5.9.3")
 PYTHON_CLIENT = "openapi-python-client==0.29.1"
 LIMIT = 900  # seconds for one command
-
-GO_MAIN = """package main
-
-import (
-	"context"
-	"fmt"
-	"os"
-
-	gim "github.com/GIT_USER_ID/GIT_REPO_ID"
-)
-
-func main() {
-	configuration := gim.NewConfiguration()
-	configuration.Servers[0].URL = os.Args[1]
-	client, ctx := gim.NewAPIClient(configuration), context.Background()
-	login, _, err := client.UsersAPI.Login(ctx).LoginRequest(*gim.NewLoginRequest("ann")).Execute()
-	if err != nil {
-		panic(err)
-	}
-	ctx = context.WithValue(ctx, gim.ContextAccessToken, login.Data.Token)
-	request := gim.NewSendRequest(2, "bob", "hi")
-	sent, _, err := client.MessagesAPI.Send(ctx).SendRequest(*request).Execute()
-	if err != nil {
-		panic(err)
-	}
-	fmt.Println(sent.Data.CreatedAt)
-}
-"""
+UNKNOWN = "user 'stranger' does not exist: an id becomes a user with its first login"
+NOT_A_MEMBER = "you are not a member of chatroom '{}': join it first"
 
 
 def run(*command: str | Path, cwd: Path = CLIENTS, **environment: str) -> str:
@@ -86,24 +62,37 @@ def openapi_generator(language: str) -> Path:
     return directory
 
 
+def use(name: str, url: str, *command: str | Path, cwd: Path = CLIENTS) -> None:
+    """Run a program that logs in, sends, reads the history and is refused; check what it read.
+
+    It prints one JSON object: the ``code`` of an answer, the message that it ``sent`` and the ``history``
+    as lists of id, sender, content and time, and the code and sentence of two ``refusals``.
+    """
+    user, peer = f"{name}-user", f"{name}-peer"
+    found = json.loads(run(*command, url, user, peer, cwd=cwd))
+    sent, refusals = found["sent"], [[404, UNKNOWN], [403, NOT_A_MEMBER.format(peer)]]
+    expected = {"code": 0, "sent": sent, "history": [sent], "refusals": refusals}
+    if found != expected or sent[1:3] != [user, "hi"] or abs(sent[3] / 1000 - time.time()) > 600:
+        sys.exit(f"the client of {name} reads {found} in place of {expected}")
+
+
 def generate_go(url: str) -> None:
-    """Compile the client, log in and send with it."""
+    """Compile the client and use it."""
     directory = openapi_generator("go")
-    program = directory / "send" / "main.go"
+    program = directory / "use" / "main.go"
     program.parent.mkdir()
-    program.write_text(GO_MAIN)
+    shutil.copy(PROGRAMS / "openapi_generator.go", program)
     run("go", "mod", "tidy", cwd=directory)
-    created_ms = int(run("go", "run", "./send", url, cwd=directory))
-    if abs(created_ms / 1000 - time.time()) > 600:
-        sys.exit(f"the client of Go reads {created_ms} for the time of a message")
+    use("openapi-generator-go", url, "go", "run", "./use", cwd=directory)
 
 
 def generate_python(url: str) -> None:
-    """Import the client with all its models."""
+    """Import the client with all its models, and use it."""
     directory = openapi_generator("python")
     python = prepare("pydantic==2.12.4", "python").parent / "python"
     run(python, "-m", "pip", "install", "-q", directory)
-    run(python, "-c", "import gimapi, gimapi.models, gimapi.api", cwd=directory.parent)
+    run(python, "-c", "import gimapi, gimapi.models, gimapi.api")
+    use("openapi-generator-python", url, python, PROGRAMS / "openapi_generator.py")
 
 
 def generate_java(url: str) -> None:
@@ -125,21 +114,31 @@ def generate_oapi_codegen(url: str) -> None:
 
 
 def generate_typescript(url: str) -> None:
-    """Check the types of openapi-typescript."""
+    """Check the types of openapi-typescript, and use openapi-fetch with them."""
     directory = CLIENTS / "typescript"
     directory.mkdir()
     run("npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", *TYPESCRIPT, cwd=directory)
     tools = directory / "node_modules" / ".bin"
     run(tools / "openapi-typescript", DOCUMENT, "-o", "api.d.ts", cwd=directory)
-    run(tools / "tsc", "--strict", "--noEmit", "api.d.ts", cwd=directory)
+    shutil.copy(PROGRAMS / "openapi_fetch.ts", directory)
+    (directory / "package.json").write_text('{"type": "module"}')
+    options = "--strict", "--target", "es2022", "--module", "nodenext"
+    run(tools / "tsc", *options, "openapi_fetch.ts", "api.d.ts", cwd=directory)
+    use("openapi-fetch", url, "node", "openapi_fetch.js", cwd=directory)
 
 
 def generate_python_client(url: str) -> None:
-    """Run openapi-python-client, which may warn of nothing."""
+    """Run openapi-python-client, which may warn of nothing, and use its client."""
     program, config = prepare(PYTHON_CLIENT), CLIENTS / "openapi-python-client.json"
     config.write_text('{"post_hooks": []}')  # no formatting
-    options = "--path", DOCUMENT, "--output-path", CLIENTS / "openapi-python-client", "--config", config
+    directory = CLIENTS / "openapi-python-client"
+    directory.mkdir()
+    options = "--path", DOCUMENT, "--output-path", directory / "gimapi", "--config", config
     run(program, "generate", *options, "--meta", "none", "--fail-on-warning")
+    shutil.copy(PROGRAMS / "openapi_python_client.py", directory)
+    # the environment of the generator has what the client imports
+    python = program.parent / "python"
+    use("openapi-python-client", url, python, "openapi_python_client.py", cwd=directory)
 
 
 def generate_proto(url: str) -> None:

@@ -20,6 +20,8 @@ td:last-child { overflow-wrap: anywhere }
 .method { display: inline-block; width: 4.5rem; font-weight: bold }
 """
 
+# by the security scheme of an operation
+_NEEDS = {"bearer": "With a token.", "key": "With the administrator's key."}
 _TOKEN = "A login returns a token: send `Authorization: Bearer TOKEN`, or `token=TOKEN` in the query."
 
 
@@ -89,14 +91,14 @@ def reference(document: Mapping[str, Any]) -> bytes:
 
 
 def _operation(method: str, path: str, operation: Mapping[str, Any]) -> Tag:
-    token = "With a token." if "security" in operation else "Without a token."
+    needs = next((_NEEDS[name] for way in operation["security"] for name in way), "Without a token.")
     return tags.details(
         tags.summary(
             tags.span(method.upper(), class_="method"),
             tags.code(path),
             f" {operation['summary']}",
         ),
-        tags.p(token),
+        tags.p(needs),
         tags.table(list(_inputs(operation)), list(_answers(operation["responses"]))),
         id=operation["operationId"],
     )

@@ -61,7 +61,7 @@ def markdown(docstring: str) -> str:
 
 def _neutral(schema: Any) -> Any:
     """Make schemas language-neutral: drop Python-only regex syntax and defaults that break minLength, say
-    which integers need 64 bits."""
+    which integers need 64 bits, and of which type the values of an enum are."""
     if isinstance(schema, list):
         return [_neutral(each) for each in schema]
     if isinstance(schema, str):
@@ -70,5 +70,7 @@ def _neutral(schema: Any) -> Any:
         return schema
     if schema.get("type") == "integer" and schema.get("maximum", MAX_INT32 + 1) > MAX_INT32:
         schema = {**schema, "format": "int64"}  # generators of clients take 32 bits otherwise
+    if "enum" in schema and "type" not in schema:  # generators would take any number
+        schema = {"type": "integer" if isinstance(schema["enum"][0], int) else "string", **schema}
     is_broken = schema.get("default") == "" and "minLength" in schema
     return {key: _neutral(each) for key, each in schema.items() if not (key == "default" and is_broken)}

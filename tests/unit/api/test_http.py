@@ -137,6 +137,14 @@ class RouteTests(ApiTestCase):
         self.assertEqual(self.http("DELETE", f"{path}/me", bob), {})
         self.assertEqual(self.ask_http("GET", path, bob)["code"], 403)
 
+    def test_null_and_no_body_stand_for_an_empty_object(self) -> None:
+        token = self.token("ann")
+        for body in b"", b"null", b" null\n", b"{}":
+            joined = self.request("PUT", "/v1/chatrooms/den/members/me", body, token).envelope
+            self.assertEqual(joined["code"], 0, body)
+            refused = self.request("POST", "/v1/messages", body, token).envelope
+            self.assertEqual((refused["code"], refused["msg"][:6]), (400, "type: "), body)
+
     def test_a_body_that_is_broken_json_is_refused_with_the_fault_and_its_place(self) -> None:
         for body, reason in (
             (rb'{"id":"\ud83d"}', r"half of a surrogate pair, \ud83d, at byte 7"),

@@ -103,6 +103,12 @@ class DocumentTests(DocumentTestCase):
             "format", next(each for each in parameters if each.get("name") == "count")["schema"]
         )
 
+    def test_the_values_of_an_enum_have_a_type(self) -> None:
+        schemas = self.document["components"]["schemas"]
+        types = [schemas["Success_Sent_"]["properties"][name]["type"] for name in ("code", "msg")]
+        self.assertEqual(types, ["integer", "string"])
+        self.assertNotRegex(json.dumps(self.document), r'\{"enum"')
+
     def test_no_two_operations_have_one_name(self) -> None:
         names = [operation["operationId"] for operation in self.operations().values()]
         self.assertEqual(sorted(names), sorted(set(names)))
@@ -150,6 +156,10 @@ class DocumentTests(DocumentTestCase):
         for (method, path), operation in self.operations().items():
             row = f">{method}</span><code>{path}</code> {operation['summary']}"
             self.assertIn(row, page.replace("&gt;", ">"))
+            names = [name for way in operation["security"] for name in way]
+            needs = {"bearer": "With a token.", "key": "With the administrator's key."}
+            block = page.split(f'id="{operation["operationId"]}"')[1]
+            self.assertIn(needs[names[0]] if names else "Without a token.", block.split("</p>")[0])
         for name in self.document["components"]["schemas"]:
             self.assertIn(f'id="{name}"', page)
         self.assertNotRegex(page, r"(?i)<script|<link|<img|@import|url\(|//")
