@@ -6,16 +6,17 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.threads import deferToThread
+from twisted.internet.threads import blockingCallFromThread, deferToThread
 
 from gim.client.asyncio import Client
 from gim.client.calls import Chatroom
 from gim.client.events import Event, Gap, Message, Reset, State
 from gim.client.outcome import GimError
 from gim.client.store import FileStore
-from tests.support.cutting_proxy import cutting_proxy
 from tests.support.daemon_process import PATIENCE, DaemonTestCase
+from tests.support.redis.proxy import Proxy
 
 
 async def next_message(events: AsyncIterator[Event]) -> Message:
@@ -30,6 +31,16 @@ class AsyncioClientTests(DaemonTestCase):
 
     def run_in_asyncio(self, test: Callable[[], Coroutine[Any, Any, None]]) -> Deferred[None]:
         return deferToThread(asyncio.run, asyncio.wait_for(test(), PATIENCE))
+
+    def proxy(self) -> Proxy:
+        """Return a proxy before the gateway that was started last."""
+        proxy = Proxy(self.ws)
+        self.addCleanup(proxy.stop)
+        return proxy
+
+    def cut(self, proxy: Proxy) -> None:
+        """Break all connections, from the thread of asyncio."""
+        blockingCallFromThread(reactor, proxy.cut)
 
     def url(self, port: int | None = None) -> str:
         return f"ws://127.0.0.1:{port or self.ws}"
@@ -64,42 +75,42 @@ class AsyncioClientTests(DaemonTestCase):
 
     async def test_messages_come_once_though_connections_break(self) -> None:
         await self.daemon()
-        await self.run_in_asyncio(self.breaks)
+        proxy = self.proxy()
+        await self.run_in_asyncio(lambda: self.breaks(proxy))
 
-    async def breaks(self) -> None:
-        async with cutting_proxy(self.ws) as proxy:
-            ann, bob = (Client(self.url(proxy.port), id=each) for each in ("ann", "bob"))
-            async with ann, bob:
-                pending = []
-                for number in range(300):
-                    pending.append(ann.post("bob", str(number)))
-                    if number in (100, 200):
-                        await pending[number - 50]
-                        proxy.cut()
-                sent = [(await each).id for each in pending]
-                events, got = bob.events(), []
-                while len(got) < 300:
-                    got.append(await next_message(events))
-                self.assertEqual([each.content for each in got], [str(each) for each in range(300)])
-                self.assertEqual([each.id for each in got], sent)
+    async def breaks(self, proxy: Proxy) -> None:
+        ann, bob = (Client(self.url(proxy.port), id=each) for each in ("ann", "bob"))
+        async with ann, bob:
+            pending = []
+            for number in range(300):
+                pending.append(ann.post("bob", str(number)))
+                if number in (100, 200):
+                    await pending[number - 50]
+                    self.cut(proxy)
+            sent = [(await each).id for each in pending]
+            events, got = bob.events(), []
+            while len(got) < 300:
+                got.append(await next_message(events))
+            self.assertEqual([each.content for each in got], [str(each) for each in range(300)])
+            self.assertEqual([each.id for each in got], sent)
 
     async def test_missed_messages_of_a_chatroom_are_filled(self) -> None:
         await self.daemon()
-        await self.run_in_asyncio(self.fills)
+        proxy = self.proxy()
+        await self.run_in_asyncio(lambda: self.fills(proxy))
 
-    async def fills(self) -> None:
-        async with cutting_proxy(self.ws) as proxy:
-            ann, bob = Client(self.url(), id="ann"), Client(self.url(proxy.port), id="bob")
-            async with ann, bob:
-                await ann.join("9999")
-                await bob.join("9999")
-                proxy.cut()
-                for number in range(30):
-                    await ann.send(Chatroom("9999"), str(number))
-                events, got = bob.events(), []
-                while len(got) < 30:
-                    got.append((await next_message(events)).content)
-                self.assertEqual(got, [str(each) for each in range(30)])
+    async def fills(self, proxy: Proxy) -> None:
+        ann, bob = Client(self.url(), id="ann"), Client(self.url(proxy.port), id="bob")
+        async with ann, bob:
+            await ann.join("9999")
+            await bob.join("9999")
+            self.cut(proxy)
+            for number in range(30):
+                await ann.send(Chatroom("9999"), str(number))
+            events, got = bob.events(), []
+            while len(got) < 30:
+                got.append((await next_message(events)).content)
+            self.assertEqual(got, [str(each) for each in range(30)])
 
     async def test_a_stored_state_goes_on_where_it_was(self) -> None:
         await self.daemon()

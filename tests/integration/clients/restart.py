@@ -57,7 +57,7 @@ class Return:
         highest = max(self.counts, default=1.0)
         return [
             f"{self.library}, {self.clients} clients after {self.signal}: {self.window.clients} of them"
-            f" are to come in {self.window.seconds:.1f} s; twice the mean is {self.window.limit:.0f} a second",
+            f" are to come in {self.window.seconds:.1f} s; twice the mean is {self.window.limit:.0f}",
             *(
                 f"  {second:3} s {count:5.0f} {'#' * round(BAR * count / highest)}"
                 for second, count in enumerate(self.counts)
