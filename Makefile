@@ -17,7 +17,7 @@ SIDE_BY_SIDE = $(MAKE) --no-print-directory --keep-going --output-sync=target --
 # keeps it, with what the servers wrote; the second argument is the Python, if it is not that of $(VENV)
 TRIAL = temp=build/trial/$@-$$$$; $(or $(2),$(BIN)/python) -m twisted.trial --random=0 --temp-directory=$$temp $(1) && rm -r $$temp
 
-.PHONY: run test test-unit test-unit-1 test-unit-2 test-integration check lint docs coverage lowest other-python news proto failover chaos workers kills proxies go-example fuzz differential package bench conformance conformance-quick format clean
+.PHONY: run test test-unit test-unit-1 test-unit-2 test-integration check lint docs coverage lowest other-python news proto failover chaos clients workers kills proxies go-example fuzz differential package bench conformance conformance-quick format clean
 
 run: $(VENV)/.installed-run
 	$(BIN)/twistd -n gim $(GIM)
@@ -87,6 +87,11 @@ failover: $(VENV)/.installed-test
 # options, as in CHAOS="--seconds 60 --seed 7 --setups memory,cluster"
 chaos: $(VENV)/.installed-test
 	$(BIN)/python -m tests.integration.chaos $(CHAOS)
+
+# 10,000 sends of each client library through faults, and 500 clients of each at a restart, some ten minutes;
+# CLIENTS holds options, as in CLIENTS="--sends 500 --seed 3 --libraries asyncio"
+clients: $(VENV)/.installed-test
+	$(BIN)/python -m tests.integration.clients $(CLIENTS)
 
 # the tests of a daemon of one process, with two workers, some two minutes
 workers: $(VENV)/.installed-test

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import blockingCallFromThread, deferToThread
 
 from gim.client.asyncio import Client
@@ -40,7 +41,7 @@ class AsyncioClientTests(DaemonTestCase):
 
     def cut(self, proxy: Proxy) -> None:
         """Break all connections, from the thread of asyncio."""
-        blockingCallFromThread(reactor, proxy.cut)
+        blockingCallFromThread(cast(IReactorFromThreads, reactor), proxy.cut)
 
     def url(self, port: int | None = None) -> str:
         return f"ws://127.0.0.1:{port or self.ws}"

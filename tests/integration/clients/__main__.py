@@ -42,10 +42,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 from twisted.python.filepath import FilePath
 
+from tests.integration.clients.account import Violation
 from tests.integration.clients.long_run import LongRun, Plan
 from tests.integration.clients.program import LIBRARIES
 from tests.integration.clients.restart import SIGNALS, Restart
 from tests.integration.clients.servers import STORAGES
+from tests.support.redis.setups import at_once
 
 
 def main() -> None:
@@ -85,18 +87,22 @@ async def _run(given: Any) -> None:
 
 
 async def _run_library(given: Any, library: str, directory: FilePath[str]) -> int:
-    """Run all of one library; return how many violations there are."""
-    count = 0
-    for storage in given.storages if given.sends else ():
-        plan = Plan(library, storage, given.sends, given.seed)
-        run = await LongRun(plan, directory.child(f"{library}-{storage}")).run()
-        print(*run.lines(), sep="\n", flush=True)
-        count += len(run.violations)
+    """Run all of one library, its storages at the same time; return how many violations there are."""
+    violations: list[Violation] = []
+    if given.sends:
+        plans = [Plan(library, storage, given.sends, given.seed) for storage in given.storages]
+        await at_once(_run_plan(plan, directory, violations) for plan in plans)
     for signal in SIGNALS if given.clients else ():
         back = await Restart(library, signal, given.clients, directory.child(f"{library}-{signal}")).run()
         print(*back.lines(), sep="\n", flush=True)
-        count += len(back.violations)
-    return count
+        violations += back.violations
+    return len(violations)
+
+
+async def _run_plan(plan: Plan, directory: FilePath[str], violations: list[Violation]) -> None:
+    outcome = await LongRun(plan, directory.child(f"{plan.library}-{plan.storage}")).run()
+    print(*outcome.lines(), sep="\n", flush=True)
+    violations += outcome.violations
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import NamedTuple
 
 from tests.integration.clients.account import Report
@@ -57,7 +58,7 @@ def histogram(samples: list[tuple[float, float]], begin: float) -> list[float]:
     end = samples[-1][0]
     edges = [begin + number * BIN for number in range(int((end - begin) / BIN) + 2)]
     totals = [_total_at(samples, edge) for edge in edges]
-    return [after - before for before, after in zip(totals, totals[1:], strict=False)]
+    return [after - before for before, after in pairwise(totals)]
 
 
 def _total_at(samples: list[tuple[float, float]], at: float) -> float:

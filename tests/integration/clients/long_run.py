@@ -47,27 +47,36 @@ STOP_SHARE = 0.25  # of the ends of nodes are a SIGTERM, the others a SIGKILL
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run does.
-
-    ``kill_pause`` is the average of the seconds between two ends of a node, ``fault_pause`` that between
-    two faults of a client's connection.
-    """
+    """What a run does."""
 
     library: str
     storage: str
     sends: int
     seed: int
-    kill_pause: float = 8.0
-    fault_pause: float = 2.0
 
     @property
     def name(self) -> str:
         return f"{self.library} on {self.storage}"
 
     @property
+    def seconds(self) -> float:
+        """How long the sends take without faults."""
+        return self.sends / len(USERS) * SEND_PAUSE
+
+    @property
     def limit(self) -> float:
         """Seconds within which all sends are called, or something is wrong."""
-        return 60.0 + 5 * self.sends / len(USERS) * SEND_PAUSE
+        return 60.0 + 5 * self.seconds
+
+    @property
+    def kill_pause(self) -> float:
+        """Seconds between two ends of a node, on average."""
+        return min(8.0, self.seconds / 3)
+
+    @property
+    def fault_pause(self) -> float:
+        """Seconds between two faults of a client's connection, on average."""
+        return min(2.0, self.seconds / 5)
 
     def jobs(self, ports: list[int]) -> list[ClientJob]:
         """Return the jobs of the clients, which connect to these ports in turn."""

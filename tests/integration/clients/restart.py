@@ -27,6 +27,7 @@ from tests.support.redis.environment import HOST
 SIGNALS = ("SIGTERM", "SIGKILL")
 # a server that ends in order tells its clients when to come back; otherwise they choose a time themselves
 WINDOWS = {"SIGTERM": window_of_slots, "SIGKILL": window_of_delays}
+NOTHING = Window(0.0, 0)
 CONNECT_PAUSE = 0.02  # seconds between the first connections of two clients
 COUNT_PAUSE = 0.1  # seconds between two looks at the number of logins
 BACK_LIMIT = 120.0  # seconds until all clients are back
@@ -42,7 +43,7 @@ class Return:
     signal: str
     clients: int
     counts: list[float] = field(default_factory=list)  # logins by second
-    window: Window = Window(0.0, 0)
+    window: Window = NOTHING
     violations: list[Violation] = field(default_factory=list)
 
     def judge(self) -> None:

@@ -231,9 +231,7 @@ class JudgeTests(SynchronousTestCase):
         self.call(2)
         self.sent(2)
         self.store(2)
-        place = next(
-            place for place, each in enumerate(self.reports) if each.get("content") == "ann 0"
-        )
+        place = next(place for place, each in enumerate(self.reports) if each.get("content") == "ann 0")
         self.receive("bob", 2)
         self.reports.insert(place, self.reports.pop())
         self.assertEqual(self.found(), ["received order"])
