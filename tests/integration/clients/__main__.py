@@ -52,7 +52,7 @@ from tests.support.redis.setups import at_once
 
 def main() -> None:
     words = argparse.ArgumentParser(
-        description="Harm the connections of clients, and see that all is well."
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     words.add_argument(
         "--sends", type=int, default=10_000, help="of each library on each storage; 0 for none"
