@@ -2,7 +2,7 @@ const NOTICES = /^(recalled|read|renamed|dismissed|removed|muted|appointed|broad
 
 const isRoom = session => session.startsWith("1:");
 
-/** An id below those of all messages from now on. */
+// R2
 const timeMark = ms => Math.trunc(ms - 60_000).toString(16).padStart(12, 0) + "0".repeat(20);
 
 function expiry(token) {
@@ -11,7 +11,7 @@ function expiry(token) {
   } catch {} // not a JWT
 }
 
-/** clients/BEHAVIOUR.md without input and output; letters are its sections. The inputs are at the end. */
+/** clients/BEHAVIOUR.md without input and output; the letters are its sections. */
 export function createCore(options, io) {
   const {id: me, name, token, saved, fill = "newest", draw = Math.random} = options;
   const {outboxLimit = 1000, outboxAge = 3600, eventLimit = 10_000} = options;
@@ -145,7 +145,7 @@ export function createCore(options, io) {
     list();
     lose(epoch);
     expire();
-    for (const news of early.splice(0)) take(...news);
+    for (const news of early) take(...news);
   }
 
   function forget() {
@@ -198,12 +198,11 @@ export function createCore(options, io) {
 
   function comeBack(code, reason, retryAfter) {
     const isHandshake = retryAfter >= 0;
-    const again = code === last;
+    const isFirst = code === 3005 ? code !== last : !tried[code];
     const slot = code === 3001 && /reconnect in ([\d.]+) s/.exec(reason);
     last = code;
     isOrdered = slot || code === 3013;
     if (asks && !isHandshake && [401, 3005, 3500].includes(code)) {
-      const isFirst = code === 3005 ? !again : !tried[code];
       secret = token;
       tried[code] = true;
       if (isFirst) return connect();
@@ -212,8 +211,8 @@ export function createCore(options, io) {
       const final = isHandshake ? [400, 403, 421, 426] : [400, 401, 403, 404, 409, 413, 3005];
       if (final.includes(code) || (code >= 3500 && code < 4000)) return end(code, reason);
     }
-    let delay = draw("backoff") * Math.min(30, 2 ** count / 2) + (retryAfter ?? 0);
-    if (slot) delay = +slot[1];
+    let delay = draw("backoff") * Math.max(tried.slot ?? 0, Math.min(30, 2 ** count / 2)) + (retryAfter ?? 0);
+    if (slot) [delay, tried.slot] = [+slot[1], 15];
     else count++;
     if (code === 3013) delay = 30 + 30 * draw("flood");
     if (code === 3008 || code === 3012) delay = 2 * draw("slow");
@@ -317,9 +316,8 @@ export function createCore(options, io) {
       const after = newest.get(session_id) ?? null;
       if (compares && !(last.id <= after)) {
         const missed = waiting.get(session_id)?.flatMap(push => push.items).find(({id}) => !(id <= after));
-        find({session_id, after, before: missed?.id ?? null, skipped: null}, title);
-      }
-      listed.set(session_id, last.id);
+        find({session_id, after, before: missed?.id ?? null, skipped: null}, title, missed ? null : last.id);
+      } else listed.set(session_id, last.id);
     }
     for (const session of newest.keys()) {
       if (isRoom(session) && !items.has(session) && !listed.has(session)) newest.delete(session);
@@ -346,16 +344,20 @@ export function createCore(options, io) {
     pushes.forEach(takePush);
   }
 
-  function find(gap, title) {
+  function find(gap, title, end) {
     const {session_id, after, skipped} = gap;
-    if (fill === "none" || (fill === "newest" && !after && !skipped)) return emit("gap", gap);
+    if (fill === "none" || (fill === "newest" && !after && !skipped)) {
+      emit("gap", gap);
+      if (end) listed.set(session_id, end);
+      return;
+    }
     if (!waiting.has(session_id)) waiting.set(session_id, []);
-    gaps.push([gap, title, []]);
+    gaps.push([gap, title, end, []]);
   }
 
   function read() {
     if (reading || !gaps.length) return;
-    const [gap, title, found] = (reading = gaps[0]);
+    const [gap, title, end, found] = (reading = gaps[0]);
     const {session_id, after, before, skipped} = gap;
     const count = fill === "newest" ? Math.min(100, skipped ?? 100) : 100;
     ask(203, {session_id, count, message_id: before ?? undefined}, () => (reading = null), (code, data) => {
@@ -372,6 +374,7 @@ export function createCore(options, io) {
       if (!isIn) return;
       if (isOpen) emit("gap", gap);
       deliver(found, title);
+      if (end) listed.set(session_id, end);
       release(session_id);
     });
   }
@@ -454,8 +457,7 @@ export function createCore(options, io) {
     send(message, done) {
       const bytes = [...crypto.getRandomValues(new Uint8Array(16))];
       const request_id = bytes.map(byte => byte.toString(16).padStart(2, 0)).join("");
-      const written = {written_at: null, written_server: null, epoch: null};
-      const entry = {request_id, ...message, created_at: now, ...written, done};
+      const entry = {...message, request_id, created_at: now, written_at: null, written_server: null, epoch: null, done};
       changed = true;
       if (over) endEntry(entry, "closed", over);
       else if (outbox.size >= outboxLimit) endEntry(entry, "full", "the outbox is full");
@@ -479,7 +481,7 @@ export function createCore(options, io) {
       write(op, body, answer, () => done("timeout", "no answer in time"));
     },
     save,
-    report: error => emit("error", error),
+    report: (code, cause) => emit("error", {code, msg: String(cause), cause}),
   };
 
   const core = {
@@ -551,7 +553,6 @@ export class Gim {
     let questions = 0;
 
     const call = f => Promise.resolve().then(f); // of the application
-    const report = (code, cause) => core.report({code, msg: String(cause), cause});
 
     function onPage({type}) {
       const hides = type === "pagehide" || (type === "visibilitychange" && document.hidden);
@@ -600,7 +601,7 @@ export class Gim {
       if (state === "closed") timer.unref?.(); // it keeps no process alive
       queueMicrotask(() => core.deliver((kind, data) => {
         for (const f of this.#handlers[kind] ?? []) {
-          call(() => f(camel(data))).catch(cause => kind !== "error" && report("handler", cause));
+          call(() => f(camel(data))).catch(cause => kind !== "error" && core.report("handler", cause));
         }
       }));
     };
@@ -612,19 +613,19 @@ export class Gim {
       const to = type === 1 ? {chatroom: target_id} : target_id;
       const cancel = () => core.cancel(entry);
       const retry = () => this.send(to, content, {category});
-      const get = () => entry.status ?? (entry.epoch ? "sending" : "waiting");
       Object.assign(pending, {requestId: request_id, to, content, category, cancel, retry});
+      const get = () => entry.status ?? (entry.epoch ? "sending" : "waiting");
       return (entry.pending = Object.defineProperty(pending, "status", {get}));
     };
 
-    const save = store && (state => call(() => store.save(state)).catch(cause => report("store", cause)));
+    const save = store && (state => call(() => store.save(state)).catch(cause => core.report("store", cause)));
     const io = {now, open, write: text => socket.send(text), close, ask, save, settled};
     options.token = typeof token === "function" || token;
     try {
       core = createCore({...options, saved: store?.load()}, io);
     } catch (cause) {
       core = createCore(options, io);
-      report("store", cause);
+      core.report("store", cause);
     }
     for (const entry of core.unsent) track(entry, done => Object.assign(entry, {done}));
     core.save();
@@ -655,16 +656,14 @@ export class Gim {
   messages({session, signal} = {}) {
     const found = [];
     const stop = new AbortController();
-    let isEnded, wake;
+    let wake = () => {};
+    let isEnded;
     this.on("message", message => {
       if (found.length <= 10_000 && (session ?? message.sessionId) === message.sessionId) found.push(message);
-      wake?.();
+      wake();
     }, stop);
-    this.on("state", ({now}) => {
-      isEnded = now === "closed";
-      wake?.();
-    }, stop);
-    signal?.addEventListener("abort", () => wake?.(), stop);
+    this.on("state", ({now}) => wake((isEnded = now === "closed")), stop);
+    signal?.addEventListener("abort", () => wake(), stop);
     return (async function* () {
       try {
         while (!signal?.aborted) {
@@ -693,7 +692,7 @@ export class Gim {
   history = (session_id, {before: message_id, count} = {}) => this.request(203, {session_id, message_id, count});
 
   async #list(op, body) {
-    const items = new Map(); // one may come twice
+    const items = new Map();
     do {
       const page = await this.request(op, body);
       for (const item of page.items) items.set(item.id, item);
