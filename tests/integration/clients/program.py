@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from shutil import which
 from typing import Any
 
 from twisted.internet import reactor
@@ -16,15 +17,20 @@ from twisted.python.failure import Failure
 
 from tests.integration.clients.account import Report
 from tests.integration.clients.programs.job import ClientJob, write_job
+from tests.support.node import WS, npm_packages
 from tests.support.paths import ROOT
 
 CLOSE_LIMIT = 20.0  # seconds until a program that was told to close has ended
 _HERE = "tests.integration.clients.programs"
-# the words that start the program of each library
-LIBRARIES: dict[str, tuple[str, ...]] = {
-    "asyncio": (sys.executable, "-m", f"{_HERE}.asyncio_program"),
-    "twisted": (sys.executable, "-m", f"{_HERE}.twisted_program"),
-}
+LIBRARIES = ("asyncio", "twisted", "node", "browser")
+
+
+def words_of(library: str) -> tuple[str, ...]:
+    """Return the words that start the program of a library, some of ``LIBRARIES``."""
+    if library == "node":
+        script = ROOT.descendant([*_HERE.split("."), "node_program.js"])
+        return "node", script.path, str(npm_packages(WS) / "ws" / "wrapper.mjs")
+    return sys.executable, "-m", f"{_HERE}.{library}_program"
 
 
 class Program(ProcessProtocol):
@@ -38,8 +44,9 @@ class Program(ProcessProtocol):
         self._rest = b""
         self.errors = ""  # what it wrote to its standard error
         self.exited: Deferred[int | None] = Deferred()  # its status, None for a signal
-        words = LIBRARIES[library]
-        reactor.spawnProcess(self, words[0], words, os.environ, ROOT.path)
+        words = words_of(library)
+        program = which(words[0]) or words[0]
+        reactor.spawnProcess(self, program, words, os.environ, ROOT.path)
 
     def connectionMade(self) -> None:
         self._say(self._job)
