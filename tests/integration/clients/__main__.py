@@ -26,7 +26,7 @@ once with SIGKILL, and starts again. At most one second may have more logins tha
 the window in which they were to come back. After SIGTERM that is the window of the slots in the close
 reasons. After SIGKILL it is that of the delays that nine of ten clients chose themselves.
 
-Exit status 1 if anything is wrong; what servers wrote is in build/clients then.
+Exit status 1 if anything is wrong; what servers wrote and programs reported is in build/clients then.
 """
 
 from __future__ import annotations

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import traceback
 from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
 
 from twisted.internet import reactor
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.task import deferLater
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.python.filepath import FilePath
 
 from tests.integration.clients.account import (
@@ -40,7 +41,7 @@ READY_LIMIT = 60.0  # seconds until all clients are members
 DONE_LIMIT = 60.0  # seconds after the last fault until all sends have ended
 DELIVERY_LIMIT = 40.0  # seconds until all is delivered
 DRAIN = ("--drain", "1")  # seconds
-WAKE_PAUSES = (1.0, 4.0)  # seconds between two calls of wake()
+WAKE_PAUSE = 2.5  # seconds between two calls of wake()
 OUTAGES = (0.0, 2.0)  # seconds between the end of a node and its next start
 STOP_SHARE = 0.25  # of the ends of nodes are a SIGTERM, the others a SIGKILL
 
@@ -133,7 +134,7 @@ class LongRun:
     """One run from its start to its end."""
 
     def __init__(self, plan: Plan, directory: FilePath[str]) -> None:
-        self._plan = plan
+        self._plan, self._directory = plan, directory
         self._dice = Random(f"{plan.seed} {plan.name}")
         self._servers = Servers(plan.storage, directory, OPTIONS + DRAIN)
         self._proxies = [
@@ -145,6 +146,7 @@ class LongRun:
         self._counts: Counter[str] = Counter()  # reports by kind
         self._joined: set[tuple[str, str]] = set()
         self._lost_at: list[float] = []  # when data were lost, in Unix seconds
+        self._harming = False
         self._program: Program | None = None
         self.outcome = Outcome(plan)
 
@@ -176,6 +178,9 @@ class LongRun:
                 self._program.kill()
             await at_once(proxy.stop() for proxy in self._proxies)
             await self._servers.stop()
+        if self.outcome.violations:
+            lines = "".join(json.dumps(report) + "\n" for report in self._reports)
+            self._directory.child("reports").setContent(lines.encode())
         self.outcome.seconds = reactor.seconds() - began
         for proxy in self._proxies:
             self.outcome.faults += proxy.counts
@@ -184,7 +189,21 @@ class LongRun:
     async def _talk(self, program: Program) -> None:
         members = len(USERS) * len(ROOMS)
         await self._until(lambda: len(self._joined) == members, "members", READY_LIMIT)
-        harm = [Deferred.fromCoroutine(each) for each in (self._wake(program), self._end_nodes())]
+        waking = LoopingCall(program.do, "wake")
+        waking.start(WAKE_PAUSE)
+        try:
+            await self._send_all(program)
+            await self._until(lambda: self._counts["done"] == len(USERS), "ends of sends", DONE_LIMIT)
+            stored = await self._read_all()
+            await self._await_delivery(stored)
+        finally:
+            waking.stop()
+        await self._conclude(program, stored)
+
+    async def _send_all(self, program: Program) -> None:
+        """Have all sends called while harm is done; return when all is well again."""
+        self._harming = True
+        ends_of_nodes = Deferred.fromCoroutine(self._end_nodes())
         for proxy in self._proxies:
             proxy.start()
         program.do("send")
@@ -192,11 +211,10 @@ class LongRun:
         try:
             await self._until(lambda: self._counts["call"] == total, "calls", self._plan.limit)
         finally:
-            for each in harm:
-                each.addErrback(lambda failure: failure.trap(CancelledError))
-                each.cancel()
-        await self._heal()
-        await self._settle(program)
+            self._harming = False
+            for proxy in self._proxies:
+                proxy.calm()
+            await ends_of_nodes
 
     async def _until(self, condition: object, what: str, limit: float) -> None:
         assert callable(condition)
@@ -210,14 +228,15 @@ class LongRun:
 
     # Harm
 
-    async def _wake(self, program: Program) -> None:
-        while True:
-            await deferLater(reactor, self._dice.uniform(*WAKE_PAUSES))
-            program.do("wake")
+    async def _wait(self, seconds: float) -> bool:
+        """Wait, but not longer than harm is to be done; say whether it still is."""
+        deadline = reactor.seconds() + seconds
+        while self._harming and reactor.seconds() < deadline:
+            await deferLater(reactor, min(seconds, 0.1))
+        return self._harming
 
     async def _end_nodes(self) -> None:
-        while True:
-            await deferLater(reactor, self._plan.kill_pause * self._dice.uniform(0.5, 1.5))
+        while await self._wait(self._plan.kill_pause * self._dice.uniform(0.5, 1.5)):
             await self._end(self._dice.choice(self._servers.nodes))
 
     async def _end(self, node: Node) -> None:
@@ -229,29 +248,13 @@ class LongRun:
             node.kill()
         await node.ended()
         await deferLater(reactor, self._dice.uniform(*OUTAGES))
-        await self._start(node)
-
-    async def _start(self, node: Node) -> None:
         if self._plan.storage == "memory":
             self._lost_at.append(reactor.seconds())
         await node.start()
 
-    async def _heal(self) -> None:
-        """End all faults."""
-        for proxy in self._proxies:
-            proxy.calm()
-        for node in self._servers.nodes:
-            if not node.running:
-                await self._start(node)
-
     # Judgement
 
-    async def _settle(self, program: Program) -> None:
-        program.do("wake")
-        await self._until(lambda: self._counts["done"] == len(USERS), "ends of all sends", DONE_LIMIT)
-        program.do("wake")
-        stored = await self._read_all()
-        await self._await_delivery(stored)
+    async def _conclude(self, program: Program, stored: dict[str, list[Stored]]) -> None:
         status = await program.close()
         if status != 0 or program.errors:
             self.outcome.violations.append(Violation("program", f"status {status}: {program.errors}"))
