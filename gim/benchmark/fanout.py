@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Any
 
 from gim.benchmark.connection import Connection
+from gim.benchmark.frames import TEXT, sent
 from gim.benchmark.packets import (
     CHATROOM,
     DISMISS,
@@ -45,7 +46,8 @@ class Room:
         self.unanswered: dict[int, float] = {}  # when those without a reply were due
         self.processes_left: dict[int, int] = {}  # whose members do not all have such a message
         self.members_left: dict[int, int] = {}  # of this process that do not have a message
-        self.payload = b""  # the last push: all members get the same bytes
+        self.frame = b""  # the last push: all members get the same bytes
+        self.payload = b""  # of that
         self.push = Push([], 0)
 
 
@@ -56,13 +58,22 @@ class Member(Connection):
         super().__init__(traffic, traffic.plan.site)
         self._traffic = traffic
         self._last_number = FIRST_NUMBER - 1
+        self.is_joined = False
         self.room: Room
+
+    def on_data(self, data: bytes) -> None:
+        if self.is_joined and data == self.room.frame and self.is_between_frames:
+            self._traffic.bytes_in += len(data)
+            self._on_push(self.room)
+        else:
+            super().on_data(data)
 
     def on_text(self, payload: bytes) -> None:
         if payload.startswith(PUSH):
             room = self.room
             if payload != room.payload:
-                room.payload, room.push = payload, push_in(payload)
+                room.frame, room.payload = sent(TEXT, payload), payload
+                room.push = push_in(payload)
             self._on_push(room)
         elif payload.startswith(SEND_REPLY):
             self._traffic.on_reply(self.room, payload)
@@ -80,8 +91,8 @@ class Member(Connection):
                 continue
             traffic.deliveries += 1
             if traffic.begin <= due < traffic.end:
-                traffic.latencies["push"].add(int((now - due) * 1e6))
-            for arrived in range(self._last_number + 1, number + 1):
+                traffic.push_latencies.add(int((now - due) * 1e6))
+            for arrived in range(last + 1, number + 1):
                 traffic.on_arrived(room, arrived)
             self._last_number = last = number
 
@@ -92,6 +103,7 @@ class FanoutTraffic(Traffic):
     def __init__(self, plan: Plan, say: Any) -> None:
         super().__init__(plan, say)
         self.latencies = {name: self.tally.latencies[name] for name in ("reply", "push")}
+        self.push_latencies = self.latencies["push"]
         self._rooms = [Room(number, name) for number, name in enumerate(plan.rooms)]
         self._own: list[Room] = []  # whose senders are in this process
         self._turn = 0
@@ -103,7 +115,7 @@ class FanoutTraffic(Traffic):
         await super().open()
         for number, connection in enumerate(self.connections):
             room = self._rooms[self.plan.room_of(number)]
-            connection.room = room
+            connection.room, connection.is_joined = room, True
             room.members += 1
             if number * self.plan.processes + self.plan.place == room.number:
                 room.sender = connection

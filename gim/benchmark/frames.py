@@ -23,13 +23,22 @@ def frame(kind: int, payload: bytes) -> bytes:
     return head(kind, len(payload)) + payload
 
 
+def sent(kind: int, payload: bytes) -> bytes:
+    """Return a frame of a server."""
+    return _start(kind, len(payload), 0) + payload
+
+
 def head(kind: int, length: int) -> bytes:
-    """Return what stands before a payload of so many bytes."""
+    """Return what stands before a payload of so many bytes of a client."""
+    return _start(kind, length, 0x80) + _MASK
+
+
+def _start(kind: int, length: int, mask: int) -> bytes:
     if length < 126:
-        return bytes((kind, 0x80 | length)) + _MASK
+        return bytes((kind, mask | length))
     if length < 1 << 16:
-        return bytes((kind, 0xFE)) + length.to_bytes(2, "big") + _MASK
-    return bytes((kind, 0xFF)) + length.to_bytes(8, "big") + _MASK
+        return bytes((kind, mask | 126)) + length.to_bytes(2, "big")
+    return bytes((kind, mask | 127)) + length.to_bytes(8, "big")
 
 
 class FrameReader:
@@ -40,6 +49,11 @@ class FrameReader:
     def __init__(self) -> None:
         self._rest = b""
         self._fragments: list[bytes] = []  # the first byte of a message, and what came of it
+
+    @property
+    def is_between_frames(self) -> bool:
+        """Whether the next byte begins a frame that is not part of a message."""
+        return not self._rest and not self._fragments
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
         """Return the first byte and the payload of each message that is complete. Raises `BadFrame`."""
@@ -75,3 +89,4 @@ class FrameReader:
             self._fragments = [bytes((first | _FINAL,)), payload]
         if first & _FINAL:
             found.append((self._fragments[0][0], b"".join(self._fragments[1:])))
+            self._fragments = []

@@ -63,8 +63,10 @@ class Correspondent(Connection):
             super().on_text(payload)
 
     def on_read(self) -> None:
-        self.flush()
-        self.peer.flush()
+        if self._out:
+            self.flush()
+        if self.peer._out:
+            self.peer.flush()
 
     def _on_reply(self, payload: bytes) -> None:
         number = number_of_reply(payload)

@@ -58,7 +58,7 @@ class ServerEnd:
         key = request.split("Sec-WebSocket-Key: ")[1].split("\r\n")[0]
         digest = sha1(key.encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
         accept = b64encode(digest).decode()
-        self.client.data_received(
+        self.client.on_data(
             f"HTTP/1.1 {status}\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n\r\n".encode()
         )
 
@@ -81,7 +81,7 @@ class ServerEnd:
     def send(self, payload: bytes, kind: int = TEXT) -> None:
         length = len(payload)
         head = bytes((length,)) if length < 126 else b"\x7e" + length.to_bytes(2, "big")
-        self.client.data_received(bytes((kind,)) + head + payload)
+        self.client.on_data(bytes((kind,)) + head + payload)
 
     def accept(self, request: Any) -> None:
         """Reply to a message."""

@@ -4,18 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.benchmark.frames import CLOSE, PING, TEXT, BadFrame, FrameReader, frame
-
-
-def sent(first: int, payload: bytes) -> bytes:
-    """Return a frame as a server sends it: without a mask."""
-    length = len(payload)
-    if length < 126:
-        return bytes((first, length)) + payload
-    if length < 1 << 16:
-        return bytes((first, 126)) + length.to_bytes(2, "big") + payload
-    return bytes((first, 127)) + length.to_bytes(8, "big") + payload
-
+from gim.benchmark.frames import CLOSE, PING, TEXT, BadFrame, FrameReader, frame, sent
 
 MESSAGES = [
     (TEXT, b"a"),
@@ -45,6 +34,16 @@ class FrameReaderTests(SynchronousTestCase):
     def test_fragments_are_joined_around_a_ping(self) -> None:
         data = sent(0x01, b"a") + sent(PING, b"p") + sent(0x00, b"b") + sent(0x80, b"c")
         self.assertEqual(self.reader.feed(data), [(PING, b"p"), (TEXT, b"abc")])
+
+    def test_it_knows_where_a_frame_begins(self) -> None:
+        for data, expected in (
+            (b"\x81", False),
+            (b"\x01a", True),
+            (b"\x01\x01a", False),
+            (b"\x80\x00", True),
+        ):
+            self.reader.feed(data)
+            self.assertEqual(self.reader.is_between_frames, expected, data)
 
     def test_masked_and_compressed_frames_are_refused(self) -> None:
         for data in (b"\x81\x80\0\0\0\0", b"\xc1\x00"):

@@ -279,7 +279,7 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_what_does_not_speak_http_has_no_status(self) -> None:
         async def test(end: ServerEnd, owner: Owner) -> None:
-            end.client.data_received(b"220 smtp.example.com ESMTP\r\n\r\n")
+            end.client.on_data(b"220 smtp.example.com ESMTP\r\n\r\n")
             with self.assertRaises(HandshakeRefused) as caught:
                 await end.client.opened
             self.assertEqual(caught.exception.status, 0)
