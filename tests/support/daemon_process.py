@@ -140,6 +140,7 @@ class DaemonTestCase(TestCase):
 
     timeout = 60
     starts_afresh = False  # whether Python starts anew for each script, as it does for a user
+    open_files: tuple[int, int] | None = None  # a script that is forked may open: soft and hard limit
     worker_count = 1  # processes of gim that serve clients, unless a test says otherwise
 
     def spawn(self, *words: str, **environment: str) -> Process:
@@ -155,7 +156,7 @@ class DaemonTestCase(TestCase):
         if self.starts_afresh or os.path.basename(words[0]) not in PYTHON_SCRIPTS:
             reactor.spawnProcess(process, words[0], words, variables, self.directory.path)
         else:
-            fork_server().spawn(process, words, variables, self.directory.path)
+            fork_server().spawn(process, words, variables, self.directory.path, self.open_files)
         self.addCleanup(self._reap, process)
         return process
 

@@ -76,20 +76,26 @@ class ForkServer:
         theirs.close()
 
     def spawn(
-        self, protocol: ProcessProtocol, words: Sequence[str], environment: Mapping[str, str], path: str
+        self,
+        protocol: ProcessProtocol,
+        words: Sequence[str],
+        environment: Mapping[str, str],
+        path: str,
+        files: tuple[int, int] | None = None,
     ) -> None:
-        """Run the Python script ``words[0]`` in the directory *path*."""
+        """Run the Python script ``words[0]`` in the directory *path*. *files* are its limits of open
+        files, those of this process if None."""
         request = {
             "script": words[0],
             "words": words[1:],
             "environment": environment,
             "directory": path,
-            "files": resource.getrlimit(resource.RLIMIT_NOFILE),
+            "files": files or resource.getrlimit(resource.RLIMIT_NOFILE),
         }
         pipes = {name: os.pipe() for name in (1, 2, STATUS)}
         with open(os.devnull) as nothing:
-            files = [nothing.fileno(), *(theirs for _, theirs in pipes.values())]
-            socket.send_fds(self._socket, [json.dumps(request).encode()], files)
+            ends = [nothing.fileno(), *(theirs for _, theirs in pipes.values())]
+            socket.send_fds(self._socket, [json.dumps(request).encode()], ends)
         for _, theirs in pipes.values():
             os.close(theirs)
         pid = int(self._socket.recv(100))

@@ -14,7 +14,7 @@ from gim.storage.redis.store.heartbeat import CLUSTER_LAG_MS
 from gim.storage.redis.store.store import RedisStore
 from tests.support.redis.server import SKEW_MISSING, RedisTestCase
 from tests.support.redis.settling import settled
-from tests.support.redis.shared import shared_cluster
+from tests.support.redis.shared import shared_cluster, shared_server
 from tests.support.settings import redis_store
 from tests.support.storage_behaviour.base import RecordingListener, contents, private, send
 from tests.support.storage_behaviour.suite import StorageBehaviour
@@ -27,7 +27,7 @@ class RedisStoreCase(RedisTestCase):
     """
 
     made = 0
-    server: Any  # a `RedisServer`, or the cluster that all tests share
+    server: Any  # a `RedisServer`, or one that all tests share
 
     async def setUp(self) -> None:  # type: ignore[override]
         self.server = await self.redis(skewed=True)
@@ -81,6 +81,10 @@ class RedisBehaviourTests(RedisStoreCase, StorageBehaviour):
 
     skip = RedisTestCase.skip or SKEW_MISSING
 
+    async def setUp(self) -> None:  # type: ignore[override]
+        self.server = shared_server()  # each store has a prefix of its own
+        self.make_replies_small()
+
 
 class ClusterBehaviourTests(RedisStoreCase, StorageBehaviour):
     """The behaviour of every storage, on a cluster of one server: it refuses commands on two slots."""
@@ -88,11 +92,8 @@ class ClusterBehaviourTests(RedisStoreCase, StorageBehaviour):
     skip = RedisTestCase.skip or SKEW_MISSING
 
     async def setUp(self) -> None:  # type: ignore[override]
-        self.server = shared_cluster()  # each store has a prefix of its own
+        self.server = shared_cluster()
         self.make_replies_small()
-
-    def url(self) -> str:
-        return f"redis+cluster://127.0.0.1:{self.server.port}"
 
     async def make_store(self, prefix: str | None = None, **limits: Any) -> RedisStore:
         limits.setdefault("overlap_ms", 0)  # the same messages as elsewhere, and no others
