@@ -139,7 +139,7 @@ export function createCore(options, io) {
     if (epoch === null) emit("reset", {reason: "start"});
     else if (!compares) emit("reset", {reason: "epoch"});
     else if (!data.recovered) emit("reset", {reason: "missed"});
-    if (epoch !== null && !compares) forget();
+    if (!compares) forget();
     epoch = data.epoch;
     since ||= timeMark(data.missed ? 60_000 : data.server_time);
     list();
@@ -169,9 +169,9 @@ export function createCore(options, io) {
   }
 
   function end(code, reason) {
-    due.clear();
     change("closed", code, reason);
     endAll("closed", (over = reason || "closed"));
+    due.clear();
     save();
   }
 
@@ -434,7 +434,6 @@ export function createCore(options, io) {
     received(number, text) {
       if (number !== socket) return;
       heardAt = now;
-      if (patience) wait(check, 25);
       patience = 0;
       try {
         const {op, seq = 0, ...packet} = JSON.parse(text);
@@ -503,7 +502,7 @@ export function createCore(options, io) {
       const result = f(...values);
       read();
       pump();
-      if (changed && savedAt + 1 > now) due.set(save, savedAt + 1);
+      if (savedAt + 1 > now) due.set(save, savedAt + 1);
       else save();
       io.settled(Math.min(...due.values()), state, user);
       return result;

@@ -1,7 +1,7 @@
 /** What the core does not do: sockets, promises, handlers, stores, pages. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import {Gim, GimError, LocalStore} from "../gim.js";
+import {createCore, Gim, GimError, LocalStore} from "../gim.js";
 
 /** A WebSocket whose other end is the test. */
 class FakeSocket {
@@ -533,4 +533,40 @@ test("a handshake that the package ws reports as refused has its status and Retr
   const {now, code, reason, delay} = states.at(-1);
   assert.deepEqual([now, code, reason, isDestroyed], ["waiting", 503, "Service Unavailable", true]);
   assert.ok(delay >= 7 && delay <= 7.5);
+});
+
+test("the core keeps the newest 1,000 private sessions and ids of sends", () => {
+  const saved = [];
+  let now = 1_800_000_000;
+  let socket;
+  let seq;
+  const io = {
+    now: () => now,
+    open: number => (socket = number),
+    write: text => ({seq} = JSON.parse(text)),
+    save: state => saved.push(state),
+    settled: () => {},
+  };
+  const core = createCore({id: "1001"}, io);
+  const receive = (op, reply, body) =>
+    core.received(socket, JSON.stringify({op, seq: reply, body: JSON.stringify(body)}));
+  const push = (session, id) =>
+    receive(207, 0, {session: {id: session, title: ""}, items: [{id, session_id: session}], skipped: 0});
+  core.connect(() => {});
+  core.opened(socket);
+  receive(102, seq, {code: 0, msg: "", data: {...LOGIN, server_time: now * 1000}});
+  for (let i = 0; i <= 1000; i++) push(`2:1001:${i}`, String(i).padStart(32, "0"));
+  push("2:1001:1", "5".padStart(32, "0"));
+  push("2:1001:new", "7".repeat(32));
+  for (let i = 0; i <= 1000; i++) {
+    core.send({type: 2, target_id: "1002", content: "hi", category: "text"});
+    receive(202, seq, {code: 0, msg: "", data: {id: `s${i}`}});
+  }
+  now += 5;
+  core.send({type: 2, target_id: "1002", content: "hi", category: "text"});
+  const {newest, sent} = saved.at(-1);
+  assert.equal(Object.keys(newest).length, 1000);
+  assert.deepEqual([newest["2:1001:0"], newest["2:1001:2"]], [undefined, undefined]);
+  assert.ok(newest["2:1001:1"] && newest["2:1001:3"] && newest["2:1001:new"]);
+  assert.deepEqual([sent.length, sent[0], sent.at(-1)], [1000, "s1", "s1000"]);
 });
