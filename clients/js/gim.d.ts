@@ -248,3 +248,67 @@ export declare class Gim {
   /** Sends any request of docs/protocol.md, with the names as they are there. */
   request(op: number, body?: object): Promise<unknown>;
 }
+
+/** Takes the end of a request or a send: `code` is 0 for a success, with the data as the server wrote them. */
+export type Done = (code: Code, msg: string, data?: any) => void;
+
+/** What a core needs of its surroundings. */
+export interface Io {
+  /** Unix seconds that never go back. */
+  now(): number;
+  /** Opens a WebSocket with the subprotocol `gim.json`; what comes from it is reported with this number. */
+  open(socket: number): void;
+  /** Writes to the current socket, and closes it. */
+  write(text: string): void;
+  close(code: number): void;
+  /** Asks for a token; the answer is `token()`. */
+  ask(): void;
+  /** Keeps a state. Without it, nothing is kept. */
+  save?(state: object): void;
+  /** Comes after each input, with the time at which to call `tick()`, `Infinity` for never. */
+  settled(deadline: number, state: StateName, user: User | null): void;
+}
+
+/** A message of the outbox, with the names that a store keeps. */
+export interface Entry {
+  readonly request_id: string;
+  readonly type: 1 | 2;
+  readonly target_id: string;
+  readonly content: string;
+  readonly category: string;
+  readonly status?: "sent" | "failed" | "uncertain";
+  done?: Done;
+}
+
+/** A client without input and output. Data have the names of docs/protocol.md. */
+export interface Core {
+  readonly unsent: ReadonlySet<Entry>;
+  connect(done: Done): void;
+  close(): void;
+  wake(): void;
+  tick(): void;
+  /** The application's token, `null` without one; with `failure`, why it could not be found. */
+  token(value: string | null, failure?: string): void;
+  opened(socket: number): void;
+  received(socket: number, text: string): void;
+  /** A socket has ended. With `retryAfter`, in seconds, its handshake was refused, and `code` is the status. */
+  ended(socket: number, code: number, reason: string, retryAfter?: number): void;
+  send(message: Pick<Entry, "type" | "target_id" | "content" | "category">, done?: Done): Entry;
+  cancel(entry: Entry): boolean;
+  request(op: number, body: object | undefined, done: Done): void;
+  save(): void;
+  report(code: string, cause: unknown): void;
+  /** Hands over the events that wait. */
+  deliver(handle: (event: keyof Events, data: any) => void): void;
+}
+
+/** Returns a core. A `token` that is true stands for a function; `saved` is the state that was saved last. */
+export declare function createCore(
+  options: Omit<Options, "token" | "store" | "WebSocket"> & {
+    token?: string | true;
+    saved?: unknown;
+    eventLimit?: number;
+    draw?: (name: string) => number;
+  },
+  io: Io,
+): Core;
