@@ -448,7 +448,7 @@ export function createCore(options, io) {
           due.delete(late);
           if (code !== 401 || late) answer?.(code, msg, data ?? {});
           if (code === 401) refuse(code, msg);
-        } else if (!op) emit("error", {code, msg});
+        } else if (!op) emit("error", {code: code ?? "protocol", msg});
       } catch ({message}) {
         emit("error", {code: "protocol", msg: message});
       }
@@ -456,7 +456,8 @@ export function createCore(options, io) {
     send(message, done) {
       const bytes = [...crypto.getRandomValues(new Uint8Array(16))];
       const request_id = bytes.map(byte => byte.toString(16).padStart(2, 0)).join("");
-      const entry = {...message, request_id, created_at: now, written_at: null, written_server: null, epoch: null, done};
+      const never = {written_at: null, written_server: null, epoch: null};
+      const entry = {...message, request_id, created_at: now, ...never, done};
       changed = true;
       if (over) endEntry(entry, "closed", over);
       else if (outbox.size >= outboxLimit) endEntry(entry, "full", "the outbox is full");

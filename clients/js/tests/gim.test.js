@@ -310,7 +310,7 @@ test("all reads a session back, and fill reads a gap", async t => {
   const socket = await online(gim);
   const answer = async (ids, has_more) => {
     await soon();
-    socket.reply(203, {items: ids.map(id => ({id})), has_more});
+    socket.reply(203, {items: ids.map(id => ({id, created_at: 1})), has_more});
   };
   const all = (async () => {
     const ids = [];
@@ -323,10 +323,10 @@ test("all reads a session back, and fill reads a gap", async t => {
   assert.deepEqual(await all, ["4", "3", "2", "1"]);
   const filled = gim.fill({sessionId: "1:9999", after: "2", before: "9", skipped: null});
   await answer(["1", "2", "3", "4"], true);
-  assert.deepEqual(await filled, [{id: "3"}, {id: "4"}]);
+  assert.deepEqual(await filled, [{id: "3", createdAt: 1}, {id: "4", createdAt: 1}]);
   const counted = gim.fill({sessionId: "1:9999", after: null, before: null, skipped: 2});
   await answer(["1", "2", "3", "4"], true);
-  assert.deepEqual(await counted, [{id: "3"}, {id: "4"}]);
+  assert.deepEqual((await counted).map(({id}) => id), ["3", "4"]);
 });
 
 test("messages yields what comes from the call on, of one session, until the loop breaks", async t => {
