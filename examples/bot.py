@@ -14,7 +14,7 @@ import random
 import signal
 import sys
 
-from gim.client import Chatroom, Failed, FileStore, Gap, GimError, Message, Reset, State
+from gim.client import Chatroom, Failed, FileStore, Gap, GimError, Message, Reset, Sent, State
 from gim.client.asyncio import Client, Pending
 
 NOTICE = "notice"  # the category of answers: bots do not answer each other
@@ -46,7 +46,7 @@ def reply(gim: Client, message: Message, me: str) -> Pending | None:
 
 async def serve(gim: Client, me: str, rooms: tuple[str, ...]) -> None:
     """Answer until the client is closed. When cancelled, wait for the answers that are on their way."""
-    answers: list[asyncio.Future] = []
+    answers: list[asyncio.Future[Sent]] = []
     try:
         async for event in gim.events():
             match event:

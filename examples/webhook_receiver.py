@@ -12,6 +12,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import SimpleQueue
 from threading import Lock, Thread
+from typing import Any
 
 MAX_AGE = 300  # seconds for which a signature is valid
 MAX_BODY = 2**20  # bytes
@@ -30,7 +31,7 @@ class Receiver(BaseHTTPRequestHandler):
     secret = b""
     taken: dict[str, float] = {}  # id -> when it came; in real life rows of a table with a unique key
     lock = Lock()  # each connection has its own thread
-    events: SimpleQueue = SimpleQueue()
+    events: SimpleQueue[dict[str, Any]] = SimpleQueue()
 
     def do_POST(self) -> None:
         length = self.headers.get("Content-Length", "")
@@ -70,7 +71,7 @@ class Receiver(BaseHTTPRequestHandler):
         """Print events only."""
 
 
-def handle(event: dict) -> None:
+def handle(event: dict[str, Any]) -> None:
     """Do what the event asks for: gim has its answer already, and does not wait."""
     data = json.dumps(event["data"], ensure_ascii=False, separators=(",", ":"))
     print(event["type"], event["user_id"], data, flush=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
+from tests.integration.examples.network import Network
 from tests.support.daemon_process import SCRIPTS, SHELL, Client, DaemonTestCase, Process
 from tests.support.paths import ROOT
 
@@ -83,6 +84,25 @@ class BotTests(DaemonTestCase):
         self.assertEqual(await self.hear(ann), ["helper: echo room"])
         await self.start(self.ws)
         self.assertEqual(await self.hear(ann), ["ann: room"])
+
+    async def test_what_comes_while_its_connection_is_broken_is_answered_once(self) -> None:
+        await self.daemon("--message-push-duration", "1ms")
+        network = Network(self.ws)
+        self.addCleanup(network.go_down)
+        bot = await self.start(network.entry)
+        ann = await self.user("ann")
+        await ann.ask(301, id="9999")
+        await network.go_down()
+        await bot.says("waiting")
+        ann.request(201, type=2, target_id="helper", content="echo private")
+        ann.request(201, type=1, target_id="9999", content="helper: echo room")
+        self.assertEqual(await self.hear(ann), ["helper: echo room"])
+        network.come_back()
+        await bot.says("(?s)Joined.*Joined")
+        answers = [*await self.hear(ann), *await self.hear(ann)]
+        self.assertEqual(sorted(answers), ["ann: room", "private"])
+        ann.request(201, type=2, target_id="helper", content="echo last")
+        self.assertEqual(await self.hear(ann), ["last"])
 
     async def test_it_is_not_wanted(self) -> None:
         await self.daemon(GIM_AUTH_KEY="a secret of thirty-two bytes, 0123")
