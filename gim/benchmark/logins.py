@@ -8,8 +8,8 @@ from typing import Any
 from gim.benchmark.connection import Connection, ConnectionEnded, HandshakeRefused, logged_in
 from gim.benchmark.packets import Refusal
 from gim.benchmark.plan import Plan
-from gim.benchmark.traffic import DRAIN_S, REFUSAL_PAUSE_S, Traffic, reason_of
-from gim.cli.failures import Failure, Unreachable
+from gim.benchmark.traffic import DRAIN_S, REFUSAL_PAUSE_S, Traffic
+from gim.cli.failures import Failure
 
 MAX_OPENING = 2_000  # connections that wait for the server at a time
 
@@ -75,12 +75,8 @@ class LoginTraffic(Traffic):
         except ConnectionEnded as error:
             self.tally.lost_connection(error.code, error.reason)
             return False
-        except OSError as error:  # TimeoutError is one of them
-            url = self.plan.site.url
-            words = f"did not answer in {self.plan.site.timeout_s:g} s"
-            if not isinstance(error, TimeoutError):
-                words = f"can't be reached: {reason_of(error)}"
-            self.fail(Unreachable(f"{url} {words}"))
+        except OSError as error:
+            self.fail(self.failure_of(error))
             return False
         finally:
             self._opening -= 1

@@ -74,10 +74,15 @@ class Traffic:
             raise Failure(with_advice(str(error.code), str(error))) from error
         except ConnectionEnded as error:
             raise Unreachable(f"{url} closed a connection: {error}") from error
-        except TimeoutError as error:
-            raise TimedOut(f"{url} did not answer in {self.plan.site.timeout_s:g} s") from error
         except OSError as error:
-            raise Unreachable(f"{url} can't be reached: {reason_of(error)}") from error
+            raise self.failure_of(error) from error
+
+    def failure_of(self, error: OSError) -> Failure:
+        """Return in words why a connection could not be made, or why no answer came."""
+        url = self.plan.site.url
+        if isinstance(error, TimeoutError):
+            return TimedOut(f"{url} did not answer in {self.plan.site.timeout_s:g} s")
+        return Unreachable(f"{url} can't be reached: {_reason(error)}")
 
     async def open(self) -> None:
         """Connect all users. Raises `Failure`."""
@@ -133,6 +138,8 @@ class Traffic:
             loop.call_at(self.end, self._mark_end),
         ]
         self.is_sending = True
+        if self._failure is not None:  # already
+            self.stop()
         tasks = [asyncio.create_task(self._run(at)), asyncio.create_task(self._probe())]
         await self._is_over.wait()
         for mark in marks:
@@ -225,7 +232,7 @@ class Traffic:
             await asyncio.wait(gone, timeout=DRAIN_S)
 
 
-def reason_of(error: OSError) -> str:
+def _reason(error: OSError) -> str:
     """Return why a connection could not be made, without the address that asyncio names."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not valid: {error.verify_message}"

@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from gim.benchmark import machine
 from gim.benchmark.machine import Machine, MachineTimes
 from gim.benchmark.machine import between as busy_between
 from gim.benchmark.plan import Plan
@@ -148,6 +149,14 @@ class ReadingTests(SynchronousTestCase):
         load = load_between(Reading(1.0, 5.0, 1e6), Reading(3.0, 6.0, 2e6))
         self.assertEqual(load, ServerLoad(0.5, 2e6))
         self.assertEqual(load_between(None, Reading(1.0, 1.0, 1.0)), ServerLoad(None, None))
+
+    def test_the_machine_counts_in_a_file_of_linux(self) -> None:
+        path = self.mktemp()
+        self.patch(machine, "_STAT", path)
+        self.assertIsNone(MachineTimes.read())
+        with open(path, "w") as file:
+            file.write("cpu  10 1 4 80 5 0 0 0 0 0\ncpu0 1 1 1 1\n")
+        self.assertEqual(MachineTimes.read(), MachineTimes(15, 100))
 
     def test_that_of_the_machine_too(self) -> None:
         self.assertEqual(busy_between(MachineTimes(10, 100), MachineTimes(60, 200)), Machine(0.5))

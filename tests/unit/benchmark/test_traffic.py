@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from gim.benchmark import fanout, logins
 from gim.benchmark import traffic as traffic_module
-from gim.benchmark.connection import ConnectionEnded, HandshakeRefused
+from gim.benchmark.connection import Connection, ConnectionEnded, HandshakeRefused, logged_in
 from gim.benchmark.fanout import FanoutTraffic
 from gim.benchmark.frames import CLOSE, PING, PONG
-from gim.benchmark.packets import FIRST_NUMBER
+from gim.benchmark.logins import LoginTraffic
+from gim.benchmark.packets import FIRST_NUMBER, Refusal
+from gim.benchmark.plan import User
 from gim.benchmark.private import PrivateTraffic
 from gim.benchmark.traffic import Traffic
-from gim.errors import TooManyRequests
-from tests.support.bench_server import MemoryTransport, ServerEnd, plan_of
+from gim.errors import TooManyRequests, Unauthorized
+from tests.support.bench_server import SITE, MemoryTransport, ServerEnd, plan_of
 
 
 class TrafficTestCase(SynchronousTestCase):
@@ -183,6 +187,36 @@ class FanoutTests(TrafficTestCase):
 
         self.room(test, processes=2, place=1)
 
+    def test_chatrooms_are_created_joined_and_dismissed(self) -> None:
+        async def test(traffic: FanoutTraffic) -> None:
+            for act, op in ((traffic.create, 301), (traffic.join, 301), (traffic.dismiss, 309)):
+                doing = asyncio.create_task(act())
+                await asyncio.sleep(0.01)
+                for end in self.ends:
+                    for request in end.received():
+                        self.assertEqual((request.op, request.body.id), (op, "bench-room"))
+                        end.answer(op, {})
+                self.assertIn(await doing, (None, []))
+            dismissing = asyncio.create_task(traffic.dismiss())
+            await asyncio.sleep(0)
+            self.ends[0].refuse(self.ends[0].received()[0], TooManyRequests("wait"))
+            self.assertEqual(await dismissing, ["bench-room"])
+
+        self.room(test)
+
+    def test_a_push_that_is_like_the_one_before_is_known_by_its_bytes(self) -> None:
+        async def test(traffic: FanoutTraffic) -> None:
+            traffic.start()
+            (first,) = self.requests()[0]
+            self.ends[0].push(first)
+            size = traffic.bytes_in
+            self.patch(fanout, "push_in", lambda payload: self.fail("it is parsed again"))
+            for end in self.ends[1:]:
+                end.push(first)
+            self.assertEqual((traffic.bytes_in, traffic.messages), (3 * size, 1))
+
+        self.room(test)
+
     def test_a_refused_message_is_counted_and_not_waited_for(self) -> None:
         async def test(traffic: FanoutTraffic) -> None:
             traffic.send(asyncio.get_running_loop().time())
@@ -223,6 +257,110 @@ class WindowTests(TrafficTestCase):
         plan = plan_of("idle", 2)
         self.run_with(lambda: Traffic(plan, self.said.append), test)
 
+    def test_connections_that_ended_before_it_are_a_fault(self) -> None:
+        async def test(traffic: Traffic) -> None:
+            traffic.end = traffic.begin = float("inf")
+            for end in self.ends:
+                end.client.connection_lost(None)
+            failure = await traffic.measure(asyncio.get_running_loop().time())
+            self.assertIn("1006", str(failure))
+
+        self.run_with(lambda: Traffic(plan_of("idle", 2), self.said.append), test)
+
+    def test_at_a_rate_messages_leave_until_the_end(self) -> None:
+        async def test(traffic: PrivateTraffic) -> None:
+            traffic.end = traffic.begin = float("inf")
+            self.patch(traffic_module, "DRAIN_S", 0.0)
+            failure = await traffic.measure(asyncio.get_running_loop().time())
+            sent = sum(map(len, self.requests()))
+            self.assertTrue(15 <= sent <= 21, sent)
+            self.assertEqual(traffic.tally.counts["missing"], sent)
+            self.assertIn("does not answer any more", str(failure))
+
+        plan = replace(plan_of("private", 4, rate=200.0), window_s=0.1)
+        self.run_with(lambda: PrivateTraffic(plan, self.said.append), test)
+
+    def test_a_server_that_is_too_slow_for_the_rate_ends_it(self) -> None:
+        async def test(traffic: PrivateTraffic) -> None:
+            traffic.end = traffic.begin = float("inf")
+            self.patch(traffic_module, "MAX_UNDER_WAY", 3)
+            failure = await traffic.measure(asyncio.get_running_loop().time())
+            self.assertIn("lower --rate", str(failure))
+
+        self.run_with(lambda: PrivateTraffic(plan_of("private", 2, rate=1e4), self.said.append), test)
+
+
+class LoginTests(TrafficTestCase):
+    """Logins that end at once, as the test says."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.outcomes: list[Exception | None] = []
+        self.patch(logins, "logged_in", self.logged_in)
+        self.patch(logins, "REFUSAL_PAUSE_S", 0.0)
+
+    async def logged_in(self, site: Any, tls: Any, user: Any, make: Callable[[], Any]) -> Any:
+        await asyncio.sleep(0)
+        if self.ends and self.outcomes and (fault := self.outcomes.pop(0)) is not None:
+            raise fault
+        connection = await super().logged_in(site, tls, user, make)
+        hang_up = connection.hang_up
+
+        def hang_up_at_once() -> None:
+            hang_up()
+            connection.connection_lost(None)
+
+        connection.hang_up = hang_up_at_once
+        return connection
+
+    def measured(self, *outcomes: Exception | None, **fields: Any) -> tuple[Any, LoginTraffic]:
+        """Return how it ended, and what was counted."""
+        self.outcomes = list(outcomes)
+        self.ends.clear()
+        found: list[Any] = []
+
+        async def test(traffic: LoginTraffic) -> None:
+            traffic.end = traffic.begin = float("inf")
+            found.extend([await traffic.measure(asyncio.get_running_loop().time()), traffic])
+            await traffic.close()
+
+        plan = replace(plan_of("login", 3, **fields), window_s=0.05)
+        self.run_with(lambda: LoginTraffic(plan, self.said.append), test)
+        return found[0], found[1]
+
+    def test_one_follows_the_other(self) -> None:
+        failure, traffic = self.measured(in_flight=2)
+        self.assertIsNone(failure)
+        self.assertGreater(traffic.tally.counts["messages"], 3)
+        self.assertEqual((traffic.tally.counts["missing"], traffic.tally.errors), (0, {}))
+
+    def test_at_a_rate_they_do_not_wait_for_each_other(self) -> None:
+        failure, traffic = self.measured(rate=200.0)
+        self.assertIsNone(failure)
+        self.assertTrue(5 <= traffic.tally.counts["messages"] <= 11, traffic.tally.counts)
+
+    def test_refusals_are_counted(self) -> None:
+        _, traffic = self.measured(HandshakeRefused(429, "too many"), Refusal(409, "you have 100"))
+        self.assertEqual(traffic.tally.errors, {"429": 1, "409": 1})
+
+    def test_connections_that_end_are_counted(self) -> None:
+        _, traffic = self.measured(ConnectionEnded(3504, ""))
+        self.assertEqual(traffic.tally.closed, {"3504": 1})
+
+    def test_a_server_that_is_gone_ends_it(self) -> None:
+        for fault, words, status in (
+            (ConnectionRefusedError(111, ""), "can't be reached: Connection refused", 3),
+            (TimeoutError(), "did not answer in 1 s", 4),
+        ):
+            failure, _ = self.measured(fault)
+            self.assertIn(words, str(failure))
+            self.assertEqual(failure.status, status)
+
+    def test_too_many_that_wait_end_it(self) -> None:
+        self.patch(logins, "MAX_OPENING", 1)
+        failure, _ = self.measured(rate=1e5)
+        self.assertIn("lower --rate", str(failure))
+
 
 class Owner:
     bytes_in = 0
@@ -236,9 +374,6 @@ class Owner:
 
 class ConnectionTests(SynchronousTestCase):
     def connect(self, test: Callable[[ServerEnd, Owner], Awaitable[None]]) -> None:
-        from gim.benchmark.connection import Connection
-        from tests.support.bench_server import SITE
-
         async def run() -> None:
             owner = Owner()
             await test(ServerEnd(Connection(owner, SITE)), owner)
@@ -310,3 +445,46 @@ class ConnectionTests(SynchronousTestCase):
             self.assertIsInstance(end.transport, MemoryTransport)
 
         self.connect(test)
+
+
+class LoginReplyTests(SynchronousTestCase):
+    """`logged_in` on a loop whose connections are in memory."""
+
+    def log_in(self, test: Callable[[ServerEnd], None], token: str = "") -> Any:
+        async def run() -> Any:
+            loop = asyncio.get_running_loop()
+
+            async def create_connection(make: Callable[[], Any], *address: Any, **options: Any) -> Any:
+                client = make()
+                end = ServerEnd(client)
+                loop.call_soon(end.shake_hands)
+                loop.call_soon(loop.call_soon, loop.call_soon, test, end)
+                return end.transport, client
+
+            loop.create_connection = create_connection  # type: ignore[method-assign]
+            return await logged_in(SITE, None, User("bench-1", token), lambda: Connection(Owner(), SITE))
+
+        return asyncio.run(run())
+
+    def test_a_login_shows_its_token(self) -> None:
+        shown = []
+
+        def answer(end: ServerEnd) -> None:
+            (login,) = end.received()
+            shown.append((login.op, login.body.id, login.body.token))
+            end.answer(101, {})
+
+        self.assertTrue(self.log_in(answer, "t").is_open)
+        self.assertEqual(shown, [(101, "bench-1", "t")])
+
+    def test_a_refused_login_ends_the_connection(self) -> None:
+        ends = []
+
+        def refuse(end: ServerEnd) -> None:
+            ends.append(end)
+            (login,) = end.received()
+            end.refuse(login, Unauthorized("token: missing"))
+
+        with self.assertRaises(Refusal):
+            self.log_in(refuse)
+        self.assertTrue(ends[0].transport.is_closed)

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import json
 import resource
+from types import SimpleNamespace
 from typing import Any
 
 import jwt
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.benchmark import planning
+from gim.benchmark import planning, session
+from gim.benchmark.machine import Machine
 from gim.benchmark.plan import Plan
+from gim.benchmark.report import report
+from gim.benchmark.server_load import ServerLoad, ServerProbe
+from gim.benchmark.session import Outcome
 from gim.benchmark.site import Site
+from gim.benchmark.tally import Tally
+from gim.cli.failures import Unreachable
 from gim.cli.main import parser_of
-from tests.support.bench_server import SITE
-from tests.support.command import CommandTestCase
+from tests.support.bench_server import SITE, plan_of
+from tests.support.command import CommandTestCase, response
 from tests.support.key_material import SECRET
 
 
@@ -101,6 +109,81 @@ class ArgumentTests(CommandTestCase):
 
     def test_a_key_that_can_not_sign_is_a_1(self) -> None:
         self.assertIn("k: ", self.refuses("--auth-key-file", self.file("k", "short"), status=1))
+
+
+class RunTests(CommandTestCase):
+    """What the command does around its measurements, which are left out."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.outcome = Outcome()
+        self.outcome.has_users = True
+        self.found: list[dict[str, Any]] = []
+
+        def make(probe: ServerProbe, progress: Any, show: Any) -> Any:
+            async def run(plans: list[Plan]) -> Outcome:
+                self.plans = plans
+                for found in self.found:
+                    show(found)
+                return self.outcome
+
+            self.probe = probe
+            return SimpleNamespace(run=run)
+
+        self.patch(session, "Session", make)
+
+    def answer(self, request: bytes) -> bytes:
+        if b"/metrics" in request:
+            return response("process_cpu_seconds_total 2.5\nprocess_resident_memory_bytes 1e6\n")
+        if b"room-1" in request:
+            return response('{"code":503,"msg":"not now","data":null}', 503)
+        return response('{"code":0,"msg":"","data":{}}')
+
+    def test_figures_are_printed_with_their_warnings(self) -> None:
+        tally = Tally()
+        tally.counts["missing"] = 3
+        plan = plan_of("private", 2)
+        self.found = [report(plan, tally, 1.0, ServerLoad(None, None), Machine(None), {})]
+        run = self.gim("bench")
+        self.assertEqual((run.status, run.out.splitlines()[0][:18]), (0, "private: 2 clients"))
+        self.assertIn("warning: 3 messages were not complete", run.err)
+        run = self.gim("bench", "--json", "-q")
+        self.assertEqual((json.loads(run.out)["missing"], run.err), (3, ""))
+
+    def test_the_administrator_dismisses_what_is_left(self) -> None:
+        self.outcome.rooms_left = ["bench-room-0", "bench-room-1"]
+        run = self.gim("bench", "fanout")
+        self.assertIn("DELETE /v1/admin/chatrooms/bench-room-0 ", self.requests[0].decode())
+        self.assertRegex(run.err, r"left behind: .*; the chatrooms bench-room-1\n$")
+
+    def test_without_the_key_the_chatrooms_are_named(self) -> None:
+        del self.environment["GIM_ADMIN_KEY"]
+        self.outcome.rooms_left = ["bench-room-0"]
+        self.assertIn("the chatrooms bench-room-0", self.gim("bench", "fanout").err)
+        self.assertEqual(self.connected, [])
+
+    def test_ctrl_c_and_faults_have_their_exit_statuses(self) -> None:
+        self.outcome.is_interrupted = True
+        self.assertEqual(self.gim("bench").status, 130)
+        self.outcome.has_users = False
+        self.outcome.failure = Unreachable("gone")
+        run = self.gim("bench")
+        self.assertEqual((run.status, run.err), (3, "gim: gone\n"))
+
+    def test_metrics_are_those_of_the_server_that_is_named(self) -> None:
+        self.gim("bench")
+        reading = self.probe.read()
+        assert reading is not None
+        self.assertEqual((reading.cpu_s, reading.rss_bytes), (2.5, 1e6))
+        self.assertEqual(self.connected, [("127.0.0.1", 8081)])
+        self.gim("bench", "--ws", "ws://127.0.0.1:9")
+        self.assertIsNone(self.probe.read())
+
+    def test_metrics_that_can_not_be_read_are_asked_for_once(self) -> None:
+        self.patch(self, "answer", lambda request: response("", 404))
+        self.gim("bench")
+        self.assertEqual((self.probe.read(), self.probe.read()), (None, None))
+        self.assertEqual(len(self.requests), 1)
 
 
 class TokenTests(CommandTestCase):
