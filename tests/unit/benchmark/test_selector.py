@@ -15,9 +15,9 @@ class SelectorTests(SynchronousTestCase):
         one, other = socket.socketpair()
         with ExactSelector() as selector, one, other:
             selector.register(one, EVENT_READ)
-            for timeout in (0.0002, 0, -1):
-                self.assertEqual(selector.select(timeout), [])
+            for short in (0.0002, 0.0, -1.0):
+                self.assertEqual(selector.select(short), [])
             other.send(b"x")
-            for timeout in (0.0002, 0, None):
+            for timeout in (0.0002, 0.0, None):
                 ((key, events),) = selector.select(timeout)
                 self.assertEqual((key.fileobj, events), (one, EVENT_READ))

@@ -52,7 +52,8 @@ class FakeCrew:
 
     async def answers(self, name: str, at: float) -> list[dict[str, Any]]:
         self._log.append(name)
-        if self._answers.get("waits"):
+        if act := self._answers.get("then"):
+            act()
             await self.is_stopped.wait()
         return list(self._answers["measure"])
 
@@ -86,7 +87,7 @@ class SessionTests(SynchronousTestCase):
         tally.counts.update(counts)
         return {"done": "measure", "tally": tally.as_json(), "measured_s": seconds}
 
-    def run_plans(self, *plans: Plan, then: Callable[[], None] = lambda: None) -> Outcome:
+    def run_plans(self, *plans: Plan) -> Outcome:
         args = argparse.Namespace(json=False, quiet=False, no_color=False)
         probe: Any = Probe()
         session = Session(probe, Progress(Output(args)), self.shown.append)
@@ -98,7 +99,6 @@ class SessionTests(SynchronousTestCase):
                 self.interrupt = act
 
             loop.add_signal_handler = take  # type: ignore[assignment]
-            loop.call_later(0.01, lambda: then())
             return await session.run(list(plans))
 
         return asyncio.run(run())
@@ -145,20 +145,18 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual((outcome.has_users, self.shown, self.log), (False, [], ["open", "end"]))
 
     def test_ctrl_c_in_the_window_ends_it(self) -> None:
-        self.answers |= {"measure": [self.tally(seconds=1.0)], "waits": True}
-        outcome = self.run_plans(
-            plan_of("private", 2), plan_of("login", 2), then=lambda: self.interrupt()
-        )
+        self.answers |= {"measure": [self.tally(seconds=1.0)], "then": lambda: self.interrupt()}
+        outcome = self.run_plans(plan_of("private", 2), plan_of("login", 2))
         self.assertTrue(outcome.is_interrupted)
         self.assertEqual((len(self.shown), self.log), (1, ["open", "measure", "close", "end"]))
 
     def test_ctrl_c_before_the_window_shows_nothing(self) -> None:
-        self.answers |= {"measure": [self.tally(seconds=0.0)], "waits": True}
-        outcome = self.run_plans(plan_of("private", 2), then=lambda: self.interrupt())
+        self.answers |= {"measure": [self.tally(seconds=0.0)], "then": lambda: self.interrupt()}
+        outcome = self.run_plans(plan_of("private", 2))
         self.assertEqual((outcome.is_interrupted, self.shown), (True, []))
 
     def test_a_second_ctrl_c_waits_for_nothing(self) -> None:
-        self.answers |= {"measure": [], "waits": True}
+        self.answers |= {"measure": [], "then": lambda: (self.interrupt(), self.interrupt())}
         self.patch(FakeCrew, "stop", lambda crew: None)
-        outcome = self.run_plans(plan_of("private", 2), then=lambda: (self.interrupt(), self.interrupt()))
+        outcome = self.run_plans(plan_of("private", 2))
         self.assertEqual((outcome.is_interrupted, self.log[-1]), (True, "end"))

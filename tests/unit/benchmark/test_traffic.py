@@ -21,6 +21,7 @@ from gim.benchmark.private import PrivateTraffic
 from gim.benchmark.traffic import Traffic
 from gim.errors import TooManyRequests, Unauthorized
 from tests.support.bench_server import SITE, MemoryTransport, ServerEnd, plan_of
+from tests.support.virtual_loop import VirtualLoop
 
 
 class TrafficTestCase(SynchronousTestCase):
@@ -46,7 +47,8 @@ class TrafficTestCase(SynchronousTestCase):
             traffic.is_sending = True
             await test(traffic)
 
-        asyncio.run(run())
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+            runner.run(run())
 
     def requests(self) -> list[list[Any]]:
         return [end.received() for end in self.ends]
@@ -273,7 +275,7 @@ class WindowTests(TrafficTestCase):
             self.patch(traffic_module, "DRAIN_S", 0.0)
             failure = await traffic.measure(asyncio.get_running_loop().time())
             sent = sum(map(len, self.requests()))
-            self.assertTrue(15 <= sent <= 21, sent)
+            self.assertEqual(sent, 20)
             self.assertEqual(traffic.tally.counts["missing"], sent)
             self.assertIn("does not answer any more", str(failure))
 
@@ -300,7 +302,7 @@ class LoginTests(TrafficTestCase):
         self.patch(logins, "REFUSAL_PAUSE_S", 0.0)
 
     async def logged_in(self, site: Any, tls: Any, user: Any, make: Callable[[], Any]) -> Any:
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.004)
         if self.ends and self.outcomes and (fault := self.outcomes.pop(0)) is not None:
             raise fault
         connection = await super().logged_in(site, tls, user, make)
@@ -331,13 +333,13 @@ class LoginTests(TrafficTestCase):
     def test_one_follows_the_other(self) -> None:
         failure, traffic = self.measured(in_flight=2)
         self.assertIsNone(failure)
-        self.assertGreater(traffic.tally.counts["messages"], 3)
+        self.assertEqual(traffic.tally.counts["messages"], 24)  # two in each 4 of 50 ms
         self.assertEqual((traffic.tally.counts["missing"], traffic.tally.errors), (0, {}))
 
     def test_at_a_rate_they_do_not_wait_for_each_other(self) -> None:
         failure, traffic = self.measured(rate=200.0)
         self.assertIsNone(failure)
-        self.assertTrue(5 <= traffic.tally.counts["messages"] <= 11, traffic.tally.counts)
+        self.assertEqual(traffic.tally.counts["messages"], 10)
 
     def test_refusals_are_counted(self) -> None:
         _, traffic = self.measured(HandshakeRefused(429, "too many"), Refusal(409, "you have 100"))
@@ -461,7 +463,7 @@ class LoginReplyTests(SynchronousTestCase):
                 loop.call_soon(loop.call_soon, loop.call_soon, test, end)
                 return end.transport, client
 
-            loop.create_connection = create_connection  # type: ignore[method-assign]
+            loop.create_connection = create_connection  # type: ignore[assignment]
             return await logged_in(SITE, None, User("bench-1", token), lambda: Connection(Owner(), SITE))
 
         return asyncio.run(run())
