@@ -36,9 +36,9 @@ test-unit-1: $(VENV)/.installed-test
 test-unit-2: $(VENV)/.installed-test
 	$(call TRIAL,$(filter-out $(FIRST_HALF),$(UNIT)))
 
-# in four processes, as many of these tests wait
+# in six processes, as most of these tests wait
 test-integration: $(VENV)/.installed-test
-	$(call TRIAL,-j4 tests.integration)
+	$(call TRIAL,-j6 tests.integration)
 
 check: lint test
 

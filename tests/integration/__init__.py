@@ -2,6 +2,4 @@
 
 from twisted.internet.protocol import Factory
 
-Factory.noisy = (
-    False  # trial -j carries each line of the log in a message: most said that a client began or ended
-)
+Factory.noisy = False  # trial -j carries each line of the log in a message, and most were of factories
