@@ -34,7 +34,7 @@ export function createCore(options, io) {
     changed = false;
     savedAt = now;
     const entries = [...outbox].map(({done, pending, ...entry}) => entry);
-    io.save({user: me, since, epoch, newest: Object.fromEntries(merged()), sent: [...sent], outbox: entries});
+    io.save({user: me, since, epoch: epoch || null, newest: Object.fromEntries(merged()), sent: [...sent], outbox: entries});
   }
 
   // E: events
@@ -211,11 +211,12 @@ export function createCore(options, io) {
       const final = isHandshake ? [400, 403, 421, 426] : [400, 401, 403, 404, 409, 413, 3005];
       if (final.includes(code) || (code >= 3500 && code < 4000)) return end(code, reason);
     }
-    let delay = draw("backoff") * Math.max(tried.slot ?? 0, Math.min(30, 2 ** count / 2)) + (retryAfter ?? 0);
+    let delay;
     if (slot) [delay, tried.slot] = [+slot[1], 15];
-    else count++;
-    if (code === 3013) delay = 30 + 30 * draw("flood");
-    if (code === 3008 || code === 3012) delay = 2 * draw("slow");
+    else if (code === 3013) delay = 30 + 30 * draw("flood");
+    else if (code === 3008 || code === 3012) delay = 2 * draw("slow");
+    else delay = draw("backoff") * Math.max(tried.slot ?? 0, Math.min(30, 2 ** count / 2)) + (retryAfter ?? 0);
+    if (!slot) count++;
     if (delay <= 0) return connect();
     wait(connect, delay);
     change("waiting", code, reason, delay);
@@ -471,9 +472,9 @@ export function createCore(options, io) {
       if (state !== "online") return done("closed", "not online");
       const answer = (code, msg, data) => {
         const {session_id} = data ?? {};
-        if (op === 301 && session_id && !newest.has(session_id) && !listed.has(session_id)) {
-          listed.set(session_id, timeMark((now + skew) * 1000));
+        if (op === 301 && session_id) {
           changed = true;
+          if (!newest.has(session_id) && !listed.has(session_id)) listed.set(session_id, timeMark((now + skew) * 1000));
         }
         if (!code && (op === 303 || op === 309)) leave("1:" + body.id);
         done(code, msg, data);
