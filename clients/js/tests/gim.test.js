@@ -87,6 +87,11 @@ test("connect rejects when the client is closed instead, and may be ignored", as
   assert.equal(FakeSocket.all[0].closed, 1000);
 });
 
+test("a client begins closed, without a user", t => {
+  const gim = client(t);
+  assert.deepEqual([gim.state, gim.user, gim.unsent], ["closed", null, []]);
+});
+
 test("a platform without WebSocket is told at once", () => {
   assert.throws(() => new Gim("ws://test", {id: "1001", WebSocket: null}), TypeError);
 });
