@@ -12,7 +12,6 @@ from tests.support.paths import ROOT
 
 OLDEST_NODE = 20
 TYPESCRIPT = "typescript@5.9.3"
-NODE_TYPES = "@types/node@20.19.0"
 WS = "ws@8.18.3"  # WebSockets for Node before 22
 _PLACE = Path(ROOT.path) / "build" / "npm"
 

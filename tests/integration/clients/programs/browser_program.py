@@ -37,7 +37,7 @@ class Pages:
         for first in range(0, len(jobs), PAGE_CLIENTS):
             context = await self._browser.new_context()
             page = await context.new_page()
-            page.on("pageerror", lambda error: sys.stderr.write(f"{error}\n"))
+            page.on("pageerror", lambda error: print(error, file=sys.stderr))
             await page.expose_function("report", write)
             await page.goto(self._url)
             await page.evaluate("jobs => begin(jobs)", jobs[first : first + PAGE_CLIENTS])
