@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import stat
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
@@ -97,38 +94,3 @@ def refusals() -> Iterator[None]:
             raise Refused(error.code, safe(error.msg)) from error
         kind = TimedOut if error.code == "timeout" else Failure
         raise kind(safe(str(error))) from error
-
-
-@contextmanager
-def ends_with_reader() -> Iterator[None]:
-    """Raise `BrokenPipeError` when what reads the standard output ends, also while nothing is printed."""
-    loop, task, ended = asyncio.get_running_loop(), asyncio.current_task(), False
-    assert task is not None
-
-    def end() -> None:
-        nonlocal ended
-        ended = True
-        loop.remove_reader(file)
-        task.cancel()
-
-    file = _pipe()
-    if file >= 0:
-        loop.add_reader(file, end)  # a pipe's writing end is never readable, but tells its end
-    try:
-        yield
-    except asyncio.CancelledError:
-        if ended:
-            raise BrokenPipeError from None
-        raise
-    finally:
-        if file >= 0:
-            loop.remove_reader(file)
-
-
-def _pipe() -> int:
-    """Return the file of the standard output if it is a pipe, else -1."""
-    try:
-        file = sys.stdout.fileno()
-        return file if stat.S_ISFIFO(os.fstat(file).st_mode) else -1
-    except (OSError, ValueError):  # closed, or in memory
-        return -1

@@ -38,20 +38,21 @@ def run(args: Namespace) -> int:
 
 
 async def _chat(args: Namespace, login: gateway.Login, has_terminal: bool) -> int:
-    from gim.cli.connecting import connected, ends_with_reader, refusals
+    from gim.cli.connecting import connected, refusals
+    from gim.cli.outside import ends_from_outside
 
     output = Output(args)
-    async with connected(login, args.timeout) as (client, events):
-        with refusals():
-            if has_terminal:
-                from gim.cli.chat import terminal
+    with ends_from_outside():
+        async with connected(login, args.timeout) as (client, events):
+            with refusals():
+                if has_terminal:
+                    from gim.cli.chat import terminal
 
-                here = (login.url, login.user, args.who, args.room)
-                return await terminal.chat(client, events, *here, has_color=output.has_color)
-            from gim.cli.chat import plain
-            from gim.cli.chat.book import Book
+                    here = (login.url, login.user, args.who, args.room)
+                    return await terminal.chat(client, events, *here, has_color=output.has_color)
+                from gim.cli.chat import plain
+                from gim.cli.chat.book import Book
 
-            book = Book(login.user)
-            conversation = book.user(args.who) if args.room is None else book.room(args.room)
-            with ends_with_reader():
+                book = Book(login.user)
+                conversation = book.user(args.who) if args.room is None else book.room(args.room)
                 return await plain.chat(client, events, login.user, conversation, output)

@@ -65,12 +65,13 @@ def run(args: Namespace) -> int:
 async def _listen(args: Namespace, login: gateway.Login) -> int:
     import asyncio
 
-    from gim.cli.connecting import connected, ends_with_reader, refusals
+    from gim.cli.connecting import connected, refusals
     from gim.cli.listener import Listener, Rooms
+    from gim.cli.outside import ends_from_outside
 
     output = Output(args)
     listener = Listener(output, args.format, _sessions(args), prints_events=args.events)
-    with ends_with_reader():
+    with ends_from_outside():
         async with connected(login, args.timeout) as (client, events):
             rooms = Rooms(client, args.rooms, output)
             try:

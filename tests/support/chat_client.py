@@ -86,6 +86,9 @@ class ChatClient:
             posted.failed("closed", "the client is closed")
         return posted
 
+    def wake(self) -> None:
+        self._ask("wake")
+
     async def close(self) -> None:
         """End what is on its way, as a client does."""
         self.state = "closed"

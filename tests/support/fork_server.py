@@ -132,6 +132,10 @@ def become(
     os.environ.clear()
     os.environ.update(environment)
     sys.argv[:] = [script, *words]
+    # those of the server remember whether its own files could be rewound
+    sys.stdin = os.fdopen(0, closefd=False)
+    sys.stdout = os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", 1, errors="backslashreplace", closefd=False)
     if "GIM_GATEWAY_WORKER" in environment or any("-worker" in word for word in words):
         fork_workers.begin()
     runpy.run_path(script, run_name="__main__")

@@ -52,7 +52,8 @@ class Letters:
 
     async def all_ended(self) -> None:
         """Wait until no letter is on its way."""
-        await asyncio.gather(*self._tasks)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     def _watch(self, letter: Letter) -> None:
         self.sending.append(letter)

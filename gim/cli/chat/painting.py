@@ -17,11 +17,11 @@ from gim.client.events import Message
 Fragments = list[tuple[str, str]]
 
 STYLE: Final[Mapping[str, str]] = {
-    "time": "ansibrightblack",
-    "divider": "ansibrightblack",
-    "notice": "ansibrightblack",
-    "recalled": "ansibrightblack italic",
-    "waiting": "ansibrightblack",
+    "time": "dim",
+    "divider": "dim",
+    "notice": "dim",
+    "recalled": "dim italic",
+    "waiting": "dim",
     "error": "ansired",
     "broadcast": "ansiyellow bold",
     "me": "bold",

@@ -94,6 +94,11 @@ class Talk:
         self.book.meet([self.client.user] if self.client.user else [])
         self._screen.refresh()
 
+    def wake(self) -> None:
+        """Connect now, if the client waits before it connects again."""
+        if self.state.now == "waiting":
+            self.client.wake()
+
     def tell(self, text: str) -> None:
         """Show a line that answers the user; the text must be safe."""
         self._screen.show(painting.notice(text))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator, Iterable
 
-from prompt_toolkit import PromptSession, print_formatted_text
+from prompt_toolkit import PromptSession
+from prompt_toolkit.application import Application
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import ColorDepth
+from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.styles import Style
 
 from gim.cli import failures
@@ -23,7 +24,7 @@ from gim.cli.output import count, safe
 from gim.client.asyncio import Client
 from gim.client.events import Event
 
-SIGNALS = (signal.SIGTERM, signal.SIGHUP)  # end the chat, and leave the terminal as it was
+_GRACE = 1.0  # seconds at the end for what was entered last
 _SENDING_SHOWN = 5  # messages on their way that are listed above the prompt
 _NAMING = ("to", "join", "leave", "read")  # words that take a conversation
 
@@ -33,30 +34,50 @@ class Interrupted(Exception):
 
 
 class TerminalScreen:
-    """Collects lines, and prints them above the prompt once the event loop has nothing else to do."""
+    """Prints lines above the prompt.
+
+    The terminal stays in raw mode meanwhile, which `print_formatted_text` of the package does not see to:
+    a key that the user presses in that moment would be lost.
+    """
 
     def __init__(self, *, has_color: bool) -> None:
         self.color_depth = None if has_color else ColorDepth.DEPTH_1_BIT
         self.style = Style.from_dict(dict(STYLE) if has_color else {"bottom-toolbar": "noreverse"})
-        self.invalidate = lambda: None
+        self.app: Application[str] | None = None  # draws the prompt
         self._lines: list[Fragments] = []
+        self._printing: asyncio.Task[None] | None = None
 
     def show(self, line: Fragments) -> None:
-        if not self._lines:
-            asyncio.get_running_loop().call_soon(self.flush)
         self._lines.append(line)
+        if self._printing is None or self._printing.done():
+            self._printing = asyncio.create_task(self._print())
 
     def refresh(self) -> None:
-        self.invalidate()
+        if self.app is not None:
+            self.app.invalidate()
+
+    async def _print(self) -> None:
+        while self._lines:
+            if self.app is not None:  # what it asked about the cursor must be answered before that moves
+                await self.app.renderer.wait_for_cpr_responses()
+            self.flush()
 
     def flush(self) -> None:
         """Print what was collected."""
         lines, self._lines = self._lines, []
-        if lines:
-            text = [part for line in lines for part in (*line, ("", "\n"))]
-            print_formatted_text(
-                FormattedText(text), end="", style=self.style, color_depth=self.color_depth
-            )
+        app = self.app
+        if app is None or not lines:
+            return
+        text = FormattedText([part for line in lines for part in (*line, ("", "\n"))])
+        is_prompting = app.is_running and not app.is_done
+        if is_prompting:
+            app.renderer.erase()
+        print_formatted_text(
+            app.output, text, self.style, color_depth=self.color_depth or app.color_depth
+        )
+        if is_prompting:
+            app.renderer.request_absolute_cursor_position()
+            app.invalidate()
 
 
 class WordCompleter(Completer):
@@ -80,7 +101,8 @@ class WordCompleter(Completer):
 def _matching(begun: str, known: dict[str, str]) -> Iterable[Completion]:
     for text, about in known.items():
         if text.startswith(begun):
-            yield Completion(text, -len(begun), display=safe(text), display_meta=about)
+            meta = "" if about == text else about
+            yield Completion(text, -len(begun), display=safe(text), display_meta=meta)
 
 
 class Terminal:
@@ -107,7 +129,7 @@ class Terminal:
             style=screen.style,
             color_depth=screen.color_depth,
         )
-        screen.invalidate = self._session.app.invalidate
+        screen.app = self._session.app
 
     async def run(self, events: AsyncIterator[Event]) -> int:
         """Chat until the user ends it; return the exit status. Raises `Failure` when the server does."""
@@ -115,13 +137,8 @@ class Terminal:
             asyncio.create_task(work)
             for work in (self._read(), self._talk.follow(events), self._enter_all())
         ]
-        loop, reading = asyncio.get_running_loop(), tasks[0]
-        for number in SIGNALS:
-            loop.add_signal_handler(number, reading.cancel)
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            if reading.cancelled():
-                return failures.INTERRUPTED
             for task in done:
                 await task  # raises what ended it
             return self._status
@@ -131,31 +148,43 @@ class Terminal:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _read(self) -> None:
-        while True:
-            try:
-                text = await self._session.prompt_async()
-            except EOFError:
-                text = f"/{QUIT}"
-            except Interrupted:
-                self._status = failures.INTERRUPTED
-                return
-            if text.strip() != f"/{QUIT}":
-                self._was_warned = False
-                self._entered.put_nowait(text)
-            elif self._may_quit():
-                return
+        with self._session.app.input.raw_mode():  # also between two prompts: what is typed then is kept
+            while await self._read_one():
+                pass
 
-    def _may_quit(self) -> bool:
-        sending = len(self._talk.letters.sending)
-        if sending and not self._was_warned:
-            self._was_warned = True
-            self._talk.complain(f"{count(sending)} messages are on their way: /{QUIT} again to give up")
+    async def _read_one(self) -> bool:
+        """Read what is typed next; False when it ends the chat."""
+        try:
+            text = await self._session.prompt_async()
+        except EOFError:
+            text = f"/{QUIT}"
+        except Interrupted:
+            self._status = failures.INTERRUPTED
             return False
+        if text.strip() == f"/{QUIT}":
+            return not await self._may_quit()
+        self._was_warned = False
+        self._entered.put_nowait(text)
         return True
+
+    async def _may_quit(self) -> bool:
+        """Give what was entered last a moment; warn once if it takes longer."""
+        if self._was_warned:
+            return True
+        try:
+            async with asyncio.timeout(_GRACE):
+                await self._entered.join()
+                await self._talk.letters.all_ended()
+        except TimeoutError:
+            sending = count(len(self._talk.letters.sending))
+            self._talk.complain(f"{sending} messages are on their way: /{QUIT} again to give up")
+            self._was_warned = True
+        return not self._was_warned
 
     async def _enter_all(self) -> None:
         while True:
             await self._words.enter(await self._entered.get())
+            self._entered.task_done()
 
     def _prompt(self) -> FormattedText:
         sending = self._talk.letters.sending
@@ -177,7 +206,7 @@ class Terminal:
             bar.append(("class:bar.online", "● online"))
         elif state == "waiting":
             pause = max(0.0, self._talk.tries_at - asyncio.get_running_loop().time())
-            bar.append(("class:bar.offline", f"○ disconnected, next try in {pause:.0f} s"))
+            bar.append(("class:bar.offline", f"○ disconnected, next try in {pause:.0f} s or at Enter"))
         else:
             bar.append(("class:bar.offline", f"○ {state}"))
         for each in book.unread():
@@ -221,9 +250,10 @@ async def chat(
     screen = TerminalScreen(has_color=has_color)
     talk = Talk(client, me, screen)
     words = Words(talk, url)
+    terminal = Terminal(talk, words, screen)
     await words.start(who, room)
     try:
-        return await Terminal(talk, words, screen).run(events)
+        return await terminal.run(events)
     finally:
         await client.close()
         await talk.letters.all_ended()  # those that were given up are named

@@ -65,6 +65,7 @@ class Words:
     async def enter(self, text: str) -> None:
         """Send a text, or follow its word. A text that begins with // is sent with one slash."""
         if not text.strip():
+            self._talk.wake()
             return
         if not text.startswith("/") or text.startswith("//"):
             self._talk.send(text.removeprefix("/") if text.startswith("//") else text)

@@ -17,6 +17,7 @@ FREE = "tcp:0:interface=127.0.0.1"
 
 
 class ConnectedCase(DaemonTestCase):
+    maxDiff = None
     def start(self, *words: str, **environment: str) -> Process:
         """Start a command that knows the daemon."""
         known = {
@@ -95,10 +96,11 @@ class ListenTests(ConnectedCase):
 
     async def test_an_interrupt_ends_it_and_leaves_the_chatroom(self) -> None:
         await self.setting()
-        bob = await self.listening()
-        bob.signal(signal.SIGINT)
-        await self.ended(bob, 130)
-        self.assertNotIn("bob", await self.said("members", "den", "--as", "ann"))
+        for number in (signal.SIGINT, signal.SIGTERM):
+            bob = await self.listening()
+            bob.signal(number)
+            await self.ended(bob, 130)
+            self.assertNotIn("bob", await self.said("members", "den", "--as", "ann"))
 
     async def test_it_ends_when_its_output_is_not_read_any_more(self) -> None:
         await self.setting()

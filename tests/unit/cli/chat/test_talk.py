@@ -284,6 +284,16 @@ class EventTests(TalkTestCase):
 
         self.run_in_asyncio(test)
 
+    def test_an_empty_line_connects_now(self) -> None:
+        async def test() -> None:
+            await self.typed("")
+            self.assertEqual(self.client.asked, [])
+            await self.happens(State("waiting", 30.0, 1006))
+            await self.typed("")
+            self.assertEqual(self.client.asked, [("wake",)])
+
+        self.run_in_asyncio(test)
+
     def test_the_server_may_end_it(self) -> None:
         async def test() -> None:
             await self.happens(State("closed", None, 3503, "kicked"))

@@ -31,7 +31,7 @@ PATIENCE = 10.0  # seconds
 
 class TerminalTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.patch(terminal, "SIGNALS", ())  # those of the process belong to the test runner
+        self.patch(terminal, "_GRACE", 0.05)
         self.out = io.StringIO()
 
     def run_chat(
@@ -129,6 +129,15 @@ class TerminalTests(SynchronousTestCase):
         self.assertIn("! perhaps sent (the client is closed): m6", self.shown())
         self.assertIn("… and 1 more", self.shown())
 
+    def test_what_was_entered_last_is_sent_before_it_ends(self) -> None:
+        async def test() -> None:
+            self.client.stores_at_once = True
+            self.type("one\rtwo\r/quit\r")
+
+        self.assertEqual(self.run_chat(test), 0)
+        self.assertEqual([each.content for each in self.client.posted], ["one", "two"])
+        self.assertNotIn("on their way", self.shown())
+
     def test_the_server_may_end_it(self) -> None:
         async def test() -> None:
             self.client.happening.put_nowait(State("closed", None, 3503, "kicked"))
@@ -170,7 +179,8 @@ class BarTests(SynchronousTestCase):
     def test_it_says_how_the_connection_is_and_what_is_unread(self) -> None:
         self.assertEqual(self.bar(State("online")), " ann ● online  bob 2")
         self.assertEqual(
-            self.bar(State("waiting", 9.0), 2.9), " ann ○ disconnected, next try in 3 s  bob 2"
+            self.bar(State("waiting", 9.0), 2.9),
+            " ann ○ disconnected, next try in 3 s or at Enter  bob 2",
         )
         self.assertEqual(self.bar(State("connecting")), " ann ○ connecting  bob 2")
 
