@@ -5,8 +5,9 @@
 
 **Sends.** Eight clients of each library send so many messages in all, to each other and to two
 chatrooms, on one gim with memory and on two with one Redis. Each connects through a proxy of its own
-that harms its connections (`tests.support.fault_proxy`), and every few seconds a gim is killed or
-stopped, and started again. What the programs reported is then compared with the histories:
+that harms its connections (`tests.support.fault_proxy`). Every few seconds a gim is killed or stopped,
+and started again, or Redis stands still for a moment. What the programs reported is then compared with
+the histories:
 
 - Each send that was called ends exactly once: as sent, failed or uncertain, and its event says the
   same.

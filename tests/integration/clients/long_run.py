@@ -44,6 +44,8 @@ DRAIN = ("--drain", "1")  # seconds
 WAKE_PAUSE = 2.5  # seconds between two calls of wake()
 OUTAGES = (0.0, 2.0)  # seconds between the end of a node and its next start
 STOP_SHARE = 0.25  # of the ends of nodes are a SIGTERM, the others a SIGKILL
+FREEZE_SHARE = 0.25  # of what servers meet on Redis is that Redis stands still, so that sends get a 503
+FREEZES = (1.0, 4.0)  # seconds
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ class Outcome:
     violations: list[Violation] = field(default_factory=list)
     how: Counter[str] = field(default_factory=Counter)  # how sends ended
     faults: Counter[str] = field(default_factory=Counter)
-    ends: Counter[str] = field(default_factory=Counter)  # of nodes, by signal
+    harm: Counter[str] = field(default_factory=Counter)  # what servers met
     logins: int = 0
     messages: int = 0  # received
     gaps: int = 0
@@ -120,11 +122,11 @@ class Outcome:
         """Return the figures, and what is wrong."""
         faults = ", ".join(f"{kind} {count}" for kind, count in sorted(self.faults.items()))
         how = ", ".join(f"{self.how[each]} {each}" for each in ("sent", "failed", "uncertain"))
-        ends = ", ".join(f"{count} {kind}" for kind, count in sorted(self.ends.items())) or "none"
+        harm = ", ".join(f"{kind} {count}" for kind, count in sorted(self.harm.items())) or "none"
         return [
             f"{self.plan.name}: {sum(self.how.values())} sends: {how}; {self.messages} messages received,"
             f" {self.logins} logins, {self.gaps} gaps, {self.seconds:.0f} s",
-            f"  ends of nodes: {ends}; {sum(self.faults.values())} faults: {faults}",
+            f"  servers: {harm}; {sum(self.faults.values())} faults: {faults}",
             f"  {len(self.violations)} violations",
             *(f"    {kind}: {text}" for kind, text in self.violations[:20]),
         ]
@@ -203,7 +205,7 @@ class LongRun:
     async def _send_all(self, program: Program) -> None:
         """Have all sends called while harm is done; return when all is well again."""
         self._harming = True
-        ends_of_nodes = Deferred.fromCoroutine(self._end_nodes())
+        harm = Deferred.fromCoroutine(self._harm_servers())
         for proxy in self._proxies:
             proxy.start()
         program.do("send")
@@ -214,7 +216,7 @@ class LongRun:
             self._harming = False
             for proxy in self._proxies:
                 proxy.calm()
-            await ends_of_nodes
+            await harm
 
     async def _until(self, condition: object, what: str, limit: float) -> None:
         assert callable(condition)
@@ -235,16 +237,23 @@ class LongRun:
             await deferLater(reactor, min(seconds, 0.1))
         return self._harming
 
-    async def _end_nodes(self) -> None:
+    async def _harm_servers(self) -> None:
+        redis = self._servers.redis
         while await self._wait(self._plan.kill_pause * self._dice.uniform(0.5, 1.5)):
-            await self._end(self._dice.choice(self._servers.nodes))
+            if redis is not None and self._dice.random() < FREEZE_SHARE:
+                self.outcome.harm["Redis frozen"] += 1
+                redis.freeze()
+                await deferLater(reactor, self._dice.uniform(*FREEZES))
+                redis.thaw()
+            else:
+                await self._end(self._dice.choice(self._servers.nodes))
 
     async def _end(self, node: Node) -> None:
         if self._dice.random() < STOP_SHARE:
-            self.outcome.ends["SIGTERM"] += 1
+            self.outcome.harm["SIGTERM"] += 1
             node.terminate()
         else:
-            self.outcome.ends["SIGKILL"] += 1
+            self.outcome.harm["SIGKILL"] += 1
             node.kill()
         await node.ended()
         await deferLater(reactor, self._dice.uniform(*OUTAGES))

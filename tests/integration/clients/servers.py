@@ -21,6 +21,8 @@ OPTIONS = (
     *("--max-session-messages", "1000000", "--log-level", "info"),
     # short intervals and few messages in each, so that chatrooms have gaps
     *("--message-push-duration", "300ms", "--message-push-count", "5"),
+    # so low that what waited in an outbox meets a 429
+    *("--max-send-rate", "30"),
 )
 
 
@@ -69,20 +71,20 @@ class Servers:
     def __init__(
         self, storage: str, directory: FilePath[str], options: tuple[str, ...] = OPTIONS
     ) -> None:
-        self._redis = RedisServer(directory.child("redis")) if storage == "redis" else None
-        if self._redis is not None:
-            options += ("--storage", "redis", "--redis-url", self._redis.url)
+        self.redis = RedisServer(directory.child("redis")) if storage == "redis" else None
+        if self.redis is not None:
+            options += ("--storage", "redis", "--redis-url", self.redis.url)
         names = "ab"[: NODE_COUNTS[storage]]
         self.nodes = [Node(directory.child(f"node-{name}"), name, options) for name in names]
 
     async def start(self) -> None:
         """Start all; return when they serve."""
-        if self._redis is not None:
-            await self._redis.start()
+        if self.redis is not None:
+            await self.redis.start()
         await at_once(node.start() for node in self.nodes)
 
     async def stop(self) -> None:
         """End all."""
         await at_once(node.give_up() for node in self.nodes)
-        if self._redis is not None:
-            await self._redis.stop()
+        if self.redis is not None:
+            await self.redis.stop()
