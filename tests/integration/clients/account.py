@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -103,10 +103,17 @@ class Account:
         self.epochs = epochs
         self.sends: dict[tuple[str, int], Send] = {}
         self.surplus: list[Report] = []  # ends of sends that were never called
-        self.told: Counter[tuple[str, str, str]] = Counter()  # events: kind, request_id, id
-        self.by_user: dict[str, list[Report]] = defaultdict(list)  # what came, in order
+        # events by request_id: the kind and the id
+        self.told: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        self.joins: dict[tuple[str, str], list[float]] = defaultdict(list)  # by user and session
+        self.received: dict[tuple[str, str], list[Report]] = defaultdict(
+            list
+        )  # messages and gaps, likewise
         for report in reports:
             self._take(report)
+        self.by_content = {(send.session, send.content): send for send in self.sends.values()}
+        self._known: dict[tuple[str, Epoch], list[Stored]] = defaultdict(list)
+        self._index()
 
     def _take(self, report: Report) -> None:
         user, kind = report["user"], report["is"]
@@ -118,9 +125,21 @@ class Account:
             send = self.sends.get((user, report["number"]))
             (send.ends if send else self.surplus).append(report)
         elif kind in ("sent", "failed"):
-            self.told[kind, report["request_id"], report.get("id", "")] += 1
-        elif kind in ("message", "gap", "joined", "reset"):
-            self.by_user[user].append(report)
+            self.told[report["request_id"]].append((kind, report.get("id", "")))
+        elif kind == "joined":
+            self.joins[user, f"1:{report['room']}"].append(report["at"])
+        elif kind in ("message", "gap"):
+            self.received[user, report["session_id"]].append(report)
+
+    def _index(self) -> None:
+        """Find out what is known to have been stored in each epoch."""
+        for send in self.sends.values():
+            if send.id and not (epoch := self.epoch_of(send.id)).lives:
+                self._known[send.session, epoch].append(Stored(send.id, send.user, send.content))
+        for items in self._known.values():
+            items.sort()
+        for session, stored in self.stored.items():
+            self._known[session, self.epochs[-1]] = stored
 
     def epoch_of(self, id: str) -> Epoch:
         """Return the epoch in which a message was stored."""
@@ -142,14 +161,7 @@ class Account:
 
         Of an epoch that is over these are the messages that were reported as sent.
         """
-        if epoch.lives:
-            return self.stored.get(session, [])
-        found = [
-            Stored(send.id, send.user, send.content)
-            for send in self.sends.values()
-            if send.session == session and send.id and self.epoch_of(send.id) == epoch
-        ]
-        return sorted(found)
+        return self._known.get((session, epoch), [])
 
     def sessions(self) -> Iterator[str]:
         """Yield the sessions that messages were sent to."""

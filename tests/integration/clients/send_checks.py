@@ -28,9 +28,9 @@ def check_ends(account: Account) -> Iterator[Violation]:
 
 
 def _check_event(account: Account, send: Send) -> Iterator[Violation]:
-    expected = ("sent" if send.how == "sent" else "failed", send.request_id, send.id)
-    told = {key: count for key, count in account.told.items() if key[1] == send.request_id}
-    if told != {expected: 1}:
+    expected = ("sent" if send.how == "sent" else "failed", send.id)
+    told = account.told.get(send.request_id)
+    if told != [expected]:
         yield Violation("event", f"{send} is {send.how}, but the events are {told}")
 
 
@@ -57,11 +57,7 @@ def _may_fail(account: Account, send: Send) -> bool:
     end = send.ends[0]
     if end["code"] not in NOT_A_MEMBER or not send.session.startswith("1:"):
         return False
-    joins = [
-        report["at"]
-        for report in account.by_user[send.user]
-        if report["is"] == "joined" and report["room"] == send.session[2:]
-    ]
+    joins = account.joins.get((send.user, send.session), [])
     last_join = max((at for at in joins if at <= send.called_at), default=0.0)
     return account.died_between(last_join, end["at"])
 
@@ -72,7 +68,7 @@ def check_stored(account: Account) -> Iterator[Violation]:
     A message of an epoch that is over is not looked for. What is stored was sent with this content by
     this user, is not reported as failed, and stands in the order in which its user sent it.
     """
-    sends = {(send.session, send.content): send for send in account.sends.values()}
+    sends = account.by_content
     for session, items in account.stored.items():
         for (sender, content), count in Counter((item.sender, item.content) for item in items).items():
             send = sends.get((session, content))
@@ -82,7 +78,7 @@ def check_stored(account: Account) -> Iterator[Violation]:
                 yield Violation("failed", f"{send} is stored")
             elif count > 1:
                 yield Violation("stored twice", f"{send} is stored {count} times")
-        yield from _check_order(account, session, sends)
+        yield from _check_order(account, session)
     yield from _check_kept(account)
 
 
@@ -96,15 +92,13 @@ def _check_kept(account: Account) -> Iterator[Violation]:
             yield Violation("not stored", f"{send} was reported as sent with {send.id}: {item}")
 
 
-def _check_order(
-    account: Account, session: str, sends: dict[tuple[str, str], Send]
-) -> Iterator[Violation]:
+def _check_order(account: Account, session: str) -> Iterator[Violation]:
     ids = [item.id for item in account.stored[session]]
     if ids != sorted(set(ids)):
         yield Violation("stored order", f"the ids of {session} do not rise")
     numbers = defaultdict(list)
     for item in account.stored[session]:
-        if send := sends.get((session, item.content)):
+        if send := account.by_content.get((session, item.content)):
             numbers[item.sender].append(send.number)
     for sender, found in numbers.items():
         if found != sorted(found):
