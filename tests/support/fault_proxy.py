@@ -36,8 +36,8 @@ KINDS = (
     Kind("limit next", 2, (0, 0)),  # the next link ends after so many bytes, such as in its handshake
     Kind("refuse", 2, (0.2, 2)),  # links end, and new ones are refused
 )
-MOST_DELAY = 0.4  # seconds each way
-MOST_BYTES = 3000
+DELAY_LIMIT = 0.4  # seconds each way
+BYTE_LIMIT = 3000
 PAUSE = 2.0  # seconds from the end of a fault to the next one, on average
 
 
@@ -126,7 +126,7 @@ class FaultProxy(Proxy):
         self.allow()
 
     async def _delay(self, fault: Fault) -> None:
-        self.delay(fault.size * MOST_DELAY)
+        self.delay(fault.size * DELAY_LIMIT)
         await deferLater(reactor, fault.seconds)
         self.delay(0)
 
@@ -169,4 +169,4 @@ class FaultProxy(Proxy):
             end.reset()
 
     def _bytes(self, fault: Fault) -> int:
-        return 1 + int(fault.size * MOST_BYTES)
+        return 1 + int(fault.size * BYTE_LIMIT)
