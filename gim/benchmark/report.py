@@ -173,7 +173,7 @@ def text(found: dict[str, Any]) -> str:
                 f" messages/s, {size(found['bytes_in_per_s'])}/s; {count(found['skipped'])} messages"
                 " skipped"
             )
-            lines.append(f"{found['messages_per_s']:,.1f} messages/s reached all members")
+            lines.append(f"{found['messages_per_s']:,.1f} messages/s are complete")
         case "login":
             lines.append(f"{count(found['logins_per_s'])} logins/s, {count(found['logins'])} in all")
         case _:

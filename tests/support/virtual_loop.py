@@ -1,4 +1,4 @@
-"""An event loop of asyncio that never waits: where nothing is ready, its clock jumps to the next timer."""
+"""An event loop of asyncio that never waits: where nothing is ready, its clock goes to the next timer."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class FigureTests(ReportTestCase):
             [
                 "fanout: 1,000 clients, 1 chatroom, 64 bytes, 2/s wanted, 10.0 s",
                 "  900 frames/s with 2,000 messages/s, 100 KiB/s; 0 messages skipped",
-                "  1.0 messages/s reached all members",
+                "  1.0 messages/s are complete",
             ],
         )
 
