@@ -13,6 +13,7 @@ import json
 import resource
 import sys
 from asyncio import SelectorEventLoop, StreamReader
+from traceback import print_exception
 from typing import Any
 
 from gim.benchmark.fanout import FanoutTraffic
@@ -75,10 +76,8 @@ async def _do(traffic: Traffic, do: str, **arguments: Any) -> None:
     answer: dict[str, Any] = {"done": do}
     try:
         found = await getattr(traffic, do)(**arguments)
-    except* Failure as failures:
-        failure: Any = failures
-        while isinstance(failure, BaseExceptionGroup):
-            failure = failure.exceptions[0]
+    except Exception as error:
+        failure = _failure_in(error)
         answer |= {"failed": str(failure), "status": failure.status}
     else:
         if isinstance(found, Failure):
@@ -89,6 +88,16 @@ async def _do(traffic: Traffic, do: str, **arguments: Any) -> None:
         answer["tally"] = traffic.tally.as_json()
         answer["measured_s"] = max(0.0, traffic.end - traffic.begin)
     _say(answer)
+
+
+def _failure_in(error: Exception) -> Failure:
+    """Return the first failure of a group; another error is a fault of this program."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, Failure):
+        return error
+    print_exception(error)
+    return Failure(f"the generator has a fault: {error!r}")
 
 
 async def _say_progress(traffic: Traffic) -> None:

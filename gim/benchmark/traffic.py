@@ -147,6 +147,9 @@ class Traffic:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+        for task in tasks:
+            if not task.cancelled():
+                task.result()  # raises what went wrong
         if self._failure is None:
             self._failure = await self._drain()
         self.tally.counts["missing"] += self.under_way

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -202,6 +204,12 @@ class GeneratorTests(SynchronousTestCase):
             (answer,) = self.serve(plan_of("private", 2), {"do": "open"})
             self.assertIn(words, answer["failed"])
             self.assertEqual(answer["status"], status)
+
+    def test_a_fault_of_the_program_is_an_answer_too(self) -> None:
+        self.fault = ZeroDivisionError("1/0")
+        self.patch(sys, "stderr", io.StringIO())
+        (answer,) = self.serve(plan_of("private", 2), {"do": "open"})
+        self.assertIn("the generator has a fault: ZeroDivisionError", answer["failed"])
 
     def test_a_message_that_reached_members_elsewhere_is_passed_on(self) -> None:
         plan = plan_of("fanout", 1)
