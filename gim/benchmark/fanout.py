@@ -141,7 +141,7 @@ class FanoutTraffic(Traffic):
                 group.create_task(some())
 
     async def dismiss(self) -> list[str]:
-        """Dismiss the chatrooms; return those that are left."""
+        """Dismiss the chatrooms; return the names of any that are left."""
         left = []
         for room in self._own:
             assert room.sender is not None

@@ -1,7 +1,7 @@
 """When each message of an open loop is due: at a steady pace, whatever the server does.
 
 A latency counts from the moment when its message was due, so a server that stands still shows in all
-messages that were due meanwhile, and not only in those that were sent
+messages that were due meanwhile, and not only in the ones that were sent
 (https://www.scylladb.com/2021/04/22/on-coordinated-omission/).
 """
 

@@ -1,4 +1,4 @@
-"""Packets of a benchmark: what it sends, and what it reads of those that come (docs/protocol.md).
+"""Packets of a benchmark: what it sends, and what it reads of what comes (docs/protocol.md).
 
 A message of a benchmark has a number and the moment when it was due, both in its content; the number is
 the ``seq`` of its packet as well. They have the same length in all messages, so a frame is made by

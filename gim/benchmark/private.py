@@ -33,13 +33,13 @@ class Correspondent(Connection):
         self._number = FIRST_NUMBER
         self._last_pushed = 0  # the highest number that the peer has
         self._due: dict[int, float] = {}  # of messages that are not complete, by number
-        self._half = set[int]()  # those that have either the reply or the push
+        self._half = set[int]()  # messages that have either the reply or the push
         self._out: list[bytes] = []
         self.peer = self  # until both are there
         self.template: Template
 
     def post(self, due: float) -> None:
-        """Write a message behind those that wait for `flush`."""
+        """Make a message; `flush` writes it."""
         number = self._number
         self._number = number + 1
         self._due[number] = due

@@ -86,8 +86,8 @@ class Session:
             if found is not None:
                 self._show(found)
             if plan.measurement == FANOUT:
-                for left in await crew.do("dismiss"):
-                    self._outcome.rooms_left += left
+                left = await crew.do("dismiss")
+                self._outcome.rooms_left = [room for rooms in left for room in rooms]
             await crew.do("close")
 
     async def _prepared(self, plan: Plan, crew: Crew) -> dict[str, Any]:
@@ -99,7 +99,6 @@ class Session:
             self._outcome.rooms_left = list(plan.rooms)
             await crew.do("create")
             await self._shown(plan, crew, crew.do("join"))
-            self._outcome.rooms_left = []
         return {}
 
     async def _fill(self, plan: Plan, crew: Crew) -> dict[str, Any]:

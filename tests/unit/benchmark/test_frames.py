@@ -1,4 +1,4 @@
-"""Frames that the generator reads, cut in any place, and those that it writes."""
+"""Frames that the generator reads, cut in any place, and that it writes."""
 
 from __future__ import annotations
 

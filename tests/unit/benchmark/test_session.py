@@ -158,5 +158,6 @@ class SessionTests(SynchronousTestCase):
     def test_a_second_ctrl_c_waits_for_nothing(self) -> None:
         self.answers |= {"measure": [], "then": lambda: (self.interrupt(), self.interrupt())}
         self.patch(FakeCrew, "stop", lambda crew: None)
-        outcome = self.run_plans(plan_of("private", 2))
+        outcome = self.run_plans(plan_of("fanout", 2))
         self.assertEqual((outcome.is_interrupted, self.log[-1]), (True, "end"))
+        self.assertEqual(outcome.rooms_left, ["bench-room"])
