@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping
-from time import sleep, time
+from time import sleep
 from typing import Any
 
 from gim import units
@@ -14,6 +14,7 @@ from gim.cli.arguments import add_for_admin, argument
 from gim.cli.failures import Refused, TimedOut, Unreachable
 from gim.cli.http import route
 from gim.cli.output import Output, date, safe, span
+from gim.concurrency.clocks import WallClock
 
 _DEFAULT_INTERVAL = "1s"
 _BUSY = (429, 500, 503)
@@ -92,7 +93,7 @@ def _by_identity(items: list[Connection]) -> Connections:
 
 
 def _show(output: Output, change: str, connection: Connection) -> None:
-    now = int(time() * 1000)
+    now = WallClock().now_ms()
     age = span(max(0, now - connection["since"]) / 1000)
     since = date(connection["since"])
     detail = f"after {age}" if change == "gone" else f"since {since}"

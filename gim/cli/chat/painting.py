@@ -13,6 +13,7 @@ from zlib import crc32
 from gim.cli.chat.book import Book
 from gim.cli.output import safe
 from gim.client.events import Message
+from gim.concurrency.clocks import WallClock
 
 Fragments = list[tuple[str, str]]
 
@@ -63,7 +64,7 @@ def day_of(message: Message) -> str:
 
 
 def today() -> str:
-    return _day(datetime.now().astimezone())
+    return _day(_local(WallClock().now_ms()))
 
 
 def _day(at: datetime) -> str:

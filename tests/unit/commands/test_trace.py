@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from gim.commands import trace
+from gim.concurrency.clocks import WallClock
 from tests.support.command import CommandTestCase, response
 
 NOW = 1_800_000_000.0
@@ -27,7 +28,7 @@ def refusal(code: int) -> bytes:
 class TraceTests(CommandTestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.patch(trace, "time", lambda: NOW)
+        self.patch(WallClock, "now_ms", lambda clock: int(NOW * 1000))
         self.patch(trace, "sleep", self.sleep)
         self.answers: list[bytes] = []
         self.slept: list[float] = []

@@ -170,7 +170,8 @@ class BarTests(SynchronousTestCase):
                 talk.book.take(message(1, "bob", "x"))
                 talk.book.take(message(2, "bob", "x"))
                 talk.state = state
-                talk.tries_at = asyncio.get_running_loop().time() + tries_in
+                self.patch(asyncio.get_running_loop(), "time", lambda: 100.0)
+                talk.tries_at = 100.0 + tries_in
                 shown = terminal.Terminal(talk, Words(talk, "ws://h"), screen)
                 return "".join(text for _, text, *_ in shown.bar())
 
