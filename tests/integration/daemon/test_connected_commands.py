@@ -18,6 +18,7 @@ FREE = "tcp:0:interface=127.0.0.1"
 
 class ConnectedCase(DaemonTestCase):
     maxDiff = None
+
     def start(self, *words: str, **environment: str) -> Process:
         """Start a command that knows the daemon."""
         known = {
