@@ -350,12 +350,22 @@ test("messages yields what comes from the call on, of one session, until the loo
   assert.equal((await messages.next()).done, true);
 });
 
+test("messages waits for the next one", async t => {
+  const gim = client(t);
+  const socket = await online(gim);
+  const next = gim.messages().next();
+  await soon();
+  socket.push("a");
+  assert.equal((await next).value.content, "a");
+});
+
 test("messages ends with the signal, and with the client", async t => {
   const gim = client(t);
   const stop = new AbortController();
   const stopped = gim.messages({signal: stop.signal}).next();
   const closed = gim.messages().next();
   await online(gim);
+  await soon();
   stop.abort();
   assert.equal((await stopped).done, true);
   gim.close();
