@@ -59,8 +59,8 @@ def _check(state: State, url: str) -> None:
     if state.now == "closed":
         raise failure_of(state)
     if state.now == "waiting" and state.code not in _BUSY:
-        why = "" if state.code in _NETWORK else f"{state.code} "
-        raise Unreachable(f"{url} can't be reached: {why}{safe(state.reason or 'no answer')}")
+        why = "no answer" if state.code in _NETWORK else f"closed with {state.code}"
+        raise Unreachable(f"{url} can't be reached: {safe(state.reason) or why}")
 
 
 def failure_of(state: State) -> Failure:

@@ -105,7 +105,7 @@ class Rooms:
         self._joined: list[str] = []  # the user was not a member of these
 
     async def join(self) -> None:
-        """Join those that the user is not in. Raises `GimError`."""
+        """Join the chatrooms that the user is not in. Raises `GimError`."""
         if not self._rooms:
             return
         known = {session.id for session in await self._client.sessions(_CHATROOM)}
@@ -115,7 +115,7 @@ class Rooms:
                 self._joined.append(room)
 
     async def leave(self) -> None:
-        """Leave those that were joined; say which could not be left."""
+        """Leave what was joined; say which chatroom could not be left."""
         for room in self._joined:
             try:
                 async with asyncio.timeout(_LEAVE_TIMEOUT):

@@ -28,7 +28,7 @@ def run(args: Namespace) -> int:
         raise Misuse("WHO and --room do not go together")
     has_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not args.json
     if not has_terminal and args.who is None and args.room is None:
-        raise Misuse("without a terminal, say with whom: WHO, or --room ROOM")
+        raise Misuse("without a terminal, name a user as WHO, or a chatroom with --room")
     if has_terminal:
         extras.need("prompt_toolkit", "chat")
     extras.need("websockets", "client")

@@ -1,4 +1,4 @@
-"""Own messages on their way, and those that did not arrive."""
+"""Own messages on their way, and failed ones."""
 
 from __future__ import annotations
 

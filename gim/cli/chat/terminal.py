@@ -3,106 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.application import Application
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion
-from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-from prompt_toolkit.output import ColorDepth
-from prompt_toolkit.renderer import print_formatted_text
-from prompt_toolkit.styles import Style
 
 from gim.cli import failures
-from gim.cli.chat.book import Book
-from gim.cli.chat.painting import STYLE, Fragments, shortened
+from gim.cli.chat.completer import WordCompleter
+from gim.cli.chat.painting import Fragments, shortened
+from gim.cli.chat.screen import TerminalScreen
 from gim.cli.chat.talk import Talk
-from gim.cli.chat.words import QUIT, WORDS, Words
+from gim.cli.chat.words import QUIT, Words
 from gim.cli.output import count, safe
 from gim.client.asyncio import Client
 from gim.client.events import Event
 
 _GRACE = 1.0  # seconds at the end for what was entered last
 _SENDING_SHOWN = 5  # messages on their way that are listed above the prompt
-_NAMING = ("to", "join", "leave", "read")  # words that take a conversation
 
 
 class Interrupted(Exception):
     """The user has pressed Ctrl-C at an empty prompt."""
-
-
-class TerminalScreen:
-    """Prints lines above the prompt.
-
-    The terminal stays in raw mode meanwhile, which `print_formatted_text` of the package does not see to:
-    a key that the user presses in that moment would be lost.
-    """
-
-    def __init__(self, *, has_color: bool) -> None:
-        self.color_depth = None if has_color else ColorDepth.DEPTH_1_BIT
-        self.style = Style.from_dict(dict(STYLE) if has_color else {"bottom-toolbar": "noreverse"})
-        self.app: Application[str] | None = None  # draws the prompt
-        self._lines: list[Fragments] = []
-        self._printing: asyncio.Task[None] | None = None
-
-    def show(self, line: Fragments) -> None:
-        self._lines.append(line)
-        if self._printing is None or self._printing.done():
-            self._printing = asyncio.create_task(self._print())
-
-    def refresh(self) -> None:
-        if self.app is not None:
-            self.app.invalidate()
-
-    async def _print(self) -> None:
-        while self._lines:
-            if self.app is not None:  # what it asked about the cursor must be answered before that moves
-                await self.app.renderer.wait_for_cpr_responses()
-            self.flush()
-
-    def flush(self) -> None:
-        """Print what was collected."""
-        lines, self._lines = self._lines, []
-        app = self.app
-        if app is None or not lines:
-            return
-        text = FormattedText([part for line in lines for part in (*line, ("", "\n"))])
-        is_prompting = app.is_running and not app.is_done
-        if is_prompting:
-            app.renderer.erase()
-        print_formatted_text(
-            app.output, text, self.style, color_depth=self.color_depth or app.color_depth
-        )
-        if is_prompting:
-            app.renderer.request_absolute_cursor_position()
-            app.invalidate()
-
-
-class WordCompleter(Completer):
-    """Completes words that begin with a slash, and conversations behind them."""
-
-    def __init__(self, book: Book) -> None:
-        self._book = book
-
-    def get_completions(self, document: Document, event: CompleteEvent) -> Iterable[Completion]:
-        text = document.text_before_cursor
-        if not text.startswith("/"):
-            return
-        word, space, begun = text[1:].partition(" ")
-        if not space:
-            known = {name: each.does for name, each in WORDS.items()}
-            yield from _matching(word, known)
-        elif word in _NAMING:
-            yield from _matching(begun, {each.word: self._book.title_of(each) for each in self._book})
-
-
-def _matching(begun: str, known: dict[str, str]) -> Iterable[Completion]:
-    for text, about in known.items():
-        if text.startswith(begun):
-            meta = "" if about == text else about
-            yield Completion(text, -len(begun), display=safe(text), display_meta=meta)
 
 
 class Terminal:
@@ -256,5 +178,5 @@ async def chat(
         return await terminal.run(events)
     finally:
         await client.close()
-        await talk.letters.all_ended()  # those that were given up are named
+        await talk.letters.all_ended()  # what was given up is named
         screen.flush()

@@ -95,7 +95,7 @@ class Words:
 
     def _named(self, who: str) -> Conversation:
         if not who:
-            raise ValueError("say whom or where: /to bob, /to #den")
+            raise ValueError("name a user or a chatroom: /to bob, /to #den")
         return self._talk.book.find(who)
 
     async def _join(self, rest: str) -> None:

@@ -104,13 +104,13 @@ class ChatTests(ConnectedCase):
 
     async def test_an_interrupt_or_the_end_of_the_terminal_ends_it(self) -> None:
         await self.daemon()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            ann = self.chat("bob")
+        chats = [self.chat("bob") for _ in range(4)]
+        for ann in chats:
             await ann.says("bob>")
-            ann.signal(number)
+        chats[0].type("half a line\x03\x03")
+        chats[1].signal(signal.SIGINT)
+        chats[2].signal(signal.SIGTERM)
+        chats[3].signal(signal.SIGHUP)
+        for ann in chats:
             self.assertEqual(await ann.exited, 130)
             self.assertTrue(ann.raw.rstrip().endswith("\x1b[?2004l"), ann.raw[-40:])
-        ann = self.chat("bob")
-        await ann.says("bob>")
-        ann.type("half a line\x03\x03")
-        self.assertEqual(await ann.exited, 130)

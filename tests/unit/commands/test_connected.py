@@ -132,7 +132,7 @@ class ChatTests(ConnectedTestCase):
         self.assertEqual(self.refused("chat", "--room", "den", *ME), "gim: 409, full")
 
     def test_arguments_that_make_no_sense_are_a_2(self) -> None:
-        self.assertIn("say with whom", self.refused("chat", *ME, status=2))
+        self.assertIn("name a user as WHO", self.refused("chat", *ME, status=2))
         self.assertIn("do not go together", self.refused("chat", "bob", "--room", "den", *ME, status=2))
         for words in ["a b"], ["ann"], ["--room", "a:b"]:
             self.refused("chat", *words, *ME, status=2)

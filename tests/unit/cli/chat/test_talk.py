@@ -337,7 +337,7 @@ class WordTests(TalkTestCase):
             self.client.errors["join"] = GimError(409, f"full{EVIL}")
             self.assertEqual(await self.typed("/join den"), ["! 409, full\\x1b[2J"])
             self.assertIn("write 1 to 64 printable", (await self.typed("/join a:b"))[0])
-            self.assertEqual(await self.typed("/to"), ["! say whom or where: /to bob, /to #den"])
+            self.assertEqual(await self.typed("/to"), ["! name a user or a chatroom: /to bob, /to #den"])
 
         self.run_in_asyncio(test)
 

@@ -19,6 +19,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gim.cli.chat import terminal
 from gim.cli.chat.book import Book
+from gim.cli.chat.completer import WordCompleter
+from gim.cli.chat.screen import TerminalScreen
 from gim.cli.chat.talk import Talk
 from gim.cli.chat.words import Words
 from gim.cli.failures import Refused
@@ -165,7 +167,7 @@ class BarTests(SynchronousTestCase):
         async def make() -> str:
             client = chat_client()
             with create_pipe_input() as keys, create_app_session(input=keys):
-                screen = terminal.TerminalScreen(has_color=False)
+                screen = TerminalScreen(has_color=False)
                 talk = Talk(client, "ann", screen)
                 talk.book.take(message(1, "bob", "x"))
                 talk.book.take(message(2, "bob", "x"))
@@ -191,7 +193,7 @@ class CompletionTests(SynchronousTestCase):
         book = Book("ann")
         book.room("den")
         book.user("bob")
-        completer = terminal.WordCompleter(book)
+        completer = WordCompleter(book)
         found = completer.get_completions(Document(text), CompleteEvent(completion_requested=True))
         return [each.text for each in found]
 
