@@ -137,7 +137,7 @@ class ConnectionTests(ConnectedCase):
         await self.daemon()
         process = self.start("listen", "--as", "bob", "--ws", f"ws://127.0.0.1:{self.http}/nothing")
         self.assertEqual(await process.exited, 3)
-        self.assertRegex(process.output[2], "^gim: .* can't be reached: 404 ")
+        self.assertRegex(process.output[2], "^gim: .* can't be reached: the server refuses with 404")
 
     async def test_a_certificate_is_checked_against_the_authorities_that_are_trusted(self) -> None:
         files = FilePath(os.path.abspath(self.mktemp()))

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -82,10 +83,8 @@ class FirstLoginTests(SynchronousTestCase):
         for state, reason in (
             (State("waiting", 1.0, 1006, "refused\x1b"), "refused\\x1b"),
             (State("waiting", 1.0, 4000), "no answer"),
-            (
-                State("waiting", 1.0, 404, "the server refuses with 404"),
-                "404 the server refuses with 404",
-            ),
+            (State("waiting", 1.0, 404, "the server refuses with 404"), "the server refuses with 404"),
+            (State("waiting", 1.0, 1001), "closed with 1001"),
         ):
             self.assertEqual(self.fails(Unreachable, state), f"wss://h can't be reached: {reason}")
 
@@ -133,7 +132,7 @@ class OutsideTests(SynchronousTestCase):
 
     def test_a_signal_ends_it(self) -> None:
         for number in (signal.SIGTERM, signal.SIGHUP):
-            self.ends(KeyboardInterrupt, lambda number=number: os.kill(os.getpid(), number))
+            self.ends(KeyboardInterrupt, partial(os.kill, os.getpid(), number))
 
     def test_a_reader_that_has_ended_ends_it(self) -> None:
         reading, writing = os.pipe()
