@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 from klein import Klein
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -22,11 +22,15 @@ METHODS = {"GET", "POST", "PUT", "DELETE", "PATCH"}
 
 
 class DocumentTestCase(ApiTestCase):
+    bodies: ClassVar[dict[type, bytes]] = {}  # of each class, as it takes long to make
+
     def setUp(self) -> None:
         super().setUp()
-        response = self.request("GET", "/openapi.json")
-        self.assertEqual(response.headers["content-type"], "application/json")
-        self.document: dict[str, Any] = json.loads(response.body)
+        if type(self) not in self.bodies:
+            response = self.request("GET", "/openapi.json")
+            self.assertEqual(response.headers["content-type"], "application/json")
+            self.bodies[type(self)] = response.body
+        self.document: dict[str, Any] = json.loads(self.bodies[type(self)])
 
     def operations(self) -> dict[tuple[str, str], dict[str, Any]]:
         return {
