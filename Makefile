@@ -92,6 +92,7 @@ chaos: $(VENV)/.installed-test
 # CLIENTS holds options, as in CLIENTS="--sends 500 --seed 3 --libraries asyncio"
 clients: $(VENV)/.installed-test
 	$(BIN)/python -m tests.integration.clients $(CLIENTS)
+	$(call TRIAL,tests.integration.client.frozen_for_a_minute)
 
 # the tests of a daemon of one process, with two workers, some two minutes
 workers: $(VENV)/.installed-test

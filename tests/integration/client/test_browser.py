@@ -71,10 +71,18 @@ class FrozenTabTests(PageTestCase):
 
     expected_errors = ("Page entered Back-Forward Cache",)  # it closes the connections of what it freezes
 
+    async def set_clock(self, page: Page) -> None:
+        """Give the page a clock that the test can set."""
+        await self.in_browser(page.clock.install)
+
+    async def thaw_after_a_minute(self, page: Page) -> None:
+        await self.cdp(page, "Page.setWebLifecycleState", state="active")
+        await self.in_browser(page.clock.fast_forward, MINUTE_MS)
+
     async def test_a_tab_that_was_frozen_for_a_minute_recovers(self) -> None:
         await self.daemon()
         bob, page = self.gim("bob"), await self.chat_page(is_tab=True)
-        await self.in_browser(page.clock.install)
+        await self.set_clock(page)
         await self.start(page, id="ann")
         await bob.send("ann", "1")
         await self.until_contents(page, "1")
@@ -82,8 +90,7 @@ class FrozenTabTests(PageTestCase):
         for content in "2", "3":
             await bob.send("ann", content)
         self.assertEqual(await self.evaluate(page, "contents()"), ["1"])
-        await self.cdp(page, "Page.setWebLifecycleState", state="active")
-        await self.in_browser(page.clock.fast_forward, MINUTE_MS)
+        await self.thaw_after_a_minute(page)
         await self.until_contents(page, "1", "2", "3", timeout_ms=RECOVERY_MS)
         self.assertEqual(await self.kinds(page), [*FIRST, "waiting", "connecting", "online", *TWO])
 

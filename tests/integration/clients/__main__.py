@@ -1,7 +1,7 @@
 """The client libraries under faults, with an account of each message.
 
     python -m tests.integration.clients [--sends 10000] [--clients 500] [--seed N]
-        [--libraries asyncio,twisted] [--storages memory,redis]
+        [--libraries asyncio,twisted,node,browser] [--storages memory,redis]
 
 **Sends.** Eight clients of each library send so many messages in all, to each other and to two
 chatrooms, on one gim with memory and on two with one Redis. Each connects through a proxy of its own
@@ -45,7 +45,7 @@ from twisted.python.filepath import FilePath
 
 from tests.integration.clients.account import Violation
 from tests.integration.clients.long_run import LongRun, Plan
-from tests.integration.clients.program import LIBRARIES
+from tests.integration.clients.program import LIBRARIES, MISSING
 from tests.integration.clients.restart import SIGNALS, Restart
 from tests.integration.clients.servers import STORAGES
 from tests.support.redis.setups import at_once
@@ -62,7 +62,8 @@ def main() -> None:
         "--clients", type=int, default=500, help="of each library at a restart; 0 for none"
     )
     words.add_argument("--seed", type=int, default=random.randrange(2**31))
-    words.add_argument("--libraries", default=",".join(LIBRARIES), help="some, with commas in between")
+    able = ",".join(each for each in LIBRARIES if not MISSING.get(each))
+    words.add_argument("--libraries", default=able, help="some, with commas in between")
     words.add_argument("--storages", default=",".join(STORAGES), help="some, with commas in between")
     given = words.parse_args()
     for name, known in (("libraries", LIBRARIES), ("storages", STORAGES)):
@@ -70,6 +71,9 @@ def main() -> None:
         if unknown := set(chosen).difference(known):
             words.error(f"not one of the {name}: {', '.join(sorted(unknown))}")
         setattr(given, name, chosen)
+    for library in LIBRARIES:
+        if library not in given.libraries:
+            print(f"without {library}: {MISSING.get(library) or 'not asked for'}")
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a server has a file for each client
     react(lambda reactor: Deferred.fromCoroutine(_run(given)))

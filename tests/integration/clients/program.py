@@ -17,12 +17,15 @@ from twisted.python.failure import Failure
 
 from tests.integration.clients.account import Report
 from tests.integration.clients.programs.job import ClientJob, write_job
-from tests.support.node import WS, npm_packages
+from tests.support.browser import CHROMIUM_MISSING
+from tests.support.node import NODE_MISSING, WS, npm_packages
 from tests.support.paths import ROOT
 
 CLOSE_LIMIT = 20.0  # seconds until a program that was told to close has ended
 _HERE = "tests.integration.clients.programs"
 LIBRARIES = ("asyncio", "twisted", "node", "browser")
+# why the program of a library can't run on this machine, if it can't
+MISSING = {"node": NODE_MISSING, "browser": CHROMIUM_MISSING}
 
 
 def words_of(library: str) -> tuple[str, ...]:
