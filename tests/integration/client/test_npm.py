@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import tempfile
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase
@@ -59,11 +59,11 @@ def program() -> str:
 
 
 @cache
-def packed() -> tuple[Path, frozenset[str]]:
-    """Pack the library; return the file, and the names of what it holds."""
-    place = Path(tempfile.mkdtemp(prefix="gim-npm-"))
-    (package,) = json.loads(npm("pack", "--json", f"--pack-destination={place}", cwd=LIBRARY))
-    return place / package["filename"], frozenset(file["path"] for file in package["files"])
+def packed() -> tuple[TemporaryDirectory[str], str, frozenset[str]]:
+    """Pack the library; return where, the name of the file, and the names of what it holds."""
+    place = TemporaryDirectory(prefix="gim-npm-")
+    (package,) = json.loads(npm("pack", "--json", f"--pack-destination={place.name}", cwd=LIBRARY))
+    return place, package["filename"], frozenset(file["path"] for file in package["files"])
 
 
 class PackageTests(DaemonTestCase):
@@ -72,7 +72,7 @@ class PackageTests(DaemonTestCase):
 
     def test_it_holds_the_modules_their_types_and_what_people_read(self) -> None:
         modules = {path.name for path in LIBRARY.glob("*.js")}
-        _, files = packed()
+        *_, files = packed()
         self.assertEqual(files, {*modules, "gim.d.ts", "package.json", "README.md", "LICENSE"})
 
     async def test_the_program_of_the_readme_runs_where_it_is_installed(self) -> None:
@@ -84,7 +84,8 @@ class PackageTests(DaemonTestCase):
         self.assertRegex(output, r"\Asent [0-9a-f]{32}\nBob: hello, Ann\n\Z")
 
     def install_and_run(self, folder: Path) -> str:
-        npm("install", "--ignore-scripts", "--prefer-offline", str(packed()[0]), WS, cwd=folder)
+        place, name, _ = packed()
+        npm("install", "--ignore-scripts", "--prefer-offline", f"{place.name}/{name}", WS, cwd=folder)
         words = ["node", "program.mjs", f"ws://127.0.0.1:{self.ws}"]
         ran = subprocess.run(
             words, cwd=folder, capture_output=True, text=True, timeout=PATIENCE, check=False

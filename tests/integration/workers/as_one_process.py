@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.integration.client import test_browser
 from tests.integration.daemon import (
     test_authentication,
     test_clock_steps,
@@ -17,6 +18,10 @@ from tests.integration.daemon import (
     test_systemd,
     test_webhooks,
 )
+
+
+class PageTests(test_browser.TalkTests):
+    worker_count = 2
 
 
 class StoppingTests(test_running.StoppingTests):
