@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from playwright.sync_api import Error
+
+from tests.support import browser
 from tests.support.browser import BrowserTestCase
 
 FAULTY = """<script>
@@ -42,3 +45,12 @@ class FaultyPageTests(BrowserTestCase):
         self.assertIsNone(await self.evaluate(second, "localStorage.getItem('a')"))
         third = await self.page(url, first.context)
         self.assertEqual(await self.evaluate(third, "localStorage.getItem('a')"), "b")
+
+    async def test_a_call_that_hangs_fails_and_the_next_page_opens(self) -> None:
+        page = await self.page()
+        self.patch(browser, "CALL_LIMIT", 1.0)
+        hangs = self.evaluate(page, "new Promise(() => {})")
+        await self.assertFailure(hangs, Error)
+        self.patch(browser, "CALL_LIMIT", 60.0)
+        page = await self.page()
+        self.assertEqual(await self.evaluate(page, "1 + 1"), 2)
