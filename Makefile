@@ -88,7 +88,7 @@ failover: $(VENV)/.installed-test
 chaos: $(VENV)/.installed-test
 	$(BIN)/python -m tests.integration.chaos $(CHAOS)
 
-# 10,000 sends of each client library through faults, and 500 clients of each at a restart, some ten minutes;
+# 10,000 sends of each client library through faults, and 500 clients of each at a restart, some 20 minutes;
 # CLIENTS holds options, as in CLIENTS="--sends 500 --seed 3 --libraries asyncio"
 clients: $(VENV)/.installed-test
 	$(BIN)/python -m tests.integration.clients $(CLIENTS)
