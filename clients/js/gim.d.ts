@@ -152,7 +152,10 @@ export interface Events {
   broadcast: {readonly by: string; readonly content: string; readonly category: string; readonly createdAt: number};
   /** An event of a type that this version does not know. */
   event: {readonly type: string; readonly fields: Readonly<Record<string, unknown>>};
-  /** Something went wrong that ends nothing: `cause` is what a handler or a store threw. */
+  /**
+   * Something went wrong that ends nothing: `cause` is what a handler or a store threw. Without a listener
+   * it goes to `console.error`.
+   */
   error: {
     readonly code: number | "protocol" | "handler" | "store";
     readonly msg: string;

@@ -313,7 +313,7 @@ export function createCore(options, io) {
 
   function compare() {
     for (const [session_id, {last, title}] of items) {
-      if (!last || listed.has(session_id)) continue; // joined just now
+      if (!last || listed.has(session_id)) continue; // just joined
       const after = newest.get(session_id) ?? null;
       if (compares && !(last.id <= after)) {
         const missed = waiting.get(session_id)?.flatMap(push => push.items).find(({id}) => !(id <= after));
@@ -519,7 +519,7 @@ const now = () => (performance.timeOrigin + performance.now()) / 1000;
 function camel(value) {
   if (Array.isArray(value)) return value.map(camel);
   if (value?.constructor !== Object) return value;
-  const name = key => key.replace(/_./g, ([, letter]) => letter.toUpperCase());
+  const name = key => key.replace(/_./g, each => each[1].toUpperCase());
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [name(key), camel(each)]));
 }
 
@@ -570,7 +570,7 @@ export class Gim {
       socket.onopen = () => core.opened(number);
       socket.onmessage = ({data}) => core.received(number, data);
       socket.onclose = ({code, reason}) => ended(code, reason);
-      socket.onerror = () => {}; // ws needs it
+      socket.onerror = () => {}; // for ws
       socket.on?.("unexpected-response", (request, {statusCode, statusMessage, headers}) => {
         request.destroy();
         ended(statusCode, statusMessage, +headers["retry-after"] || 0);
@@ -589,7 +589,7 @@ export class Gim {
     function ask() {
       const question = ++questions;
       const answer = (...values) => question === questions && core.token(...values);
-      call(token).then((value = null) => answer(value), error => answer(null, String(error)));
+      call(token).then((value = null) => answer(value), cause => answer(null, String(cause)));
     }
 
     const settled = (deadline, state, user) => {
@@ -601,9 +601,9 @@ export class Gim {
       timer = setTimeout(core.tick, Math.min((deadline - now()) * 1000, 1e9));
       if (state === "closed") timer.unref?.(); // it keeps no process alive
       queueMicrotask(() => core.deliver((kind, data) => {
-        for (const f of this.#handlers[kind] ?? []) {
-          call(() => f(camel(data))).catch(cause => kind !== "error" && core.report("handler", cause));
-        }
+        const report = kind === "error" ? console.error : cause => core.report("handler", cause);
+        for (const f of this.#handlers[kind] ?? []) call(() => f(camel(data))).catch(report);
+        if (kind === "error" && !this.#handlers[kind]?.size) report(data);
       }));
     };
 

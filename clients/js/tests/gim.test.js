@@ -166,17 +166,41 @@ test("a handler that fails is an event, now or later, and stops nothing", async 
   assert.deepEqual(heard, ["hi", error, error]);
 });
 
-test("a handler of errors that fails does not get its own error", async t => {
+test("a handler of errors that fails does not get its own error: the console does", async t => {
+  const written = [];
+  t.mock.method(console, "error", what => written.push(what));
   const gim = client(t);
+  const failure = new Error("no");
   let count = 0;
   gim.on("error", () => {
     count++;
-    throw new Error("no");
+    throw failure;
   });
   (await online(gim)).receive("junk");
   await soon();
   await soon();
   assert.equal(count, 1);
+  assert.deepEqual(written, [failure]);
+});
+
+test("errors go to the console as long as there is no listener of them", async t => {
+  const written = [];
+  t.mock.method(console, "error", what => written.push(what));
+  const gim = client(t);
+  const failure = new Error("no");
+  gim.on("message", () => {
+    throw failure;
+  });
+  const off = gim.on("error", () => {});
+  const socket = await online(gim);
+  socket.push("heard", "1");
+  await soon();
+  assert.equal(written.length, 0);
+  off();
+  socket.push("not heard", "2");
+  await soon();
+  const error = {code: "handler", msg: "Error: no", cause: failure};
+  assert.deepEqual(written, [error]);
 });
 
 test("a handler may call anything, also remove itself and add others", async t => {
