@@ -19,7 +19,7 @@ export function createCore(options, io) {
   newest = new Map(Object.entries(newest)); // ids by session
   sent = new Set(sent);
   outbox = new Set(outbox);
-  const due = new Map(); // times by function
+  const due = new Map(); // times
   let now = io.now();
   let state = "closed";
   let user = null;
@@ -42,7 +42,7 @@ export function createCore(options, io) {
   const events = [];
   const lost = new Map();
 
-  const emit = (kind, data) => events.push([kind, data]);
+  const emit = (...event) => events.push(event);
 
   function deliver(items, title) {
     for (const item of items) {
@@ -53,7 +53,6 @@ export function createCore(options, io) {
       if (id <= after) continue;
       newest.delete(session_id);
       newest.set(session_id, id);
-      newest.delete([...newest.keys()].filter(each => !isRoom(each)).at(-1001));
       if (!isRoom(session_id) && sent.has(id)) continue;
       if (lost.has(session_id)) lost.get(session_id).skipped++;
       else if (events.length < eventLimit) emit("message", {...item, title});
@@ -87,11 +86,11 @@ export function createCore(options, io) {
   const waiters = [];
   let secret = token;
   let sockets = 0;
-  let socket = 0; // 0 without one
+  let socket = 0; // none
   let early = []; // before the login reply
   let onlineSince, heardAt;
-  let patience = 0; // seconds for an answer
-  let over; // why the client is closed
+  let patience = 0; // in seconds
+  let over; // why it is closed
 
   function change(to, code, reason, delay) {
     state = to;
@@ -126,7 +125,7 @@ export function createCore(options, io) {
 
   function loggedIn(code, msg, data) {
     if (code) return refuse(code, msg);
-    if (!data.epoch) throw Error("no epoch");
+    if (!data.user || !data.epoch || !(data.server_time > 0)) throw Error("no login");
     user = data.user;
     skew = data.server_time / 1000 - now;
     onlineSince = heardAt = now;
@@ -199,7 +198,7 @@ export function createCore(options, io) {
   function comeBack(code, reason, retryAfter) {
     const isHandshake = retryAfter >= 0;
     const isFirst = code === 3005 ? code !== last : !tried[code];
-    const slot = code === 3001 && /reconnect in ([\d.]+) s/.exec(reason);
+    const slot = code === 3001 && /reconnect in (\d+(\.\d+)?) s/.exec(reason);
     last = code;
     isOrdered = slot || code === 3013;
     if (asks && !isHandshake && [401, 3005, 3500].includes(code)) {
@@ -237,13 +236,14 @@ export function createCore(options, io) {
   }
 
   function expire() {
-    endAll("expired", "it waited too long", entry => !(endOf(entry) > now));
+    endAll("expired", "waited too long", entry => !(endOf(entry) > now));
     outbox.forEach(keep);
+    goOn();
   }
 
   function endEntry(entry, code, msg, data) {
     const {request_id, done} = entry;
-    const end = code ? {request_id, code, msg} : {request_id, ...data};
+    const end = {request_id, ...(code ? {code, msg} : data)};
     outbox.delete(entry);
     flying.delete(entry);
     changed = true;
@@ -259,12 +259,12 @@ export function createCore(options, io) {
 
   const lose = to => endAll("", "the server lost its data", entry => !isNew(entry) && entry.epoch !== to);
 
-  function goOn() {} // after a pause: `pump` follows
+  const goOn = () => pump(outbox);
 
-  function pump() {
-    for (const entry of outbox) {
+  function pump(entries, most = 8) {
+    for (const entry of entries) {
       const {request_id, type, target_id, content, category} = entry;
-      if (state !== "online" || due.has(goOn) || flying.size === 8) return;
+      if (state !== "online" || due.has(goOn) || flying.size === most) return;
       if ([...flying].some(each => each.type === type && each.target_id === target_id)) continue;
       if (isNew(entry)) Object.assign(entry, {written_at: now, written_server: now + skew, epoch});
       changed = true;
@@ -276,13 +276,14 @@ export function createCore(options, io) {
         if (code === 429) wait(goOn, 1 + draw("busy"));
         else if (code === 503) wait(goOn, draw("storage") * Math.min(30, 2 ** refusals++ / 2));
         else endEntry(entry, code === 500 ? "uncertain" : code, msg, data);
+        pump(outbox, flying.size + 1);
       });
     }
   }
 
   // G: chatrooms
 
-  const listed = new Map(); // by the list of sessions
+  const listed = new Map(); // by op 205
   const waiting = new Map(); // pushes by session
   const gaps = [];
   let items, reading, compares;
@@ -290,6 +291,7 @@ export function createCore(options, io) {
   function merged() {
     const ids = new Map(newest);
     for (const [session, id] of listed) if (!(id <= ids.get(session))) ids.set(session, id);
+    for (const each of [...ids.keys()].filter(each => !isRoom(each)).slice(0, -1000)) ids.delete(each);
     return ids;
   }
 
@@ -321,7 +323,7 @@ export function createCore(options, io) {
       } else listed.set(session_id, last.id);
     }
     for (const session of newest.keys()) {
-      if (isRoom(session) && !items.has(session) && !listed.has(session)) newest.delete(session);
+      if (isRoom(session) && !(items.has(session) || listed.has(session))) newest.delete(session);
     }
   }
 
@@ -437,8 +439,8 @@ export function createCore(options, io) {
       heardAt = now;
       patience = 0;
       try {
-        const {op, seq = 0, ...packet} = JSON.parse(text);
-        const body = JSON.parse(packet.body);
+        const {op, seq = 0, body: json} = JSON.parse(text);
+        const body = JSON.parse(json);
         const {code, msg = "", data} = body;
         const {op: asked, answer, late} = pending.get(seq) ?? {};
         if (op === 207 || op === 213) {
@@ -457,12 +459,12 @@ export function createCore(options, io) {
     send(message, done) {
       const bytes = [...crypto.getRandomValues(new Uint8Array(16))];
       const request_id = bytes.map(byte => byte.toString(16).padStart(2, 0)).join("");
-      const never = {written_at: null, written_server: null, epoch: null};
-      const entry = {...message, request_id, created_at: now, ...never, done};
+      const times = {created_at: now, written_at: null, written_server: null};
+      const entry = {...message, request_id, ...times, epoch: null, done};
       changed = true;
       if (over) endEntry(entry, "closed", over);
       else if (outbox.size >= outboxLimit) endEntry(entry, "full", "the outbox is full");
-      else keep(entry);
+      else pump([entry], keep(entry));
       return entry;
     },
     cancel(entry) {
@@ -503,7 +505,6 @@ export function createCore(options, io) {
       now = io.now();
       const result = f(...values);
       read();
-      pump();
       if (savedAt + 1 > now) due.set(save, savedAt + 1);
       else save();
       io.settled(Math.min(...due.values()), state, user);
@@ -541,7 +542,7 @@ function promise(start) {
   const promised = new Promise((resolve, reject) =>
     start((code, msg, data) => (code ? reject(new GimError(code, msg)) : resolve(camel(data)))),
   );
-  promised.catch(() => {}); // the application may ignore it
+  promised.catch(() => {}); // it may be ignored
   return promised;
 }
 

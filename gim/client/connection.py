@@ -210,8 +210,10 @@ class Connection:
         if code:
             self._refuse(code, msg, now)
             return
-        self.user = User(data["user"]["id"], data["user"]["name"])
-        self._skew = data["server_time"] / 1000 - now
+        user, skew = User(data["user"]["id"], data["user"]["name"]), data["server_time"] / 1000 - now
+        if not data["epoch"]:
+            raise ValueError("no epoch")
+        self.user, self._skew = user, skew
         self._timers.cancel("login")  # only now: a reply that lacks a field is not an answer
         self._backoff.logged_in()
         self._online_since = now

@@ -129,7 +129,7 @@ class Core(Connection):
         try:
             packet = json.loads(text)
             self._take(packet["op"], packet.get("seq", 0), json.loads(packet["body"]), now)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except Exception as error:  # whatever a server writes, its connection is read on
             self.report(Error("protocol", f"not a packet: {error!r}"))
         self._settle(now)
 
@@ -182,7 +182,7 @@ class Core(Connection):
 
     def _follow_room(self, op: Op, body: Mapping[str, Any], data: Mapping[str, Any], now: float) -> None:
         """Begin or forget a chatroom that the user joined or left."""
-        if op == Op.JOIN:
+        if op == Op.JOIN and "session_id" in data:
             self._positions.joined(data["session_id"], int((now + self._skew) * 1000))
             self._changed = True
         elif op in (Op.LEAVE, Op.DISMISS):
@@ -200,7 +200,7 @@ class Core(Connection):
         return {"since": self._positions.since, "epoch": self._positions.epoch}
 
     def _on_online(self, data: Mapping[str, Any], now: float) -> None:
-        told = (data["epoch"], data["recovered"], data["server_time"], data["missed"])
+        told = (data["epoch"], data.get("recovered", False), data["server_time"], data.get("missed", 0))
         reason = self._positions.logged_in(*told)
         if reason is not None:
             self._events.put(Reset(reason))

@@ -16,7 +16,7 @@ _MARGIN_MS = 60_000  # how far the clocks of a node and its storage may differ
 
 def time_mark(server_time_ms: int) -> str:
     """Return an id that is below those of all messages that are stored from now on."""
-    return f"{max(0, server_time_ms - _MARGIN_MS):012x}" + "0" * 20
+    return f"{max(0, int(server_time_ms) - _MARGIN_MS):012x}" + "0" * 20
 
 
 def is_chatroom(session_id: str) -> bool:

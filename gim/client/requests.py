@@ -56,12 +56,13 @@ class Requests:
         self._write(_text_of({"op": op, "seq": self._last_seq, "body": body}))
 
     def take(self, op: int, seq: int, body: Mapping[str, Any], now: float) -> bool:
-        """Take a reply; say whether it was one of these requests'."""
+        """Take a reply; say whether it was one of these requests'. One without a code is not a reply."""
         pending = self._pending.get(seq)
-        if pending is None or op != pending.op + 1:
+        if pending is None or op != pending.op + 1 or not isinstance(body.get("code"), int):
             return False
         del self._pending[seq]
-        pending.on_reply(body["code"], body.get("msg", ""), body.get("data") or {}, now)
+        data = body.get("data")
+        pending.on_reply(body["code"], body.get("msg", ""), data if isinstance(data, dict) else {}, now)
         return True
 
     def _time_out(self, now: float) -> None:

@@ -609,3 +609,37 @@ test("the core keeps the newest 1,000 private sessions and ids of sends", () => 
   assert.ok(newest["2:1001:1"] && newest["2:1001:3"] && newest["2:1001:new"]);
   assert.deepEqual([sent.length, sent[0], sent.at(-1)], [1000, "s1", "s1000"]);
 });
+
+test("a long outbox costs little: sends, answers and pushes do not go through all of it", () => {
+  const COUNT = 5000;
+  let socket;
+  const written = [];
+  const io = {
+    now: () => 1_800_000_000,
+    open: number => (socket = number),
+    write: text => written.push(JSON.parse(text)),
+    settled: () => {},
+  };
+  const core = createCore({id: "1001", outboxLimit: COUNT}, io);
+  const receive = (op, seq, body) => core.received(socket, JSON.stringify({op, seq, body: JSON.stringify(body)}));
+  core.connect(() => {});
+  core.opened(socket);
+  receive(102, 1, {code: 0, msg: "", data: {...LOGIN, server_time: 1_800_000_000_000}});
+  let visits = 0;
+  core.unsent[Symbol.iterator] = function* () {
+    for (const entry of Set.prototype.values.call(this)) {
+      visits++;
+      yield entry;
+    }
+  };
+  const message = {type: 2, target_id: "1002", content: "hi", category: "text"};
+  for (let i = 0; i < COUNT; i++) core.send(message);
+  for (let i = 0; i < COUNT; i++) receive(207, 0, {session: {id: "2:1001:1003", title: ""}, items: [], skipped: 0});
+  for (let i = 0; i < 100; i++) {
+    const {seq} = written.findLast(({op}) => op === 201);
+    receive(202, seq, {code: 0, msg: "", data: {id: `s${i}`}});
+  }
+  assert.equal(core.unsent.size, COUNT - 100);
+  assert.equal(written.filter(({op}) => op === 201).length, 101);
+  assert.ok(visits < 1000, `${visits} entries`);
+});
