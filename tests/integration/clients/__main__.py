@@ -27,7 +27,7 @@ once with SIGKILL, and starts again. At most one second may have more logins tha
 the window in which they were to come back. After SIGTERM that is the window of the slots in the close
 reasons. After SIGKILL it is that of the delays that nine of ten clients chose themselves.
 
-Exit status 1 if anything is wrong; what servers wrote and programs reported is in build/clients then.
+Exit status 1 if anything is wrong; what servers wrote and programs reported is in build/client-runs then.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def main() -> None:
 
 async def _run(given: Any) -> None:
     print(f"seed {given.seed}: add --seed {given.seed} to try the same faults again", flush=True)
-    directory = FilePath("build").child("clients").child(f"{given.seed}-{os.getpid()}")
+    directory = FilePath("build").child("client-runs").child(f"{given.seed}-{os.getpid()}")
     count = 0
     for library in given.libraries:
         count += await _run_library(given, library, directory)
