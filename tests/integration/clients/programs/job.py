@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -66,8 +67,11 @@ class Reports:
 
     def write(self, kind: str, **fields: Any) -> None:
         line = json.dumps({"is": kind, "at": time.time(), "user": self._user, **fields})
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+        try:
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError:
+            os._exit(1)  # the process that wanted the reports is gone
 
     def event(self, event: Event) -> None:
         """Report an event, if it is of a kind that is reported."""
