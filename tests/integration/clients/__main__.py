@@ -11,8 +11,8 @@ the histories:
 
 - Each send that was called ends exactly once: as sent, failed or uncertain, and its event says the
   same.
-- None is uncertain unless the data were lost meanwhile, or an answer was missing for 240 s. None
-  fails unless the data were lost and its sender had not joined the chatroom again.
+- None is uncertain unless the data were lost since its sender had logged in, or an answer was missing
+  for 240 s. None fails unless the data were lost and its sender had not joined the chatroom again.
 - A message that was reported as sent is stored, once, with its id and content; the messages of a
   sender are stored in the order of the sends. One that was reported as failed is not stored.
 - A receiver gets no message twice, the messages of a session in the order of their ids, those of each

@@ -105,6 +105,7 @@ class Account:
         self.surplus: list[Report] = []  # ends of sends that were never called
         # events by request_id: the kind and the id
         self.told: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        self.logins: dict[str, list[float]] = defaultdict(list)  # times by user
         self.joins: dict[tuple[str, str], list[float]] = defaultdict(list)  # by user and session
         self.received: dict[tuple[str, str], list[Report]] = defaultdict(
             list
@@ -126,6 +127,8 @@ class Account:
             (send.ends if send else self.surplus).append(report)
         elif kind in ("sent", "failed"):
             self.told[report["request_id"]].append((kind, report.get("id", "")))
+        elif kind == "state" and report["now"] == "online":
+            self.logins[user].append(report["at"])
         elif kind == "joined":
             self.joins[user, f"1:{report['room']}"].append(report["at"])
         elif kind in ("message", "gap"):

@@ -37,8 +37,9 @@ def _check_event(account: Account, send: Send) -> Iterator[Violation]:
 def check_reasons(account: Account) -> Iterator[Violation]:
     """Check that no send is uncertain or failed without a reason that the run gave it.
 
-    Uncertain: the data were lost while it was on its way, or it got no answer for `SAFE_AGE`. Failed: the
-    data were lost before, and its sender was not yet a member of the chatroom again.
+    Uncertain: the data were lost since its sender had logged in, also when the sender did not notice the
+    end of the connection; or it got no answer for `SAFE_AGE`. Failed: the data were lost before, and its
+    sender was not yet a member of the chatroom again.
     """
     for send in account.sends.values():
         if send.how == "uncertain" and not _may_be_uncertain(account, send):
@@ -50,7 +51,8 @@ def check_reasons(account: Account) -> Iterator[Violation]:
 def _may_be_uncertain(account: Account, send: Send) -> bool:
     ended_at: float = send.ends[0]["at"]
     is_old = ended_at - send.called_at >= SAFE_AGE - TIMER_DELAY
-    return is_old or account.died_between(send.called_at, ended_at)
+    logins = (at for at in account.logins[send.user] if at <= send.called_at)
+    return is_old or account.died_between(max(logins, default=send.called_at), ended_at)
 
 
 def _may_fail(account: Account, send: Send) -> bool:

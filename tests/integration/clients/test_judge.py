@@ -133,6 +133,20 @@ class JudgeTests(SynchronousTestCase):
         self.lose_data(1.05)
         self.assertEqual(self.found(), [])
 
+    def test_a_send_is_uncertain_when_its_connection_was_dead_without_a_sign(self) -> None:
+        self.report("state", "ann", 0, now="online")
+        self.call(0)
+        self.failed(0, "uncertain", "uncertain")
+        self.lose_data(0.5)
+        self.assertEqual(self.found(), [])
+
+    def test_a_send_is_not_uncertain_after_a_login_to_the_new_data(self) -> None:
+        self.report("state", "ann", 0.6, now="online")
+        self.call(0)
+        self.failed(0, "uncertain", "uncertain")
+        self.lose_data(0.5)
+        self.assertEqual(self.found(), ["uncertain"])
+
     def test_a_send_that_failed_without_a_reason(self) -> None:
         self.all_is_well(0)
         self.call(1)
