@@ -66,6 +66,7 @@ def check(url: str) -> None:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
+        (host or "").encode("idna")
     except ValueError as error:
         raise Misuse(f"{url!r} is not a valid URL: {error}") from error
     if parts.scheme not in ("ws", "wss") or not host or parts.fragment:

@@ -12,6 +12,7 @@ from http.client import (
     HTTPMessage,
     HTTPResponse,
     HTTPSConnection,
+    IncompleteRead,
     RemoteDisconnected,
 )
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ from gim.cli.failures import Misuse, Refused, TimedOut, Unreachable
 from gim.cli.output import safe
 
 _OK = 200
+_IN_PATHS = "/%!$&'()*+,;=:@"  # stands for itself in a path: RFC 3986, section 3.3
 _NOT_GIM = "what answers at {url} is not gim: it sent status {status}"
 
 
@@ -35,6 +37,17 @@ class Answer(NamedTuple):
 def route(*parts: str) -> str:
     """Return a path, each of its parts percent-encoded."""
     return "".join(f"/{quote(part, safe='')}" for part in parts)
+
+
+class _Fields(dict[str, Any]):
+    """An object of an answer. When it lacks a field that a command needs, another program wrote it."""
+
+    def __init__(self, fields: dict[str, Any], error: Unreachable) -> None:
+        super().__init__(fields)
+        self._error = error
+
+    def __missing__(self, name: str) -> Any:
+        raise self._error
 
 
 class Server:
@@ -53,6 +66,7 @@ class Server:
         try:
             parts = urlsplit(self.url)
             host, port = parts.hostname, parts.port
+            (host or "").encode("idna")
         except ValueError as error:
             raise Misuse(f"{self.url!r} is not a valid URL: {error}") from error
         if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
@@ -60,7 +74,7 @@ class Server:
         if parts.username is not None:
             raise Misuse("the URL holds a user or a password: leave it out")
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        return parts.path, kind(host, port, timeout=self._timeout)
+        return quote(parts.path, safe=_IN_PATHS), kind(host, port, timeout=self._timeout)
 
     def with_headers(self, headers: Mapping[str, str]) -> Server:
         """Return the same server for requests that carry *headers*."""
@@ -76,11 +90,14 @@ class Server:
         return self._data_of(self.exchange(method, path, body, query))
 
     def _data_of(self, answer: Answer) -> Any:
+        not_gim = Unreachable(_NOT_GIM.format(url=self.url, status=answer.status))
         try:
-            envelope = json.loads(answer.body)
+            envelope = json.loads(answer.body, object_hook=lambda fields: _Fields(fields, not_gim))
             code, msg, data = envelope["code"], envelope["msg"], envelope["data"]
         except (ValueError, TypeError, LookupError, RecursionError) as error:
-            raise Unreachable(_NOT_GIM.format(url=self.url, status=answer.status)) from error
+            raise not_gim from error
+        if not isinstance(code, int) or not (code or isinstance(data, dict)):
+            raise not_gim
         if code:
             raise Refused(code, safe(str(msg)), _seconds(answer.headers.get("Retry-After")))
         return data
@@ -147,6 +164,8 @@ def _seconds(text: str | None) -> float:
 def _reason(error: Exception) -> str:
     if isinstance(error, RemoteDisconnected):
         return "it closed the connection without an answer"
+    if isinstance(error, IncompleteRead):
+        return "it closed the connection in the middle of its answer"
     if isinstance(error, HTTPException):
         return "what answers there does not speak HTTP"
     if isinstance(error, ssl.SSLCertVerificationError):

@@ -23,6 +23,7 @@ _USAGE = "gim [OPTIONS] COMMAND [ARGUMENTS]"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return the exit status."""
     words = sys.argv[1:] if argv is None else list(argv)
+    _open_closed_streams()
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a locale may lack characters of messages
     try:
@@ -44,6 +45,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"gim: {where}{error.strerror or error}", file=sys.stderr)
         return failures.REFUSED
     return status
+
+
+def _open_closed_streams() -> None:
+    """Open the null device for each standard stream that was closed, as ``gim >&-`` does."""
+    for name, mode in ("stdin", "r"), ("stdout", "w"), ("stderr", "w"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
 
 
 def _run(words: list[str]) -> int:

@@ -70,7 +70,7 @@ class AsyncioSocket:
             response = refused.response
             after = _seconds(response.headers.get("Retry-After", ""))
             self._listener.on_refused(self._number, response.status_code, after)
-        except (OSError, WebSocketException) as error:
+        except (OSError, ValueError, WebSocketException) as error:  # a proxy's URL may be wrong, too
             self._listener.on_ended(self._number, ABNORMAL, str(error))
         else:
             await self._serve(self._connection)

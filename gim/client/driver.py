@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 from gim.client.clock import SteadyClock
 from gim.client.commands import AskToken, Close, Command, Open, Save, Write
@@ -30,9 +31,16 @@ class Socket(Protocol):
 
 
 def check_url(url: str) -> str:
-    """Return the URL of a WebSocket. Raises `ValueError` for another."""
+    """Return the URL of a WebSocket. Raises `ValueError` for another, or one whose host or port no
+    network can have."""
     if not url.startswith(("ws://", "wss://")):
         raise ValueError(f"{url!r} is not the URL of a WebSocket: it begins with ws:// or wss://")
+    parts = urlsplit(url)
+    try:
+        (parts.hostname or ".").encode("idna")
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError(f"{url!r} is not the URL of a WebSocket: {error}") from error
     return url
 
 
@@ -49,8 +57,18 @@ class Driver(Generic[S]):
         self._store = store
         self._ended = ended
         self._clock = clock
-        self.core = Core(settings, clock.now(), store.load() if store else None)
+        self.core = self._restored(settings)
         self._socket: S | None = None
+
+    def _restored(self, settings: Settings) -> Core:
+        """Return a core that goes on from the store; one that begins anew if that can't be read."""
+        now = self._clock.now()
+        try:
+            return Core(settings, now, self._store.load() if self._store else None)
+        except Exception as error:  # of the store, or because of what it kept
+            core = Core(settings, now)
+            core.report(Error("store", f"the state could not be loaded: {error!r}"))
+            return core
 
     # What the event loop does
 

@@ -33,9 +33,18 @@ class AddressTests(CommandTestCase):
             "http://h?x",
             "http://u:p@h",
             "http://[::",
+            "http://a..b",
+            f"http://{'a' * 64}.example",
         ):
-            self.refused("stats", "--url", url, status=2)
+            self.assertIn("is not a valid URL" if "@" not in url else "leave it out", self.misused(url))
         self.assertEqual(self.connected, [])
+
+    def misused(self, url: str) -> str:
+        return self.refused("stats", "--url", url, status=2)
+
+    def test_a_path_may_have_any_characters(self) -> None:
+        self.said("stats", "--url", "http://h/ä b%20c")
+        self.assertEqual(self.requests[0].split()[1], b"/%C3%A4%20b%20c/v1/admin/statistics")
 
     def test_https_is_spoken_too(self) -> None:
         server = Server("https://h", 1)
@@ -88,6 +97,10 @@ class FaultTests(CommandTestCase):
             response("[]"),
             response('"x"'),
             response('{"code":0}'),
+            response('{"code":0,"msg":"","data":{}}'),
+            response('{"code":0,"msg":"","data":null}'),
+            response('{"code":"\\u001b[31m","msg":"","data":null}'),
+            b"HTTP/1.1 200 X\r\nContent-Length: 100\r\n\r\n{",
         ):
             self.body = body
             self.assertIn("http://127.0.0.1:8081", self.refused("stats", status=3))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import socket
 import sys
 from collections.abc import Iterator
 
@@ -57,6 +58,25 @@ class CommandsTests(CommandTestCase):
 
         if node.name in ("serve", "check"):
             yield from SPELLINGS
+
+
+class StreamsTests(CommandTestCase):
+    def answer(self, request: bytes) -> bytes:
+        return response(STATISTICS)
+
+    def test_closed_streams_are_empty_and_take_everything(self) -> None:
+        for name in ("stdin", "stdout", "stderr"):
+            self.patch(sys, name, None)
+        self.patch(os, "environ", self.environment)
+        self.patch(socket, "create_connection", self.open_socket)
+        self.addCleanup(self.close_streams)
+        self.assertEqual(main_module.main(["stats"]), 0)
+        self.assertEqual(main_module.main(["broadcast", "-"]), 0)
+        self.assertIn(b'{"content": ""}', self.requests[1])
+
+    def close_streams(self) -> None:
+        for stream in sys.stdin, sys.stdout, sys.stderr:
+            stream.close()
 
 
 class OptionsTests(CommandTestCase):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from ssl import create_default_context
 from typing import Any
 
@@ -29,6 +30,9 @@ LOGIN = {
     "missed": 0,
     "recovered": True,
 }
+BAD_OUTBOX = (  # a state
+    '{"user": "1001", "since": "", "epoch": null, "newest": {}, "sent": [], "outbox": [{"type": 1}]}'
+)
 LATE = 5.0  # seconds until a test gives up
 
 
@@ -313,3 +317,29 @@ class AsyncioClientTests(SynchronousTestCase):
                 self.assertEqual([entry["content"] for entry in saved["outbox"]], ["hello"])
 
         self.run_test(test)
+
+    def test_a_state_that_can_not_be_read_is_an_error_and_the_client_begins_anew(self) -> None:
+        async def test() -> None:
+            for text in ("{", "5", '{"user": "1001"}', BAD_OUTBOX):
+                path = self.mktemp()
+                Path(path).write_text(text)
+                gim = self.client(store=FileStore(path))
+                error = await anext(gim.events())
+                self.assertEqual((type(error), getattr(error, "code", None)), (Error, "store"))
+                await gim.connect()
+                self.assertEqual((gim.state, gim.unsent()), ("online", []))
+                await gim.close()
+
+        self.run_test(test)
+
+    def test_a_url_that_no_network_can_have_is_refused(self) -> None:
+        for url in (
+            "http://h",
+            "h",
+            "ws://h:99999",
+            "ws://a..b",
+            f"wss://{'a' * 64}",
+            "ws://",
+            "ws://[::1",
+        ):
+            self.assertRaises(ValueError, Client, url, id="1001")
