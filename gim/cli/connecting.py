@@ -16,6 +16,7 @@ from gim.client.outcome import GimError
 from gim.errors import BadRequest
 
 _BUSY: Final = frozenset((429, 500, 503))  # refusals that pass
+_FIRST_CLOSE_CODE: Final = 1000  # below are HTTP statuses of the handshake
 _NETWORK: Final = frozenset((1006, 4000))  # codes of sockets that nothing answers
 
 
@@ -59,6 +60,8 @@ def _check(state: State, url: str) -> None:
     if state.now == "closed":
         raise failure_of(state)
     if state.now == "waiting" and state.code not in _BUSY:
+        if isinstance(state.code, int) and state.code < _FIRST_CLOSE_CODE:
+            raise Unreachable(f"{url} refuses with status {state.code}: is it the gateway of gim?")
         why = "no answer" if state.code in _NETWORK else f"closed with {state.code}"
         raise Unreachable(f"{url} can't be reached: {safe(state.reason) or why}")
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
+from socket import gaierror
 from ssl import SSLContext
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
@@ -12,6 +15,9 @@ from websockets.typing import Subprotocol
 
 CLOSE_TIMEOUT = 2.0  # seconds that the server has to answer a close
 ABNORMAL = 1006  # RFC 6455, section 7.4.1
+_ERRNO: Final = re.compile(
+    r"\[Errno (\d+)\]"
+)  # asyncio puts the errors of several addresses into one text
 
 
 class Listener(Protocol):
@@ -71,7 +77,7 @@ class AsyncioSocket:
             after = _seconds(response.headers.get("Retry-After", ""))
             self._listener.on_refused(self._number, response.status_code, after)
         except (OSError, ValueError, WebSocketException) as error:  # a proxy's URL may be wrong, too
-            self._listener.on_ended(self._number, ABNORMAL, str(error))
+            self._listener.on_ended(self._number, ABNORMAL, _said(error))
         else:
             await self._serve(self._connection)
 
@@ -93,6 +99,13 @@ class AsyncioSocket:
                 await connection.send(await self._outgoing.get())
         except ConnectionClosed:
             pass  # the reader reports it
+
+
+def _said(error: Exception) -> str:
+    """Return why there is no connection, such as "Connection refused"."""
+    if number := _ERRNO.search(str(error)):
+        return os.strerror(int(number[1]))
+    return (isinstance(error, gaierror) and error.strerror) or str(error)
 
 
 def _seconds(text: str) -> float | None:

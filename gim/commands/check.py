@@ -51,7 +51,7 @@ def _compared(args: Namespace, options: Options) -> int:
     server = Server(url, args.timeout)
     differences = list(_differences(server, options))
     for line in differences:
-        print(f"gim: {line}", file=sys.stderr)
+        print(f"gim: {url}: {line}", file=sys.stderr)
     if differences:
         return failures.REFUSED
     print(f"gim: {url} is ready, and uses these options as far as it shows them")

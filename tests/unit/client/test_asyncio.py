@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Coroutine
 from pathlib import Path
+from socket import gaierror
 from ssl import create_default_context
 from typing import Any
 
@@ -179,13 +180,35 @@ class AsyncioClientTests(SynchronousTestCase):
             self.server.refusals = [ConnectionRefusedError("no"), refusal]
             gim = self.client()
             connecting = asyncio.create_task(gim.connect())
-            self.assertEqual((await self.state(gim, "waiting")).code, 1006)
+            waiting = await self.state(gim, "waiting")
+            self.assertEqual((waiting.code, waiting.reason), (1006, "no"))
             gim.wake()
             waiting = await self.state(gim, "waiting")
             self.assertEqual(waiting.code, 503)
             self.assertGreaterEqual(waiting.delay or 0, 40)
             gim.wake()
             self.assertEqual((await connecting).name, "Ann")
+            await gim.close()
+
+        self.run_test(test)
+
+    def test_the_reason_of_the_system_is_said_in_its_words(self) -> None:
+        refused = "[Errno 111] Connect call failed ('{}', 9)"
+        both = f"Multiple exceptions: {refused.format('::1')}, {refused.format('127.0.0.1')}"
+
+        async def test() -> None:
+            gim = self.client()
+            connecting = asyncio.create_task(gim.connect())
+            for error, reason in (
+                (OSError(111, "Connect call failed ('127.0.0.1', 9)"), "Connection refused"),
+                (OSError(both), "Connection refused"),
+                (gaierror(-2, "Name or service not known"), "Name or service not known"),
+            ):
+                self.server.refusals = [error]
+                gim.wake()
+                self.assertEqual((await self.state(gim, "waiting")).reason, reason)
+            gim.wake()
+            await connecting
             await gim.close()
 
         self.run_test(test)

@@ -15,6 +15,8 @@ from gim.config.table import OPTIONS
 from tests.support.command import STATISTICS, CommandTestCase, ServedTestCase, response
 from tests.support.key_material import SECRET
 
+OWN = "http://127.0.0.1:8081"  # the server of the options
+
 
 class ServeTests(CommandTestCase):
     def setUp(self) -> None:
@@ -86,7 +88,7 @@ class LiveTests(ServedTestCase):
         self.environment["GIM_ADMIN_KEY"] = "another-key-0123456789"
         run = self.gim(*self.live)
         self.assertEqual(run.status, 1)
-        self.assertEqual(run.err, "gim: admin-key-file: the server has another key: restart it\n")
+        self.assertEqual(run.err, f"gim: {OWN}: admin-key-file: the server has another key: restart it\n")
 
     def test_a_host_that_the_server_does_not_serve_is_a_1(self) -> None:
         run = self.gim(*self.live, "--url", "http://h:9")
@@ -97,7 +99,7 @@ class LiveTests(ServedTestCase):
         del self.environment["GIM_ADMIN_KEY"]
         run = self.gim(*self.live, "--metrics=false", "--storage", "redis", "--profiling")
         self.assertEqual(run.status, 1)
-        names = [line.split(":")[1].strip() for line in run.err.splitlines()]
+        names = [line.removeprefix(f"gim: {OWN}: ").split(":")[0] for line in run.err.splitlines()]
         self.assertEqual(names, ["metrics", "storage", "admin-key-file", "enable-profiling"])
 
 
@@ -111,7 +113,9 @@ class NotReadyTests(CommandTestCase):
 
     def test_a_server_that_is_not_ready_is_a_1(self) -> None:
         run = self.gim("check", "--live")
-        self.assertEqual((run.status, run.err), (1, "gim: the server is not ready: it is stopping\n"))
+        self.assertEqual(
+            (run.status, run.err), (1, f"gim: {OWN}: the server is not ready: it is stopping\n")
+        )
 
 
 class ConfigTests(CommandTestCase):
