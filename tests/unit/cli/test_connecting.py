@@ -83,10 +83,11 @@ class FirstLoginTests(SynchronousTestCase):
         for state, reason in (
             (State("waiting", 1.0, 1006, "refused\x1b"), "refused\\x1b"),
             (State("waiting", 1.0, 4000), "no answer"),
-            (State("waiting", 1.0, 404, "the server refuses with 404"), "the server refuses with 404"),
             (State("waiting", 1.0, 1001), "closed with 1001"),
         ):
             self.assertEqual(self.fails(Unreachable, state), f"wss://h can't be reached: {reason}")
+        sentence = "wss://h refuses with status 404: is it the gateway of gim?"
+        self.assertEqual(self.fails(Unreachable, State("waiting", 1.0, 404)), sentence)
 
     def test_a_login_that_is_refused_for_good_is_a_failure(self) -> None:
         self.assertEqual(self.fails(Refused, State("closed", None, 401, "token: bad")), "401, token: bad")
