@@ -355,16 +355,16 @@ export function createCore(options, io) {
       return;
     }
     if (!waiting.has(session_id)) waiting.set(session_id, []);
-    gaps.push([gap, title, end, []]);
+    gaps.push([gap, title, end, [], waiting.get(session_id)]);
   }
 
   function read() {
     if (reading || !gaps.length) return;
-    const [gap, title, end, found] = (reading = gaps[0]);
+    const [gap, title, end, found, queue] = (reading = gaps[0]);
     const {session_id, after, before, skipped} = gap;
     const count = fill === "newest" ? Math.min(100, skipped ?? 100) : 100;
     ask(203, {session_id, count, message_id: before ?? undefined}, () => (reading = null), (code, data) => {
-      const isIn = waiting.has(session_id);
+      const isIn = waiting.get(session_id) === queue;
       const {items = [], has_more = code} = data;
       const more = items.filter(({id}) => !(id <= after));
       const isOpen = has_more && more.length === items.length && (!skipped || skipped > more.length);
@@ -458,7 +458,7 @@ export function createCore(options, io) {
     },
     send(message, done) {
       const bytes = [...crypto.getRandomValues(new Uint8Array(16))];
-      const request_id = bytes.map(byte => byte.toString(16).padStart(2, 0)).join("");
+      const request_id = bytes.map(each => each.toString(16).padStart(2, 0)).join("");
       const times = {created_at: now, written_at: null, written_server: null};
       const entry = {...message, request_id, ...times, epoch: null, done};
       changed = true;
@@ -557,8 +557,7 @@ export class Gim {
     const call = f => Promise.resolve().then(f); // of the application
 
     function onPage({type}) {
-      const hides = type === "pagehide" || (type === "visibilitychange" && document.hidden);
-      core[hides ? "save" : "wake"]();
+      core[type === "pagehide" || (type === "visibilitychange" && document.hidden) ? "save" : "wake"]();
     }
 
     function open(number) {
@@ -600,7 +599,7 @@ export class Gim {
       }
       clearTimeout(timer);
       timer = setTimeout(core.tick, Math.min((deadline - now()) * 1000, 1e9));
-      if (state === "closed") timer.unref?.(); // it keeps no process alive
+      if (state === "closed") timer.unref?.();
       queueMicrotask(() => core.deliver((kind, data) => {
         const report = kind === "error" ? console.error : cause => core.report("handler", cause);
         for (const f of this.#handlers[kind] ?? []) call(() => f(camel(data))).catch(report);
