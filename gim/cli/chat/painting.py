@@ -27,6 +27,7 @@ STYLE: Final[Mapping[str, str]] = {
     "broadcast": "ansiyellow bold",
     "me": "bold",
     "prompt": "bold",
+    "hint": "dim",
     "sender0": "ansicyan",
     "sender1": "ansimagenta",
     "sender2": "ansigreen",
@@ -39,7 +40,7 @@ STYLE: Final[Mapping[str, str]] = {
     "bar.unread": "bold",
 }
 _SENDERS = sum(name.startswith("sender") for name in STYLE)
-_INDENT = " " * 6  # as wide as a time
+INDENT: Final = " " * 6  # as wide as a time
 _RECALLED = 2  # the status of a message
 _TAB = " " * 4
 
@@ -93,7 +94,7 @@ def painted(message: Message, book: Book) -> Fragments:
 def in_lines(content: str) -> str:
     """Return a content with its line breaks, and all else that could control a terminal escaped."""
     lines = content.replace("\r\n", "\n").replace("\t", _TAB).split("\n")
-    return f"\n{_INDENT}".join(map(safe, lines))
+    return f"\n{INDENT}".join(map(safe, lines))
 
 
 def shortened(content: str, width: int = 40) -> str:

@@ -11,6 +11,7 @@ from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.styles import Style
 
 from gim.cli.chat.painting import STYLE, Fragments
+from gim.cli.chat.wrapping import wrapped
 
 
 class TerminalScreen:
@@ -48,7 +49,8 @@ class TerminalScreen:
         app = self.app
         if app is None or not lines:
             return
-        text = FormattedText([part for line in lines for part in (*line, ("", "\n"))])
+        width = app.output.get_size().columns
+        text = FormattedText([part for line in lines for part in (*wrapped(line, width), ("", "\n"))])
         is_prompting = app.is_running and not app.is_done
         if is_prompting:
             app.renderer.erase()

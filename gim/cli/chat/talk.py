@@ -33,7 +33,7 @@ from gim.client.events import (
     User,
 )
 from gim.client.outcome import GimError
-from gim.errors import BadRequest
+from gim.errors import BadRequest, NotFound
 
 SHOWN = 20  # messages when a conversation is opened
 
@@ -59,6 +59,7 @@ class Talk:
         self.letters = Letters(client, self._take_end)
         self._screen = screen
         self._day = ""  # of the last message on the screen
+        self.recalling: set[str] = set()  # ids of messages that the user recalls here
         self._to_read: dict[str, str] = {}  # the newest message on the screen, by session
         self._reading: asyncio.Task[None] | None = None
 
@@ -148,8 +149,17 @@ class Talk:
     async def _load_again(self) -> None:
         """Show the newest messages of the open conversation once more: some may be missing above."""
         await self.load_sessions()
-        if self.book.open is not None:
-            await self.open(self.book.open)
+        conversation = self.book.open
+        if conversation is None:
+            return
+        try:
+            await self.open(conversation)
+        except GimError as error:
+            if error.code != NotFound.code or not conversation.is_room:
+                raise
+            self.complain(
+                f"{safe(conversation.word)} is gone: /join {safe(conversation.target)} makes it anew"
+            )
 
     def _take_message(self, message: Message) -> None:
         conversation, is_new = self.book.take(message)
@@ -169,7 +179,7 @@ class Talk:
             return
         is_open = conversation is self.book.open
         text = self._follow(event, conversation)
-        if is_open:
+        if is_open and text:
             line = painting.divider(text) if isinstance(event, Gap) else painting.notice(text)
             self._screen.show(line)
         self._screen.refresh()
@@ -180,6 +190,8 @@ class Talk:
         match event:
             case Gap():
                 return f"{text_of(event)}: /history shows the newest"
+            case Recalled(message_id=id) if id in self.recalling:
+                conversation.recall(id)  # the answer to the user says so
             case Recalled(by=by, message_id=id):
                 message = conversation.recall(id)
                 at = f" of {painting.time_of(message.created_at)}" if message else ""
@@ -215,9 +227,12 @@ class Talk:
         here = letter.conversation is self.book.open
         where = "" if here else f" to {safe(letter.conversation.word)}"
         what = "perhaps sent" if letter.is_uncertain else "not sent"
+        text = painting.shortened(letter.content)
+        if self.client.state == "closed":  # the end of the chat: nothing can be sent again
+            return f"{what}{where}: {text}"
         why = safe(letter.error.msg if letter.is_uncertain and letter.error else str(letter.error))
         again = f"/retry {letter.number} sends it again"
-        return f"{what}{where} ({why}): {painting.shortened(letter.content)} · {again}"
+        return f"{what}{where} ({why}): {text} · {again}"
 
     def _show_message(self, message: Message) -> None:
         day = painting.day_of(message)

@@ -36,6 +36,7 @@ class Terminal:
         self._screen = screen
         self._entered: asyncio.Queue[str] = asyncio.Queue()
         self._was_warned = False  # that messages are on their way
+        self._has_begun = False  # to type
         self._status = 0
         self._session: PromptSession[str] = PromptSession(
             self._prompt,
@@ -43,7 +44,8 @@ class Terminal:
             completer=WordCompleter(talk.book),
             complete_while_typing=False,
             key_bindings=_keys(),
-            prompt_continuation="",
+            prompt_continuation=lambda width, *_: " " * width,
+            placeholder=self._hint,
             multiline=True,
             enable_suspend=True,
             erase_when_done=True,
@@ -85,7 +87,7 @@ class Terminal:
             return False
         if text.strip() == f"/{QUIT}":
             return not await self._may_quit()
-        self._was_warned = False
+        self._was_warned, self._has_begun = False, True
         self._entered.put_nowait(text)
         return True
 
@@ -98,8 +100,9 @@ class Terminal:
                 await self._entered.join()
                 await self._talk.letters.all_ended()
         except TimeoutError:
-            sending = count(len(self._talk.letters.sending))
-            self._talk.complain(f"{sending} messages are on their way: /{QUIT} again to give up")
+            sending = len(self._talk.letters.sending)
+            what = "1 message is" if sending == 1 else f"{count(sending)} messages are"
+            self._talk.complain(f"{what} on the way: /{QUIT} again to give up")
             self._was_warned = True
         return not self._was_warned
 
@@ -119,6 +122,13 @@ class Terminal:
         conversation = self._talk.book.open
         word = safe(conversation.word) if conversation else ""
         return FormattedText([*lines, ("class:prompt", f"{word}> ")])
+
+    def _hint(self) -> FormattedText:
+        """Return what stands in the empty prompt until the user has entered something."""
+        if self._has_begun:
+            return FormattedText()
+        text = "write a message, or /help" if self._talk.book.open else "/to WHO, /join ROOM, or /help"
+        return FormattedText([("class:hint", text)])
 
     def bar(self) -> FormattedText:
         """Return the line at the bottom: the user, the connection, and what is unread elsewhere."""

@@ -13,9 +13,10 @@ from gim.cli.chat.talk import SHOWN, Talk
 from gim.cli.output import count, safe
 from gim.client.events import User
 from gim.client.outcome import GimError
-from gim.errors import BadRequest
+from gim.errors import BadRequest, NotFound
 
 QUIT: Final = "quit"
+_OFFLINE: Final = "there is no connection: try again when it is back"
 _MOST = 100  # messages that the server gives at a time
 
 
@@ -77,7 +78,10 @@ class Words:
             return
         try:
             await act(rest.strip())
-        except (GimError, BadRequest, ValueError) as error:
+        except GimError as error:
+            is_offline = error.code == "closed"
+            self._talk.complain(_OFFLINE if is_offline else safe(str(error)))
+        except (BadRequest, ValueError) as error:
             self._talk.complain(safe(str(error)))
 
     async def start(self, who: str | None, room: str | None) -> None:
@@ -107,7 +111,11 @@ class Words:
 
     async def _leave(self, id: str) -> None:
         room = self._talk.book.room(id.removeprefix("#")) if id else self._open_room()
-        await self._talk.client.leave(room.target)
+        try:
+            await self._talk.client.leave(room.target)
+        except GimError as error:
+            if error.code != NotFound.code:  # a chatroom that is gone is left already
+                raise
         self._talk.book.forget(room)
         self._talk.tell(f"you left {safe(room.word)}")
 
@@ -157,6 +165,7 @@ class Words:
         own, place = book.open.own(book.me), units.count(number) if number else 1
         if place > len(own):
             raise ValueError("there is no such message of yours on the screen")
+        self._talk.recalling.add(own[place - 1].id)
         await self._talk.client.recall(book.open.session, own[place - 1].id)
         self._talk.tell(f"recalled: {shortened(own[place - 1].content)}")
 
@@ -167,7 +176,8 @@ class Words:
     async def _who(self, rest: str) -> None:
         user, book = self._talk.client.user, self._talk.book
         name = safe(f"{user.name} ({user.id})" if user and user.name != user.id else book.me)
-        where = f", in {book.title_of(book.open)}" if book.open else ""
+        preposition = "in" if book.open and book.open.is_room else "with"
+        where = f", {preposition} {book.title_of(book.open)}" if book.open else ""
         self._talk.tell(f"you are {name} at {safe(self._url)}, {self._talk.client.state}{where}")
 
     async def _help(self, rest: str) -> None:

@@ -201,6 +201,8 @@ class SendingTests(TalkTestCase):
             self.assertEqual(await self.typed("/recall"), ["· recalled: m3"])
             self.assertEqual(self.client.asked[-1], ("recall", "2:ann:bob", own[2].id))
             self.assertEqual(await self.typed("/recall 3"), ["· recalled: m1"])
+            await self.typed("/recall")
+            self.assertEqual(await self.happens(kinds.Recalled("ann", "2:ann:bob", own[2].id)), [])
             self.assertIn("no such message", (await self.typed("/recall 4"))[0])
             self.assertIn("too small", (await self.typed("/recall 0"))[0])
 
@@ -267,6 +269,33 @@ class EventTests(TalkTestCase):
             self.assertEqual(await self.happens(Reset("start")), [])
             shown = await self.happens(Reset("epoch"))
             self.assertEqual(shown, ["── the server has lost its data ──", "── bob ──"])
+
+        self.run_in_asyncio(test)
+
+    def test_a_chatroom_that_is_gone_says_how_it_comes_back(self) -> None:
+        async def test() -> None:
+            await self.words.start(None, "den")
+            self.screen.taken()
+            self.client.errors["history"] = GimError(404, "chatroom 'den' does not exist")
+            shown = await self.happens(Reset("epoch"))
+            self.assertEqual(shown[1:], ["! #den is gone: /join den makes it anew"])
+            self.client.errors["leave"] = GimError(404, "chatroom 'den' does not exist")
+            self.assertEqual(await self.typed("/leave"), ["· you left #den"])
+            self.client.errors["history"] = GimError(503, "busy")
+            await self.typed("/to bob")
+            del self.client.errors["history"]
+            await self.typed("/to bob")
+            self.client.errors["history"] = GimError(503, "busy")
+            self.assertEqual((await self.happens(Reset("epoch")))[1:], ["! 503, busy"])
+
+        self.run_in_asyncio(test)
+
+    def test_a_request_without_a_connection_says_so(self) -> None:
+        async def test() -> None:
+            await self.words.start(None, "den")
+            self.client.errors["members"] = GimError("closed", "the client is waiting")
+            line = "! there is no connection: try again when it is back"
+            self.assertEqual((await self.typed("/members"))[-1:], [line])
 
         self.run_in_asyncio(test)
 
@@ -363,6 +392,8 @@ class WordTests(TalkTestCase):
             await self.typed("/to bob")
             self.client.user = None
             (line,) = await self.typed("/who")
-            self.assertEqual(line, "· you are ann at ws://h, online, in bob")
+            self.assertEqual(line, "· you are ann at ws://h, online, with bob")
+            await self.typed("/to #den")
+            self.assertIn("online, in #den", (await self.typed("/who"))[0])
 
         self.run_in_asyncio(test)

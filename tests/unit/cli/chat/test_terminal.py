@@ -107,6 +107,27 @@ class TerminalTests(SynchronousTestCase):
         self.assertEqual(self.run_chat(test), 0)
         self.assertEqual(self.client.posted[0].content, "a\nb")
 
+    def test_a_hint_stands_in_the_prompt_until_something_is_entered(self) -> None:
+        async def test() -> None:
+            await self.shows("bob> write a message, or /help")
+            self.type("/who\r")
+            await self.shows("you are Ann")
+            before = len(self.shown())
+            self.client.happening.put_nowait(message(2, "bob", "boo"))
+            await self.until(lambda: "bob>" in self.shown()[before:])
+            self.assertNotIn("or /help", self.shown()[before:])
+            self.type("\x04")
+
+        self.assertEqual(self.run_chat(test), 0)
+
+    def test_a_long_message_breaks_between_words(self) -> None:
+        async def test() -> None:
+            self.client.happening.put_nowait(message(2, "bob", "chatter " * 12))
+            await self.shows("Bob: " + "chatter " * 7 + "chatter\r\n      chatter chatter")
+            self.type("\x04")
+
+        self.assertEqual(self.run_chat(test), 0)
+
     def test_an_interrupt_empties_the_prompt_and_then_ends_it(self) -> None:
         async def test() -> None:
             self.type("half a\x03")
@@ -124,11 +145,12 @@ class TerminalTests(SynchronousTestCase):
                 self.type(f"m{number}\r")
             await self.until(lambda: len(self.client.posted) == 7)
             self.type("/quit\r")
-            await self.shows("7 messages are on their way: /quit again to give up")
+            await self.shows("7 messages are on the way: /quit again to give up")
             self.type("/quit\r")
 
         self.assertEqual(self.run_chat(test), 0)
-        self.assertIn("! perhaps sent (the client is closed): m6", self.shown())
+        self.assertIn("! perhaps sent: m6", self.shown())
+        self.assertNotIn("/retry", self.shown())
         self.assertIn("… and 1 more", self.shown())
 
     def test_what_was_entered_last_is_sent_before_it_ends(self) -> None:
@@ -138,7 +160,7 @@ class TerminalTests(SynchronousTestCase):
 
         self.assertEqual(self.run_chat(test), 0)
         self.assertEqual([each.content for each in self.client.posted], ["one", "two"])
-        self.assertNotIn("on their way", self.shown())
+        self.assertNotIn("on the way", self.shown())
 
     def test_the_server_may_end_it(self) -> None:
         async def test() -> None:
@@ -153,7 +175,7 @@ class TerminalTests(SynchronousTestCase):
             await self.shows("boo")
             self.type("\x04")
 
-        color = re.compile(r"\x1b\[[0-9;]*3[0-7]")
+        color = re.compile(r"\x1b\[[0-9;]*3[0-7][0-9;]*m")
         self.assertEqual(self.run_chat(test), 0)
         self.assertNotRegex(self.out.getvalue(), color)
         self.assertEqual(self.run_chat(test, has_color=True), 0)
