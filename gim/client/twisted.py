@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IDelayedCall, IStreamClientEndpoint
 from twisted.internet.ssl import optionsForClientTLS
+from twisted.logger import Logger
 
 from gim.client import calls
 from gim.client.calls import Call, Chatroom, History, Joined, Member, SessionItem
@@ -45,6 +46,8 @@ class GimClient(Service):
     None, the client is closed. *store* keeps the state between two runs. ``outbox_age`` is in seconds. A
     Deferred fails with `GimError` when its request is refused or there is no connection.
     """
+
+    _log = Logger()
 
     def __init__(
         self,
@@ -141,7 +144,8 @@ class GimClient(Service):
     def on(self, kind: type[E], handler: Callable[[E], object]) -> Callable[[], None]:
         """Call *handler* with each event of a class, in order; the result ends that.
 
-        The next event waits for the Deferred or coroutine that a handler returns.
+        The next event waits for the Deferred or coroutine that a handler returns. Events `Error` that
+        have no handler are logged.
         """
         entry = (kind, handler)
         self._handlers.append(entry)
@@ -160,6 +164,8 @@ class GimClient(Service):
         self._delivering = True
         self._tell_state()
         while (event := self._core.next_event()) is not None:
+            if isinstance(event, Error) and event.code != "handler" and not self._has_handler_of_errors():
+                self._log.error("error {code}: {msg}", code=event.code, msg=event.msg)
             for kind, handler in tuple(self._handlers):
                 if isinstance(event, kind):
                     await self._call(handler, event)
@@ -169,8 +175,14 @@ class GimClient(Service):
         try:
             await maybeDeferred(handler, event)
         except Exception as error:
-            if not isinstance(event, Error):  # the handler of errors would get its own for ever
+            is_of_errors = isinstance(event, Error)  # it would get its own for ever
+            if is_of_errors or not self._has_handler_of_errors():
+                self._log.failure("a handler of {kind} failed", kind=type(event).__name__)
+            if not is_of_errors:
                 self._core.report(Error("handler", repr(error)))
+
+    def _has_handler_of_errors(self) -> bool:
+        return any(issubclass(Error, kind) for kind, _ in self._handlers)
 
     # Sending
 

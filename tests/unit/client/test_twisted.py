@@ -8,6 +8,7 @@ from typing import Any, cast
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.error import ConnectionRefusedError
+from twisted.logger import capturedLogs, formatEvent
 from twisted.test import iosim
 
 from gim.client import clock
@@ -293,6 +294,23 @@ class TwistedClientTests(GatewayTestCase):
         bob.on(Error, lambda error: 1 / 0)
         self.done(ann.send("bob", "hello"))
         self.assertEqual([event.code for event in events if isinstance(event, Error)], ["handler"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)  # of the handler of errors
+
+    def test_errors_are_logged_where_nothing_handles_them(self) -> None:
+        ann, _ = self.gim("ann")
+        store = MemoryStore()
+        bob, _ = self.gim("bob", store=store)
+        bob._handlers.clear()  # that of this test
+        bob.on(Message, lambda message: 1 / 0)
+        with capturedLogs() as logs:
+            self.done(ann.send("bob", "hello"))
+            store.is_full = True
+            self.done(bob.send("ann", "hi"))
+            self.advance(2, 0.5)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        lines = [formatEvent(each) for each in logs]
+        self.assertIn("a handler of Message failed", lines)
+        self.assertIn("error store: the state could not be saved: OSError('no space left')", lines)
 
     def test_a_store_brings_the_state_back(self) -> None:
         store = MemoryStore()
