@@ -5,7 +5,8 @@ privately, and messages of chatrooms that begin with its id, such as "helper: di
 keeps its place: when the bot starts again, it answers what came meanwhile. Ctrl-C and SIGTERM end it once
 its answers are stored. After a kill -9, answers of the last second may be missing or come twice.
 
-It needs ``pip install 'gim[client]'``. If the server has a key, put the login token into GIM_TOKEN.
+It needs ``pip install -e '.[client]'`` in a checkout of gim. If the server has a key, put the login token
+into GIM_TOKEN.
 """
 
 import asyncio

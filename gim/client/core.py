@@ -82,7 +82,7 @@ class Core(Connection):
         self._last_number += 1
         number = self._last_number
         if self.state != "online":
-            self._fail_request(number, "closed", f"the client is {self.state}")
+            self._fail_request(number, "closed", f"there is no connection: the client is {self.state}")
             return number
         self._unanswered[number] = None
 
