@@ -1,4 +1,7 @@
-"""Lines that are too long for a terminal: they break between words, and go on below the text."""
+"""Lines that are too long for a terminal: they break between words, and go on below the text.
+
+A line may break between any two characters of Chinese and Japanese, as in print.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,11 @@ from prompt_toolkit.utils import get_cwidth
 
 from gim.cli.chat.painting import INDENT, Fragments
 
-_PARTS: Final = re.compile(r"\n| +|[^ \n]+")
+_CJK: Final = "\u2e80-\ua4cf\uf900-\ufaff\uff01-\uff60\U00020000-\U0003ffff"  # written without spaces
+_CLOSING: Final = (
+    "[、。〉》」』】\uff01\uff09\uff0c\uff0e\uff1a\uff1b\uff1f\uff3d\uff5d]*"  # begins no line
+)
+_PARTS: Final = re.compile(rf"\n| +|(?:[{_CJK}]|[^ \n{_CJK}]+){_CLOSING}")
 
 
 def wrapped(line: Fragments, width: int) -> Fragments:

@@ -33,7 +33,12 @@ class WrappingTests(SynchronousTestCase):
 
     def test_wide_characters_take_two_columns(self) -> None:
         self.assertEqual(self.text("08:00 Bob: 你好 你好"), "08:00 Bob: 你好 你好")
-        self.assertEqual(self.text("08:00 Bob: 你好 你好", width=19), "08:00 Bob: 你好\n      你好")
+        self.assertEqual(self.text("08:00 Bob: 你好 한국", width=19), "08:00 Bob: 你好\n      한국")
+
+    def test_characters_of_chinese_are_words_and_keep_what_closes_them(self) -> None:
+        self.assertEqual(self.text("08:00 Bob: 你好你好吗今天"), "08:00 Bob: 你好你好\n      吗今天")
+        self.assertEqual(self.text("08:00 Bob: 你好你好。今天"), "08:00 Bob: 你好你\n      好。今天")
+        self.assertEqual(self.text("08:00 Bob: 你好 gim。好"), "08:00 Bob: 你好\n      gim。好")
 
     def test_styles_are_kept(self) -> None:
         line = [("time", "08:00 "), ("me", "Ann: "), ("", "one two three")]
