@@ -19,7 +19,7 @@ export function createCore(options, io) {
   newest = new Map(Object.entries(newest)); // ids by session
   sent = new Set(sent);
   outbox = new Set(outbox);
-  const due = new Map(); // times
+  const due = new Map();
   let now = io.now();
   let state = "closed";
   let user = null;
@@ -87,7 +87,7 @@ export function createCore(options, io) {
   let secret = token;
   let sockets = 0;
   let socket = 0; // none
-  let early = []; // before the login reply
+  let early = []; // before the reply
   let onlineSince, heardAt;
   let patience = 0; // in seconds
   let over; // why it is closed
@@ -176,7 +176,7 @@ export function createCore(options, io) {
 
   function check(at) {
     if (!patience && heardAt + 25 > now) return due.set(check, heardAt + 25);
-    if (now > at + 5) return beat(5); // the program was frozen
+    if (now > at + 5) return beat(5); // it was frozen
     if (!patience) return beat(10);
     if (patience === 10) return tooLate();
     drop(4000);
@@ -284,14 +284,14 @@ export function createCore(options, io) {
   // G: chatrooms
 
   const listed = new Map(); // by op 205
-  const waiting = new Map(); // pushes by session
+  const waiting = new Map(); // by session
   const gaps = [];
   let items, reading, compares;
 
   function merged() {
     const ids = new Map(newest);
     for (const [session, id] of listed) if (!(id <= ids.get(session))) ids.set(session, id);
-    for (const each of [...ids.keys()].filter(each => !isRoom(each)).slice(0, -1000)) ids.delete(each);
+    for (const session of [...ids.keys()].filter(each => !isRoom(each)).slice(0, -1000)) ids.delete(session);
     return ids;
   }
 
@@ -527,7 +527,7 @@ function camel(value) {
 export class GimError extends Error {
   constructor(code, message) {
     const temporary = [429, 503, "closed", "timeout"].includes(code);
-    Object.assign(super(message), {name: "GimError", code, temporary});
+    Object.assign(super(message), {code, temporary, name: "GimError"});
   }
 }
 
