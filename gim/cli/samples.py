@@ -63,9 +63,10 @@ class Sampler:
         return "ready"
 
     def _measured(self, page: metrics.Page, seconds: float) -> dict[str, Any]:
-        before = self._before
-        seconds = max(seconds, 0.001)
         started_at = page["process_start_time_seconds"]
+        is_anew = started_at != self._before["process_start_time_seconds"]
+        before = metrics.Page() if is_anew else self._before  # counters begin at 0 with each start
+        seconds = max(seconds, 0.001)
         measured: dict[str, Any] = {
             "version": page.info.get("version", ""),
             "storage": page.info.get("storage", ""),

@@ -10,6 +10,7 @@ from gim import units
 from gim.cli import access, keyboard
 from gim.cli.arguments import add_for_admin, argument
 from gim.cli.connections import COLUMNS
+from gim.cli.failures import TimedOut, Unreachable
 from gim.cli.output import Column, Output, as_json
 from gim.cli.samples import Sampler, summary
 from gim.commands.stats import COLUMNS as NODE_COLUMNS
@@ -23,7 +24,8 @@ def add(parser: ArgumentParser) -> None:
     parser.description = (
         "Watches how busy the server at the URL is: its metrics, and with the administrator's key also"
         " the counts of all nodes and the connections of the users that are named. On a terminal the view"
-        " is drawn anew at each interval, and q ends it; elsewhere each view follows the one before."
+        " is drawn anew at each interval, also when the server is gone for a while, and q ends it;"
+        " elsewhere each view follows the one before."
     )
     parser.add_argument("users", metavar="USER", nargs="*", help="list the connections of these users")
     parser.add_argument(
@@ -45,7 +47,14 @@ def run(args: Namespace) -> int:
     with keyboard.keys() as keys:
         redraws = keys is not None and sys.stdout.isatty() and not output.is_json and not args.once
         while not keyboard.is_ended(keys, args.interval):
-            _show(output, sampler.sample(), _FROM_THE_TOP if redraws else "")
+            try:
+                view = sampler.sample()
+            except (Unreachable, TimedOut) as error:
+                if not redraws:
+                    raise
+                print(f"{_FROM_THE_TOP}gim: {error}: asking again every {args.interval:g} s", flush=True)
+                continue
+            _show(output, view, _FROM_THE_TOP if redraws else "")
             if args.once:
                 break
     return 0

@@ -8,10 +8,13 @@ import select
 import sys
 import termios
 import tty
+from types import SimpleNamespace
 from typing import Any
 
-from gim.cli import keyboard, samples
+from gim.cli import keyboard, metrics, samples
+from gim.cli.failures import Unreachable
 from gim.cli.metrics import Page, parsed, quantile
+from gim.cli.samples import Sampler
 from tests.support.command import CommandTestCase, ServedTestCase, Terminal, response
 
 PAGE = """\
@@ -105,6 +108,53 @@ class TerminalTests(TopTestCase):
         run = self.gim("top", tty=True)
         self.assertEqual((run.status, run.out.count("\x1b[H\x1b[J")), (0, 2))
         self.assertEqual(changes, ["cbreak", (7, termios.TCSADRAIN, ["before"])])
+
+    def test_on_a_terminal_it_waits_for_a_server_that_is_gone(self) -> None:
+        answers = iter([False, False, False, True])
+        self.patch(keyboard, "is_ended", lambda keys, seconds: next(answers))
+        self.patch(termios, "tcgetattr", lambda file: ["before"])
+        self.patch(termios, "tcsetattr", lambda *args: None)
+        self.patch(tty, "setcbreak", lambda file: None)
+        sample, failures = Sampler.sample, iter([None, None, Unreachable("gone"), None])
+
+        def sampled(sampler: Sampler) -> Any:
+            if failure := next(failures):
+                raise failure
+            return sample(sampler)
+
+        self.patch(Sampler, "sample", sampled)
+        run = self.gim("top", tty=True)
+        self.assertEqual(run.status, 0)
+        views = run.out.split("\x1b[H\x1b[J")[1:]
+        self.assertEqual(
+            [view.split()[:2] for view in views], [["gim", "1.2.3"], ["gim:", "gone:"], ["gim", "1.2.3"]]
+        )
+
+    def test_elsewhere_a_server_that_is_gone_ends_it(self) -> None:
+        failures = iter([None, Unreachable("gone")])
+        sample = Sampler.sample
+
+        def sampled(sampler: Sampler) -> Any:
+            if failure := next(failures):
+                raise failure
+            return sample(sampler)
+
+        self.patch(Sampler, "sample", sampled)
+        self.assertEqual(self.refused("top", "--json", status=3), "gim: gone")
+
+    def test_counters_begin_at_0_with_each_start_of_the_server(self) -> None:
+        pages = iter(
+            parsed(f"gim_requests_total {count}\nprocess_start_time_seconds {start}\n")
+            for count, start in ((500, 1), (700, 1), (30, 2))
+        )
+        self.patch(metrics, "page", lambda server: next(pages))
+        server: Any = SimpleNamespace(ask=lambda method, path: None)
+        sampler = Sampler(server, None, [])
+        rates = []
+        for _ in range(3):
+            self.now += 10
+            rates.append(sampler.sample()["metrics"]["requests_per_s"])
+        self.assertEqual(rates, [50, 20, 3])
 
     def test_q_ends_the_wait_and_other_keys_shorten_it(self) -> None:
         self.patch(select, "select", lambda *args: ([7], [], []))
