@@ -29,6 +29,19 @@ class Listener(Protocol):
     def on_received(self, number: int, text: str | bytes) -> None: ...
 
 
+class LeavingConnection(ClientConnection):
+    """Ends `CLOSE_TIMEOUT` after the server's close frame, also when the server does not end TCP then.
+
+    Else the code would be known only when TCP ends: behind a proxy that can be never.
+    """
+
+    def data_received(self, data: bytes) -> None:
+        before = self.close_deadline
+        super().data_received(data)
+        if before is None and self.close_deadline is not None:
+            self.loop.call_at(self.close_deadline, self.transport.abort)
+
+
 class AsyncioSocket:
     """What is written goes out in order, when the connection takes it."""
 
@@ -70,6 +83,7 @@ class AsyncioSocket:
                 open_timeout=None,  # the core has timeouts, and heartbeats
                 ping_interval=None,
                 close_timeout=CLOSE_TIMEOUT,
+                create_connection=LeavingConnection,
                 **self._options,
             )
         except InvalidStatus as refused:

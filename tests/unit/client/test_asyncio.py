@@ -11,10 +11,13 @@ from ssl import create_default_context
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
+from websockets.client import ClientProtocol
 from websockets.datastructures import Headers
-from websockets.exceptions import ConnectionClosedError, InvalidStatus
+from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 from websockets.frames import Close
 from websockets.http11 import Response
+from websockets.protocol import OPEN
+from websockets.uri import parse_uri
 
 from gim.client import asyncio_socket
 from gim.client.asyncio import Client
@@ -96,6 +99,31 @@ class Server:
         self.options = options
         self.connections.append(Connection(self))
         return self.connections[-1]
+
+
+class Transport(asyncio.Transport):
+    """TCP to a server that never ends it."""
+
+    def __init__(self, protocol: asyncio.Protocol) -> None:
+        super().__init__()
+        self._protocol = protocol
+        self.aborted = False
+
+    def write(self, data: Any) -> None:
+        """Take it without effect."""
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Take them without effect."""
+
+    def is_closing(self) -> bool:
+        return self.aborted
+
+    def can_write_eof(self) -> bool:
+        return False
+
+    def abort(self) -> None:
+        self.aborted = True
+        self._protocol.connection_lost(None)
 
 
 class AsyncioClientTests(SynchronousTestCase):
@@ -352,6 +380,21 @@ class AsyncioClientTests(SynchronousTestCase):
                 await gim.connect()
                 self.assertEqual((gim.state, gim.unsent()), ("online", []))
                 await gim.close()
+
+        self.run_test(test)
+
+    def test_a_close_frame_ends_the_connection_though_tcp_stays(self) -> None:
+        async def test() -> None:
+            protocol = ClientProtocol(parse_uri("ws://localhost"), state=OPEN)
+            connection = asyncio_socket.LeavingConnection(protocol, close_timeout=0, ping_interval=None)
+            transport = Transport(connection)
+            connection.connection_made(transport)
+            connection.response = Response(101, "", Headers())  # the handshake is over
+            connection.data_received(b"\x88\x02\x0d\xaf")
+            with self.assertRaises(ConnectionClosed) as raised:
+                await connection.recv()
+            self.assertEqual(raised.exception.rcvd, Close(3503, ""))
+            self.assertTrue(transport.aborted)
 
         self.run_test(test)
 
