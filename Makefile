@@ -10,7 +10,7 @@ IN_PROCESS = tests.unit tests.integration.sockets # no other process, but real s
 # the unit tests in two halves that run side by side: trial -j2 takes half as much time again, to hand out each test
 UNIT = $(patsubst %,tests.unit.%,$(subst /__init__.py,,$(patsubst tests/unit/%,%,$(wildcard tests/unit/*/__init__.py)))) \
   $(patsubst tests/unit/%.py,tests.unit.%,$(wildcard tests/unit/test_*.py))
-FIRST_HALF = tests.unit.api tests.unit.gateway tests.unit.storage
+FIRST_HALF = tests.unit.api tests.unit.gateway tests.unit.storage tests.unit.wire tests.unit.workers
 SIDE_BY_SIDE = $(MAKE) --no-print-directory --keep-going --output-sync=target --jobs
 
 # trial in a directory of its own, so that runs at the same time do not disturb each other; a failed one

@@ -13,7 +13,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 from tests.support.paths import ROOT
 
-EXAMPLES = {"quick": 15, "ci": 300}
+EXAMPLES = {"quick": 8, "ci": 300}
 
 
 def load_profile() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Mapping
+from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from typing import NamedTuple
@@ -75,6 +76,7 @@ class JavaScriptRoutes:
         return _body(request, chosen)
 
 
+@cache  # a process may build more than one API
 def _encoded(source: bytes) -> _Module:
     digest = sha256(source).hexdigest()[:32].encode()
     return _Module(
