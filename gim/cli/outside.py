@@ -37,9 +37,8 @@ def ends_from_outside() -> Iterator[None]:
         if handler is not signal.SIG_IGN:
             signal.signal(number, on_signal)
     if pipe >= 0:
-        loop.add_reader(
-            pipe, end, BrokenPipeError()
-        )  # its writing end is never readable, but tells its end
+        # its writing end is never readable, but tells its end
+        loop.add_reader(pipe, end, BrokenPipeError())
     try:
         yield
     except asyncio.CancelledError:

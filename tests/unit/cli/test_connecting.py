@@ -131,9 +131,27 @@ class OutsideTests(SynchronousTestCase):
         self.assertTrue(self.cleaned)
         self.assertIs(signal.getsignal(signal.SIGTERM), before)
 
+    def set_handler(self, number: signal.Signals, handler: signal.Handlers) -> None:
+        """Set what a signal does during the test, whatever it does in the process that runs the test."""
+        self.addCleanup(signal.signal, number, signal.signal(number, handler))
+
     def test_a_signal_ends_it(self) -> None:
         for number in (signal.SIGTERM, signal.SIGHUP):
+            self.set_handler(number, signal.SIG_DFL)
             self.ends(KeyboardInterrupt, partial(os.kill, os.getpid(), number))
+
+    def test_under_nohup_the_end_of_the_terminal_does_not_end_it(self) -> None:
+        self.set_handler(signal.SIGTERM, signal.SIG_DFL)
+        self.set_handler(signal.SIGHUP, signal.SIG_IGN)
+        hung_up = []
+
+        def end() -> None:
+            os.kill(os.getpid(), signal.SIGHUP)
+            hung_up.append(True)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        self.ends(KeyboardInterrupt, end)
+        self.assertEqual(hung_up, [True])
 
     def test_a_reader_that_has_ended_ends_it(self) -> None:
         reading, writing = os.pipe()
