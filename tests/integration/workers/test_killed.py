@@ -12,7 +12,7 @@ from tests.support.webhooks.receiver import SECRET, start_hook
 
 AT_ONCE = 0.5 + SLACK  # seconds until another process is started in the place of one that was killed
 START = 2.5  # seconds of CPU time until that serves; both together are 3 s on a machine with time for it
-GRACE = 2.0  # seconds until a user who does not come back is offline for webhooks
+GRACE = 5.0  # seconds until a user who does not come back is offline for webhooks
 LARGE = 50_000  # bytes of some messages: a link gets them in pieces
 LISTENERS = tuple(f"listener{number}" for number in range(6))
 WEBHOOKS = ("--webhook-grace", f"{GRACE}s", "--webhook-events", "user.online,user.offline")
