@@ -36,9 +36,10 @@ test-unit-1: $(VENV)/.installed-test
 test-unit-2: $(VENV)/.installed-test
 	$(call TRIAL,$(filter-out $(FIRST_HALF),$(UNIT)))
 
-# in six processes, as most of these tests wait
+# in six processes, as most of these tests wait; on a busy machine fewer are better, as in JOBS=4
+JOBS = 6
 test-integration: $(VENV)/.installed-test
-	$(call TRIAL,-j6 tests.integration)
+	$(call TRIAL,-j$(JOBS) tests.integration)
 
 check: lint test
 
