@@ -12,7 +12,7 @@ from twisted.internet.interfaces import ITransport
 from twisted.internet.protocol import Factory, Protocol
 
 from gim.client.calls import Chatroom
-from gim.client.events import Error, Message, State
+from gim.client.events import Error, Message, Sent, State
 from gim.client.outcome import GimError
 from gim.client.twisted import GimClient
 from tests.support.daemon_process import PATIENCE, DaemonTestCase
@@ -82,14 +82,19 @@ class TwistedClientTests(DaemonTestCase):
         await self.daemon()
         ann, bob = self.gim("ann"), self.gim("bob")
 
+        answered: Deferred[Sent] = Deferred()
+
         async def answer(message: Message) -> None:
-            await bob.send(message.sender.id, message.content + "!")
+            answered.callback(await bob.send(message.sender.id, message.content + "!"))
 
         bob.on(Message, answer)
         inbox = self.inbox(ann)
         await bob.when_online()
         await ann.send("bob", "hello")
-        self.assertEqual((await self.next(inbox)).content, "hello!")
+        received = await self.next(inbox)
+        self.assertEqual(received.content, "hello!")
+        # before the end of the test closes the client, which would leave the send uncertain
+        self.assertEqual((await answered.addTimeout(PATIENCE, reactor)).id, received.id)
 
     async def test_it_comes_back_when_the_daemon_does(self) -> None:
         process = await self.daemon()
