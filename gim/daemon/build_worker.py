@@ -31,6 +31,7 @@ from gim.profiling.profiles import Profiles
 from gim.startup import reported
 from gim.storage.linked.calls import TO_WORKER as STORED
 from gim.storage.linked.store import LinkedStore
+from gim.storage.node_names import listener_of
 from gim.workers.admission import WorkerAdmission
 from gim.workers.closings import Closings
 from gim.workers.control import TO_WORKER as CONTROL
@@ -155,6 +156,7 @@ class WorkerBuilder(NodeParts):
             self._reactor,
             self._wall,
             node=identity.node,
+            listener=listener_of(identity.node, self._start.number),
             epoch=identity.epoch,
             token_key=identity.token_key,
         )

@@ -34,6 +34,7 @@ from gim.gateway.operations import Operations
 from gim.gateway.timeout_wheel import TimeoutWheel
 from gim.gateway.transport import write_at_once
 from gim.gateway.write_batch import WriteBatch
+from gim.inspection.node_talk import NodeTalk
 from gim.limits.limits import OPEN_FILES, LimitHits
 from gim.limits.overload import Overload
 from gim.limits.rate_per_second import Rate, login_rate
@@ -149,7 +150,12 @@ class NodeParts:
             self._settings.push,
             before_slice=self._write_batch.flush,
             replaced=self._data_lost,
+            receive=self._node_talk.receive,
         )
+
+    @cached_property
+    def _node_talk(self) -> NodeTalk:
+        return NodeTalk(self._store.nodes, self._store.listener, self._reactor)
 
     def _data_lost(self) -> None:
         if self._webhooks is not None:

@@ -13,6 +13,7 @@ from gim.storage.linked.server import StoreServer
 from gim.storage.memory.data import MemoryData
 from gim.storage.memory.store import MemoryStore
 from gim.storage.memory.sweeper import Sweeper
+from gim.storage.node_names import listener_of
 from gim.storage.settings import MemorySettings
 from gim.storage.storage_limits import StorageLimits
 from gim.webhooks.service import Webhooks
@@ -48,7 +49,7 @@ class SharedStore:
 
     def spawned(self, worker: Worker) -> None:
         """Serve a worker that was started."""
-        store = MemoryStore(self.data)
+        store = MemoryStore(self.data, listener_of(self.data.node, worker.number))
         observed = store if self.webhooks is None else self.webhooks.observed(store)
         server = StoreServer(observed, worker.channel, self._news, self._reactor)
         self._servers[worker] = server

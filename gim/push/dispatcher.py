@@ -30,6 +30,7 @@ from gim.storage.announcements import (
     MemberLeft,
     Memberships,
     MessageStored,
+    NodeMessage,
     SessionEvent,
 )
 from gim.storage.interface import Entrance, Entry, Storage
@@ -54,11 +55,13 @@ class PushDispatcher:
         settings: PushSettings,
         before_slice: Callable[[], None] = lambda: None,
         replaced: Callable[[], object] = lambda: None,
+        receive: Callable[[str, bytes], object] = lambda sender, body: None,
         per_turn: int = PER_TURN,
         per_chunk: int = PER_CHUNK,
     ) -> None:
         """*before_slice*, *per_turn* and *per_chunk* are for `PushWriter`. *replaced* is called when the
-        storage serves another data set, and must close all connections."""
+        storage serves another data set, and must close all connections. *receive* is called with each
+        `NodeMessage`."""
         self._node = storage.node
         self._users = storage.users
         self._messages = storage.messages
@@ -69,6 +72,7 @@ class PushDispatcher:
         self._wall = wall
         self._writer = PushWriter(clock, settings.concurrency, before_slice, per_turn, per_chunk)
         self._replaced = replaced
+        self._receive = receive
         self.pushed = PushCounts()
         self._presence = Presence()
         self._local = LocalChatrooms(
@@ -116,6 +120,8 @@ class PushDispatcher:
             self._broadcast(news.event)
         elif isinstance(news, ConnectionCommand):
             self._nodes.reply_to_command(news, self._carry_out(news))
+        elif isinstance(news, NodeMessage):
+            self._receive(news.sender, news.body)
         elif (user := self._presence.get(news.user_id)) is not None:
             self._change_chatrooms(user, news)
         elif isinstance(news, MemberJoined):  # the user has just logged out

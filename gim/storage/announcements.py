@@ -83,6 +83,13 @@ class ConnectionCommand(Struct, frozen=True):
     ask: str = ""
 
 
+class NodeMessage(Struct, frozen=True, gc=False):
+    """A message that the listener *sender* sent by `gim.storage.interface.Nodes.tell`."""
+
+    sender: str
+    body: bytes
+
+
 class Memberships(Struct, frozen=True, gc=False):
     """All chatrooms of a user, sent after announcements may have been missed."""
 
@@ -105,4 +112,5 @@ Announcement = (
     | SessionEvent
     | Broadcast
     | ConnectionCommand
+    | NodeMessage
 )

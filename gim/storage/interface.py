@@ -36,6 +36,8 @@ from gim.model import (
 from gim.storage.announcements import Announcement, ConnectionCommand
 from gim.storage.message_ids import FIRST
 
+MAX_NODE_MESSAGE = 256 * 1024  # bytes of a message from one listener to others
+
 Position = tuple[str, str]  # rank and session id of the last line of a page of sessions
 
 
@@ -344,6 +346,19 @@ class Nodes(Protocol):
     async def statistics(self) -> list[NodeCounts]:
         """Return the counts of every node, up to two seconds old, in order of their names."""
 
+    def tell(self, listener: str, body: bytes) -> None:
+        """Announce a `NodeMessage` of up to `MAX_NODE_MESSAGE` bytes to one listener by its name.
+
+        With "" it goes to every listener, this one included. It may be lost, never comes twice, and
+        messages from one listener to another keep their order. Never raises, never waits.
+        """
+
+    async def listeners(self) -> list[str]:
+        """Return the names of all listeners that are known to run, this one included.
+
+        One that has just started may be missing, one that has just ended may still be there.
+        """
+
 
 class WebhookLog(Protocol):
     """The numbers of users' webhook events, and which users were reported online."""
@@ -371,6 +386,7 @@ class Storage(Protocol):
     """A storage: its life-cycle, and its groups."""
 
     node: str  # the name of this node, a new one with each start
+    listener: str  # that of its listener: workers with one storage are one node, but a listener each
 
     @property
     def users(self) -> Users: ...

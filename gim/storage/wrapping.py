@@ -24,6 +24,7 @@ class WrappedStorage:
         self.nodes: Nodes = store.nodes
         self.webhook_log: WebhookLog = store.webhook_log
         self.node = store.node
+        self.listener = store.listener
         self.keeps_order = store.keeps_order
         self.rows_per_subscription = store.rows_per_subscription
         self.subscribes_new_members = store.subscribes_new_members

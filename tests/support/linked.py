@@ -17,6 +17,7 @@ from gim.storage.linked.server import StoreServer
 from gim.storage.linked.store import LinkedStore
 from gim.storage.memory.data import MemoryData
 from gim.storage.memory.store import MemoryStore
+from gim.storage.node_names import listener_of
 from tests.support.channels import EagerClock, MemoryEnd, connect
 
 
@@ -37,17 +38,19 @@ class LinkedStores:
         """Return the store of one more worker."""
         parent = Channel(TO_STORE, self.clock, on_end=lambda why: None)
         worker = Channel(TO_WORKER, self.clock, on_end=lambda why: None)
-        server = StoreServer(MemoryStore(self.data), parent, self._news, self.clock)
+        data = self.data
+        listener = listener_of(data.node, len(self.servers) + 1)
+        server = StoreServer(MemoryStore(data, listener), parent, self._news, self.clock)
         self.servers.append(server)
         for ends, end in zip((self.parent_ends, self.worker_ends), connect(parent, worker), strict=True):
             ends.append(end)
         run(server.start())
-        data = self.data
         return LinkedStore(
             worker,
             self.clock,
             self._wall,
             node=data.node,
+            listener=listener,
             epoch=data.epoch,
             token_key=data.token_key,
         )

@@ -137,6 +137,8 @@ class _TimedNodes:
         self.reply_to_command = nodes.reply_to_command
         self.broadcast = times.timed("broadcast", nodes.broadcast)
         self.statistics = times.timed("statistics", nodes.statistics)
+        self.tell = nodes.tell
+        self.listeners = nodes.listeners
 
 
 class _TimedWebhookLog:

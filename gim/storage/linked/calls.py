@@ -10,7 +10,14 @@ from msgspec import Struct
 
 from gim.link.messages import Question, Reply
 from gim.model import ConnectionState, Event, Message, User
-from gim.storage.announcements import Broadcast, ConnectionCommand, MemberJoined, MemberLeft, SessionEvent
+from gim.storage.announcements import (
+    Broadcast,
+    ConnectionCommand,
+    MemberJoined,
+    MemberLeft,
+    NodeMessage,
+    SessionEvent,
+)
 from gim.storage.interface import Position
 
 # messages
@@ -343,6 +350,17 @@ class PingStore(Question, tag=56):
     """See `gim.storage.interface.Storage.ping`."""
 
 
+class Tell(Struct, array_like=True, gc=False, tag=57):
+    """See `gim.storage.interface.Nodes.tell`."""
+
+    listener: str
+    body: bytes
+
+
+class Listeners(Question, tag=58):
+    """See `gim.storage.interface.Nodes.listeners`."""
+
+
 # other announcements
 
 
@@ -378,15 +396,21 @@ class CommandNews(Struct, array_like=True, gc=False, tag=64):
     news: ConnectionCommand
 
 
+class NodeMessageNews(Struct, array_like=True, gc=False, tag=65):
+    """Carries a `gim.storage.announcements.NodeMessage`."""
+
+    news: NodeMessage
+
+
 TO_STORE = (
     *(Append, History, NewestRank, Sessions, MarkRead, Missed, Delivered),
     *(PutUser, GetUser, Enter, Exit, Join, Subscribe, Unsubscribe),
     *(Create, Leave, Members, ChatroomsOf, Observe),
     *(Rename, Dismiss, Remove, Mute, Appoint, Recall, BanUser, Unban, BanOf),
-    *(CommandConnections, CommandReply, BroadcastEvent, Statistics),
+    *(CommandConnections, CommandReply, BroadcastEvent, Statistics, Tell, Listeners),
     *(NextEventNumber, UsersToReannounce, PingStore),
 )
 TO_WORKER = (
     *(Appended, MessageNews, Entered, Granted, Observed),
-    *(MemberJoinedNews, MemberLeftNews, SessionEventNews, BroadcastNews, CommandNews),
+    *(MemberJoinedNews, MemberLeftNews, SessionEventNews, BroadcastNews, CommandNews, NodeMessageNews),
 )

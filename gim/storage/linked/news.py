@@ -14,6 +14,7 @@ from gim.storage.announcements import (
     ConnectionCommand,
     MemberLeft,
     MessageStored,
+    NodeMessage,
     SessionEvent,
 )
 from gim.storage.linked import calls
@@ -62,4 +63,5 @@ _MESSAGES: dict[type[Announcement], Callable[[Any], Struct]] = {
     SessionEvent: calls.SessionEventNews,
     Broadcast: calls.BroadcastNews,
     ConnectionCommand: calls.CommandNews,
+    NodeMessage: calls.NodeMessageNews,
 }

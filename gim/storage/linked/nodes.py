@@ -27,6 +27,12 @@ class LinkedNodes:
     async def statistics(self) -> list[NodeCounts]:
         return await self._ask(calls.Statistics(), list[NodeCounts])
 
+    def tell(self, listener: str, body: bytes) -> None:
+        self._channel.send(calls.Tell(listener, body))
+
+    async def listeners(self) -> list[str]:
+        return await self._ask(calls.Listeners(), list[str])
+
 
 class LinkedWebhookLog:
     """Implements `gim.storage.interface.WebhookLog`."""

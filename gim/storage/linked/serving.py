@@ -95,3 +95,5 @@ def _serve_nodes(nodes: Nodes, channel: Channel) -> None:
     channel.handle(calls.CommandReply, lambda it: nodes.reply_to_command(it.command, it.connections))
     channel.serve(calls.BroadcastEvent, lambda it: nodes.broadcast(it.event))
     channel.serve(calls.Statistics, lambda _: nodes.statistics())
+    channel.handle(calls.Tell, lambda it: nodes.tell(it.listener, it.body))
+    channel.serve(calls.Listeners, lambda _: nodes.listeners())

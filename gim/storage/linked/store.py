@@ -29,6 +29,7 @@ _NEWS: tuple[type[Struct], ...] = (
     calls.SessionEventNews,
     calls.BroadcastNews,
     calls.CommandNews,
+    calls.NodeMessageNews,
 )
 
 
@@ -55,12 +56,14 @@ class LinkedStore:
         wall: WallClock,
         *,
         node: str,
+        listener: str,
         epoch: str,
         token_key: bytes,
     ) -> None:
         """The *channel* takes `gim.storage.linked.calls.TO_WORKER`. *node*, *epoch* and *token_key* are
-        those of the parent's store, for as long as it lives."""
+        those of the parent's store, for as long as it lives; *listener* is its name for this worker's."""
         self.node = node
+        self.listener = listener
         self._epoch, self._token_key = epoch, token_key
         self._channel = channel
         self._announce: Callable[[Announcement], None] = _to_no_one

@@ -1,4 +1,4 @@
-"""What reaches every listener of the memory store: commands to connections, broadcasts, statistics."""
+"""What reaches the listeners of the memory store: commands, broadcasts, messages; and statistics."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 
 from gim.model import ConnectionState, Event, NodeCounts
-from gim.storage.announcements import Broadcast, ConnectionCommand
+from gim.storage.announcements import Broadcast, ConnectionCommand, NodeMessage
 from gim.storage.memory.archive import Archive
 from gim.storage.memory.people import People
 from gim.storage.memory.subscribers import Subscriber, Subscribers
@@ -111,3 +111,9 @@ class MemoryNodes:
                 node=self._node,
             )
         ]
+
+    def tell(self, listener: str, body: bytes) -> None:
+        self._subscribers.tell(listener, NodeMessage(self._own.name, body))
+
+    async def listeners(self) -> list[str]:
+        return self._subscribers.names

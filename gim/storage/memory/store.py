@@ -25,10 +25,12 @@ class MemoryStore:
     subscribes_new_members = True
     outlives_process = False
 
-    def __init__(self, data: MemoryData) -> None:
+    def __init__(self, data: MemoryData, listener: str = "") -> None:
+        """*listener* is the name of the listener, "" for the only one of the data."""
         self.data = data
         self.node = data.node
-        self._subscriber = own = Subscriber()
+        self.listener = listener or data.node
+        self._subscriber = own = Subscriber(self.listener)
         self.users = MemoryUsers(
             data.archive, data.people, data.bans, data.inbox, data.limits.connections, own
         )

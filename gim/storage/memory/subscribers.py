@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gim.model import Counts
-from gim.storage.announcements import Announcement, MemberJoined, MemberLeft
+from gim.storage.announcements import Announcement, MemberJoined, MemberLeft, NodeMessage
 from gim.storage.interface import Listener, MembershipObserver
 from gim.storage.memory.records import Chatroom, Person
 
@@ -21,9 +21,11 @@ class Subscriber:
     no memory.
     """
 
-    __slots__ = ("_listener", "alone", "announce", "further")
+    __slots__ = ("_listener", "alone", "announce", "further", "name")
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        """*name* is that of the listener."""
+        self.name = name
         self.alone = (self,)
         self.further: dict[str, int] = {}  # connections of a user here beyond the first one
         self.announce: Callable[[Announcement], None] = _to_no_one
@@ -91,6 +93,17 @@ class Subscribers:
         """Announce news that concerns everyone."""
         for subscriber in tuple(self._all):
             subscriber.announce(news)
+
+    def tell(self, name: str, message: NodeMessage) -> None:
+        """Announce a message to the listener of a name, "" for all."""
+        for subscriber in tuple(self._all):
+            if name in ("", subscriber.name):
+                subscriber.announce(message)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all listeners."""
+        return [subscriber.name for subscriber in self._all]
 
     def membership_changed(self, person: Person, news: MemberJoined | MemberLeft) -> None:
         """Report that a membership of the person began or ended."""

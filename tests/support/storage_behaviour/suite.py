@@ -23,6 +23,7 @@ from tests.support.storage_behaviour.events import EventBehaviour, ObserverBehav
 from tests.support.storage_behaviour.membership_limits import RoomLimitBehaviour
 from tests.support.storage_behaviour.messages import HistoryBehaviour, IdBehaviour
 from tests.support.storage_behaviour.missed import CatchUpBehaviour, SinceBehaviour
+from tests.support.storage_behaviour.node_messages import NodeMessageBehaviour
 from tests.support.storage_behaviour.read_positions import (
     ReadBehaviour,
     ReadNewsBehaviour,
@@ -72,6 +73,7 @@ class StorageBehaviour(
     BanBehaviour,
     OrderBehaviour,
     BroadcastBehaviour,
+    NodeMessageBehaviour,
     ExemptBehaviour,
     EventBehaviour,
     ObserverBehaviour,

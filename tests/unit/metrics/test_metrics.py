@@ -130,7 +130,7 @@ class StorageTests(ChatTestCase):
             "messages.delivered",
             "messages.newest_rank",
         }
-        unmeasured |= {"nodes.reply_to_command", "users.exit"}
+        unmeasured |= {"nodes.listeners", "nodes.reply_to_command", "nodes.tell", "users.exit"}
         store, measured = TimedStorage(self.store, self.times), []
         for group, protocol in GROUPS.items():
             offered = getattr(store, group) if group else store

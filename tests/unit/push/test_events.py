@@ -7,8 +7,10 @@ from gim.ids import CHATROOM, SYSTEM, chatroom_session, private_session
 from gim.model import ConnectionState, Counts, Event, MessageStatus, NodeCounts, Sent, User
 from gim.push.catchup import PER_PUSH, CatchUp
 from gim.push.chatroom import MAX_WAITING_EVENTS
+from gim.push.dispatcher import PushDispatcher
+from gim.push.settings import PushSettings
 from gim.push.writer import PER_TURN
-from gim.storage.announcements import ConnectionAction, ConnectionCommand
+from gim.storage.announcements import ConnectionAction, ConnectionCommand, NodeMessage
 from tests.support.world import START, ChatTestCase, Recorder, result_of
 
 
@@ -31,6 +33,18 @@ class EventTests(ChatTestCase):
             told.append(sum(len(one.events) for one in everybody))
         self.assertEqual(told, [PER_TURN, 2 * PER_TURN + 10])
         self.assertEqual({event.content for one in everybody for event in one.events}, {"hi"})
+
+    def test_messages_of_other_nodes_go_to_their_receiver(self) -> None:
+        received = list[tuple[str, bytes]]()
+        pushes = PushDispatcher(
+            self.store,
+            self.clock,
+            self.wall,
+            PushSettings(self.policy, self.concurrency),
+            receive=lambda sender, body: received.append((sender, body)),
+        )
+        pushes.on_announcement(NodeMessage("another", b"hi"))
+        self.assertEqual(received, [("another", b"hi")])
 
     def test_who_logs_out_while_a_broadcast_is_written_does_not_get_it(self) -> None:
         everybody = [self.connect(f"u{n}") for n in range(PER_TURN + 2)]

@@ -10,12 +10,13 @@ from __future__ import annotations
 class Keys:
     """Bases below a prefix."""
 
-    __slots__ = ("_session", "_user", "data")
+    __slots__ = ("_node", "_session", "_user", "data")
 
     def __init__(self, prefix: str) -> None:
         self.data = f"{prefix}:{{gim}}"
         self._session = prefix + ":{s:"
         self._user = prefix + ":{u:"
+        self._node = prefix + ":{n:"
 
     def session(self, session_id: str) -> str:
         """Return the base of a session; a chatroom's is its channel."""
@@ -24,3 +25,7 @@ class Keys:
     def user(self, user_id: str) -> str:
         """Return the base of a user, which is their channel."""
         return self._user + user_id + "}"
+
+    def node(self, node: str) -> str:
+        """Return the base of a node, which is its channel; no key has it."""
+        return self._node + node + "}"

@@ -18,6 +18,7 @@ from gim.storage.announcements import ConnectionCommand
 from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.keys import Keys
+from gim.storage.redis.store.node_channels import NodeChannels
 from gim.storage.redis.store.records import command_payload
 
 # seconds between two polls for replies; 1 s in all
@@ -38,7 +39,15 @@ class RedisNodes:
 
     _log = Logger()
 
-    def __init__(self, redis: Redis, keys: Keys, heartbeat: Heartbeat, clock: IReactorTime) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys,
+        heartbeat: Heartbeat,
+        channels: NodeChannels,
+        clock: IReactorTime,
+    ) -> None:
+        self.tell = channels.tell
         self._redis = redis
         self._keys = keys
         self._heartbeat = heartbeat
@@ -87,6 +96,10 @@ class RedisNodes:
             _of_node(node.decode(), _counts.decode(counts))
             for node, counts in sorted((await self._heartbeat.counts()).items())
         ]
+
+    async def listeners(self) -> list[str]:
+        """See `gim.storage.interface.Nodes.listeners`."""
+        return sorted({self._heartbeat.node, *(node.decode() for node in self._heartbeat.alive)})
 
 
 def _of_node(node: str, counts: Counts) -> NodeCounts:

@@ -40,6 +40,7 @@ from gim.storage.redis.store.inbox import Inbox
 from gim.storage.redis.store.keys import Keys
 from gim.storage.redis.store.messages import RedisMessages
 from gim.storage.redis.store.moderation import RedisModeration
+from gim.storage.redis.store.node_channels import NodeChannels
 from gim.storage.redis.store.nodes import RedisNodes, event_of
 from gim.storage.redis.store.people import People
 from gim.storage.redis.store.presence_refresh import PresenceRefresh
@@ -105,7 +106,7 @@ class RedisStore:
             overlap_ms = CLUSTER_LAG_MS if redis.is_cluster else 0
         self._clock = clock
         self._listener: Listener | None = None
-        self.node = new_node(wall)
+        self.node = self.listener = new_node(wall)
         # one connection, one script: only where a server forgot its scripts, or set its clock, may an
         # append be overtaken while it is sent again
         self.keeps_order = not redis.is_cluster
@@ -158,7 +159,8 @@ class RedisStore:
             limits.connections,
         )
         self.moderation = RedisModeration(redis, keys, self.chatrooms, exits, retention, self._retries)
-        self.nodes = RedisNodes(redis, keys, heartbeat, clock)
+        self._node_channels = NodeChannels(redis, keys, self.node, self._announce)
+        self.nodes = RedisNodes(redis, keys, heartbeat, self._node_channels, clock)
         self.webhook_log = RedisWebhookLog(redis, keys, heartbeat, subscriptions, retention)
         self._presence_refresh = PresenceRefresh(people, subscriptions, BEAT_INTERVAL)
 
@@ -166,6 +168,7 @@ class RedisStore:
         self._listener = listener
         self._redis.start()
         await self._served
+        await self._node_channels.subscribe()
         if self._listener is not None:  # it was not stopped meanwhile
             self.heartbeat.startService()
 
@@ -194,7 +197,7 @@ class RedisStore:
         await self.heartbeat.open(connection)
 
     def bases(self) -> list[str]:
-        return self._subscriptions.bases()
+        return [*self._node_channels.bases, *self._subscriptions.bases()]
 
     def connected(self) -> None:
         self._has_served()
@@ -214,6 +217,7 @@ class RedisStore:
     def published(self, channel: bytes, payload: bytes) -> None:
         subscription = self._subscriptions.get(channel)
         if subscription is None:
+            self._node_channels.published(channel, payload)
             return
         try:
             news = news_of(payload, subscription.user_id)
@@ -233,6 +237,8 @@ class RedisStore:
             subscription.miss(self.heartbeat.resume_point())
             subscription.is_dropped = True
             self._resync.begin()
+        else:
+            self._node_channels.dropped(channel)
 
     def _announce(self, news: Announcement) -> None:
         if self._listener is not None:

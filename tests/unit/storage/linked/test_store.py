@@ -21,6 +21,7 @@ from gim.storage.announcements import (
     MemberJoined,
     MemberLeft,
     MessageStored,
+    NodeMessage,
     SessionEvent,
 )
 from gim.storage.interface import Entrance, Entry
@@ -208,6 +209,21 @@ class AnnouncementTests(WorkersCase):
         )
         self.turn(5)
         self.assertEqual([state.key for state in self.successResultOf(found)], ["c0", "c1"])
+
+    def test_messages_between_workers_reach_the_one_that_is_named_or_all(self) -> None:
+        one, other = self.one.listener, self.other.listener
+        self.assertEqual(self.done(self.one.nodes.listeners()), [one, other])
+        self.assertNotEqual(one, other)
+        self.one.nodes.tell(other, b"to the other")
+        self.other.nodes.tell("", b"to all")
+        self.assertEqual(self.heard(0), [NodeMessage(other, b"to all")])
+        self.assertEqual(
+            self.heard(1), [NodeMessage(one, b"to the other"), NodeMessage(other, b"to all")]
+        )
+
+    def test_a_worker_that_has_ended_is_not_among_the_listeners(self) -> None:
+        run(self.stores.servers[1].stop())
+        self.assertEqual(self.done(self.one.nodes.listeners()), [self.one.listener])
 
     def test_statistics_are_the_sum_over_workers(self) -> None:
         for store in (self.one, self.other, self.other):

@@ -1,0 +1,1 @@
+"""What an administrator can see of all nodes."""
