@@ -90,7 +90,7 @@ class NodeParts:
             yield self._login_rate
         yield self._overload
         yield LimitReport(self._hits, self._reactor)
-        yield from (self._profiler, self._api_port, self._gateway_port)
+        yield from (self._profiler, self._api_port, self._site.streams, self._gateway_port)
 
     # what is counted and limited
 

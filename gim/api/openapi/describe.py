@@ -33,6 +33,7 @@ TEXT: Final = "text/plain; charset=utf-8"
 HTML: Final = "text/html; charset=utf-8"
 BINARY: Final = "application/octet-stream"
 JAVASCRIPT: Final = "text/javascript; charset=utf-8"
+EVENTS: Final = "text/event-stream"  # the route returns a `gim.api.server.event_stream.EventStream`
 
 ConnectionKey = Annotated[
     str, Meta(description="the `key` of a connection, from the list of connections")
@@ -71,6 +72,7 @@ class Access(Enum):
     PUBLIC = "everyone, and web pages whatever their origin is"
     USER = "a user, with the token of a login; the route gets the `User` after the request"
     ADMIN = "the administrator, with the key"
+    CONSOLE = "the administrator; without a key for one, clients on the server's machine"
     LOCAL = "clients on the server's machine, and the administrator from anywhere"
 
 
@@ -79,6 +81,7 @@ _REFUSALS: Final[Mapping[Access, frozenset[type[GimError]]]] = {
     Access.PUBLIC: frozenset(),
     Access.USER: frozenset({Unauthorized, Forbidden, Unavailable}),  # no token, banned, no storage
     Access.ADMIN: frozenset({InvalidAdminKey, Unavailable}),  # every such route needs the storage
+    Access.CONSOLE: frozenset({InvalidAdminKey, Forbidden, Unavailable}),
     Access.LOCAL: frozenset({Forbidden}),
 }
 
@@ -87,8 +90,8 @@ class Description(Struct, frozen=True):
     """What a route takes and returns, and who may call it.
 
     ``returns`` is the struct of a success, in its envelope; None for a body without an envelope, of one
-    of the types in ``media``. ``query`` and ``body`` are structs of requests; fields that the path fills
-    come from neither.
+    of the types in ``media``. Where a query decides between the two, both are given. ``query`` and
+    ``body`` are structs of requests; fields that the path fills come from neither.
     """
 
     summary: str
@@ -147,7 +150,7 @@ def description_of(route: Any) -> Description:
 
 
 class RouteSet(Protocol):
-    """Routes on a Klein app of their own. Paths of two sets differ in their first two segments."""
+    """Routes on a Klein app of their own. All methods of a path belong to one set."""
 
     @property
     def app(self) -> Klein:

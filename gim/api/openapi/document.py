@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from inspect import cleandoc
 from typing import Any
 
@@ -27,6 +27,7 @@ _REF = "#/components/{kind}/{name}"
 _SECURITY: dict[Access, list[dict[str, list[str]]]] = {
     Access.USER: [{"bearer": []}, {"token": []}],
     Access.ADMIN: [{"key": []}],
+    Access.CONSOLE: [{"key": []}],
 }
 _ABOUT = cleandoc(
     """
@@ -126,12 +127,14 @@ class _Writer:
         yield _reference("parameters", "trace")
 
     def _answer(self, description: Description) -> dict[str, Any]:
+        content: dict[str, Any] = {}
         if description.returns is None:
-            content: Mapping[str, Any] = {media: schemas.raw(media) for media in description.media}
+            content = {media: schemas.raw(media) for media in description.media}
         else:
             envelope: type[Struct] = Success[description.returns]  # type: ignore[name-defined]
             self._answers[description.returns.__name__] = envelope
-            content = {JSON: {"schema": schemas.reference(envelope)}}
+            content = {media: schemas.raw(media) for media in description.media if media != JSON}
+            content[JSON] = {"schema": schemas.reference(envelope)}
         headers = {self._trace_header: _reference("headers", "trace")}
         return {"description": "Success", "headers": headers, "content": content}
 

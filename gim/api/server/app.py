@@ -13,13 +13,15 @@ from twisted.web.iweb import IRequest
 from gim.api.envelope import refuse
 from gim.api.errors import refusal
 from gim.api.openapi.describe import Access, description_of
+from gim.api.server.event_stream import EventStream
 from gim.concurrency.deadline import ANSWER_TIMEOUT, within
 
 
 class App(Klein):
     """Enforces the `Access` of its routes, and answers in the envelope if one raises an error.
 
-    A request learns the name of its route, for metrics. A path with ``//`` is unknown, not a redirect.
+    A request learns the name of its route, for metrics. A route for the administrator may return an
+    `EventStream`. A path with ``//`` is unknown, not a redirect.
     """
 
     def __init__(self) -> None:
@@ -43,8 +45,8 @@ class App(Klein):
         if access is Access.USER:
             return _in_time(request, self._execute_as_user(endpoint, request, **kwargs))
         request.site.access.check(access, request)
-        if access is Access.ADMIN:
-            return _in_time(request, self._execute(endpoint, request, **kwargs))
+        if access in (Access.ADMIN, Access.CONSOLE):
+            return _to_the_end(_in_time(request, self._execute(endpoint, request, **kwargs)))
         return super().execute_endpoint(endpoint, request, *args, **kwargs)
 
     async def _execute_as_user(self, endpoint: str, request: Any, **path: str) -> Any:
@@ -58,6 +60,12 @@ class App(Klein):
 def _in_time(request: Any, work: Coroutine[Any, Any, Any]) -> Awaitable[Any]:
     """Refuse a request whose calls to the storage take too long; other routes make at most one call."""
     return within(ANSWER_TIMEOUT, request.site.clock, work)
+
+
+async def _to_the_end(answer: Awaitable[Any]) -> Any:
+    """Return an answer, or None when the stream that it is has ended, which takes any time."""
+    answered = await answer
+    return await answered.done if isinstance(answered, EventStream) else answered
 
 
 def _refused(self: Any, request: IRequest, failure: Failure) -> bytes:

@@ -23,6 +23,7 @@ from gim.api.openapi.document import Route, routes_of
 from gim.api.server.access import AccessControl
 from gim.api.server.channel import IDLE_TIMEOUT, BoundedChannel, BoundedRequest
 from gim.api.server.cors import Cors
+from gim.api.server.event_stream import EventStreams
 from gim.api.server.idle_connections import IdleConnections
 from gim.api.settings import ApiSettings
 from gim.concurrency.turns import Turns
@@ -46,6 +47,7 @@ class TracedRequest(BoundedRequest):
     began_ns = 0  # by perf_counter_ns
     op = ""  # the name of its route, once that is found
     body_size = 0
+    is_counted = False
 
     def handleContentChunk(self, data: bytes) -> None:
         self.body_size += len(data)
@@ -176,6 +178,7 @@ class ApiSite(server.Site):
         self._proxies = proxies
         self._hosts = settings.hosts
         self.idle = IdleConnections()
+        self.streams = EventStreams()
 
     def buildProtocol(self, addr: Any) -> Any:
         channel: Any = super().buildProtocol(addr)
@@ -198,8 +201,7 @@ class ApiSite(server.Site):
 
     def log(self, request: Any) -> None:
         """Count and log a request that has been answered."""
-        if self._requests is not None:
-            self._count(self._requests, request)
+        self.count(request)
         with traced(request.trace):
             self._log.info(
                 "{method} {path} {status} {milliseconds:.1f} ms from {peer}",
@@ -216,7 +218,12 @@ class ApiSite(server.Site):
         host = host_of(request.getClientAddress())
         return self._proxies.client(host, b",".join(fields).decode("latin-1"))
 
-    def _count(self, requests: RequestMetrics[str], request: Any) -> None:
+    def count(self, request: Any) -> None:
+        """Count a request and how long it took, once: a stream at its beginning."""
+        requests = self._requests
+        if requests is None or request.is_counted:
+            return
+        request.is_counted = True
         if request.code == http.OK:
             requests.succeeded(request.op, request.began_ns)
         else:
