@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from hmac import compare_digest
 from ipaddress import ip_address
@@ -17,6 +18,8 @@ from gim.model import User
 
 # Headers that proxies add: behind a proxy on this machine every client's requests come from here.
 _OF_PROXIES = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+_LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+_PORT = re.compile(r":\d*\Z")
 _FOR = "this is for clients on the server's own"
 
 
@@ -40,10 +43,16 @@ class AccessControl:
 
         For `Access.USER` call `user_of` instead.
         """
-        if access is Access.ADMIN and not self.is_admin(request):
+        if access is Access.CONSOLE and self._admin_key is None:
+            _check_console(request)
+        elif access in (Access.ADMIN, Access.CONSOLE) and not self.is_admin(request):
             raise InvalidAdminKey()
-        if access is Access.LOCAL and not self.is_admin(request):
+        elif access is Access.LOCAL and not self.is_admin(request):
             _check_local(request)
+
+    def wants_key(self, request: IRequest) -> bool:
+        """Say whether there is a key of the administrator, and the request is not the administrator's."""
+        return self._admin_key is not None and not self.is_admin(request)
 
     async def user_of(self, request: IRequest) -> User:
         """Return the user of the request's token. Raises `Unauthorized` or another `GimError`."""
@@ -63,6 +72,17 @@ def _check_local(request: IRequest) -> None:
     for name in _OF_PROXIES:
         if request.requestHeaders.hasHeader(name):
             raise Forbidden(f"{_FOR} machine: request it without a proxy, which the header {name} shows")
+
+
+def _check_console(request: IRequest) -> None:
+    """Raise `Forbidden` unless a program on this machine asks this machine, over TCP and no proxy.
+
+    A web page of another site may have given its own name the address 127.0.0.1 (DNS rebinding).
+    """
+    host = _PORT.sub("", header_of(request, "host")).lower()
+    if isinstance(request.getClientAddress(), UNIXAddress) or host not in _LOCAL_HOSTS:
+        raise Forbidden(f"{_FOR} machine unless --admin-key-file is set: request it at 127.0.0.1")
+    _check_local(request)
 
 
 def _is_loopback(address: Any) -> bool:

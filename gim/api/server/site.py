@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from twisted.web import http, server
 from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
+from werkzeug.routing import Map
 
 from gim.api.decoding import trace_of
 from gim.api.envelope import refuse
@@ -34,6 +35,7 @@ from gim.log.logger import Logger, traced
 from gim.metrics.instruments.requests import RequestMetrics
 from gim.net.client_address import NO_PROXIES, Proxies, group_of, host_of
 
+_FOR_ADMIN = frozenset({Access.ADMIN, Access.CONSOLE})
 _ABSOLUTE = re.compile(rb"^https?://([^/?]*)", re.IGNORECASE)
 
 
@@ -53,6 +55,10 @@ class TracedRequest(BoundedRequest):
         self.body_size += len(data)
         if self.body_size <= self.channel.site.max_body:  # more is counted, not kept
             super().handleContentChunk(data)
+
+    def getRequestHostname(self) -> bytes:
+        """Klein decodes it, which fails for some values of the header Host."""
+        return b"gim"
 
     def process(self) -> None:
         site = self.channel.site
@@ -230,19 +236,34 @@ class ApiSite(server.Site):
             requests.failed(request.op, request.code, request.began_ns)
 
 
+class _Served(NamedTuple):
+    """A set of routes."""
+
+    klein: KleinResource
+    url_map: Map
+
+
 class _Branch(NamedTuple):
     """The paths with one prefix."""
 
-    klein: KleinResource
+    sets: tuple[_Served, ...]
     is_for_admin: bool  # all of its routes are
     is_public: bool  # all of its routes are
+
+    def klein_of(self, request: Any) -> KleinResource:
+        """Return the set of routes that has the path of a request; any if none has it."""
+        path = b"/" + b"/".join(request.postpath)
+        for served in self.sets[1:]:
+            if served.url_map.bind("gim").allowed_methods(path.decode()):
+                return served.klein
+        return self.sets[0].klein
 
 
 class ApiRoot(Resource):
     """Refuses what Klein would answer in plain text, and hands it the rest.
 
-    Below a prefix whose routes are all for the administrator, unknown paths are too: without the key, a
-    client doesn't learn which paths exist.
+    Below a prefix whose routes are all for the administrator, unknown paths are too. If there is a key, a
+    client without it doesn't learn which paths exist.
     """
 
     isLeaf = True
@@ -251,16 +272,14 @@ class ApiRoot(Resource):
         self, route_sets: Sequence[RouteSet], access: AccessControl, max_body: int, hits: LimitHits
     ) -> None:
         super().__init__()
-        self._branches = {
-            prefix: branch for routes in route_sets for prefix, branch in _branches_of(routes).items()
-        }
+        self._branches = _branches_of(route_sets)
         self._access = access
         self._max_body = max_body
         self._hits = hits
 
     def render(self, request: Any) -> Any:
         branch = self._branch_of(request.postpath)
-        if branch is not None and branch.is_for_admin and not self._access.is_admin(request):
+        if branch is not None and branch.is_for_admin and self._access.wants_key(request):
             return refuse(request, InvalidAdminKey())
         if request.body_size > self._max_body:
             self._hits.hit(PACKET)
@@ -269,9 +288,8 @@ class ApiRoot(Resource):
             return refuse(request, undecodable_path())
         if branch is None or not _is_plain(request.postpath):
             return refuse(request, no_such_path())
-        request.requestHeaders.setRawHeaders(b"host", [b"gim"])  # Klein decodes it, and fails for some
         try:
-            return branch.klein.render(request)
+            return branch.klein_of(request).render(request)
         except Exception:
             return refuse(request, fault(request, Failure()))
 
@@ -284,13 +302,18 @@ class ApiRoot(Resource):
         return self._branches.get(tuple(segments[:2])) or self._branches.get(tuple(segments[:1]))
 
 
-def _branches_of(routes: RouteSet) -> dict[tuple[bytes, ...], _Branch]:
-    accesses = defaultdict(set)
-    for route in routes_of([routes]):
-        accesses[_prefix(route)].add(route.description.access)
-    klein = routes.app.resource()
+def _branches_of(route_sets: Sequence[RouteSet]) -> dict[tuple[bytes, ...], _Branch]:
+    accesses: dict[tuple[bytes, ...], set[Access]] = defaultdict(set)
+    sets: dict[tuple[bytes, ...], list[_Served]] = defaultdict(list)
+    for routes in route_sets:
+        served = _Served(routes.app.resource(), routes.app.url_map)
+        found = list(routes_of([routes]))
+        for route in found:
+            accesses[_prefix(route)].add(route.description.access)
+        for prefix in set(map(_prefix, found)):
+            sets[prefix].append(served)
     return {
-        prefix: _Branch(klein, found == {Access.ADMIN}, found == {Access.PUBLIC})
+        prefix: _Branch(tuple(sets[prefix]), found <= _FOR_ADMIN, found == {Access.PUBLIC})
         for prefix, found in accesses.items()
     }
 
