@@ -17,7 +17,7 @@ SIDE_BY_SIDE = $(MAKE) --no-print-directory --keep-going --output-sync=target --
 # keeps it, with what the servers wrote; the second argument is the Python, if it is not that of $(VENV)
 TRIAL = temp=build/trial/$@-$$$$; $(or $(2),$(BIN)/python) -m twisted.trial --random=0 --temp-directory=$$temp $(1) && rm -r $$temp
 
-.PHONY: run test test-unit test-unit-1 test-unit-2 test-integration check lint docs coverage lowest other-python news proto failover chaos clients workers kills proxies go-example fuzz differential package bench conformance conformance-quick format clean
+.PHONY: vendor run test test-unit test-unit-1 test-unit-2 test-integration check lint docs coverage lowest other-python news proto failover chaos clients workers kills proxies go-example fuzz differential package bench conformance conformance-quick format clean
 
 run: $(VENV)/.installed-run
 	$(BIN)/twistd -n gim $(GIM)
@@ -78,6 +78,10 @@ news: $(VENV)/.installed-dev
 # gim_pb2.py and its types, after gim.proto was changed; a test compares them
 proto: $(VENV)/.installed-test
 	$(BIN)/python -m grpc_tools.protoc -I gim/wire --python_out=gim/wire --pyi_out=gim/wire gim.proto
+
+# the software of others in gim/console/vendor, after vendor.toml there was changed; a test compares them
+vendor: $(VENV)/.installed-test
+	$(BIN)/python -m tests.support.vendoring
 
 # every failover of Sentinels and of a Cluster under traffic, 70 s; the first two modules are part of test
 failover: $(VENV)/.installed-test

@@ -15,6 +15,7 @@ from gim.api.settings import ApiSettings
 from gim.auth.constants import ADMIN_KEY_VARIABLE, KEY_VARIABLE
 from gim.auth.settings import AuthSettings
 from gim.chat.settings import ChatSettings
+from gim.console.settings import ConsoleSettings
 from gim.gateway.settings import GatewaySettings
 from gim.gateway.timeout_wheel import Timeouts
 from gim.limits.limits import Limits
@@ -55,6 +56,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     log: LogSettings
     gateway: GatewaySettings
     api: ApiSettings
+    console: ConsoleSettings
     auth: AuthSettings
     chat: ChatSettings
     push: PushSettings
@@ -87,6 +89,7 @@ def settings_of(options: GivenOptions, environment: Mapping[str, str] | None = N
         ),
         gateway=_gateway(options, hosts),
         api=_read(ApiSettings, options, hosts=hosts, origins=options["allowed-origins"]),
+        console=_read(ConsoleSettings, options),
         auth=auth,
         chat=_read(ChatSettings, options),
         push=_push(options),

@@ -184,6 +184,17 @@ _LOGINS = Group(
     ),
 )  # fmt: skip
 
+_CONSOLE = Group(
+    "Console",
+    "Pages for the operator, at /console/ of the HTTP API: docs/console.md.",
+    (
+        Option(
+            "console", "true", types.switch, "Serve the console at /console/: `=true` or `=false`.",
+            "What it shows comes from /v1/admin/, which needs the key of `--admin-key-file`.",
+        ),
+    ),
+)  # fmt: skip
+
 _WEBHOOKS = Group(
     "Webhooks",
     "gim posts events to a backend, each with a signature: docs/webhooks.md. The other options need"
@@ -245,7 +256,8 @@ _OBSERVATION = Group(
 )  # fmt: skip
 
 GROUPS = (
-    _ADDRESSES, _WORKERS, _MESSAGES, _STORAGE, _CONNECTIONS, _LOGINS, _WEBHOOKS, LIMITS, _OBSERVATION,
+    _ADDRESSES, _WORKERS, _MESSAGES, _STORAGE, _CONNECTIONS, _LOGINS, _CONSOLE, _WEBHOOKS, LIMITS,
+    _OBSERVATION,
 )  # fmt: skip
 OPTIONS = {option.name: option for group in GROUPS for option in group.options}
 SPELLINGS = {spelling: option.name for option in OPTIONS.values() for spelling in option.spellings}

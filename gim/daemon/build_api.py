@@ -5,12 +5,15 @@ from __future__ import annotations
 from gim.api.openapi.describe import RouteSet
 from gim.api.routes.admin import AdminRoutes
 from gim.api.routes.chat import ChatRoutes
+from gim.api.routes.console import ConsoleRoutes
 from gim.api.routes.documents import Documents
 from gim.api.routes.javascript import JavaScriptRoutes, modules
 from gim.api.routes.metrics import MetricsRoutes
 from gim.api.routes.profiling import ProfilingRoutes
 from gim.api.settings import ApiSettings
 from gim.chat.chat import Chat
+from gim.console.files import sources
+from gim.console.settings import ConsoleSettings
 from gim.metrics.export.page import PageSource
 from gim.profiling.profiles import Profiles
 
@@ -21,6 +24,7 @@ def route_sets(
     profiles: Profiles,
     page: PageSource | None,
     admin: AdminRoutes | None,
+    console: ConsoleSettings,
 ) -> list[RouteSet]:
     """Return all that the HTTP API serves; without *page* or *admin* it does not serve those."""
     served: list[RouteSet] = [ChatRoutes(chat), JavaScriptRoutes(modules())]
@@ -30,10 +34,15 @@ def route_sets(
         served.append(ProfilingRoutes(profiles))
     if admin is not None:
         served.append(admin)
+    if console.console:
+        served.append(ConsoleRoutes(sources()))
     return [*served, Documents(served, settings.trace_header)]
 
 
 def route_names() -> list[str]:
     """Return the names of all routes there may be."""
-    sets = ChatRoutes, AdminRoutes, JavaScriptRoutes, MetricsRoutes, ProfilingRoutes, Documents
+    sets = (
+        *(ChatRoutes, AdminRoutes, JavaScriptRoutes, MetricsRoutes, ProfilingRoutes, ConsoleRoutes),
+        Documents,
+    )
     return [name for routes in sets for name in routes.app.endpoints]

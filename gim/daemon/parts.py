@@ -266,7 +266,14 @@ class NodeParts:
     def _site(self) -> ApiSite:
         settings, meters = self._settings.api, self._meters
         return ApiSite(
-            route_sets(settings, self._chat, self._profiles, self._page, self._admin_routes),
+            route_sets(
+                settings,
+                self._chat,
+                self._profiles,
+                self._page,
+                self._admin_routes,
+                self._settings.console,
+            ),
             settings,
             self._hits,
             self._reactor,

@@ -34,11 +34,16 @@ HTML: Final = "text/html; charset=utf-8"
 BINARY: Final = "application/octet-stream"
 JAVASCRIPT: Final = "text/javascript; charset=utf-8"
 EVENTS: Final = "text/event-stream"  # the route returns a `gim.api.server.event_stream.EventStream`
+CSS: Final = "text/css; charset=utf-8"
+SVG: Final = "image/svg+xml"
 
 ConnectionKey = Annotated[
     str, Meta(description="the `key` of a connection, from the list of connections")
 ]
 ModuleName = Annotated[str, Meta(description="the name of a file of the library, such as `gim.js`")]
+ConsoleFile = Annotated[
+    str, Meta(description="the path of a file of the console, such as `app.js`; its slashes stay slashes")
+]
 
 # The parameters of paths: the type of each, and the field of a request's struct that it fills.
 PATH_PARAMETERS: Final[Mapping[str, tuple[Any, str]]] = {
@@ -48,6 +53,7 @@ PATH_PARAMETERS: Final[Mapping[str, tuple[Any, str]]] = {
     "message_id": (MessageId, "message_id"),
     "key": (ConnectionKey, "key"),
     "module": (ModuleName, "module"),
+    "file": (ConsoleFile, "file"),
 }
 
 
@@ -61,6 +67,7 @@ GROUPS: Final[Mapping[str, str]] = {
     "health": "Whether the server lives and can serve, and its metrics.",
     "profiling": "Profiles of CPU and memory, for clients on the server's machine.",
     "client": "The client library for web pages.",
+    "console": "The console: pages for the operator.",
     "documents": "This description.",
 }
 
@@ -70,6 +77,7 @@ class Access(Enum):
 
     OPEN = "everyone"
     PUBLIC = "everyone, and web pages whatever their origin is"
+    OWN_PAGES = "everyone, and of web pages only those of this server"
     USER = "a user, with the token of a login; the route gets the `User` after the request"
     ADMIN = "the administrator, with the key"
     CONSOLE = "the administrator; without a key for one, clients on the server's machine"
@@ -79,6 +87,7 @@ class Access(Enum):
 _REFUSALS: Final[Mapping[Access, frozenset[type[GimError]]]] = {
     Access.OPEN: frozenset(),
     Access.PUBLIC: frozenset(),
+    Access.OWN_PAGES: frozenset(),
     Access.USER: frozenset({Unauthorized, Forbidden, Unavailable}),  # no token, banned, no storage
     Access.ADMIN: frozenset({InvalidAdminKey, Unavailable}),  # every such route needs the storage
     Access.CONSOLE: frozenset({InvalidAdminKey, Forbidden, Unavailable}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from inspect import cleandoc
 from typing import Any
@@ -24,6 +25,7 @@ from gim.api.openapi.describe import (
 from gim.errors import GimError
 
 _REF = "#/components/{kind}/{name}"
+_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")  # <user_id>, or <path:file> with slashes in it
 _SECURITY: dict[Access, list[dict[str, list[str]]]] = {
     Access.USER: [{"bearer": []}, {"token": []}],
     Access.ADMIN: [{"key": []}],
@@ -63,7 +65,7 @@ def routes_of(route_sets: Iterable[RouteSet]) -> Iterator[Route]:
 
 
 def _path(rule: Rule) -> tuple[str, tuple[str, ...]]:
-    path = rule.rule.replace("<", "{").replace(">", "}")
+    path = _PARAMETER.sub(r"{\1}", rule.rule)
     return path, tuple(sorted(rule.arguments, key=rule.rule.index))
 
 

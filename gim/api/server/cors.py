@@ -45,6 +45,11 @@ class Cors:
         """Set the header that lets a page of any origin read the response, which has no secrets."""
         request.setHeader(b"Access-Control-Allow-Origin", b"*")
 
+    def check_own_page(self, request: Any) -> None:
+        """Raise `Forbidden` if a page of another origin asks, whatever --allowed-origins says."""
+        if not is_of_own_page(request):
+            raise Forbidden("only the pages of this server may ask for this")
+
     def answer_preflight(self, request: Any) -> bool:
         """Complete the response if the request is a preflight; return whether it is."""
         headers = request.requestHeaders
@@ -57,3 +62,18 @@ class Cors:
         request.setHeader(b"Access-Control-Allow-Headers", self._allowed)
         request.setHeader(b"Access-Control-Max-Age", b"%d" % MAX_AGE)
         return True
+
+
+def is_of_own_page(request: Any) -> bool:
+    """Say whether a request does not come from a page of another origin.
+
+    Browsers say it in ``Sec-Fetch-Site``, which no page can set, but only to hosts with TLS and to this
+    machine (https://www.w3.org/TR/fetch-metadata/). Otherwise the host and port of ``Origin`` must be
+    those of ``Host``. A browser leaves ``Origin`` out when it opens a page, and when a page GETs from its
+    own origin.
+    """
+    origins = request.requestHeaders.getRawHeaders(b"origin")
+    if not origins or header_of(request, "sec-fetch-site") == "same-origin":
+        return True
+    scheme, _, authority = header_of(request, "origin").lower().partition("://")
+    return len(origins) == 1 and bool(scheme) and authority == header_of(request, "host").lower()

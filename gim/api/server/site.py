@@ -16,10 +16,10 @@ from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
 from werkzeug.routing import Map
 
-from gim.api.decoding import trace_of
-from gim.api.envelope import refuse
+from gim.api.decoding import header_of, trace_of
+from gim.api.envelope import plain, refuse
 from gim.api.errors import fault, no_such_path, undecodable_path
-from gim.api.openapi.describe import Access, RouteSet
+from gim.api.openapi.describe import TEXT, Access, RouteSet
 from gim.api.openapi.document import Route, routes_of
 from gim.api.server.access import AccessControl
 from gim.api.server.channel import IDLE_TIMEOUT, BoundedChannel, BoundedRequest
@@ -70,6 +70,8 @@ class TracedRequest(BoundedRequest):
             site.check_host(self)
             if site.is_public(self.path):
                 site.cors.allow_every_page(self)
+            elif site.is_for_own_pages(self.path):
+                site.cors.check_own_page(self)
             else:
                 site.cors.check(self)
         except GimError as refusal:
@@ -173,7 +175,7 @@ class ApiSite(server.Site):
             parsePOSTFormSubmission=False,
         )
         self.access = access
-        self.is_public = root.is_public
+        self.is_public, self.is_for_own_pages = root.is_public, root.is_for_own_pages
         self._login_rate = login_rate
         self.turns = turns
         self.clock = clock
@@ -249,6 +251,7 @@ class _Branch(NamedTuple):
     sets: tuple[_Served, ...]
     is_for_admin: bool  # all of its routes are
     is_public: bool  # all of its routes are
+    is_for_own_pages: bool  # all of its routes are
 
     def klein_of(self, request: Any) -> KleinResource:
         """Return the set of routes that has the path of a request; any if none has it."""
@@ -281,6 +284,9 @@ class ApiRoot(Resource):
         branch = self._branch_of(request.postpath)
         if branch is not None and branch.is_for_admin and self._access.wants_key(request):
             return refuse(request, InvalidAdminKey())
+        if self._leads_to_console(request):
+            request.redirect(b"/console/")
+            return plain(request, TEXT, b"")
         if request.body_size > self._max_body:
             self._hits.hit(PACKET)
             return refuse(request, PayloadTooLarge(f"body: shorten it to {self._max_body} bytes"))
@@ -293,10 +299,22 @@ class ApiRoot(Resource):
         except Exception:
             return refuse(request, fault(request, Failure()))
 
+    def _leads_to_console(self, request: Any) -> bool:
+        """Say whether a browser is on the way to the console, and that is served."""
+        if (b"console",) not in self._branches or request.method not in (b"GET", b"HEAD"):
+            return False
+        is_browser = "text/html" in header_of(request, "accept")
+        return request.path == b"/console" or (request.path == b"/" and is_browser)
+
     def is_public(self, path: bytes) -> bool:
         """Say whether web pages of every origin may request a path, which exists or not."""
         branch = self._branch_of(path.split(b"/")[1:])
         return branch is not None and branch.is_public
+
+    def is_for_own_pages(self, path: bytes) -> bool:
+        """Say whether only web pages of this server may request a path, which exists or not."""
+        branch = self._branch_of(path.split(b"/")[1:])
+        return branch is not None and branch.is_for_own_pages
 
     def _branch_of(self, segments: list[bytes]) -> _Branch | None:
         return self._branches.get(tuple(segments[:2])) or self._branches.get(tuple(segments[:1]))
@@ -313,7 +331,12 @@ def _branches_of(route_sets: Sequence[RouteSet]) -> dict[tuple[bytes, ...], _Bra
         for prefix in set(map(_prefix, found)):
             sets[prefix].append(served)
     return {
-        prefix: _Branch(tuple(sets[prefix]), found <= _FOR_ADMIN, found == {Access.PUBLIC})
+        prefix: _Branch(
+            tuple(sets[prefix]),
+            is_for_admin=found <= _FOR_ADMIN,
+            is_public=found == {Access.PUBLIC},
+            is_for_own_pages=found == {Access.OWN_PAGES},
+        )
         for prefix, found in accesses.items()
     }
 

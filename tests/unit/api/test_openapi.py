@@ -55,7 +55,7 @@ class DocumentTests(DocumentTestCase):
         served = set()
         for branch in self.api.resource._branches.values():
             for rule in (rule for served in branch.sets for rule in served.url_map.iter_rules()):
-                path = re.sub("<(.*?)>", r"{\1}", rule.rule)
+                path = re.sub(r"<(?:path:)?(.*?)>", r"{\1}", rule.rule)
                 served |= {(method, path) for method in rule.methods & METHODS}
         self.assertEqual(set(self.operations()), served)
         self.assertGreater(len(served), 33)

@@ -60,6 +60,7 @@ VALUES = {
     "log-format": "json",
     "log-level": "debug",
     "trace-header": "x-trace",
+    "console": "false",
     "metrics": "false",
     "enable-profiling": "true",
 }

@@ -28,6 +28,7 @@ DEFAULTS = {
     "message-push-concurrency-limit": 64,
     "enable-message-sequence": False,
     "enable-profiling": False,
+    "console": True,
     "trace-header": "trace",
     "metrics": True,
     "storage": "memory",
