@@ -26,12 +26,12 @@ class ApiTokens:
 
     def __init__(
         self,
-        key: Callable[[], Awaitable[bytes]],
+        key: Callable[[], bytes],
         wall: WallClock,
         ban_of: Callable[[str], Awaitable[Ban]],
         audience: str = AUDIENCE,
     ) -> None:
-        """*key* yields the key of the data set; a new data set makes older tokens void. *ban_of* yields
+        """*key* returns the key of the data set; a new data set makes older tokens void. *ban_of* yields
         the ban of a user, which makes tokens issued before it void."""
         self._key = key
         self._wall = wall
@@ -49,13 +49,13 @@ class ApiTokens:
             expires = int(min(expires, until))
         claims: dict[str, object] = {"sub": user.id, "name": user.name, "aud": self._audience}
         claims |= {"iat": now_ms / 1000, "exp": expires}  # in ms, to compare it with a ban
-        return jwt.encode(claims, await self._key(), _ALGORITHM)
+        return jwt.encode(claims, self._key(), _ALGORITHM)
 
     async def read(self, token: str) -> User:
         """Return the user of a token. Raises `Unauthorized`, `Forbidden` for a banned user, `Unavailable`
         if the storage does not answer."""
         try:
-            key = await self._key()
+            key = self._key()
             claims = jwt.decode(token, key, [_ALGORITHM], _OPTIONS, audience=self._audience)
         except (jwt.InvalidTokenError, RecursionError) as error:
             raise Unauthorized("the token is not from this server: log in again") from error

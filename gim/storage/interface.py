@@ -434,5 +434,6 @@ class Storage(Protocol):
     async def epoch(self) -> str:
         """Return the name of the data set; it changes when the data was lost."""
 
-    async def token_key(self) -> bytes:
-        """Return the data set's key for signing tokens, 32 random bytes."""
+    def token_key(self) -> bytes:
+        """Return the data set's key for signing tokens, 32 random bytes; raises `Unavailable` before a
+        data set is known."""

@@ -94,7 +94,7 @@ class LinkedStore:
     async def epoch(self) -> str:
         return self._epoch
 
-    async def token_key(self) -> bytes:
+    def token_key(self) -> bytes:
         return self._token_key
 
     def _on_message(self, news: calls.MessageNews) -> None:

@@ -59,5 +59,5 @@ class MemoryStore:
     async def epoch(self) -> str:
         return self.data.epoch
 
-    async def token_key(self) -> bytes:
+    def token_key(self) -> bytes:
         return self.data.token_key

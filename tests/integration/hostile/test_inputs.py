@@ -156,7 +156,7 @@ class TokenTests(SynchronousTestCase):
         self.assertTrue(read.all)
 
 
-async def _secret() -> bytes:
+def _secret() -> bytes:
     return b"a key of thirty-two bytes, 01234"
 
 

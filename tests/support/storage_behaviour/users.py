@@ -128,10 +128,10 @@ class UserBehaviour(StorageCase):
 
     async def test_the_data_set_keeps_its_epoch_and_its_key(self) -> None:
         store = await self.make_store()
-        epoch, key = await store.epoch(), await store.token_key()
+        epoch, key = await store.epoch(), store.token_key()
         await store.ping()
         await self.advance(86400)
-        self.assertEqual((await store.epoch(), await store.token_key()), (epoch, key))
+        self.assertEqual((await store.epoch(), store.token_key()), (epoch, key))
         self.assertNotEqual(epoch, "")
         self.assertEqual((type(key), len(key)), (bytes, 32))
 

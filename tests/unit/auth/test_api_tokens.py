@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gim.auth.api_tokens import LIFETIME, ApiTokens
 from gim.auth.constants import AUDIENCE, OPEN_AUDIENCE
-from gim.errors import Forbidden, Unauthorized
+from gim.errors import Forbidden, Unauthorized, Unavailable
 from gim.model import Ban, User
 from tests.support.clocks import SettableWallClock
 
@@ -38,7 +38,7 @@ class TokenTests(SynchronousTestCase):
         self.bans: dict[str, Ban] = {}
         self.tokens = ApiTokens(self.fetch_key, self.wall, self.ban_of)
 
-    async def fetch_key(self) -> bytes:
+    def fetch_key(self) -> bytes:
         return self.key
 
     async def ban_of(self, user_id: str) -> Ban:
@@ -113,16 +113,13 @@ class TokenTests(SynchronousTestCase):
         self.tokens = ApiTokens(self.fetch_key, self.wall, self.ban_of)
         self.assertRefused(token)
 
-    def test_issuing_and_reading_wait_for_the_key(self) -> None:
-        key: Deferred[bytes] = Deferred()
+    def test_without_a_data_set_none_is_issued_or_read(self) -> None:
+        def fetch() -> bytes:
+            raise Unavailable("the storage does not answer")
 
-        async def fetch() -> bytes:
-            return await key
-
-        issuing = Deferred.fromCoroutine(ApiTokens(fetch, self.wall, self.ban_of).issue(ANN))
-        self.assertNoResult(issuing)
-        key.callback(KEY)
-        self.assertEqual(self.read(self.successResultOf(issuing)), ANN)
+        token, tokens = self.issue(), ApiTokens(fetch, self.wall, self.ban_of)
+        self.failureResultOf(Deferred.fromCoroutine(tokens.issue(ANN)), Unavailable)
+        self.failureResultOf(Deferred.fromCoroutine(tokens.read(token)), Unavailable)
 
     def test_a_token_that_was_forged_well_is_taken(self) -> None:
         self.assertEqual(self.read(self.forge()), ANN)  # so that those below fail for their one fault

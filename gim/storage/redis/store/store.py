@@ -271,7 +271,7 @@ class RedisStore:
     async def epoch(self) -> str:
         return self.heartbeat.data.epoch
 
-    async def token_key(self) -> bytes:
+    def token_key(self) -> bytes:
         return self.heartbeat.data.token_key
 
 

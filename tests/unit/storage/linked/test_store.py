@@ -151,7 +151,7 @@ class CostTests(WorkersCase):
         before = self.stores.count_messages(0)
         self.assertEqual(self.one.node, data.node)
         self.assertEqual(self.done(self.one.epoch()), data.epoch)
-        self.assertEqual(self.done(self.one.token_key()), data.token_key)
+        self.assertEqual(self.one.token_key(), data.token_key)
         self.assertEqual(self.stores.count_messages(0), before)
 
 
