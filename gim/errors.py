@@ -98,6 +98,18 @@ class Misdirected(GimError):
         )
 
 
+class UpgradeRequired(GimError):
+    """HTTP only: the path takes WebSocket connections, and the request is not the handshake of one."""
+
+    code = 426
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this is the address of the gateway: connect with WebSocket, by HTTP/1.1 with the header"
+            " Upgrade: websocket and without a body"
+        )
+
+
 class TooManyRequests(GimError):
     """More packets or messages in a period than the limit allows. ``wait`` is in seconds."""
 

@@ -18,6 +18,7 @@ from gim.errors import (
     TooManyRequests,
     Unauthorized,
     Unavailable,
+    UpgradeRequired,
 )
 from gim.limits import retry_after
 
@@ -78,6 +79,7 @@ HEADERS: Final[Mapping[type[GimError], Header]] = {
     Unauthorized: _challenge(Unauthorized),
     Unavailable: _RETRY,
     InvalidAdminKey: _challenge(InvalidAdminKey),
+    UpgradeRequired: Header("Upgrade", "always websocket", lambda error: "websocket"),
 }
 
 # The envelopes of errors with more than a code and a sentence.

@@ -7,6 +7,7 @@ from gim.api.routes.admin import AdminRoutes
 from gim.api.routes.chat import ChatRoutes
 from gim.api.routes.console import ConsoleRoutes
 from gim.api.routes.documents import Documents
+from gim.api.routes.gateway import GatewayRoutes
 from gim.api.routes.javascript import JavaScriptRoutes, modules
 from gim.api.routes.metrics import MetricsRoutes
 from gim.api.routes.profiling import ProfilingRoutes
@@ -27,7 +28,7 @@ def route_sets(
     console: ConsoleSettings,
 ) -> list[RouteSet]:
     """Return all that the HTTP API serves; without *page* or *admin* it does not serve those."""
-    served: list[RouteSet] = [ChatRoutes(chat), JavaScriptRoutes(modules())]
+    served: list[RouteSet] = [ChatRoutes(chat), GatewayRoutes(), JavaScriptRoutes(modules())]
     if page is not None:
         served.append(MetricsRoutes(page))
     if settings.enable_profiling:
@@ -42,7 +43,8 @@ def route_sets(
 def route_names() -> list[str]:
     """Return the names of all routes there may be."""
     sets = (
-        *(ChatRoutes, AdminRoutes, JavaScriptRoutes, MetricsRoutes, ProfilingRoutes, ConsoleRoutes),
+        *(ChatRoutes, GatewayRoutes, AdminRoutes, JavaScriptRoutes, MetricsRoutes),
+        *(ProfilingRoutes, ConsoleRoutes),
         Documents,
     )
     return [name for routes in sets for name in routes.app.endpoints]

@@ -25,7 +25,8 @@ class Daemon(TopService):
 
     Stopping: the gateway's port is closed, then the connections are, evenly over *drain* seconds. Each
     gets first what waits to be pushed to it. `CLOSING_TIME` later the remaining ones are dropped. The
-    other children, the HTTP port among them, end when the last connection is gone.
+    other children, the HTTP port among them, end when the last connection is gone. Before the storage
+    serves and from the stop on, the gateway refuses handshakes that come to the HTTP port.
     """
 
     _log = Logger()
@@ -55,9 +56,11 @@ class Daemon(TopService):
     async def _start(self) -> None:
         await self._chat.start()
         self._listening.accept()
+        self._gateway.takes_upgrades = True
 
     async def _stop(self) -> None:
         self._chat.drain()
+        self._gateway.takes_upgrades = False
         await maybeDeferred(self._listening.stopService)
         count = len(self._gateway.connections)
         self._log.info("stopping, {count} connections to close", count=count)

@@ -32,7 +32,7 @@ from gim.gateway.admission import Admission, ConnectionAdmission
 from gim.gateway.factory import GatewayFactory
 from gim.gateway.operations import Operations
 from gim.gateway.timeout_wheel import TimeoutWheel
-from gim.gateway.transport import write_at_once
+from gim.gateway.transport import write_at_once, write_at_once_later
 from gim.gateway.write_batch import WriteBatch
 from gim.inspection.node_talk import NodeTalk
 from gim.limits.limits import OPEN_FILES, LimitHits
@@ -282,6 +282,7 @@ class NodeParts:
             turns=self._turns,
             requests=meters.http_requests if meters is not None else None,
             proxies=self._settings.net.proxies,
+            gateway=self._gateway,
         )
 
     @cached_property
@@ -295,6 +296,7 @@ class NodeParts:
         )
 
     def _prepare_api_port(self, port: IListeningPort) -> None:
+        write_at_once_later(port)
         self._open_files.guard_http(port, lambda: self._hits.hit(OPEN_FILES))
 
     def _close_idle_http(self, keep: int) -> bool:

@@ -64,6 +64,7 @@ class WorkerDaemon(MultiService):
     async def _start(self) -> None:
         await self._chat.start()
         self._accept()
+        self._gateway.takes_upgrades = True
         self._channel.send(Ready())
 
     def _failed(self, failure: Failure) -> None:
@@ -74,6 +75,7 @@ class WorkerDaemon(MultiService):
     async def _prepare_to_drain(self, question: PrepareToDrain) -> int:
         self._take_waiting()
         self._chat.drain()
+        self._gateway.takes_upgrades = False
         return len(self._gateway.connections)
 
     async def _drain_clients(self, question: Drain) -> None:

@@ -16,6 +16,7 @@ class Client(Protocol):
 
     transport: Any
     peer: str | None  # the address that log lines show
+    is_upgraded: bool  # it began as a connection of HTTP
     address_group: str  # what its address is counted as, "" until that is known
 
 

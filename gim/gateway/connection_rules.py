@@ -17,6 +17,7 @@ class Rejection(NamedTuple):
     reason: str
 
 
+NOT_SERVING = Rejection(503, "the server starts or stops: try again in a moment")
 NO_FILES = Rejection(503, "too many connections: try again later")
 OVERLOADED = Rejection(503, "the server is overloaded: try again later")
 TOO_MANY = Rejection(503, "too many connections: try again later")

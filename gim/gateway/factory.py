@@ -17,13 +17,14 @@ from gim.concurrency.turns import Turns
 from gim.gateway import close_codes, closing
 from gim.gateway.admission import Admission
 from gim.gateway.closing import Closure
-from gim.gateway.connection_rules import NO_FILES
+from gim.gateway.connection_rules import NO_FILES, NOT_SERVING, Rejection
 from gim.gateway.draining import Draining
 from gim.gateway.operations import Operations
 from gim.gateway.protocol import GatewayProtocol
 from gim.gateway.rejecting import MAX_REFUSED_WAITING, RejectingProtocol
 from gim.gateway.settings import GatewaySettings
 from gim.gateway.timeout_wheel import TimeoutWheel
+from gim.gateway.transport import upgrade
 from gim.gateway.write_batch import WriteBatch
 from gim.limits.limits import LimitHits, Limits
 from gim.metrics.instruments.requests import RequestMetrics
@@ -87,6 +88,7 @@ class GatewayFactory(WebSocketServerFactory):
         self.slow_readers = 0  # closed so far
         self.closes: Counter[int] = Counter()  # by close code, 0 for a code of the client's own
         self.connections: set[GatewayProtocol] = set()
+        self.takes_upgrades = False  # of connections of HTTP
         self._flush_pushes = flush_pushes
         self._max_refused_waiting = max_refused_waiting
         self._rejected: set[RejectingProtocol] = set()  # each waits for its request
@@ -97,10 +99,26 @@ class GatewayFactory(WebSocketServerFactory):
 
     def buildProtocol(self, addr: IAddress | None) -> Any:  # GatewayProtocol or RejectingProtocol
         refusal = self.admission.refuse(len(self.connections), addr)
-        if refusal is not None:
-            timeout = self.settings.timeouts.handshake
-            most = self._max_refused_waiting if refusal is NO_FILES else MAX_REFUSED_WAITING
-            return RejectingProtocol(refusal, self.timeout_wheel, timeout, self._rejected, most)
+        return self._connection() if refusal is None else self._rejecting(refusal)
+
+    def upgrade(self, transport: Any, answered: Callable[[int], object]) -> Any:
+        """Return the protocol for a connection of HTTP whose request is an opening handshake.
+
+        Call its `makeConnection`, `shake_hands` and, for what comes behind that, `dataReceived`.
+        *answered* is called with the status of the answer, 101 for a connection, unless it ends before.
+        """
+        upgrade(transport)
+        connection = self.buildProtocol(transport.getPeer()) if self.takes_upgrades else None
+        connection = connection or self._rejecting(NOT_SERVING)
+        connection.is_upgraded, connection.answered = True, answered
+        return connection
+
+    def _rejecting(self, refusal: Rejection) -> RejectingProtocol:
+        timeout = self.settings.timeouts.handshake
+        most = self._max_refused_waiting if refusal is NO_FILES else MAX_REFUSED_WAITING
+        return RejectingProtocol(refusal, self.timeout_wheel, timeout, self._rejected, most)
+
+    def _connection(self) -> GatewayProtocol:
         if self._protocol_class is None:
             self._protocol_class = _with_options(self.protocol, self)
         connection = self._protocol_class()

@@ -49,6 +49,8 @@ class GatewayProtocol(TimedProtocol):
     _key = ""
     trace = ""
     address_group = ""  # see `gim.gateway.admission`
+    is_upgraded = False  # it began as a connection of HTTP
+    answered: Callable[[int], object] | None = None  # called with the status of the handshake's answer
     user: User | None = None
     outbound: OutboundQueue
     _requests: RequestQueue | None = None  # from the handshake to the end
@@ -112,7 +114,7 @@ class GatewayProtocol(TimedProtocol):
             self._key, codec, self.transport, batch, max_unsent, self.close_with
         )
 
-    def _shake_hands(self, data: bytes) -> None:
+    def shake_hands(self, data: bytes) -> None:
         """Hand a complete request to Autobahn, with what comes behind it."""
         end = data.index(handshake.END) + len(handshake.END)
         shake = handshake.read(data[:end], self.passed_on)
@@ -126,8 +128,15 @@ class GatewayProtocol(TimedProtocol):
     def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
         headers = handshake.headers_of_refusal(code, retry_after.CONNECTION)
         super().failHandshake(reason, code, headers)
+        self._say_answered(code)
+
+    def _say_answered(self, status: int) -> None:
+        answered, self.answered = self.answered, None
+        if answered is not None:
+            answered(status)
 
     def onOpen(self) -> None:
+        self._say_answered(101)
         self._packet_rate = TokenBucket(
             self.factory.limits, self.factory.hits, self.factory.timeout_wheel.seconds()
         )
@@ -194,7 +203,7 @@ class GatewayProtocol(TimedProtocol):
         if len(received) > MAX_HANDSHAKE:
             self.drop("its handshake is too long")
         elif handshake.END in received:
-            self._shake_hands(received)
+            self.shake_hands(received)
         else:
             self.data = received
 

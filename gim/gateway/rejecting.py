@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.protocol import Protocol, connectionDone
@@ -31,6 +32,8 @@ class RejectingProtocol(Protocol):
 
     transport: Any
     due_at = 0  # a tick of `TimeoutWheel`
+    is_upgraded = False
+    answered: Callable[[int], object] | None = None
 
     def __init__(
         self,
@@ -42,7 +45,8 @@ class RejectingProtocol(Protocol):
     ) -> None:
         """*timeout* is in seconds; *waiting* are all rejected connections that wait, *max_waiting* at
         most."""
-        self._response = response(refusal)
+        self._refusal = refusal
+        self._is_refused = False
         self._timeout_wheel = timeout_wheel
         self._timeout = timeout
         self._waiting = waiting
@@ -57,10 +61,14 @@ class RejectingProtocol(Protocol):
         wheel.schedule(self, wheel.tick_after(wheel.now, self._timeout))
 
     def dataReceived(self, data: bytes) -> None:
-        unsent, self._response = self._response, b""
-        if unsent:
-            self.transport.write(unsent)
+        if not self._is_refused and self in self._waiting:
+            self._is_refused = True
+            self.transport.write(response(self._refusal))
             self.transport.loseConnection()
+            if self.answered is not None:
+                self.answered(self._refusal.status)
+
+    shake_hands = dataReceived
 
     def check_timeouts(self) -> int:
         """See `gim.gateway.timeout_wheel.HasTimeout`."""

@@ -143,6 +143,32 @@ class DirectUnixServer(WritesAtOnce, unix.Server):
         self.free = self.free and not self._sendmsgQueue
 
 
+class BuffersFirst(_Transport):
+    """A mixin before the classes above: writes as Twisted does, and at once only when told so.
+
+    The HTTP API writes a response in several parts, which Twisted sends together. A connection that
+    becomes one of the gateway writes at once from then on.
+    """
+
+    writes_at_once = False
+
+    def begin_to_write_at_once(self) -> None:
+        self.writes_at_once = True
+        self._update_free()
+
+    def _update_free(self) -> None:
+        if self.writes_at_once:
+            super()._update_free()  # type: ignore[misc]  # of `WritesAtOnce`, which comes behind it
+
+
+class BufferingServer(BuffersFirst, DirectServer):
+    """A TCP connection of HTTP, which may become one of the gateway."""
+
+
+class BufferingUnixServer(BuffersFirst, DirectUnixServer):
+    """A connection of HTTP on a UNIX socket, which may become one of the gateway."""
+
+
 def write_at_once(port: IListeningPort) -> None:
     """Give the connections of a port that has just begun to listen the transports of this module.
 
@@ -150,10 +176,19 @@ def write_at_once(port: IListeningPort) -> None:
     ``tcp``, ``ssl``, ``tls`` and ``systemd`` on a TCP port, ``unix`` and ``systemd`` on a UNIX port.
     Ports of other kinds keep their transports.
     """
+    _use(port, DirectServer, DirectUnixServer)
+
+
+def write_at_once_later(port: IListeningPort) -> None:
+    """Give the connections of a port of HTTP transports that write at once when `upgrade` is called."""
+    _use(port, BufferingServer, BufferingUnixServer)
+
+
+def _use(port: IListeningPort, on_tcp: type[tcp.Server], on_unix: type[unix.Server]) -> None:
     if isinstance(port, unix.Port):
-        port.transport = DirectUnixServer
+        port.transport = on_unix
     elif isinstance(port, tcp.Port):
-        port.transport = DirectServer  # type: ignore[assignment]  # declared as one class
+        port.transport = on_tcp
     else:
         return
     accept = type(port).doRead
@@ -179,3 +214,10 @@ def buffer_of(transport: Any) -> WritesAtOnce | OpaqueBuffer:
     while not isinstance(lower, WritesAtOnce) and hasattr(lower, "transport"):
         lower = lower.transport
     return lower if isinstance(lower, WritesAtOnce) else OpaqueBuffer()
+
+
+def upgrade(transport: Any) -> None:
+    """Let a connection of HTTP that becomes one of the gateway write at once from now on."""
+    buffer = buffer_of(transport)
+    if isinstance(buffer, BuffersFirst):
+        buffer.begin_to_write_at_once()

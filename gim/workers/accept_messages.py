@@ -15,12 +15,14 @@ class ConnectionsClosed(Struct, array_like=True, tag=170, gc=False):
 
 
 class AddressQuestion(Question, kw_only=True, tag=171):
-    """To the parent: a connection whose handshake has named its address asks whether it may go on.
+    """To the parent: a connection whose handshake is read asks whether it may go on.
 
-    The answer is a bool. If it is true, the connection is counted for its address group from now on.
+    The answer is a place in `gim.workers.verdicts.VERDICTS`. If it is 0, the connection is counted for
+    its address group from now on; one that began as a connection of HTTP also as one of the gateway.
     """
 
-    group: str  # the address group
+    group: str  # the address group, "" for none
+    is_upgraded: bool = False  # it began as a connection of HTTP
 
 
 TO_PARENT = (ConnectionsClosed, AddressQuestion)

@@ -15,7 +15,7 @@ from twisted.internet import tcp
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory
 
-from gim.gateway.connection_rules import ConnectionRules
+from gim.gateway.connection_rules import OVERLOADED, ConnectionRules
 from gim.gateway.transport import MAX_ACCEPTS
 from gim.workers.accept_messages import AddressQuestion, ConnectionsClosed
 from gim.workers.hand_over import GATEWAY, Arrival, HandOver, encode
@@ -179,12 +179,26 @@ class Acceptor(Service):
                 del hand_over.groups[group]
             self._rules.remove(group)
 
-    async def _identify(self, hand_over: HandOver, question: AddressQuestion) -> bool:
-        if hand_over not in self._workers or self._rules.refuse_group(question.group) is not None:
-            return False
-        self._rules.add(question.group)
-        hand_over.groups[question.group] += 1
-        return True
+    async def _identify(self, hand_over: HandOver, question: AddressQuestion) -> int:
+        if hand_over not in self._workers:
+            return number_of(OVERLOADED)
+        rules, group = self._rules, question.group
+        if question.is_upgraded:
+            refusal = rules.refuse_for_process() or rules.refuse_for_count(self.connections, group)
+        else:
+            refusal = rules.refuse_group(group)
+        if refusal is None:
+            self._add(hand_over, question)
+        return number_of(refusal)
+
+    def _add(self, hand_over: HandOver, admitted: AddressQuestion) -> None:
+        """Count a connection that its worker has accepted. An upgraded one stays one of HTTP, too."""
+        if admitted.is_upgraded:
+            self.connections += 1
+            hand_over.counts[GATEWAY] += 1
+        if admitted.group:
+            self._rules.add(admitted.group)
+            hand_over.groups[admitted.group] += 1
 
 
 def _count(hand_over: HandOver, arrival: Arrival, change: int) -> None:

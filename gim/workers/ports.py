@@ -8,14 +8,20 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
-from twisted.internet import tcp, unix
+from twisted.internet import tcp
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress, IListeningPort, IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from gim.gateway.connection_rules import Rejection
-from gim.gateway.transport import MAX_ACCEPTS, DirectServer, DirectUnixServer
+from gim.gateway.transport import (
+    MAX_ACCEPTS,
+    BufferingServer,
+    BufferingUnixServer,
+    DirectServer,
+    DirectUnixServer,
+)
 from gim.log.logger import Logger
 from gim.workers.closings import Closings
 from gim.workers.hand_over import API, GATEWAY, Arrival, decode, receive, socket_of
@@ -48,11 +54,11 @@ class _GatewayUnix(_HandedOver, DirectUnixServer):
     pass
 
 
-class _ApiTcp(_HandedOver, tcp.Server):
+class _ApiTcp(_HandedOver, BufferingServer):
     pass
 
 
-class _ApiUnix(_HandedOver, unix.Server):
+class _ApiUnix(_HandedOver, BufferingUnixServer):
     pass
 
 

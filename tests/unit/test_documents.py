@@ -16,6 +16,7 @@ from gim.api.openapi.document import routes_of
 from gim.api.routes.admin import AdminRoutes
 from gim.api.routes.chat import ChatRoutes
 from gim.api.routes.documents import Documents
+from gim.api.routes.gateway import GatewayRoutes
 from gim.api.routes.javascript import JavaScriptRoutes
 from gim.api.routes.metrics import MetricsRoutes
 from gim.api.server import channel
@@ -142,7 +143,9 @@ class HttpDocumentTests(SynchronousTestCase):
     def test_every_route_is_listed_and_no_other(self) -> None:
         served = {
             f"{route.method} {re.sub('{.*?}', 'ID', route.path)}"
-            for route in routes_of([ChatRoutes, MetricsRoutes, JavaScriptRoutes, Documents])
+            for route in routes_of(
+                [ChatRoutes, GatewayRoutes, MetricsRoutes, JavaScriptRoutes, Documents]
+            )
         }
         listed = re.findall(r"(?m)^\| ((?:GET|POST|PUT|DELETE) /\S+) \|", document("http.md"))
         self.assertEqual({re.sub(r"\b([A-Z_]*ID|MODULE)\b", "ID", row) for row in listed}, served)

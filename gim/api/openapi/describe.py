@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from enum import Enum
+from http import HTTPStatus
 from typing import Annotated, Any, Final, Protocol, TypeVar
 
 from klein import Klein
@@ -63,6 +64,7 @@ GROUPS: Final[Mapping[str, str]] = {
     "messages": "Send messages.",
     "sessions": "Conversations: list them, read their history, mark them as read.",
     "chatrooms": "Join and leave chatrooms, and list their members.",
+    "gateway": "The WebSocket gateway, which is at this address too.",
     "administration": "What the administrator may do, with the key in the header X-API-Key.",
     "health": "Whether the server lives and can serve, and its metrics.",
     "profiling": "Profiles of CPU and memory, for clients on the server's machine.",
@@ -111,6 +113,7 @@ class Description(Struct, frozen=True):
     query: type[Struct] | None
     body: type[Struct] | None
     refuses: tuple[type[GimError], ...]
+    status: HTTPStatus
 
     def refusals(self, path: Collection[str]) -> list[type[GimError]]:
         """Return all errors that the route may return, in order of their codes.
@@ -135,13 +138,14 @@ def describe(
     query: type[Struct] | None = None,
     body: type[Struct] | None = None,
     refuses: tuple[type[GimError], ...] = (),
+    status: HTTPStatus = HTTPStatus.OK,
 ) -> Callable[[F], F]:
     """Describe a route, below its ``@app.route``; `Description` explains the arguments.
 
     *refuses* leaves out the errors that follow from *access*, from a query, a body or a path with
-    parameters, and those of every route.
+    parameters, and those of every route. *status* is that of a success.
     """
-    description = Description(summary, group, access, returns, media, query, body, refuses)
+    description = Description(summary, group, access, returns, media, query, body, refuses, status)
 
     def mark(route: F) -> F:
         route.description = description  # type: ignore[attr-defined]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from http import HTTPStatus
 from inspect import cleandoc
 from typing import Any
 
@@ -106,7 +107,10 @@ class _Writer:
             "summary": description.summary,
             "tags": [description.group],
             "parameters": list(self._parameters(route)),
-            "responses": {"200": self._answer(description)} | dict(self._refusals(route)),
+            "responses": {
+                str(description.status.value): self._answer(description),
+                **dict(self._refusals(route)),
+            },
         }
         if description.body is not None:
             written["requestBody"] = schemas.request_body(description.body, _filled(route))
@@ -129,6 +133,9 @@ class _Writer:
         yield _reference("parameters", "trace")
 
     def _answer(self, description: Description) -> dict[str, Any]:
+        headers = {self._trace_header: _reference("headers", "trace")}
+        if description.status is not HTTPStatus.OK:  # the connection speaks another protocol from then on
+            return {"description": description.status.phrase, "headers": headers}
         content: dict[str, Any] = {}
         if description.returns is None:
             content = {media: schemas.raw(media) for media in description.media}
@@ -137,7 +144,6 @@ class _Writer:
             self._answers[description.returns.__name__] = envelope
             content = {media: schemas.raw(media) for media in description.media if media != JSON}
             content[JSON] = {"schema": schemas.reference(envelope)}
-        headers = {self._trace_header: _reference("headers", "trace")}
         return {"description": "Success", "headers": headers, "content": content}
 
     def _refusals(self, route: Route) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -23,7 +23,10 @@ class BoundedChannel(http.HTTPChannel):
     callLater: Any
     idle: IdleConnections  # of its site; this one is among them while it serves no request
     timeOut: Any  # seconds; None while a request is answered
+    requests: list[Any]
+    transport: Any
     _buffer: bytes  # received and not parsed yet
+    _dataBuffer: list[bytes]  # received while a request is answered, before what is in `_buffer`
     _is_receiving = False
 
     def connectionMade(self) -> None:
@@ -62,6 +65,15 @@ class BoundedChannel(http.HTTPChannel):
         super().resumeProducing()
         if self._buffer:
             self.dataReceived(b"")
+
+    def let_go(self) -> bytes:
+        """Leave the transport to another protocol; return what was received behind the request."""
+        rest = b"".join(self._dataBuffer) + self._buffer
+        self._dataBuffer, self._buffer = [], b""
+        self.requests.clear()
+        self.transport.unregisterProducer()
+        self.transport.resumeProducing()
+        return rest
 
     def headerReceived(self, line: bytes) -> bool:
         name, _, value = line.partition(b":")

@@ -26,6 +26,7 @@ from gim.api.server.channel import IDLE_TIMEOUT, BoundedChannel, BoundedRequest
 from gim.api.server.cors import Cors
 from gim.api.server.event_stream import EventStreams
 from gim.api.server.idle_connections import IdleConnections
+from gim.api.server.upgrade import ROUTE, Gateway, hand_to, is_handshake
 from gim.api.settings import ApiSettings
 from gim.concurrency.turns import Turns
 from gim.errors import BadRequest, GimError, InvalidAdminKey, Misdirected, PayloadTooLarge
@@ -66,6 +67,9 @@ class TracedRequest(BoundedRequest):
         self.began, self.began_ns = site.clock.seconds(), perf_counter_ns()
         self.trace = trace_of(self, site.trace_header)
         self.setHeader(site.trace_header, self.trace)
+        if site.gateway is not None and is_handshake(self):
+            self._become_gateway_connection(site, site.gateway)
+            return
         try:
             site.check_host(self)
             if site.is_public(self.path):
@@ -85,6 +89,18 @@ class TracedRequest(BoundedRequest):
             site.turns.turn(group_of(site.client_of(self))).addCallback(self._serve)
         else:
             site.turns.run(self._serve)
+
+    def _become_gateway_connection(self, site: ApiSite, gateway: Gateway) -> None:
+        """Let the gateway answer, which checks host and origin itself; it keeps the trace id."""
+
+        def answered(status: int) -> None:
+            self.code = status
+            site.log(self)
+
+        self.op = ROUTE
+        self.requestHeaders.setRawHeaders(site.trace_header, [self.trace])
+        hand_to(gateway, self, answered)
+        self.channel = None
 
     def _serve(self, _: object = None) -> None:
         if self.channel is not None:  # the client has not hung up while the request waited
@@ -163,9 +179,10 @@ class ApiSite(server.Site):
         turns: Turns,
         requests: RequestMetrics[str] | None = None,
         proxies: Proxies = NO_PROXIES,
+        gateway: Gateway | None = None,
     ) -> None:
         """*hits* counts bodies that are too long; *requests* counts requests, None counts nothing;
-        *proxies* are trusted to name their clients."""
+        *proxies* are trusted to name their clients. Without *gateway* no WebSocket is served."""
         root = ApiRoot(route_sets, access, settings.max_packet, hits)
         super().__init__(
             root,
@@ -184,6 +201,7 @@ class ApiSite(server.Site):
         self._requests = requests
         self.cors = Cors(settings.origins, settings.trace_header)
         self._proxies = proxies
+        self.gateway = gateway
         self._hosts = settings.hosts
         self.idle = IdleConnections()
         self.streams = EventStreams()

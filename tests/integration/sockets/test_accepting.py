@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 from twisted.internet.defer import maybeDeferred
 
-from gim.gateway.transport import MAX_ACCEPTS, DirectServer
+from gim.gateway.transport import MAX_ACCEPTS
 from gim.net.client_address import Proxies
 from gim.startup import StartupError
 from gim.workers import hand_over, ports
@@ -61,7 +61,7 @@ class HandOverTests(AcceptingTestCase):
         for kind in GATEWAY, API:
             await self.echoed(self.connect(b"hi", kind))
             (connection,) = self.workers[0].factories[kind].connections
-            self.assertEqual(isinstance(connection.transport, DirectServer), kind == GATEWAY)
+            self.assertEqual(connection.transport.free, kind == GATEWAY)
             self.assertIn("Echo #1 on 0", repr(connection.transport))
 
     async def test_the_gateway_of_a_worker_that_is_not_ready_waits_for_the_others(self) -> None:
@@ -290,7 +290,7 @@ class ProxyTests(AcceptingTestCase):
         for peer in self.peers:
             peer.transport.abortConnection()
         await until(lambda: not self.acceptor._rules._counts)
-        self.assertEqual([worker.admission._identified for worker in self.workers], [set(), set()])
+        self.assertEqual([worker.admission._admitted for worker in self.workers], [{}, {}])
 
     async def test_bytes_behind_the_handshake_are_served_in_order(self) -> None:
         self.begin(workers=1)
