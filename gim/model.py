@@ -63,6 +63,19 @@ class Member(Struct, frozen=True, gc=False):
     role: str
 
 
+class ChatroomState(Struct, frozen=True, gc=False):
+    """A chatroom as the administrator sees it.
+
+    ``owner_id`` is "" for none. One that ``is_kept`` stays without members, until it is dismissed.
+    """
+
+    id: str
+    name: str
+    owner_id: str
+    members: int
+    is_kept: bool
+
+
 class Message(Struct, frozen=True, gc=False):
     """A stored message. Ids of one session rise strictly in the order of storing."""
 

@@ -7,7 +7,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 import msgspec
 
-from gim.errors import BadRequest
+from gim.storage.refusals import foreign_cursor
 
 
 class _Cursor(msgspec.Struct, array_like=True):
@@ -39,8 +39,3 @@ def read_cursor(kind: str, cursor: str, size: int) -> tuple[str, ...] | None:
     if found.kind != kind or len(found.place) != size:
         raise foreign_cursor()
     return found.place
-
-
-def foreign_cursor() -> BadRequest:
-    """Return the refusal of a cursor that no page has given."""
-    return BadRequest("cursor: send the cursor of the previous page, or leave it out to start again")

@@ -12,10 +12,11 @@ import re
 
 from msgspec import Struct
 
-from gim.chat.cursors import foreign_cursor, read_cursor, write_cursor
+from gim.chat.cursors import read_cursor, write_cursor
 from gim.model import SessionItem
 from gim.storage.interface import Messages, Position
 from gim.storage.message_ids import FIRST
+from gim.storage.refusals import foreign_cursor
 
 MAX_ROUNDS = 5  # after the first one: the walk ends even if messages keep coming
 

@@ -22,6 +22,7 @@ from msgspec import Struct
 from gim.ids import Session
 from gim.model import (
     Ban,
+    ChatroomState,
     ConnectionState,
     Counts,
     Event,
@@ -147,6 +148,17 @@ class Users(Protocol):
     async def get(self, user_id: str) -> UserState:
         """Return a user who has logged in, or raise `NotFound`, also for a user who is forgotten."""
 
+    async def find(
+        self, prefix: str, cursor: str, count: int, online_only: bool
+    ) -> tuple[list[UserState], str]:
+        """Return a page of the users whose ids begin with *prefix*, and where the next page begins.
+
+        *cursor* is "" for the first page, and comes back as "" after the last one. A page has about
+        *count* users, and may be short or empty before the end. Each user who exists all the time comes
+        once at least, on Redis unless a server is replaced meanwhile. May raise `BadRequest` for a
+        cursor that no page has given.
+        """
+
     async def enter(self, entry: Entry, admit: Callable[[list[str]], None]) -> Entrance:
         """Log a connection in: `put`, and count one connection more of the user at this node.
 
@@ -184,7 +196,8 @@ class Messages(Protocol):
         """Return up to *count* messages, ascending, and whether there are older ones.
 
         They are the newest, or the newest before the message *before*. For a chatroom, raises `NotFound`
-        if it does not exist, `Forbidden` if the reader is not a member.
+        if it does not exist, `Forbidden` if the reader is not a member. `gim.ids.SYSTEM` may read every
+        session.
         """
 
     def newest_rank(self) -> str:
@@ -205,7 +218,8 @@ class Messages(Protocol):
         """Move the read position forwards, at most to the newest message.
 
         Returns the number of messages after it, without recalled ones. If fewer are left than
-        before, the event ``read`` is announced to the reader. For a chatroom, raises as `history` does.
+        before, the event ``read`` is announced to the reader. For a chatroom, raises as `history` does;
+        `gim.ids.SYSTEM` does not have a read position.
         """
 
     async def missed(self, user_id: str, since: str | None, limit: int) -> Missed:
@@ -257,8 +271,15 @@ class Chatrooms(Protocol):
         """Return a page of members, the total number of members, and whether more follow.
 
         The page holds up to *count* members with ids above *after*, in order of id. Raises `NotFound` if
-        the chatroom does not exist, `Forbidden` if the reader is not a member.
+        the chatroom does not exist, `Forbidden` if the reader is not a member. `gim.ids.SYSTEM` may
+        read all.
         """
+
+    async def get(self, chatroom_id: str) -> ChatroomState:
+        """Return a chatroom, or raise `NotFound`."""
+
+    async def find(self, prefix: str, cursor: str, count: int) -> tuple[list[ChatroomState], str]:
+        """Return a page of the chatrooms whose ids begin with *prefix*, as `Users.find` does of users."""
 
     async def of_user(self, user_id: str) -> list[str]:
         """Return the ids of the chatrooms that the user is a member of."""

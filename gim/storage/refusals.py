@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import ceil
 
-from gim.errors import Conflict, Forbidden, NotFound
+from gim.errors import BadRequest, Conflict, Forbidden, NotFound
 from gim.storage.rules import RECALL_WITHIN_MS
 
 
@@ -14,6 +14,11 @@ def no_user(user_id: str) -> NotFound:
 
 def no_chatroom(chatroom_id: str) -> NotFound:
     return NotFound(f"chatroom {chatroom_id!r} does not exist: joining creates it")
+
+
+def foreign_cursor() -> BadRequest:
+    """Return the refusal of a cursor that no page has given."""
+    return BadRequest("cursor: send the cursor of the previous page, or leave it out to start again")
 
 
 def chatroom_exists(chatroom_id: str) -> Conflict:

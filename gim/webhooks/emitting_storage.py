@@ -72,6 +72,7 @@ class _EmittingUsers:
         self._presence = presence
         self.put = users.put
         self.get = users.get
+        self.find = users.find
 
     async def enter(self, entry: Entry, admit: Callable[[list[str]], None]) -> Entrance:
         entrance = await self._users.enter(entry, admit)

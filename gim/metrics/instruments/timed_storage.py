@@ -30,11 +30,14 @@ OPERATIONS = (
     "ban",
     "ban_of",
     "broadcast",
+    "chatroom",
     "chatrooms",
     "create",
     "dismiss",
     "enter",
     "event_number",
+    "find_chatrooms",
+    "find_users",
     "history",
     "join",
     "leave",
@@ -91,6 +94,7 @@ class _TimedUsers:
     def __init__(self, users: Users, times: StorageTimes) -> None:
         self.put = times.timed("put_user", users.put)
         self.get = times.timed("user", users.get)
+        self.find = times.timed("find_users", users.find)
         self.enter = times.timed("enter", users.enter)
         self.exit = users.exit
 
@@ -112,6 +116,8 @@ class _TimedChatrooms:
         self.join = times.timed("join", chatrooms.join)
         self.leave = times.timed("leave", chatrooms.leave)
         self.members = times.timed("members", chatrooms.members)
+        self.get = times.timed("chatroom", chatrooms.get)
+        self.find = times.timed("find_chatrooms", chatrooms.find)
         self.of_user = times.timed("chatrooms", chatrooms.of_user)
         self.subscribe = times.timed("watch_chatroom", chatrooms.subscribe)
         self.unsubscribe = chatrooms.unsubscribe

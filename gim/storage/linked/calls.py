@@ -190,6 +190,15 @@ class Unsubscribe(Struct, array_like=True, gc=False, tag=28):
     seen: int
 
 
+class FindUsers(Question, tag=29, kw_only=True):
+    """See `gim.storage.interface.Users.find`."""
+
+    prefix: str
+    cursor: str
+    count: int
+    online_only: bool
+
+
 # chatrooms
 
 
@@ -232,6 +241,20 @@ class Observed(Struct, array_like=True, gc=False, tag=35):
 
     joined: MemberJoined | None
     left: MemberLeft | None
+
+
+class GetChatroom(Question, tag=36, kw_only=True):
+    """See `gim.storage.interface.Chatrooms.get`."""
+
+    chatroom_id: str
+
+
+class FindChatrooms(Question, tag=37, kw_only=True):
+    """See `gim.storage.interface.Chatrooms.find`."""
+
+    prefix: str
+    cursor: str
+    count: int
 
 
 # moderation
@@ -404,8 +427,8 @@ class NodeMessageNews(Struct, array_like=True, gc=False, tag=65):
 
 TO_STORE = (
     *(Append, History, NewestRank, Sessions, MarkRead, Missed, Delivered),
-    *(PutUser, GetUser, Enter, Exit, Join, Subscribe, Unsubscribe),
-    *(Create, Leave, Members, ChatroomsOf, Observe),
+    *(PutUser, GetUser, FindUsers, Enter, Exit, Join, Subscribe, Unsubscribe),
+    *(Create, Leave, Members, ChatroomsOf, Observe, GetChatroom, FindChatrooms),
     *(Rename, Dismiss, Remove, Mute, Appoint, Recall, BanUser, Unban, BanOf),
     *(CommandConnections, CommandReply, BroadcastEvent, Statistics, Tell, Listeners),
     *(NextEventNumber, UsersToReannounce, PingStore),

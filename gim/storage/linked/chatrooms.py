@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gim.link.channel import Channel
-from gim.model import Member, User
+from gim.model import ChatroomState, Member, User
 from gim.storage.interface import MembershipObserver
 from gim.storage.linked import calls
 from gim.storage.linked.long_answers import LongAnswers
@@ -37,6 +37,13 @@ class LinkedChatrooms:
     ) -> tuple[list[Member], int, bool]:
         question = calls.Members(chatroom_id=chatroom_id, reader=reader, after=after, count=count)
         return await self._long_answers.ask(question, tuple[list[Member], int, bool])
+
+    async def get(self, chatroom_id: str) -> ChatroomState:
+        return await self._ask(calls.GetChatroom(chatroom_id=chatroom_id), ChatroomState)
+
+    async def find(self, prefix: str, cursor: str, count: int) -> tuple[list[ChatroomState], str]:
+        question = calls.FindChatrooms(prefix=prefix, cursor=cursor, count=count)
+        return await self._long_answers.ask(question, tuple[list[ChatroomState], str])
 
     async def of_user(self, user_id: str) -> list[str]:
         return await self._ask(calls.ChatroomsOf(user_id=user_id), list[str])

@@ -30,6 +30,7 @@ def _serve_users(store: Storage, channel: Channel) -> None:
 
     channel.serve(calls.PutUser, lambda it: users.put(it.user_id, it.name))
     channel.serve(calls.GetUser, lambda it: users.get(it.user_id))
+    channel.serve(calls.FindUsers, lambda it: users.find(it.prefix, it.cursor, it.count, it.online_only))
     channel.serve(calls.NextEventNumber, event_number)
     channel.serve(calls.UsersToReannounce, lambda it: log.users_to_reannounce(it.limit))
     channel.serve(calls.PingStore, lambda _: store.ping())
@@ -70,6 +71,8 @@ def _serve_chatrooms(chatrooms: Chatrooms, channel: Channel) -> None:
         calls.Members, lambda it: chatrooms.members(it.chatroom_id, it.reader, it.after, it.count)
     )
     channel.serve(calls.ChatroomsOf, lambda it: chatrooms.of_user(it.user_id))
+    channel.serve(calls.GetChatroom, lambda it: chatrooms.get(it.chatroom_id))
+    channel.serve(calls.FindChatrooms, lambda it: chatrooms.find(it.prefix, it.cursor, it.count))
 
 
 def _serve_moderation(moderation: Moderation, channel: Channel) -> None:

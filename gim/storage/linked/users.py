@@ -43,6 +43,12 @@ class LinkedUsers:
     async def get(self, user_id: str) -> UserState:
         return await self._channel.ask(calls.GetUser(user_id=user_id), UserState)
 
+    async def find(
+        self, prefix: str, cursor: str, count: int, online_only: bool
+    ) -> tuple[list[UserState], str]:
+        question = calls.FindUsers(prefix=prefix, cursor=cursor, count=count, online_only=online_only)
+        return await self._long_answers.ask(question, tuple[list[UserState], str])
+
     async def enter(self, entry: Entry, admit: Callable[[list[str]], None]) -> Entrance:
         """See `gim.storage.interface.Users.enter`. A user that *admit* refuses was online shortly."""
         leave = partial(self._send_exit, entry.user_id)

@@ -6,9 +6,10 @@ from bisect import bisect_right, insort
 from collections import OrderedDict
 
 from msgspec.structs import replace
+from sortedcontainers import SortedList
 
 from gim.concurrency.clocks import RetentionClock, WallClock
-from gim.ids import PRIVATE, Session, chatroom_session
+from gim.ids import PRIVATE, SYSTEM, Session, chatroom_session
 from gim.model import Message, MessageStatus
 from gim.storage import refusals
 from gim.storage.interface import Draft
@@ -51,6 +52,7 @@ class Archive:
         self._sequences = sequences
         self._ids = TimeIds(wall)
         self._conversations: dict[str, Conversation] = {}  # by session id, the chatrooms among them
+        self.chatroom_ids: SortedList[str] = SortedList()
         self._emptied: OrderedDict[str, int] = OrderedDict()  # private session id to its sequence
         self.messages = MessageIndex()
         self.stored = 0  # messages since the start
@@ -116,6 +118,7 @@ class Archive:
         if not isinstance(chatroom, Chatroom):
             chatroom = Chatroom(session, name or f"chatroom:{chatroom_id}")
             self._conversations[session.id] = chatroom
+            self.chatroom_ids.add(chatroom_id)
         return chatroom
 
     def watch(self, chatroom: Chatroom, subscriber: Subscriber) -> None:
@@ -137,6 +140,13 @@ class Archive:
         if membership is None:
             raise refusals.no_member(chatroom_id)
         return membership
+
+    def check_reader(self, chatroom_id: str, reader: str) -> None:
+        """Raise as `membership` does if a user may not read; `gim.ids.SYSTEM` may read everything."""
+        if reader == SYSTEM:
+            self.chatroom(chatroom_id)
+        else:
+            self.membership(chatroom_id, reader)
 
     def store(self, conversation: Conversation, sender: Person, draft: Draft) -> Message:
         """Give a message its id and sequence and store it. `trim` must follow when it is indexed."""
@@ -211,6 +221,7 @@ class Archive:
             return
         del self._conversations[conversation.session.id]
         if isinstance(conversation, Chatroom):
+            self.chatroom_ids.remove(conversation.session.parts[0])
             self.watched -= bool(conversation.subscribers)
         elif conversation.sequence:
             self._emptied[conversation.session.id] = conversation.sequence

@@ -8,11 +8,12 @@ from typing import TypeAlias
 from sortedcontainers import SortedDict
 
 from gim.ids import chatroom_session
-from gim.model import Event, EventType, Member, Role, User
+from gim.model import ChatroomState, Event, EventType, Member, Role, User
 from gim.storage import refusals
 from gim.storage.announcements import MemberJoined, MemberLeft, SessionEvent
 from gim.storage.interface import MembershipObserver
 from gim.storage.memory.archive import Archive
+from gim.storage.memory.listing import page_of
 from gim.storage.memory.people import People
 from gim.storage.memory.records import Chatroom, Membership
 from gim.storage.memory.subscribers import Subscriber, Subscribers, announce
@@ -143,7 +144,7 @@ class MemoryChatrooms:
     async def members(
         self, chatroom_id: str, reader: str, after: str, count: int
     ) -> tuple[list[Member], int, bool]:
-        self._archive.membership(chatroom_id, reader)
+        self._archive.check_reader(chatroom_id, reader)
         chatroom = self._archive.chatroom(chatroom_id)
         ids = self.member_ids(chatroom_id, after, count + 1)
         people = [self._people[user_id] for user_id in ids[:count]]
@@ -152,6 +153,16 @@ class MemoryChatrooms:
             for person in people
         ]
         return items, chatroom.members, len(ids) > count
+
+    async def get(self, chatroom_id: str) -> ChatroomState:
+        return self._state_of(chatroom_id)
+
+    def _state_of(self, chatroom_id: str) -> ChatroomState:
+        room = self._archive.chatroom(chatroom_id)
+        return ChatroomState(chatroom_id, room.name, room.owner, room.members, room.is_kept)
+
+    async def find(self, prefix: str, cursor: str, count: int) -> tuple[list[ChatroomState], str]:
+        return page_of(self._archive.chatroom_ids, prefix, cursor, count, self._state_of)
 
     async def of_user(self, user_id: str) -> list[str]:
         person = self._people.get(user_id)

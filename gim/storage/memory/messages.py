@@ -121,7 +121,7 @@ class MemoryMessages:
         self, session: Session, reader: str, before: str | None, count: int
     ) -> tuple[list[Message], bool]:
         if session.type == CHATROOM:
-            self._archive.membership(session.parts[0], reader)
+            self._archive.check_reader(session.parts[0], reader)
         floor = self._archive.floor()
         return self._archive.messages.page(session.id, floor, before or LAST, count)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from sortedcontainers import SortedDict
 from twisted.internet.interfaces import IReactorTime
 
 from gim.concurrency.clocks import WallClock
+from gim.ids import SYSTEM
 from gim.model import User, UserState
 from gim.storage import refusals
 from gim.storage.memory.countdowns import Countdowns
 from gim.storage.memory.event_numbers import EventNumbers
+from gim.storage.memory.listing import page_of
 from gim.storage.memory.records import Person
 from gim.storage.memory.subscribers import Subscriber
 from gim.storage.message_ids import FIRST
@@ -30,7 +33,7 @@ class People:
 
     def __init__(self, clock: IReactorTime, wall: WallClock, ttl: float) -> None:
         """*ttl* is how many seconds a message is kept."""
-        self._by_id: dict[str, Person] = {}
+        self._by_id: SortedDict[str, Person] = SortedDict()
         self._after_acts = Countdowns(clock, ttl + USERS_OUTLIVE_MESSAGES, MAX_IDLE)
         self._after_messages = Countdowns(clock, USERS_OUTLIVE_MESSAGES, MAX_IDLE)
         self.forgotten_dropped = FIRST
@@ -74,6 +77,20 @@ class People:
         if person is None or not person.has_logged_in:
             raise refusals.no_user(user_id)
         return UserState(user_id, person.title, bool(person.subscribers))
+
+    def find(
+        self, prefix: str, cursor: str, count: int, online_only: bool
+    ) -> tuple[list[UserState], str]:
+        """See `gim.storage.interface.Users.find`."""
+
+        def state_of(user_id: str) -> UserState | None:
+            person = self._by_id[user_id]
+            is_online = bool(person.subscribers)
+            if not person.has_logged_in or user_id == SYSTEM or (online_only and not is_online):
+                return None
+            return UserState(user_id, person.title, is_online)
+
+        return page_of(self._by_id, prefix, cursor, count, state_of)
 
     def title(self, user_id: str) -> str:
         """Return the name that others see."""

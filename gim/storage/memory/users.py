@@ -43,6 +43,11 @@ class MemoryUsers:
     async def get(self, user_id: str) -> UserState:
         return self._people.state(user_id)
 
+    async def find(
+        self, prefix: str, cursor: str, count: int, online_only: bool
+    ) -> tuple[list[UserState], str]:
+        return self._people.find(prefix, cursor, count, online_only)
+
     async def enter(self, entry: Entry, admit: Callable[[list[str]], None]) -> Entrance:
         self._bans.check(entry.user_id)
         person = self._people.get(entry.user_id)

@@ -20,6 +20,11 @@ from tests.support.storage_behaviour.chatrooms import (
     MemberBehaviour,
 )
 from tests.support.storage_behaviour.events import EventBehaviour, ObserverBehaviour
+from tests.support.storage_behaviour.finding import (
+    FindChatroomsBehaviour,
+    FindUsersBehaviour,
+    ReaderBehaviour,
+)
 from tests.support.storage_behaviour.membership_limits import RoomLimitBehaviour
 from tests.support.storage_behaviour.messages import HistoryBehaviour, IdBehaviour
 from tests.support.storage_behaviour.missed import CatchUpBehaviour, SinceBehaviour
@@ -74,6 +79,9 @@ class StorageBehaviour(
     OrderBehaviour,
     BroadcastBehaviour,
     NodeMessageBehaviour,
+    FindUsersBehaviour,
+    FindChatroomsBehaviour,
+    ReaderBehaviour,
     ExemptBehaviour,
     EventBehaviour,
     ObserverBehaviour,

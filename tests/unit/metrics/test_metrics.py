@@ -117,9 +117,9 @@ class StorageTests(ChatTestCase):
         return {name: count(row) for name, row in self.times.rows.items() if count(row)}
 
     def test_the_labels_of_operations_stay_as_dashboards_know_them(self) -> None:
-        labels = """append appoint ban ban_of broadcast chatrooms create dismiss enter event_number
-            history join leave mark_read members missed mute order ping put_user recall remove rename
-            sessions statistics unban unsettled user watch_chatroom"""
+        labels = """append appoint ban ban_of broadcast chatroom chatrooms create dismiss enter
+            event_number find_chatrooms find_users history join leave mark_read members missed mute order
+            ping put_user recall remove rename sessions statistics unban unsettled user watch_chatroom"""
         self.assertEqual(OPERATIONS, tuple(labels.split()))
 
     def test_every_operation_is_measured_or_answered_from_memory(self) -> None:

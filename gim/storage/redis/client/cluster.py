@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from hiredis import ReplyError
@@ -17,7 +17,7 @@ from gim.log.logger import Logger
 from gim.storage.redis.client.channels import Channels
 from gim.storage.redis.client.endpoints import endpoint
 from gim.storage.redis.client.handshake import Handshake
-from gim.storage.redis.client.link import RECONNECT, REPLY_TIMEOUT, Link
+from gim.storage.redis.client.link import BEGIN, RECONNECT, REPLY_TIMEOUT, Link
 from gim.storage.redis.client.protocol import RedisProtocol, Word
 from gim.storage.redis.client.reply_budget import ReplyBudget
 from gim.storage.redis.client.script import Script
@@ -233,6 +233,23 @@ class Cluster:
     def deadline(self, base: str, seconds: float = REPLY_TIMEOUT) -> int:
         return self._owner(base).deadline(seconds)
 
+    async def scan(self, cursor: str, pattern: str, count: int) -> tuple[list[bytes], str]:
+        """Scan one master after the other, in order of their addresses, which a cursor begins with."""
+        if not self._slots.is_whole:
+            raise Unavailable("a part of the storage can't be reached")
+        place, slash, number = cursor.rpartition("/")
+        if cursor and not slash:
+            raise ValueError(cursor)
+        links = {str(address): link for address, link in self._links.items()}
+        if place not in links:  # the begin, or a master that was replaced
+            place, number = _next(links, place), BEGIN
+        if not place:
+            return [], ""
+        keys, following = await links[place].scan(number, pattern, count)
+        if following == BEGIN:
+            place = _next(links, place)
+        return keys, f"{place}/{following}" if place else ""
+
     async def ping(self) -> list[str]:
         if not self._slots.is_whole:
             raise Unavailable("a part of the storage can't be reached")
@@ -261,3 +278,8 @@ class Cluster:
         address = self._slots.master_of(base)
         link = self._links.get(address) if address is not None else None
         return link is not None and self._channels.is_on(base, link.connection)
+
+
+def _next(places: Iterable[str], place: str) -> str:
+    """Return the first place after one, "" after the last."""
+    return min((one for one in places if one > place), default="")

@@ -35,6 +35,13 @@ class Redis(Protocol):
         The caller waits for at most so many *seconds*, or as long as usual.
         """
 
+    async def scan(self, cursor: str, pattern: str, count: int) -> tuple[list[bytes], str]:
+        """Return the keys that match a pattern among some *count* of all, and where to go on.
+
+        "" is the begin, and the end. Keys that are there all the time come once at least, unless a server
+        restarts or is replaced, or slots move. Raises `ValueError` for a cursor that is not one.
+        """
+
     async def ping(self) -> list[str]:
         """Return the maxmemory-policy of each server, when all have answered."""
 

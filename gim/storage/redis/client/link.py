@@ -28,6 +28,8 @@ REPLY_ALLOWANCE = 0.5  # seconds before the timeout after which a command must n
 CONNECT_TIMEOUT = 2.0  # seconds, the name's resolution included
 RECONNECT = Backoff(first=0.1, longest=1.0, shortest=0.05)
 PING_INTERVAL = 1.0  # seconds
+BEGIN = "0"  # a cursor of SCAN
+MAX_CURSOR = 2**64  # of SCAN; Redis refuses a larger one
 REFUSAL_LOG_INTERVAL = 1.0  # seconds between two log lines on refused commands
 
 # Errors of a server that can't serve for now: the link then connects again, to the master of that time.
@@ -122,6 +124,16 @@ class Link(Service):
             return await self.call(*words)
         except ReplyError as error:
             raise self.explained(error) from error
+
+    async def scan(self, cursor: str, pattern: str, count: int) -> tuple[list[bytes], str]:
+        """Return some keys of this server, and the next cursor: `BEGIN` is also the end.
+
+        Raises `ValueError` for a cursor that no server gives, else as `command` does.
+        """
+        if not (cursor.isascii() and cursor.isdigit() and int(cursor) < MAX_CURSOR):
+            raise ValueError(cursor)
+        following, keys = await self.command("SCAN", cursor, "MATCH", pattern, "COUNT", count)
+        return keys, following.decode()
 
     async def ping(self) -> str:
         """Return the server's maxmemory-policy once it has answered; raises as `command` does."""

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
 from gim.errors import Unavailable
 from gim.storage.redis.client.handshake import Handshake
-from gim.storage.redis.client.link import REPLY_TIMEOUT, Link
+from gim.storage.redis.client.link import BEGIN, REPLY_TIMEOUT, Link
 from gim.storage.redis.client.protocol import RedisProtocol, Word
 from gim.storage.redis.client.reply_budget import ReplyBudget
 from gim.storage.redis.client.script import Script
@@ -73,6 +73,10 @@ class OneServer:
 
     def deadline(self, base: str, seconds: float = REPLY_TIMEOUT) -> int:
         return self._link.deadline(seconds)
+
+    async def scan(self, cursor: str, pattern: str, count: int) -> tuple[list[bytes], str]:
+        keys, following = await self._link.scan(cursor or BEGIN, pattern, count)
+        return keys, following if following != BEGIN else ""
 
     async def ping(self) -> list[str]:
         return [await self._link.ping()]

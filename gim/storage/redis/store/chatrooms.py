@@ -7,13 +7,16 @@ from typing import Any
 from gim.concurrency.deadline import shielded
 from gim.concurrency.gather import gather
 from gim.errors import Conflict
-from gim.ids import chatroom_session
-from gim.model import Member, Role, User
+from gim.ids import SYSTEM, chatroom_session
+from gim.model import ChatroomState, Member, Role, User
+from gim.storage import refusals
 from gim.storage.announcements import MemberJoined, MemberLeft
 from gim.storage.interface import MembershipObserver
 from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.store import scripts
 from gim.storage.redis.store.atomic_writes import Writes
+from gim.storage.redis.store.batches import run_for_each
+from gim.storage.redis.store.finding import Finder
 from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.keys import Keys
 from gim.storage.redis.store.people import People
@@ -22,6 +25,7 @@ from gim.storage.redis.store.retention import Retention
 from gim.storage.redis.store.script_errors import check
 from gim.storage.redis.store.subscriptions import Subscriptions
 
+CHATROOM_BYTES = 1024  # what a name and an id of an owner take, at most
 MEMBER_BYTES = 128  # what a member's id and role take; ids are mostly short
 ROOMS_BYTES = 4096  # what the ids of a user's chatrooms take; most users are in few
 
@@ -38,6 +42,7 @@ class RedisChatrooms:
         writes: Writes,
         subscriptions: Subscriptions,
         retention: Retention,
+        finder: Finder,
     ) -> None:
         self._redis = redis
         self._keys = keys
@@ -46,6 +51,7 @@ class RedisChatrooms:
         self._writes = writes
         self._subscriptions = subscriptions
         self._retention = retention
+        self._finder = finder
         self._observer: MembershipObserver | None = None
 
     def _base(self, chatroom_id: str) -> str:
@@ -126,12 +132,33 @@ class RedisChatrooms:
         return await self._states(page, found, roles), total, len(ids) > count
 
     async def _states(self, ids: list[str], found: list[Any], roles: list[str]) -> list[Member]:
+        await self._heartbeat.know({node for _, nodes in found for node in nodes})
         is_alive = self._heartbeat.is_alive
-        away = [node for _, nodes in found for node in nodes if not is_alive([node])]
-        await self._heartbeat.is_online(away)
         return [
             Member(user_id, name.decode() if name else user_id, is_alive(nodes), role)
             for user_id, (name, nodes), role in zip(ids, found, roles, strict=False)
+        ]
+
+    async def get(self, chatroom_id: str) -> ChatroomState:
+        """See `gim.storage.interface.Chatrooms.get`."""
+        (found,) = await self._described([chatroom_id], Reading(self._redis, chatroom_id))
+        if found is None:
+            raise refusals.no_chatroom(chatroom_id)
+        return found
+
+    async def find(self, prefix: str, cursor: str, count: int) -> tuple[list[ChatroomState], str]:
+        """See `gim.storage.interface.Chatrooms.find`."""
+        around = self._keys.around_chatroom("state")
+        ids, following = await self._finder.find(around, prefix, cursor, count)
+        found = await self._described(ids, Reading(self._redis, SYSTEM))
+        return [state for state in found if state is not None], following
+
+    async def _described(self, ids: list[str], reading: Reading) -> list[ChatroomState | None]:
+        bases = [self._base(chatroom_id) for chatroom_id in ids]
+        found = await run_for_each(reading, CHATROOM_BYTES, scripts.DESCRIBED, bases)
+        return [
+            ChatroomState(one, name.decode(), owner.decode(), members, bool(kept)) if name else None
+            for one, (name, owner, members, kept) in zip(ids, found, strict=True)
         ]
 
     async def of_user(self, user_id: str) -> list[str]:

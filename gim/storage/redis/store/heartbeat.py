@@ -134,6 +134,11 @@ class Heartbeat(Periodic):
             await self.beat()
         return self.is_alive(nodes)
 
+    async def know(self, nodes: Iterable[bytes]) -> None:
+        """Beat if any of *nodes* is not known to be alive: it may be new."""
+        if not self._alive.issuperset(nodes):
+            await self.beat()
+
     async def open(self, connection: RedisProtocol) -> None:
         """Find the data set behind a new connection, or begin one."""
         script = scripts.OPEN

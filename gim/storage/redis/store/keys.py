@@ -6,6 +6,8 @@ also the channel of its announcements. docs/redis.md lists the keys.
 
 from __future__ import annotations
 
+from gim.ids import CHATROOM
+
 
 class Keys:
     """Bases below a prefix."""
@@ -25,6 +27,14 @@ class Keys:
     def user(self, user_id: str) -> str:
         """Return the base of a user, which is their channel."""
         return self._user + user_id + "}"
+
+    def around_user(self, part: str) -> tuple[str, str]:
+        """Return what is before and behind the user's id in the name of a key."""
+        return self._user, "}:" + part
+
+    def around_chatroom(self, part: str) -> tuple[str, str]:
+        """Return what is before and behind the chatroom's id in the name of a key."""
+        return f"{self._session}{CHATROOM}:", "}:" + part
 
     def node(self, node: str) -> str:
         """Return the base of a node, which is its channel; no key has it."""

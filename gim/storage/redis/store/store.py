@@ -35,6 +35,7 @@ from gim.storage.redis.store.cluster_news import ClusterNews, before_lag
 from gim.storage.redis.store.cluster_writes import ClusterWrites
 from gim.storage.redis.store.delivery_marks import DeliveryMarks
 from gim.storage.redis.store.exits import Exits
+from gim.storage.redis.store.finding import Finder
 from gim.storage.redis.store.heartbeat import BEAT_INTERVAL, CLUSTER_LAG_MS, Heartbeat
 from gim.storage.redis.store.inbox import Inbox
 from gim.storage.redis.store.keys import Keys
@@ -134,7 +135,10 @@ class RedisStore:
         self.messages = RedisMessages(
             redis, keys, heartbeat, writes, inbox, marks, retention, limits.send_rate, clock
         )
-        self.chatrooms = RedisChatrooms(redis, keys, heartbeat, people, writes, subscriptions, retention)
+        finder = Finder(redis)
+        self.chatrooms = RedisChatrooms(
+            redis, keys, heartbeat, people, writes, subscriptions, retention, finder
+        )
         self._resync = Resync(
             redis,
             subscriptions,
@@ -157,6 +161,7 @@ class RedisStore:
             self._resync,
             retention,
             limits.connections,
+            finder,
         )
         self.moderation = RedisModeration(redis, keys, self.chatrooms, exits, retention, self._retries)
         self._node_channels = NodeChannels(redis, keys, self.node, self._announce)

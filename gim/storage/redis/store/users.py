@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gim.concurrency.gather import gather
+from gim.ids import SYSTEM
 from gim.model import User, UserState
 from gim.storage import refusals
 from gim.storage.interface import Entrance, Entry
 from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.store import scripts
 from gim.storage.redis.store.chatrooms import RedisChatrooms
+from gim.storage.redis.store.finding import Finder
 from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.keys import Keys
 from gim.storage.redis.store.messages import RedisMessages
@@ -38,6 +40,7 @@ class RedisUsers:
         resync: Resync,
         retention: Retention,
         limit: ConnectionLimit,
+        finder: Finder,
     ) -> None:
         self._redis = redis
         self._keys = keys
@@ -49,6 +52,7 @@ class RedisUsers:
         self._resync = resync
         self._retention = retention
         self._limit = limit
+        self._finder = finder
 
     async def put(self, user_id: str, name: str | None) -> User:
         """See `gim.storage.interface.Users.put`."""
@@ -66,6 +70,21 @@ class RedisUsers:
         if not name:
             raise refusals.no_user(user_id)
         return UserState(user_id, name.decode(), await self._heartbeat.is_online(nodes))
+
+    async def find(
+        self, prefix: str, cursor: str, count: int, online_only: bool
+    ) -> tuple[list[UserState], str]:
+        """See `gim.storage.interface.Users.find`."""
+        around = self._keys.around_user("nodes" if online_only else "user")
+        ids, following = await self._finder.find(around, prefix, cursor, count)
+        found = await self._people.look_up(ids, Reading(self._redis, SYSTEM))
+        await self._heartbeat.know({node for _, nodes in found for node in nodes})
+        states = [
+            UserState(user_id, name.decode(), self._heartbeat.is_alive(nodes))
+            for user_id, (name, nodes) in zip(ids, found, strict=True)
+            if name and user_id != SYSTEM
+        ]
+        return [state for state in states if state.online or not online_only], following
 
     async def enter(self, entry: Entry, admit: Callable[[list[str]], None]) -> Entrance:
         """See `gim.storage.interface.Users.enter`."""
