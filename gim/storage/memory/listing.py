@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from sortedcontainers import SortedDict, SortedList
 
-MAX_EXAMINED = 5000  # ids that a page passes over at most, in some 2 ms: few of them may be wanted
+MAX_EXAMINED = 1000  # ids that a page passes over at most, in some 2 ms: few of them may be wanted
 
 T = TypeVar("T")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sortedcontainers import SortedDict
+from sortedcontainers import SortedDict, SortedList
 from twisted.internet.interfaces import IReactorTime
 
 from gim.concurrency.clocks import WallClock
@@ -37,11 +37,16 @@ class People:
         self._after_acts = Countdowns(clock, ttl + USERS_OUTLIVE_MESSAGES, MAX_IDLE)
         self._after_messages = Countdowns(clock, USERS_OUTLIVE_MESSAGES, MAX_IDLE)
         self.forgotten_dropped = FIRST
-        self.online = 0  # users with a connection
+        self._online: SortedList[str] = SortedList()  # ids of users with a connection
         self._events = EventNumbers(wall)
 
     def __len__(self) -> int:
         return len(self._by_id)
+
+    @property
+    def online(self) -> int:
+        """How many users have a connection."""
+        return len(self._online)
 
     def __getitem__(self, user_id: str) -> Person:
         return self._by_id[user_id]
@@ -85,12 +90,12 @@ class People:
 
         def state_of(user_id: str) -> UserState | None:
             person = self._by_id[user_id]
-            is_online = bool(person.subscribers)
-            if not person.has_logged_in or user_id == SYSTEM or (online_only and not is_online):
+            if not person.has_logged_in or user_id == SYSTEM:
                 return None
-            return UserState(user_id, person.title, is_online)
+            return UserState(user_id, person.title, bool(person.subscribers))
 
-        return page_of(self._by_id, prefix, cursor, count, state_of)
+        ids = self._online if online_only else self._by_id
+        return page_of(ids, prefix, cursor, count, state_of)
 
     def title(self, user_id: str) -> str:
         """Return the name that others see."""
@@ -100,7 +105,7 @@ class People:
     def connect(self, person: Person, subscriber: Subscriber) -> None:
         """Count a connection of a user, who is kept while they have one."""
         if not person.subscribers:
-            self.online += 1
+            self._online.add(person.id)
             self._after_acts.stop(person.id)
             self._after_messages.stop(person.id)
         if not subscriber.watch(person):
@@ -113,7 +118,8 @@ class People:
             subscriber.further[person.id] = further - 1
         elif not further and subscriber in person.subscribers:
             subscriber.unwatch(person)
-            self.online -= not person.subscribers
+            if not person.subscribers:
+                self._online.remove(person.id)
             self.let_go(person)
 
     def let_go(self, person: Person) -> None:
