@@ -9,6 +9,7 @@ from gim.api.routes.console import ConsoleRoutes
 from gim.api.routes.documents import Documents
 from gim.api.routes.gateway import GatewayRoutes
 from gim.api.routes.javascript import JavaScriptRoutes, modules
+from gim.api.routes.live import LiveRoutes
 from gim.api.routes.metrics import MetricsRoutes
 from gim.api.routes.profiling import ProfilingRoutes
 from gim.api.settings import ApiSettings
@@ -23,12 +24,14 @@ def route_sets(
     settings: ApiSettings,
     chat: Chat,
     profiles: Profiles,
+    live: LiveRoutes,
     page: PageSource | None,
     admin: AdminRoutes | None,
     console: ConsoleSettings,
 ) -> list[RouteSet]:
     """Return all that the HTTP API serves; without *page* or *admin* it does not serve those."""
     served: list[RouteSet] = [ChatRoutes(chat), GatewayRoutes(), JavaScriptRoutes(modules())]
+    served.append(live)
     if page is not None:
         served.append(MetricsRoutes(page))
     if settings.enable_profiling:
@@ -44,7 +47,7 @@ def route_names() -> list[str]:
     """Return the names of all routes there may be."""
     sets = (
         *(ChatRoutes, GatewayRoutes, AdminRoutes, JavaScriptRoutes, MetricsRoutes),
-        *(ProfilingRoutes, ConsoleRoutes),
+        *(LiveRoutes, ProfilingRoutes, ConsoleRoutes),
         Documents,
     )
     return [name for routes in sets for name in routes.app.endpoints]

@@ -8,7 +8,10 @@ from twisted.application.service import Service
 
 from gim.concurrency.clocks import WallClock
 from gim.config.settings import Settings
+from gim.daemon.build_live import make_sampler
 from gim.daemon.shared_store import SharedStore
+from gim.inspection.readings import of_parent
+from gim.inspection.sampler import Sampler
 from gim.limits.limits import LimitHits
 from gim.limits.overload import Overload
 from gim.limits.rate_per_second import login_rate
@@ -18,6 +21,7 @@ from gim.workers.observing import Observing, Roster
 from gim.workers.overload import ParentOverload
 from gim.workers.profiles import ProfileRelay
 from gim.workers.rates import NodeReadRate
+from gim.workers.samples import ParentSamples
 from gim.workers.snapshots import SnapshotCollector
 
 
@@ -54,5 +58,17 @@ def make_observing(
         )
         snapshots = SnapshotCollector(page.snapshot, channels)
     profiles = ProfileRelay(profiler, channels)
-    observing = Observing(roster, overload, read_rate, logins, profiles, snapshots)
+    sampler = _make_sampler(store, hits, overload, reactor, wall)
+    services.append(sampler)
+    samples = ParentSamples(sampler, channels)
+    observing = Observing(roster, overload, read_rate, logins, profiles, samples, snapshots)
     return ObservingParts(observing, overload, tuple(services))
+
+
+def _make_sampler(
+    store: SharedStore | None, hits: LimitHits, overload: Overload, reactor: Any, wall: WallClock
+) -> Sampler:
+    if store is None:
+        return make_sampler(of_parent(hits, overload, None, None), "", 0, "redis", reactor, wall)
+    readings = of_parent(hits, overload, store.data, store.webhooks)
+    return make_sampler(readings, store.data.node, 0, "memory", reactor, wall)

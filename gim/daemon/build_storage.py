@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twisted.application.service import Service
 
@@ -15,12 +15,16 @@ from gim.storage.storage_limits import StorageLimits
 from gim.webhooks.service import Webhooks
 from gim.webhooks.settings import WebhookSettings
 
+if TYPE_CHECKING:
+    from gim.storage.redis.store.store import RedisStore
+
 
 class StoreParts(NamedTuple):
-    """The storage, a count of its messages if it knows it, and the services that it needs."""
+    """The storage, counts of its messages if it knows them, and the services that it needs."""
 
     storage: Storage
-    stored: Callable[[], int] | None
+    kept: Callable[[], int] | None
+    stored: Callable[[], int] | None  # since the start
     services: tuple[Service, ...]
 
 
@@ -47,7 +51,8 @@ def make_store(
     if isinstance(settings, RedisSettings):
         redis = _redis_store(settings, limits, reactor, wall)
         stored = redis if meters is None else meters.measured(redis, all_appends=True)
-        return StoreParts(stored, None, (limits.send_rate,))
+        services = (limits.send_rate,)
+        return StoreParts(stored, None, lambda: redis.messages.stored, services)
     return _memory_store(settings, limits, reactor, wall, meters)
 
 
@@ -66,12 +71,12 @@ def _memory_store(
     store = MemoryStore(data)
     storage = store if meters is None else meters.measured(store, all_appends=False)
     services = Sweeper(data.sweep, reactor), limits.send_rate
-    return StoreParts(storage, lambda: data.kept_messages, services)
+    return StoreParts(storage, lambda: data.kept_messages, lambda: data.stored_messages, services)
 
 
 def _redis_store(
     settings: RedisSettings, limits: StorageLimits, reactor: Any, wall: WallClock
-) -> Storage:
+) -> RedisStore:
     from gim.storage.redis.client.connect import connect  # 7 MiB that the memory store does not need
     from gim.storage.redis.store.store import RedisStore
 

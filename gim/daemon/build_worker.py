@@ -21,6 +21,7 @@ from gim.daemon.parts import NodeParts
 from gim.daemon.signals import Reloader
 from gim.daemon.worker_daemon import WorkerDaemon
 from gim.gateway.connection_rules import ConnectionRules, Rejection
+from gim.inspection.figures import ParentFigures
 from gim.limits.overload import Overload
 from gim.limits.rate_per_second import Rate
 from gim.limits.read_rate import ReadRate
@@ -44,6 +45,7 @@ from gim.workers.overload import WorkerOverload
 from gim.workers.ports import HandedOverPorts
 from gim.workers.profiles import LinkedProfiles
 from gim.workers.rates import LinkedLoginRate, SharedReadRate
+from gim.workers.samples import LinkedFigures
 from gim.workers.snapshots import CollectedPage
 from gim.workers.start import NewFiles, Start, as_texts
 from gim.workers.webhook_posts import PostQuestion, PostServer
@@ -161,7 +163,7 @@ class WorkerBuilder(NodeParts):
             token_key=identity.token_key,
         )
         stored = store if self._meters is None else self._meters.measured(store, all_appends=False)
-        return StoreParts(stored, None, ())
+        return StoreParts(stored, None, None, ())
 
     @cached_property
     def _webhook_parts(self) -> WebhookParts:
@@ -180,6 +182,10 @@ class WorkerBuilder(NodeParts):
     def _page(self) -> PageSource | None:
         own = self._own_page
         return CollectedPage(own, self._channel) if own is not None else None
+
+    @property
+    def _parent_figures(self) -> ParentFigures:
+        return LinkedFigures(self._channel, self._store.node)
 
     @cached_property
     def _profiles(self) -> Profiles:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import resource
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from twisted.application.service import Service
 from twisted.internet.interfaces import IListeningPort
 
 from gim.api.routes.admin import AdminRoutes
+from gim.api.routes.live import LiveRoutes
 from gim.api.server.access import AccessControl
 from gim.api.server.site import ApiSite
 from gim.chat.administration import Administration
@@ -23,6 +24,7 @@ from gim.config.validate import Resources
 from gim.daemon.build_admission import make_rules
 from gim.daemon.build_api import route_names, route_sets
 from gim.daemon.build_auth import make_admission
+from gim.daemon.build_live import make_live_routes, make_sampler
 from gim.daemon.build_reloading import add_files
 from gim.daemon.build_storage import StoreParts, WebhookParts, make_store, make_webhooks
 from gim.daemon.gc_tuning import GcTuner
@@ -34,7 +36,10 @@ from gim.gateway.operations import Operations
 from gim.gateway.timeout_wheel import TimeoutWheel
 from gim.gateway.transport import write_at_once, write_at_once_later
 from gim.gateway.write_batch import WriteBatch
+from gim.inspection.figures import ParentFigures
 from gim.inspection.node_talk import NodeTalk
+from gim.inspection.readings import of_server
+from gim.inspection.sampler import Sampler
 from gim.limits.limits import OPEN_FILES, LimitHits
 from gim.limits.overload import Overload
 from gim.limits.rate_per_second import Rate, login_rate
@@ -88,7 +93,7 @@ class NodeParts:
         yield from (self._timeout_wheel, self._read_rate)
         if isinstance(self._login_rate, Service):  # that of a worker runs in another process
             yield self._login_rate
-        yield self._overload
+        yield from (self._overload, self._sampler)
         yield LimitReport(self._hits, self._reactor)
         yield from (self._profiler, self._api_port, self._site.streams, self._gateway_port)
 
@@ -235,6 +240,36 @@ class NodeParts:
         return AdminRoutes(administration, self._moderation)
 
     @cached_property
+    def _live_routes(self) -> LiveRoutes:
+        is_open = self._resources.keyring is None
+        return make_live_routes(
+            self._sampler, self._parent_figures, self._node_talk, is_open, self._reactor, self._wall
+        )
+
+    @property
+    def _parent_figures(self) -> ParentFigures | None:
+        return None
+
+    @cached_property
+    def _sampler(self) -> Sampler:
+        readings = of_server(
+            self._gateway,
+            self._pushes,
+            self._hits,
+            self._overload,
+            self._health,
+            self._meters,
+            self._store_parts.stored,
+            self._webhooks,
+        )
+        node, worker, kind = self._store.node, self._number or 0, self._storage_kind
+        return make_sampler(readings, node, worker, kind, self._reactor, self._wall)
+
+    @property
+    def _storage_kind(self) -> Literal["memory", "redis"]:
+        return "redis" if isinstance(self._settings.storage, RedisSettings) else "memory"
+
+    @cached_property
     def _page(self) -> PageSource | None:
         return self._own_page
 
@@ -245,14 +280,18 @@ class NodeParts:
         return self._meters.page(
             self._gateway,
             self._pushes,
-            "redis" if isinstance(self._settings.storage, RedisSettings) else "memory",
-            self._store_parts.stored,
+            self._storage_kind,
+            self._store_parts.kept,
             self._hits,
             self._overload,
-            Health(self._store, self._chat.check_serving, self._reactor),
+            self._health,
             self._webhooks,
             self._number,
         )
+
+    @cached_property
+    def _health(self) -> Health:
+        return Health(self._store, self._chat.check_serving, self._reactor)
 
     @cached_property
     def _profiles(self) -> Profiles:
@@ -270,6 +309,7 @@ class NodeParts:
                 settings,
                 self._chat,
                 self._profiles,
+                self._live_routes,
                 self._page,
                 self._admin_routes,
                 self._settings.console,

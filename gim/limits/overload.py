@@ -66,6 +66,7 @@ class Overload(Service):
         self._max_memory = max_memory
         self._statm = -1  # kept open: when it matters, there may be no file left to open
         self._due = 0.0
+        self._worst_delay = 0.0
         self._call: IDelayedCall | None = None
 
     @property
@@ -74,6 +75,11 @@ class Overload(Service):
         if self._delay.is_above:
             return REACTOR_DELAY
         return MEMORY if self._memory.is_above else ""
+
+    def take_delay(self) -> float:
+        """Return the largest reactor delay since the last call, in seconds."""
+        worst, self._worst_delay = self._worst_delay, 0.0
+        return worst
 
     def startService(self) -> None:
         super().startService()
@@ -97,6 +103,7 @@ class Overload(Service):
     def _sample(self) -> None:
         delay = self._clock.seconds() - self._due
         self._wait()
+        self._worst_delay = max(self._worst_delay, delay)
         try:
             self._take(delay)
         except Exception:

@@ -11,6 +11,7 @@ from gim.link.channel import Channel
 from gim.workers.overload import OverloadCause, ParentOverload
 from gim.workers.profiles import REQUESTS, EndSampling, ProfileRelay
 from gim.workers.rates import HasRead, HasReadTooMuch, LoginQuestion, NodeReadRate, serve_logins
+from gim.workers.samples import ParentHistoryQuestion, ParentSampleQuestion, ParentSamples
 from gim.workers.snapshots import PageQuestion, SnapshotCollector, SnapshotQuestion
 
 Kinds = tuple[type[Struct], ...]
@@ -22,6 +23,8 @@ TO_PARENT: Final[Kinds] = (
     EndSampling,
     LoginQuestion,
     HasRead,
+    ParentSampleQuestion,
+    ParentHistoryQuestion,
 )
 TO_WORKER: Final[Kinds] = (
     SnapshotQuestion,
@@ -74,6 +77,7 @@ class Observing:
         read_rate: NodeReadRate,
         login_rate: RatePerSecond,
         profiles: ProfileRelay,
+        samples: ParentSamples,
         snapshots: SnapshotCollector | None,
     ) -> None:
         """All of them use the channels of *roster*; without *snapshots* there are no metrics."""
@@ -82,6 +86,7 @@ class Observing:
         self._read_rate = read_rate
         self._login_rate = login_rate
         self._profiles = profiles
+        self._samples = samples
         self._snapshots = snapshots
 
     def spawned(self, number: int, pid: int, channel: Channel) -> None:
@@ -91,6 +96,7 @@ class Observing:
         self._read_rate.spawned(channel)
         serve_logins(channel, self._login_rate)
         self._profiles.spawned(channel)
+        self._samples.spawned(number, channel)
         if self._snapshots is not None:
             self._snapshots.spawned(channel)
 

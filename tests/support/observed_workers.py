@@ -7,6 +7,8 @@ import os
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from gim.daemon.build_live import make_sampler
+from gim.inspection.readings import of_parent
 from gim.limits.limits import LimitHits, Limits
 from gim.limits.rate_per_second import login_rate
 from gim.link.channel import Channel
@@ -16,6 +18,7 @@ from gim.workers.observing import TO_PARENT, TO_WORKER, Observing, Roster
 from gim.workers.overload import ParentOverload
 from gim.workers.profiles import ProfileRelay
 from gim.workers.rates import NodeReadRate
+from gim.workers.samples import ParentSamples
 from gim.workers.snapshots import SnapshotCollector
 from tests.support.channels import MemoryEnd, connect
 from tests.support.clocks import SettableWallClock
@@ -37,6 +40,9 @@ class ObservedTestCase(SynchronousTestCase):
         self.overload = ParentOverload(self.clock, limits.max_reactor_delay, limits.max_memory, channels)
         self.read_rate = NodeReadRate(limits, self.hits, self.clock, channels)
         self.login_rate = login_rate(limits, self.hits, self.clock)
+        readings = of_parent(self.hits, self.overload, None, None)
+        wall = SettableWallClock(self.clock.seconds)
+        self.sampler = make_sampler(readings, "", 0, "redis", self.clock, wall)
         self.snapshots = SnapshotCollector(lambda: self.own, channels)
         self.observing = Observing(
             self.roster,
@@ -44,10 +50,11 @@ class ObservedTestCase(SynchronousTestCase):
             self.read_rate,
             self.login_rate,
             ProfileRelay(self.profiler, channels),
+            ParentSamples(self.sampler, channels),
             self.snapshots,
         )
         self.ends: dict[int, MemoryEnd] = {}  # of the workers, by number
-        for service in self.overload, self.read_rate, self.login_rate:
+        for service in self.overload, self.read_rate, self.login_rate, self.sampler:
             service.startService()
             self.addCleanup(service.stopService)
 

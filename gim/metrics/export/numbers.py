@@ -72,6 +72,10 @@ class DataNumbers(Protocol):
         """Chatrooms with a connected member, each counted once."""
 
     @property
+    def stored_messages(self) -> int:
+        """Messages that were stored since the start."""
+
+    @property
     def kept_messages(self) -> int:
         """Messages that are kept."""
 

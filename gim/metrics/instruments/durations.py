@@ -39,6 +39,20 @@ def total(row: Row) -> float:
     return row[-1] / 1e9
 
 
+def quantile(row: Row, share: float) -> float | None:
+    """Return the seconds that a *share* of the durations in a row stays below, None for an empty row.
+
+    The value is interpolated within its bucket, as Prometheus' ``histogram_quantile`` does it.
+    """
+    rank, below = share * count(row), 0
+    for bits, times in enumerate(row[:-1]):
+        if times and below + times >= rank:
+            low = (1 << bits) >> 1
+            return (low + ((1 << bits) - low) * (rank - below) / times) / 1e9
+        below += times
+    return None
+
+
 def buckets(row: Row) -> list[tuple[str, float]]:
     """Return upper bounds in seconds, each with the number of durations below it, as prometheus_client
     takes them."""

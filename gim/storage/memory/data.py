@@ -96,6 +96,11 @@ class MemoryData:
         return self.archive.watched
 
     @property
+    def stored_messages(self) -> int:
+        """Messages since the start."""
+        return self.archive.stored
+
+    @property
     def kept_messages(self) -> int:
         """Messages, with expired ones that are not removed yet."""
         return len(self.archive.messages)

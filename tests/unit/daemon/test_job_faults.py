@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gim.concurrency.periodic import Periodic
 from gim.daemon.gc_tuning import COLLECTION_INTERVAL, GcTuner
 from gim.gateway.timeout_wheel import TimeoutWheel
+from gim.inspection.sampler import Sampler
 from gim.limits import overload
 from gim.limits.overload import IN_A_ROW, SAMPLE_INTERVAL, Overload
 from gim.limits.rate_per_second import RatePerSecond
@@ -61,6 +62,7 @@ class DaemonJobTests(GatewayTestCase):
         RatePerSecond,
         ReadRate,
         RequestSampling,
+        Sampler,
         Sweeper,
         TimeoutWheel,
     )

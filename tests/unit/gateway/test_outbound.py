@@ -29,7 +29,7 @@ class Valve:
             "resumeProducing",
         ):
             setattr(self.transport, name, getattr(self, name))
-        server.outbound._write, server.outbound._buffer = self.write, self
+        server.outbound._write, server.outbound.buffer = self.write, self
 
     @property
     def unsent(self) -> int:
