@@ -5,6 +5,7 @@ from __future__ import annotations
 from gim.api.openapi.describe import RouteSet
 from gim.api.routes.admin import AdminRoutes
 from gim.api.routes.chat import ChatRoutes
+from gim.api.routes.connections import ConnectionRoutes
 from gim.api.routes.console import ConsoleRoutes
 from gim.api.routes.documents import Documents
 from gim.api.routes.gateway import GatewayRoutes
@@ -27,9 +28,10 @@ def route_sets(
     live: LiveRoutes,
     page: PageSource | None,
     admin: AdminRoutes | None,
+    connections: ConnectionRoutes | None,
     console: ConsoleSettings,
 ) -> list[RouteSet]:
-    """Return all that the HTTP API serves; without *page* or *admin* it does not serve those."""
+    """Return all that the HTTP API serves; it does not serve what is None."""
     served: list[RouteSet] = [ChatRoutes(chat), GatewayRoutes(), JavaScriptRoutes(modules())]
     served.append(live)
     if page is not None:
@@ -38,6 +40,8 @@ def route_sets(
         served.append(ProfilingRoutes(profiles))
     if admin is not None:
         served.append(admin)
+    if connections is not None:
+        served.append(connections)
     if console.console:
         served.append(ConsoleRoutes(sources()))
     return [*served, Documents(served, settings.trace_header)]
@@ -47,7 +51,7 @@ def route_names() -> list[str]:
     """Return the names of all routes there may be."""
     sets = (
         *(ChatRoutes, GatewayRoutes, AdminRoutes, JavaScriptRoutes, MetricsRoutes),
-        *(LiveRoutes, ProfilingRoutes, ConsoleRoutes),
+        *(LiveRoutes, ConnectionRoutes, ProfilingRoutes, ConsoleRoutes),
         Documents,
     )
     return [name for routes in sets for name in routes.app.endpoints]

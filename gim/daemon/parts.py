@@ -11,6 +11,7 @@ from twisted.application.service import Service
 from twisted.internet.interfaces import IListeningPort
 
 from gim.api.routes.admin import AdminRoutes
+from gim.api.routes.connections import ConnectionRoutes
 from gim.api.routes.live import LiveRoutes
 from gim.api.server.access import AccessControl
 from gim.api.server.site import ApiSite
@@ -36,10 +37,13 @@ from gim.gateway.operations import Operations
 from gim.gateway.timeout_wheel import TimeoutWheel
 from gim.gateway.transport import write_at_once, write_at_once_later
 from gim.gateway.write_batch import WriteBatch
+from gim.inspection.connections import ConnectionList, NodeConnectionList
 from gim.inspection.figures import ParentFigures
 from gim.inspection.node_talk import NodeTalk
 from gim.inspection.readings import of_server
 from gim.inspection.sampler import Sampler
+from gim.inspection.traces import Traces
+from gim.inspection.watches import Watches
 from gim.limits.limits import OPEN_FILES, LimitHits
 from gim.limits.overload import Overload
 from gim.limits.rate_per_second import Rate, login_rate
@@ -270,6 +274,15 @@ class NodeParts:
         return "redis" if isinstance(self._settings.storage, RedisSettings) else "memory"
 
     @cached_property
+    def _connection_routes(self) -> ConnectionRoutes | None:
+        talk, node, clock, wall = self._node_talk, self._store.node, self._reactor, self._wall
+        NodeConnectionList(self._gateway, node, clock).serve(talk)
+        watches = Watches(self._gateway, talk, node, clock, wall)
+        if self._resources.admin_key is None:  # it still answers nodes that have one
+            return None
+        return ConnectionRoutes(ConnectionList(talk), Traces(talk, watches, clock, wall))
+
+    @cached_property
     def _page(self) -> PageSource | None:
         return self._own_page
 
@@ -312,6 +325,7 @@ class NodeParts:
                 self._live_routes,
                 self._page,
                 self._admin_routes,
+                self._connection_routes,
                 self._settings.console,
             ),
             settings,

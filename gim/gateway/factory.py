@@ -31,6 +31,8 @@ from gim.metrics.instruments.requests import RequestMetrics
 from gim.push.presence import Login
 from gim.wire.packets import Codec
 
+# called with a connection, the id that it is about to log in with, and the message that says so
+LoginWatch = Callable[[GatewayProtocol, str, bytes], None]
 CLOSE_HANDSHAKE_TIMEOUT = 3  # seconds; Autobahn counts in whole seconds
 
 
@@ -89,6 +91,7 @@ class GatewayFactory(WebSocketServerFactory):
         self.closes: Counter[int] = Counter()  # by close code, 0 for a code of the client's own
         self.connections: set[GatewayProtocol] = set()
         self.takes_upgrades = False  # of connections of HTTP
+        self.login_watch: LoginWatch | None = None  # while users are watched
         self._flush_pushes = flush_pushes
         self._max_refused_waiting = max_refused_waiting
         self._rejected: set[RejectingProtocol] = set()  # each waits for its request
@@ -130,6 +133,12 @@ class GatewayFactory(WebSocketServerFactory):
         self.connections.add(connection)
         self.admission.admit(connection)
         return f"{self._node}-{next(self._count)}"
+
+    def connection(self, key: str) -> GatewayProtocol | None:
+        """Return the connection with this key, None if it is not here. 0.1 us for each connection."""
+        if not key.startswith(f"{self._node}-"):
+            return None
+        return next((each for each in self.connections if each.outbound.key == key), None)
 
     def closed(self, connection: GatewayProtocol, code: int | None) -> None:
         """Unregister a connection that is gone, and count its close code."""

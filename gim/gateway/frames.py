@@ -6,6 +6,7 @@ than 64 KiB. Autobahn handles all other frames.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from struct import Struct
 
 _TEXT = 0x81  # FIN and the opcode
@@ -25,6 +26,19 @@ def frame(payload: bytes, is_binary: bool) -> bytes:
     if length < 65536:
         return _medium(first, 126, length) + payload
     return _long(first, 127, length) + payload
+
+
+def payloads_of(frames: bytes) -> Iterator[bytes]:
+    """Yield the payload of each frame in *frames*, which are whole ones as `frame` returns them."""
+    at, size = 0, len(frames)
+    while at < size:
+        length, begin = frames[at + 1], at + 2
+        if length == 126:
+            length, begin = int.from_bytes(frames[begin : begin + 2]), begin + 2
+        elif length == 127:
+            length, begin = int.from_bytes(frames[begin : begin + 8]), begin + 8
+        at = begin + length
+        yield frames[begin:at]
 
 
 def cut(data: bytes, limit: int) -> tuple[list[tuple[bytes, bool]], int]:

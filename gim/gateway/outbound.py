@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.internet.interfaces import IPullProducer
@@ -81,6 +82,20 @@ class OutboundQueue:
         self._source = None
         self._waiting = None
         self.buffer.when_drained = None
+
+    def watch(self, seen: Callable[[bytes], None]) -> None:
+        """Call *seen* with the bytes of each write, which are whole frames, just before it."""
+        if self._write is not self._drop:
+            self._write = partial(self._write_watched, seen)
+
+    def unwatch(self) -> None:
+        """End what `watch` began."""
+        if self._write is not self._drop:
+            self._write = self._transport.write
+
+    def _write_watched(self, seen: Callable[[bytes], None], frames: bytes) -> None:
+        seen(frames)
+        self._transport.write(frames)
 
     @property
     def peer(self) -> str:

@@ -19,12 +19,14 @@ from gim.gateway.outbound import OutboundQueue
 from gim.gateway.packet_rate import TokenBucket
 from gim.gateway.request_queue import REQUESTS_PER_LOOK, RequestQueue
 from gim.gateway.timed_protocol import TimedProtocol
+from gim.gateway.watching import Watcher
 from gim.limits import retry_after
 from gim.log import logger
 from gim.metrics.instruments.durations import add
 from gim.model import User
 from gim.push.presence import Connection
 from gim.wire.packets import BadPacket, Codec, Packet, reply_op
+from gim.wire.requests import Op
 
 MAX_HANDSHAKE = 16 * 1024  # bytes
 BYTES_PER_LOOK = 1024  # handed to Autobahn between two looks at the clock: a few dozen small messages
@@ -32,6 +34,7 @@ MAX_LOGGED_REASON = 125  # characters of a close reason
 MAX_BAD_TOKENS = 5  # logins with a bad token after which the connection is closed
 
 
+_LOGIN = Op.LOGIN.value
 _Answer = tuple[str | None, dict[str, str]]  # to a handshake: a subprotocol, and headers
 
 
@@ -60,6 +63,7 @@ class GatewayProtocol(TimedProtocol):
     passed_on = handshake.PASSED_ON  # names of the headers that Autobahn gets
     _headers: Mapping[str, str] = {}  # of the handshake while it is read
     _awaits_admission = False  # the handshake is read, and waits for `Admission.identify`
+    watcher: Watcher | None = None
 
     # the handshake
 
@@ -224,6 +228,8 @@ class GatewayProtocol(TimedProtocol):
             if packet.op in operations.overlapping:
                 self._requests.add(self._answer(packet), True)
             elif packet.op in operations.dear:
+                if self.factory.login_watch is not None and packet.op == _LOGIN:
+                    self.factory.login_watch(self, packet.body.id, payload)
                 self._requests.add_dear(self._answer_dear(packet))
             else:
                 self._requests.add(self._answer(packet))
@@ -327,6 +333,29 @@ class GatewayProtocol(TimedProtocol):
         """Return whether a reply can still be written."""
         return bool(self.state == self.STATE_OPEN)
 
+    # what an administrator watches
+
+    def watch(self, watcher: Watcher) -> None:
+        """Show *watcher* all messages, in both directions, from now on.
+
+        Only the attributes of this one connection change, so others pay nothing.
+        """
+        self.watcher = watcher
+        self.onMessage = partial(self._watched, watcher)  # type: ignore[method-assign]
+        self.outbound.watch(watcher.written)
+
+    def unwatch(self) -> None:
+        """End what `watch` began, if anything."""
+        if self.watcher is not None:
+            self.watcher = None
+            del self.onMessage
+            self.outbound.unwatch()
+
+    def _watched(self, watcher: Watcher, payload: bytes, is_binary: bool) -> None:
+        if self.state == self.STATE_OPEN:
+            watcher.received(payload, is_binary)
+        type(self).onMessage(self, payload, is_binary)
+
     # the end
 
     def token_refused(self) -> None:
@@ -354,6 +383,8 @@ class GatewayProtocol(TimedProtocol):
             code, reason = self.localCloseCode, (self.localCloseReason or b"").decode(errors="replace")
             if code is not None and code in closing.LIMITS:
                 self.factory.hits.hit(closing.LIMITS[code])
+        if self.watcher is not None:
+            self.watcher.closed(code, reason or "")
         with logger.traced(self.trace):
             self._log_end(code, reason or "")
             self.factory.operations.disconnected(self)

@@ -1,0 +1,96 @@
+"""What passes through one connection, read for the traces of its user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from gim.concurrency.clocks import WallClock
+from gim.gateway.frames import payloads_of
+from gim.gateway.protocol import GatewayProtocol
+from gim.inspection.packets import ReadPacket, incoming, outgoing
+from gim.inspection.trace_messages import ConnectionSeen
+from gim.inspection.user_watch import UserWatch
+from gim.log.logger import Logger
+
+
+class ConnectionTap:
+    """Implements `gim.gateway.watching.Watcher`. A packet that no trace takes is not even read."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        connection: GatewayProtocol,
+        user_id: str,
+        node: str,
+        wall: WallClock,
+        ended: Callable[[str], object],
+    ) -> None:
+        """*ended* is called with the connection's key when it is traced no longer."""
+        self.user_id = user_id
+        self.watches: list[UserWatch] = []
+        self._connection = connection
+        self._key = connection.outbound.key
+        self._node = node
+        self._peer = connection.outbound.peer
+        self._wall = wall
+        self._ended = ended
+
+    def add(self, watch: UserWatch, change: Literal["open", "opened"]) -> None:
+        """Show the connection to one more trace, unless that has it already."""
+        if watch not in self.watches:
+            self.watches.append(watch)
+            watch.connection(self.seen(change))
+
+    def remove(self, watch: UserWatch) -> None:
+        """Show the connection to a trace no longer; the last one ends the tap."""
+        if watch in self.watches:
+            self.watches.remove(watch)
+        if not self.watches:
+            self.end()
+
+    def end(self) -> None:
+        """Watch the connection no longer."""
+        self.watches = []
+        self._connection.unwatch()
+        self._ended(self._key)
+
+    def seen(
+        self, change: Literal["open", "opened", "closed"], code: int | None = None, reason: str = ""
+    ) -> ConnectionSeen:
+        """Return what a trace shows of the connection."""
+        login = self._connection.login
+        since, now = login.since if login is not None else None, self._wall.now_ms()
+        return ConnectionSeen(now, change, self._key, self._node, self._peer, since, code, reason)
+
+    # what the connection calls
+
+    def received(self, payload: bytes, is_binary: bool) -> None:
+        codec = self._connection.codec
+        self._show("in", payload, lambda: incoming(codec, payload, is_binary))
+
+    def written(self, frames: bytes) -> None:
+        is_binary = self._connection.codec.is_binary
+        for payload in payloads_of(frames):
+            self._show("out", payload, lambda payload=payload: outgoing(is_binary, payload))  # type: ignore[misc]
+
+    def closed(self, code: int | None, reason: str) -> None:
+        for watch in self.watches:
+            watch.connection(self.seen("closed", code, reason))
+        self.end()
+
+    def _show(
+        self, direction: Literal["in", "out"], payload: bytes, read: Callable[[], ReadPacket]
+    ) -> None:
+        size = len(payload)
+        takers = [watch for watch in self.watches if watch.takes(size)]
+        if not takers:
+            return
+        try:
+            packet, at = read(), self._wall.now_ms()
+            for watch in takers:
+                watch.take(direction, self._key, packet, size, at)
+        except Exception:  # a fault here must not end the connection
+            self._log.failure("a packet of {user} could not be traced", user=self.user_id)
+            self.end()
