@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import ssl
 from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from http.client import (
     HTTPConnection,
     HTTPException,
@@ -18,10 +19,12 @@ from http.client import (
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
+from gim.cli.event_lines import parse_events
 from gim.cli.failures import Misuse, Refused, TimedOut, Unreachable
 from gim.cli.output import safe
 
 _OK = 200
+_SILENCE = 45.0  # seconds: a stream of events sends something every 15 s
 _IN_PATHS = "/%!$&'()*+,;=:@"  # stands for itself in a path: RFC 3986, section 3.3
 _NOT_GIM = "what answers at {url} is not gim: it sent status {status}"
 
@@ -90,17 +93,25 @@ class Server:
         return self._data_of(self.exchange(method, path, body, query))
 
     def _data_of(self, answer: Answer) -> Any:
-        not_gim = Unreachable(_NOT_GIM.format(url=self.url, status=answer.status))
-        try:
-            envelope = json.loads(answer.body, object_hook=lambda fields: _Fields(fields, not_gim))
-            code, msg, data = envelope["code"], envelope["msg"], envelope["data"]
-        except (ValueError, TypeError, LookupError, RecursionError) as error:
-            raise not_gim from error
+        envelope = self._object(answer.body, answer.status)
+        code, msg, data = envelope["code"], envelope["msg"], envelope["data"]
         if not isinstance(code, int) or not (code or isinstance(data, dict)):
-            raise not_gim
+            raise Unreachable(self._not_gim(answer.status))
         if code:
             raise Refused(code, safe(str(msg)), _seconds(answer.headers.get("Retry-After")))
         return data
+
+    def _object(self, text: bytes, status: int) -> dict[str, Any]:
+        """Return an object of JSON. Raises `Unreachable` for anything else, and later for a field that it
+        lacks."""
+        not_gim = Unreachable(self._not_gim(status))
+        try:
+            found = json.loads(text, object_hook=lambda fields: _Fields(fields, not_gim))
+        except (ValueError, RecursionError) as error:
+            raise not_gim from error
+        if not isinstance(found, dict):
+            raise not_gim
+        return found
 
     def pages(self, path: str, query: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield the items of all pages of a list. Raises as `ask` does."""
@@ -121,17 +132,42 @@ class Server:
                 return dict(document)
         except (ValueError, TypeError, LookupError, RecursionError):
             pass
-        raise Unreachable(_NOT_GIM.format(url=self.url, status=answer.status))
+        raise Unreachable(self._not_gim(answer.status))
+
+    def _not_gim(self, status: int) -> str:
+        return _NOT_GIM.format(url=self.url, status=status)
+
+    def events(
+        self, path: str, query: Mapping[str, Any] | None = None
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield the events of a stream, each with its name, until it ends. Raises as `ask` does."""
+        with self._failures(), closing(self._connection):
+            self._connection.request("GET", self._target(path, query), headers=self._headers)
+            connected = self._connection.sock
+            response = self._connection.getresponse()
+            if response.status != _OK:
+                self._data_of(self._read(response))  # raises what it says
+            connected.settimeout(_SILENCE)
+            for name, data in parse_events(response):
+                yield name, self._object(data, response.status)
 
     def exchange(
         self, method: str, path: str, body: Any = None, query: Mapping[str, Any] | None = None
     ) -> Answer:
         """Send a request and return the answer as it came. Raises `Unreachable`, `TimedOut`."""
-        present = {name: value for name, value in (query or {}).items() if value is not None}
-        target = f"{self._base}{path}" + (f"?{urlencode(present)}" if present else "")
         data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
+        with self._failures():
+            return self._sent(method, self._target(path, query), data)
+
+    def _target(self, path: str, query: Mapping[str, Any] | None) -> str:
+        present = {name: value for name, value in (query or {}).items() if value is not None}
+        return f"{self._base}{path}" + (f"?{urlencode(present)}" if present else "")
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Turn errors of the connection into `Unreachable` and `TimedOut`."""
         try:
-            return self._sent(method, target, data)
+            yield
         except TimeoutError as error:
             self._connection.close()
             raise TimedOut(f"{self.url} did not answer in {self._timeout:g} s") from error

@@ -66,7 +66,9 @@ GROUPS: Final = (
             "unmute": "end a mute",
             "stats": "count connections, users, chatrooms and messages",
             "top": "watch how busy a server is",
-            "trace": "tell when connections of a user begin and end",
+            "connections": "list connections, those with most unsent bytes first",
+            "close": "close a connection, logged in or not",
+            "trace": "print what passes through the connections of a user, as it happens",
         },
     ),
     Group(

@@ -53,6 +53,9 @@ class MemorySocket:
     def setsockopt(self, *args: int) -> None:
         """Take the option without effect."""
 
+    def settimeout(self, seconds: float) -> None:
+        """Take the timeout without effect."""
+
     def close(self) -> None:
         """End; a later request opens another one."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from gim.api.openapi.document import routes_of
 from gim.api.routes.admin import AdminRoutes
+from gim.api.routes.connections import ConnectionRoutes
 from tests.support.command import KEY, CommandTestCase, ServedTestCase, response
 
 UNKNOWN_ID = "0" * 32
@@ -33,6 +34,9 @@ COMMANDS = {
     "remove_member": ["room", "remove", "den", "ann"],
     "mute": ["mute", "den", "ann", "--for", "10m"],
     "unmute": ["unmute", "den", "ann"],
+    "list_connections": ["connections"],
+    "close_connection": ["close", "k-1"],
+    "trace": ["trace", "ann"],
 }
 
 
@@ -41,7 +45,7 @@ class RouteTests(CommandTestCase):
         return response('{"code":404,"msg":"not here","data":null}', 404)
 
     def test_every_route_has_a_command_and_every_command_a_route(self) -> None:
-        routes = {route.name: route for route in routes_of([AdminRoutes])}
+        routes = {route.name: route for route in routes_of([AdminRoutes, ConnectionRoutes])}
         self.assertEqual(set(routes), set(COMMANDS))
         for name, words in COMMANDS.items():
             self.requests.clear()
@@ -137,6 +141,25 @@ class AnswerTests(ServedTestCase):
         self.assertEqual(self.printed("kick", "ann", key)["key"], key)
         self.assertEqual(len(self.said("kick", "ann").splitlines()), 2)
         self.assertEqual(self.said("user", "connections", "ann", "--json"), "")
+
+    def test_connections_of_all_users_are_listed_and_closed_by_their_keys(self) -> None:
+        self.user("ann")
+        self.user("bob")
+        self.connect()
+        rows = self.said("connections", "--sort", "user").splitlines()
+        self.assertEqual(
+            rows[0].split(),
+            ["KEY", "USER", "ADDRESS", "NODE", "CODEC", "UNSENT", "IN", "OUT", "AGE", "LAST", "RTT"],
+        )
+        self.assertEqual([row.split()[1] for row in rows[1:]], ["ann", "bob", "-"])
+        run = self.gim("connections", "--user", "ann", "--count", "1", "--json")
+        self.assertEqual((json.loads(run.out)["user_id"], run.err), ("ann", ""))
+        run = self.gim("connections", "--count", "2")
+        self.assertEqual((len(run.out.splitlines()), run.err), (3, "2 of 3 connections\n"))
+        key = rows[3].split()[0]
+        self.assertEqual(self.gim("close", key).err, "closed\n")
+        self.assertEqual(self.printed("close", rows[1].split()[0]), {"closed": True})
+        self.assertIn("404", self.refused("close", key))
 
     def test_a_chatroom_from_its_creation_to_its_end(self) -> None:
         self.assertEqual(
