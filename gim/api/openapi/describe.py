@@ -163,7 +163,7 @@ def description_of(route: Any) -> Description:
 
 
 class RouteSet(Protocol):
-    """Routes on a Klein app of their own. All methods of a path belong to one set."""
+    """Routes on a Klein app of their own. Two sets may share a path, with other methods and names."""
 
     @property
     def app(self) -> Klein:

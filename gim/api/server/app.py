@@ -1,8 +1,9 @@
-"""The Klein app of a set of routes."""
+"""The Klein app of a set of routes, and that of several sets."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from functools import wraps
 from typing import Any
 
 from klein import Klein
@@ -12,7 +13,7 @@ from twisted.web.iweb import IRequest
 
 from gim.api.envelope import refuse
 from gim.api.errors import refusal
-from gim.api.openapi.describe import Access, description_of
+from gim.api.openapi.describe import Access, RouteSet, description_of
 from gim.api.server.event_stream import EventStream
 from gim.concurrency.deadline import ANSWER_TIMEOUT, within
 
@@ -56,6 +57,29 @@ class App(Klein):
     async def _execute(self, endpoint: str, request: Any, *args: Any, **path: str) -> Any:
         return await maybeDeferred(super().execute_endpoint, endpoint, request, *args, **path)
 
+    def execute_error_handler(self, handler: Any, request: Any, failure: Failure) -> Any:
+        return handler(self, request, failure)  # a handler gets an instance, also in a `JoinedApp`
+
+
+class JoinedApp(App):
+    """The routes of several sets, so that one path may have methods in more than one of them."""
+
+    def __init__(self, route_sets: Iterable[RouteSet]) -> None:
+        super().__init__()
+        for routes in route_sets:
+            for name, endpoint in routes.app.endpoints.items():
+                self.endpoints[name] = _of_set(routes, endpoint)
+            for rule in routes.app.url_map.iter_rules():
+                self.url_map.add(rule.empty())
+
+
+def _of_set(routes: RouteSet, endpoint: Any) -> Any:
+    @wraps(endpoint)  # it has attributes that Klein and `description_of` read
+    def call(_: None, *args: Any, **path: Any) -> Any:
+        return endpoint(routes, *args, **path)
+
+    return call
+
 
 def _in_time(request: Any, work: Coroutine[Any, Any, Any]) -> Awaitable[Any]:
     """Refuse a request whose calls to the storage take too long; other routes make at most one call."""
@@ -69,5 +93,5 @@ async def _to_the_end(answer: Awaitable[Any]) -> Any:
 
 
 def _refused(self: Any, request: IRequest, failure: Failure) -> bytes:
-    """Handle errors; Klein calls it as a method of the set of routes."""
+    """Handle errors; Klein calls it as a method."""
     return refuse(request, refusal(request, failure))

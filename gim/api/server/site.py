@@ -8,13 +8,11 @@ from collections.abc import Sequence
 from time import perf_counter_ns
 from typing import Any, NamedTuple
 
-from klein.resource import KleinResource
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from twisted.web import http, server
 from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
-from werkzeug.routing import Map
 
 from gim.api.decoding import header_of, trace_of
 from gim.api.envelope import plain, refuse
@@ -22,6 +20,7 @@ from gim.api.errors import fault, no_such_path, undecodable_path
 from gim.api.openapi.describe import TEXT, Access, RouteSet
 from gim.api.openapi.document import Route, routes_of
 from gim.api.server.access import AccessControl
+from gim.api.server.app import JoinedApp
 from gim.api.server.channel import IDLE_TIMEOUT, BoundedChannel, BoundedRequest
 from gim.api.server.cors import Cors
 from gim.api.server.event_stream import EventStreams
@@ -256,28 +255,12 @@ class ApiSite(server.Site):
             requests.failed(request.op, request.code, request.began_ns)
 
 
-class _Served(NamedTuple):
-    """A set of routes."""
-
-    klein: KleinResource
-    url_map: Map
-
-
 class _Branch(NamedTuple):
-    """The paths with one prefix."""
+    """The paths with one prefix, in all sets of routes."""
 
-    sets: tuple[_Served, ...]
     is_for_admin: bool  # all of its routes are
     is_public: bool  # all of its routes are
     is_for_own_pages: bool  # all of its routes are
-
-    def klein_of(self, request: Any) -> KleinResource:
-        """Return the set of routes that has the path of a request; any if none has it."""
-        path = b"/" + b"/".join(request.postpath)
-        for served in self.sets[1:]:
-            if served.url_map.bind("gim").allowed_methods(path.decode()):
-                return served.klein
-        return self.sets[0].klein
 
 
 class ApiRoot(Resource):
@@ -293,6 +276,7 @@ class ApiRoot(Resource):
         self, route_sets: Sequence[RouteSet], access: AccessControl, max_body: int, hits: LimitHits
     ) -> None:
         super().__init__()
+        self._klein = JoinedApp(route_sets).resource()
         self._branches = _branches_of(route_sets)
         self._access = access
         self._max_body = max_body
@@ -313,7 +297,7 @@ class ApiRoot(Resource):
         if branch is None or not _is_plain(request.postpath):
             return refuse(request, no_such_path())
         try:
-            return branch.klein_of(request).render(request)
+            return self._klein.render(request)
         except Exception:
             return refuse(request, fault(request, Failure()))
 
@@ -339,18 +323,11 @@ class ApiRoot(Resource):
 
 
 def _branches_of(route_sets: Sequence[RouteSet]) -> dict[tuple[bytes, ...], _Branch]:
-    accesses: dict[tuple[bytes, ...], set[Access]] = defaultdict(set)
-    sets: dict[tuple[bytes, ...], list[_Served]] = defaultdict(list)
-    for routes in route_sets:
-        served = _Served(routes.app.resource(), routes.app.url_map)
-        found = list(routes_of([routes]))
-        for route in found:
-            accesses[_prefix(route)].add(route.description.access)
-        for prefix in set(map(_prefix, found)):
-            sets[prefix].append(served)
+    accesses = defaultdict(set)
+    for route in routes_of(route_sets):
+        accesses[_prefix(route)].add(route.description.access)
     return {
         prefix: _Branch(
-            tuple(sets[prefix]),
             is_for_admin=found <= _FOR_ADMIN,
             is_public=found == {Access.PUBLIC},
             is_for_own_pages=found == {Access.OWN_PAGES},
