@@ -212,6 +212,17 @@ class ConnectionList(Struct, frozen=True):
     items: list[ConnectionState]
 
 
+class UserDetails(Struct, frozen=True):
+    """A user, with the ids of their chatrooms, their last ban, and their connections at any node."""
+
+    id: str
+    name: str
+    online: bool
+    chatrooms: list[str]
+    ban: Ban
+    connections: list[ConnectionState]
+
+
 class Counts(Struct, frozen=True):
     """What a node has now, and how many messages it has stored since its start."""
 
@@ -232,6 +243,30 @@ class Statistics(Struct, frozen=True):
 
     total: Counts
     nodes: list[NodeCounts]
+
+
+class OptionInForce(Struct, frozen=True):
+    """An option of the server, or a secret in its environment, whose value is hidden.
+
+    ``origin`` is "default", "command line", the name of a variable, or a file with its line and key.
+    ``value`` and ``default`` are null for no value.
+    """
+
+    name: str
+    value: str | None
+    default: str | None
+    origin: str
+    help: str
+
+
+class ServerOptions(Struct, frozen=True):
+    """What a server is, and its options; ``node`` and the kind of its storage are its own."""
+
+    version: str
+    node: str
+    workers: int
+    storage: str
+    items: list[OptionInForce]
 
 
 class LoggedIn(Struct, frozen=True):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
@@ -15,8 +14,8 @@ from gim.cli.output import Column, Output, count, date, safe
 from gim.cli.progress import Progress
 from gim.ids import CHATROOM, PRIVATE
 
-_PAGE = 200  # sessions, as many as the server gives at a time
-_TYPES = {"chatroom": CHATROOM, "private": PRIVATE}
+PAGE = 200  # sessions, as many as the server gives at a time
+TYPES = {"chatroom": CHATROOM, "private": PRIVATE}
 
 
 def _last(row: dict[str, Any]) -> str:
@@ -24,7 +23,7 @@ def _last(row: dict[str, Any]) -> str:
     return f"{date(last['created_at'])} {last['sender']['id']}: {safe(last['content'])}" if last else ""
 
 
-_COLUMNS = [
+COLUMNS = [
     Column("SESSION", lambda row: row["id"]),
     Column("TITLE", lambda row: safe(row["title"])),
     Column("UNREAD", lambda row: count(row["unread"]), is_number=True),
@@ -33,20 +32,26 @@ _COLUMNS = [
 
 
 def add(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--count", metavar="N", type=argument(units.count), help="the newest N; all if left out"
-    )
-    parser.add_argument("--type", choices=list(_TYPES), help="only those of this type")
+    add_which(parser)
     add_for_user(parser)
 
 
+def add_which(parser: ArgumentParser) -> None:
+    """Declare which sessions are listed."""
+    parser.add_argument(
+        "--count", metavar="N", type=argument(units.count), help="the newest N; all if left out"
+    )
+    parser.add_argument("--type", choices=list(TYPES), help="only those of this type")
+
+
 def run(args: Namespace) -> int:
-    output = Output(args)
-    rows = islice(_sessions(access.user(args), args), args.count)
-    output.table(Progress(output).each(rows, "sessions"), _COLUMNS)
+    show(args, access.user(args), route("v1", "sessions"), "session_type")
     return 0
 
 
-def _sessions(server: Server, args: Namespace) -> Iterator[dict[str, Any]]:
-    query = {"session_type": _TYPES.get(args.type), "count": min(args.count or _PAGE, _PAGE)}
-    return server.pages(route("v1", "sessions"), query)
+def show(args: Namespace, server: Server, path: str, of_type: str) -> None:
+    """Print the sessions that a route lists; *of_type* is the name of their type in its query."""
+    output = Output(args)
+    query = {of_type: TYPES.get(args.type), "count": min(args.count or PAGE, PAGE)}
+    rows = islice(server.pages(path, query), args.count)
+    output.table(Progress(output).each(rows, "sessions"), COLUMNS)

@@ -3,31 +3,58 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from gim.cli import access
 from gim.cli.arguments import add_for_admin
 from gim.cli.connections import COLUMNS
 from gim.cli.http import route
-from gim.cli.output import Output, date
+from gim.cli.output import Output, date, safe
+from gim.commands import sessions
 
 
 def add(parser: ArgumentParser) -> None:
-    questions = parser.add_subparsers(required=True, metavar="connections | banned")
-    for name, line, ask in (
-        ("connections", "list the connections of a user, at any node", _connections),
-        ("banned", "say since when and until when a user is banned", _banned),
-    ):
-        question = questions.add_parser(
-            name, help=line, description=f"{line.capitalize()}.", allow_abbrev=False
-        )
-        question.add_argument("user_id", metavar="USER")
-        add_for_admin(question)
-        question.set_defaults(ask=ask)
+    questions = parser.add_subparsers(required=True, metavar="show | sessions | connections | banned")
+    _question(questions, "show", "show a user: chatrooms, ban and connections", _show)
+    listed = _question(questions, "sessions", "list the sessions of a user as they see them", _sessions)
+    sessions.add_which(listed)
+    _question(questions, "connections", "list the connections of a user, at any node", _connections)
+    _question(questions, "banned", "say since when and until when a user is banned", _banned)
+
+
+def _question(questions: Any, name: str, line: str, ask: Callable[[Namespace], None]) -> ArgumentParser:
+    parser: ArgumentParser = questions.add_parser(
+        name, help=line, description=f"{line.capitalize()}.", allow_abbrev=False
+    )
+    parser.add_argument("user_id", metavar="USER")
+    add_for_admin(parser)
+    parser.set_defaults(ask=ask)
+    return parser
 
 
 def run(args: Namespace) -> int:
     args.ask(args)
     return 0
+
+
+def _show(args: Namespace) -> None:
+    data = access.administrator(args).ask("GET", route("v1", "admin", "users", args.user_id))
+    Output(args).record(data, "\n".join(_lines(data)))
+
+
+def _lines(data: Any) -> Iterator[str]:
+    yield f"{data['id']}  {safe(data['name'])}  {'online' if data['online'] else 'offline'}"
+    if data["ban"]["until"]:
+        yield f"banned {_banned_text(data['ban'])}"
+    yield f"chatrooms: {' '.join(data['chatrooms']) or 'none'}"
+    for connection in data["connections"]:
+        yield "connection: " + "  ".join(column.write(connection) for column in COLUMNS)
+
+
+def _sessions(args: Namespace) -> None:
+    path = route("v1", "admin", "users", args.user_id, "sessions")
+    sessions.show(args, access.administrator(args), path, "type")
 
 
 def _connections(args: Namespace) -> None:
@@ -38,5 +65,8 @@ def _connections(args: Namespace) -> None:
 
 def _banned(args: Namespace) -> None:
     data = access.administrator(args).ask("GET", route("v1", "admin", "users", args.user_id, "ban"))
-    text = f"from {date(data['since'])} until {date(data['until'])}" if data["until"] else "not banned"
-    Output(args).record(data, text)
+    Output(args).record(data, _banned_text(data))
+
+
+def _banned_text(ban: Any) -> str:
+    return f"from {date(ban['since'])} until {date(ban['until'])}" if ban["until"] else "not banned"

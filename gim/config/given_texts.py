@@ -14,6 +14,7 @@ class GivenTexts:
     def __init__(self, texts: Mapping[str, str], origins: Mapping[str, str]) -> None:
         """*texts* and *origins* are those of `Options`: of the options that are not defaults."""
         self.origins = dict(origins)
+        self.texts = dict(texts)
         self._values = {
             name: option.read(texts[name]) if name in texts else option.default_value
             for name, option in OPTIONS.items()

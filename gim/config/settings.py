@@ -40,16 +40,20 @@ class DaemonSettings(Struct, frozen=True):
 
 
 class GivenOptions(Protocol):
-    """The options by their long names, and where those that are not defaults were given."""
+    """The options by their long names, and where and as what those that are not defaults were given."""
 
     @property
     def origins(self) -> dict[str, str]: ...
+
+    @property
+    def texts(self) -> dict[str, str]: ...
 
     def __getitem__(self, name: str, /) -> Any: ...
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """One attribute for each room. ``origins`` says where options that are not defaults were given."""
+    """One attribute for each room. ``origins`` says where options that are not defaults were given, and
+    ``texts`` what was given there."""
 
     daemon: DaemonSettings
     net: NetSettings
@@ -65,6 +69,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     limits: Limits
     are_limits_enforced: bool
     origins: Mapping[str, str]
+    texts: Mapping[str, str]  # may hold secrets
+
+    def __repr__(self) -> str:
+        return "<Settings>"  # no secrets in logs
 
     def origin(self, option: str) -> str:
         """Return what an error about the value of an option begins with."""
@@ -98,6 +106,7 @@ def settings_of(options: GivenOptions, environment: Mapping[str, str] | None = N
         limits=_read(Limits, options),
         are_limits_enforced=options["limits"] == "enforce",
         origins=options.origins,
+        texts=options.texts,
     )
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gim.api.openapi.describe import RouteSet
 from gim.api.routes.admin import AdminRoutes
 from gim.api.routes.chat import ChatRoutes
 from gim.api.routes.connections import ConnectionRoutes
 from gim.api.routes.console import ConsoleRoutes
+from gim.api.routes.directory import DirectoryRoutes
 from gim.api.routes.documents import Documents
 from gim.api.routes.gateway import GatewayRoutes
 from gim.api.routes.javascript import JavaScriptRoutes, modules
@@ -27,21 +30,18 @@ def route_sets(
     profiles: Profiles,
     live: LiveRoutes,
     page: PageSource | None,
-    admin: AdminRoutes | None,
-    connections: ConnectionRoutes | None,
+    admin: Sequence[RouteSet],
     console: ConsoleSettings,
 ) -> list[RouteSet]:
-    """Return all that the HTTP API serves; it does not serve what is None."""
+    """Return all that the HTTP API serves; without *page* it serves no metrics. *admin* are the routes of
+    the administrator."""
     served: list[RouteSet] = [ChatRoutes(chat), GatewayRoutes(), JavaScriptRoutes(modules())]
     served.append(live)
     if page is not None:
         served.append(MetricsRoutes(page))
     if settings.enable_profiling:
         served.append(ProfilingRoutes(profiles))
-    if admin is not None:
-        served.append(admin)
-    if connections is not None:
-        served.append(connections)
+    served += admin
     if console.console:
         served.append(ConsoleRoutes(sources()))
     return [*served, Documents(served, settings.trace_header)]
@@ -49,9 +49,17 @@ def route_sets(
 
 def route_names() -> list[str]:
     """Return the names of all routes there may be."""
-    sets = (
-        *(ChatRoutes, GatewayRoutes, AdminRoutes, JavaScriptRoutes, MetricsRoutes),
-        *(LiveRoutes, ConnectionRoutes, ProfilingRoutes, ConsoleRoutes),
-        Documents,
-    )
-    return [name for routes in sets for name in routes.app.endpoints]
+    apps = [
+        ChatRoutes.app,
+        GatewayRoutes.app,
+        AdminRoutes.app,
+        DirectoryRoutes.app,
+        ConnectionRoutes.app,
+        LiveRoutes.app,
+        JavaScriptRoutes.app,
+        MetricsRoutes.app,
+        ProfilingRoutes.app,
+        ConsoleRoutes.app,
+        Documents.app,
+    ]
+    return [name for app in apps for name in app.endpoints]

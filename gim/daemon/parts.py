@@ -10,16 +10,21 @@ from typing import Any, Literal
 from twisted.application.service import Service
 from twisted.internet.interfaces import IListeningPort
 
+from gim import __version__
+from gim.api.openapi.describe import RouteSet
 from gim.api.routes.admin import AdminRoutes
 from gim.api.routes.connections import ConnectionRoutes
+from gim.api.routes.directory import DirectoryRoutes
 from gim.api.routes.live import LiveRoutes
 from gim.api.server.access import AccessControl
 from gim.api.server.site import ApiSite
 from gim.chat.administration import Administration
 from gim.chat.chat import Chat
+from gim.chat.directory import Directory
 from gim.chat.moderation import Moderation
 from gim.concurrency.clocks import WallClock
 from gim.concurrency.turns import Turns
+from gim.config.in_force import options_in_force
 from gim.config.settings import Settings
 from gim.config.validate import Resources
 from gim.daemon.build_admission import make_rules
@@ -52,6 +57,7 @@ from gim.limits.report import LimitReport
 from gim.metrics.export.meters import Meters
 from gim.metrics.export.page import MetricsPage, PageSource
 from gim.metrics.instruments.health import Health
+from gim.model import ServerOptions
 from gim.net.listening import Listening
 from gim.net.open_files import OpenFiles
 from gim.profiling.profiler import Profiler
@@ -237,11 +243,26 @@ class NodeParts:
     # the HTTP API
 
     @cached_property
-    def _admin_routes(self) -> AdminRoutes | None:
+    def _admin_routes(self) -> list[RouteSet]:
+        connections = self._connection_routes  # without a key, it still answers nodes that have one
         if self._resources.admin_key is None:
-            return None
+            return []
         administration = Administration(self._chat, self._store, self._wall)
-        return AdminRoutes(administration, self._moderation)
+        return [
+            AdminRoutes(administration, self._moderation),
+            DirectoryRoutes(Directory(administration, self._store), self._options),
+            connections,
+        ]
+
+    @property
+    def _options(self) -> ServerOptions:
+        return ServerOptions(
+            __version__,
+            self._store.node,
+            self._settings.daemon.gateway_worker,
+            self._storage_kind,
+            options_in_force(self._settings),
+        )
 
     @cached_property
     def _live_routes(self) -> LiveRoutes:
@@ -274,12 +295,10 @@ class NodeParts:
         return "redis" if isinstance(self._settings.storage, RedisSettings) else "memory"
 
     @cached_property
-    def _connection_routes(self) -> ConnectionRoutes | None:
+    def _connection_routes(self) -> ConnectionRoutes:
         talk, node, clock, wall = self._node_talk, self._store.node, self._reactor, self._wall
         NodeConnectionList(self._gateway, node, clock).serve(talk)
         watches = Watches(self._gateway, talk, node, clock, wall)
-        if self._resources.admin_key is None:  # it still answers nodes that have one
-            return None
         return ConnectionRoutes(ConnectionList(talk), Traces(talk, watches, clock, wall))
 
     @cached_property
@@ -325,7 +344,6 @@ class NodeParts:
                 self._live_routes,
                 self._page,
                 self._admin_routes,
-                self._connection_routes,
                 self._settings.console,
             ),
             settings,

@@ -17,6 +17,7 @@ from gim.push.catchup import recalled
 from gim.push.counts import PushCounts
 from gim.push.event_fanout import EventFanout
 from gim.push.presence import Connection
+from gim.push.recent_count import RecentCount
 from gim.push.writer import PushWriter
 from gim.storage.announcements import MessageStored
 
@@ -65,7 +66,9 @@ class ChatroomPusher:
         self._missed: dict[Connection, int] = {}  # how many messages slow readers did not get
         self._events: list[tuple[Event, Collection[Connection]]] = []  # with the connections to skip
         self._is_sending_event = False
-        self._loop: LoopingCall | None = None  # made with the first push: most chatrooms are quiet
+        # made with the first push: most chatrooms are quiet
+        self._loop: LoopingCall | None = None
+        self._recent: RecentCount | None = None
 
     @property
     def is_quiet(self) -> bool:
@@ -76,6 +79,16 @@ class ChatroomPusher:
     def is_empty(self) -> bool:
         """Say whether no member is connected here."""
         return not self._connections
+
+    @property
+    def connections(self) -> int:
+        """How many connections of members are here."""
+        return len(self._connections)
+
+    @property
+    def messages_per_second(self) -> float:
+        """How many messages were pushed a second of late: see `gim.push.recent_count`."""
+        return self._recent.per_second() if self._recent is not None else 0.0
 
     def enter(self, connection: Connection) -> None:
         """Push to a connection from now on."""
@@ -212,6 +225,9 @@ class ChatroomPusher:
 
     def _take(self) -> Push:
         push = self._waiting()
+        if self._recent is None:
+            self._recent = RecentCount(self._clock)
+        self._recent.add(self._arrived)
         self._pending.clear()
         self._arrived = 0
         return push

@@ -14,6 +14,7 @@ from gim.ids import PRIVATE, chatroom_session
 from gim.log.logger import Logger
 from gim.model import ConnectionState, Counts, Event, EventType, Push, SessionHead, User
 from gim.push.catchup import CatchUp
+from gim.push.chatroom import ChatroomPusher
 from gim.push.counts import PushCounts
 from gim.push.event_fanout import EventFanout
 from gim.push.local_chatrooms import LocalChatrooms
@@ -89,6 +90,14 @@ class PushDispatcher:
     def chatrooms(self) -> int:
         """How many chatrooms are pushed to connections of this node."""
         return len(self._pushers)
+
+    def pushers(self) -> list[ChatroomPusher]:
+        """Return the pushers of all chatrooms that are pushed to connections of this node."""
+        return list(self._pushers.values())
+
+    def pusher_of(self, chatroom_id: str) -> ChatroomPusher | None:
+        """Return the pusher of a chatroom, None for one that is not pushed here."""
+        return self._pushers.get(chatroom_id)
 
     def chatrooms_of(self, user_id: str) -> int:
         """Return how many chatrooms are pushed to a user at this node, 0 for one who is not here."""

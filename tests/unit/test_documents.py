@@ -16,6 +16,7 @@ from gim.api.openapi.document import routes_of
 from gim.api.routes.admin import AdminRoutes
 from gim.api.routes.chat import ChatRoutes
 from gim.api.routes.connections import ConnectionRoutes
+from gim.api.routes.directory import DirectoryRoutes
 from gim.api.routes.documents import Documents
 from gim.api.routes.gateway import GatewayRoutes
 from gim.api.routes.javascript import JavaScriptRoutes
@@ -154,7 +155,7 @@ class HttpDocumentTests(SynchronousTestCase):
     def test_every_route_of_the_administrator_is_listed_and_no_other(self) -> None:
         served = {
             f"{route.method} {re.sub('{.*?}', 'ID', route.path)}"
-            for route in routes_of([AdminRoutes, ConnectionRoutes])
+            for route in routes_of([AdminRoutes, DirectoryRoutes, ConnectionRoutes])
         }
         listed = re.findall(
             r"(?m)^\| ((?:GET|POST|PUT|PATCH|DELETE) /v1/admin/\S+) \|", document("administration.md")

@@ -10,6 +10,7 @@ from typing import Any
 from gim.api.openapi.document import routes_of
 from gim.api.routes.admin import AdminRoutes
 from gim.api.routes.connections import ConnectionRoutes
+from gim.api.routes.directory import DirectoryRoutes
 from tests.support.command import KEY, CommandTestCase, ServedTestCase, response
 
 UNKNOWN_ID = "0" * 32
@@ -37,6 +38,9 @@ COMMANDS = {
     "list_connections": ["connections"],
     "close_connection": ["close", "k-1"],
     "trace": ["trace", "ann"],
+    "options": ["options"],
+    "user_details": ["user", "show", "ann"],
+    "sessions_of_user": ["user", "sessions", "ann"],
 }
 
 
@@ -45,7 +49,9 @@ class RouteTests(CommandTestCase):
         return response('{"code":404,"msg":"not here","data":null}', 404)
 
     def test_every_route_has_a_command_and_every_command_a_route(self) -> None:
-        routes = {route.name: route for route in routes_of([AdminRoutes, ConnectionRoutes])}
+        routes = {
+            route.name: route for route in routes_of([AdminRoutes, DirectoryRoutes, ConnectionRoutes])
+        }
         self.assertEqual(set(routes), set(COMMANDS))
         for name, words in COMMANDS.items():
             self.requests.clear()
@@ -54,7 +60,7 @@ class RouteTests(CommandTestCase):
             method, path, _ = request.split(b"\r\n")[0].decode().split(" ")
             expected = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(routes[name].path))
             self.assertEqual(method, routes[name].method, words)
-            self.assertRegex(path, f"^{expected}$")
+            self.assertRegex(path.partition("?")[0], f"^{expected}$")
             self.assertIn(f"X-API-Key: {KEY}".encode(), request)
 
     def test_without_a_key_nothing_is_asked(self) -> None:
