@@ -212,6 +212,30 @@ class ConnectionList(Struct, frozen=True):
     items: list[ConnectionState]
 
 
+class UserPage(Struct, frozen=True):
+    """Users, and the cursor as in `SessionPage`. A page may be short before the end."""
+
+    items: list[UserState]
+    cursor: str
+
+
+class ChatroomInfo(ChatroomState, frozen=True):
+    """A chatroom, with what happens there at all nodes.
+
+    ``connections`` are those of its members, ``messages`` those that they got in a second of late.
+    """
+
+    connections: int
+    messages: float
+
+
+class ChatroomPage(Struct, frozen=True):
+    """Chatrooms, and the cursor as in `SessionPage`. A page may be short before the end."""
+
+    items: list[ChatroomInfo]
+    cursor: str
+
+
 class UserDetails(Struct, frozen=True):
     """A user, with the ids of their chatrooms, their last ban, and their connections at any node."""
 

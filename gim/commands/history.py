@@ -22,6 +22,12 @@ _TOO_MANY_REQUESTS = 429
 
 
 def add(parser: ArgumentParser) -> None:
+    add_which(parser)
+    add_for_user(parser)
+
+
+def add_which(parser: ArgumentParser) -> None:
+    """Declare which messages are printed."""
     parser.add_argument("session", metavar="SESSION", help="1:ROOM or 2:USER:USER")
     many = parser.add_mutually_exclusive_group()
     many.add_argument(
@@ -33,24 +39,29 @@ def add(parser: ArgumentParser) -> None:
     )
     many.add_argument("--all", action="store_true", help="all messages that the server has")
     parser.add_argument("--before", metavar="MESSAGE", help="only messages before the one with this id")
-    add_for_user(parser)
 
 
 def run(args: Namespace) -> int:
+    show(args, access.user(args), route("v1", "sessions", args.session, "messages"), "message_id")
+    return 0
+
+
+def show(args: Namespace, server: Server, path: str, before: str) -> None:
+    """Print the messages that a route has; *before* is the name in its query of a newer message."""
     output = Output(args)
-    reader = _Reader(access.user(args), Progress(output), args.session)
+    reader = _Reader(server, path, before, Progress(output))
     for message in reader.read(None if args.all else args.count, args.before):
         output.record(message, _line(message))
-    return 0
 
 
 class _Reader:
     """Reads a history page by page, from the newest message to older ones."""
 
-    def __init__(self, server: Server, progress: Progress, session: str) -> None:
+    def __init__(self, server: Server, path: str, before: str, progress: Progress) -> None:
         self._server = server
+        self._path = path
+        self._before = before
         self._progress = progress
-        self._path = route("v1", "sessions", session, "messages")
 
     def read(self, wanted: int | None, before: str | None) -> list[dict[str, Any]]:
         """Return the newest messages in ascending order, None for all; only those *before* one."""
@@ -75,7 +86,7 @@ class _Reader:
         """Read a page; wait where the server limits how much a user may read in a second."""
         while True:
             try:
-                return self._server.ask("GET", self._path, query={"count": size, "message_id": before})
+                return self._server.ask("GET", self._path, query={"count": size, self._before: before})
             except Refused as error:
                 if error.code != _TOO_MANY_REQUESTS or not error.retry_after:
                     raise

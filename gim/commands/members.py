@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 
 from gim.cli import access
 from gim.cli.arguments import add_for_user
-from gim.cli.http import route
+from gim.cli.http import Server, route
 from gim.cli.output import Column, Output, safe
 from gim.cli.progress import Progress
 
@@ -25,8 +25,12 @@ def add(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    path = route("v1", "chatrooms", args.room, "members")
-    output = Output(args)
-    rows = access.user(args).pages(path, {"count": _PAGE})
-    output.table(Progress(output).each(rows, "members"), _COLUMNS)
+    show(args, access.user(args), route("v1", "chatrooms", args.room, "members"))
     return 0
+
+
+def show(args: Namespace, server: Server, path: str) -> None:
+    """Print the members that a route lists."""
+    output = Output(args)
+    rows = server.pages(path, {"count": _PAGE})
+    output.table(Progress(output).each(rows, "members"), _COLUMNS)

@@ -11,10 +11,15 @@ from gim.cli.arguments import add_for_admin
 from gim.cli.content import given
 from gim.cli.http import route
 from gim.cli.output import Output
+from gim.commands import members
+from gim.commands.rooms import COLUMNS
 
 
 def add(parser: ArgumentParser) -> None:
-    actions = parser.add_subparsers(required=True, metavar="create | rename | dismiss | add | remove")
+    names = "show | members | create | rename | dismiss | add | remove"
+    actions = parser.add_subparsers(required=True, metavar=names)
+    _action(actions, "show", "show a chatroom, and what happens there now", _show)
+    _action(actions, "members", "list the members of a chatroom", _members)
     create = _action(actions, "create", "create a chatroom that stays until it is dismissed", _create)
     create.add_argument("--name", help="its name; chatroom:ROOM if left out")
     create.add_argument("--owner", metavar="USER", help="its owner; none if left out")
@@ -41,6 +46,15 @@ def _action(actions: Any, name: str, line: str, act: Callable[[Namespace], None]
 def run(args: Namespace) -> int:
     args.act(args)
     return 0
+
+
+def _show(args: Namespace) -> None:
+    Output(args).table([_ask(args, "GET", None)], COLUMNS)
+
+
+def _members(args: Namespace) -> None:
+    path = route("v1", "admin", "chatrooms", args.room, "members")
+    members.show(args, access.administrator(args), path)
 
 
 def _create(args: Namespace) -> None:

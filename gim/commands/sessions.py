@@ -14,8 +14,8 @@ from gim.cli.output import Column, Output, count, date, safe
 from gim.cli.progress import Progress
 from gim.ids import CHATROOM, PRIVATE
 
-PAGE = 200  # sessions, as many as the server gives at a time
-TYPES = {"chatroom": CHATROOM, "private": PRIVATE}
+_PAGE = 200  # sessions, as many as the server gives at a time
+_TYPES = {"chatroom": CHATROOM, "private": PRIVATE}
 
 
 def _last(row: dict[str, Any]) -> str:
@@ -23,7 +23,7 @@ def _last(row: dict[str, Any]) -> str:
     return f"{date(last['created_at'])} {last['sender']['id']}: {safe(last['content'])}" if last else ""
 
 
-COLUMNS = [
+_COLUMNS = [
     Column("SESSION", lambda row: row["id"]),
     Column("TITLE", lambda row: safe(row["title"])),
     Column("UNREAD", lambda row: count(row["unread"]), is_number=True),
@@ -41,7 +41,7 @@ def add_which(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--count", metavar="N", type=argument(units.count), help="the newest N; all if left out"
     )
-    parser.add_argument("--type", choices=list(TYPES), help="only those of this type")
+    parser.add_argument("--type", choices=list(_TYPES), help="only those of this type")
 
 
 def run(args: Namespace) -> int:
@@ -52,6 +52,6 @@ def run(args: Namespace) -> int:
 def show(args: Namespace, server: Server, path: str, of_type: str) -> None:
     """Print the sessions that a route lists; *of_type* is the name of their type in its query."""
     output = Output(args)
-    query = {of_type: TYPES.get(args.type), "count": min(args.count or PAGE, PAGE)}
+    query = {of_type: _TYPES.get(args.type), "count": min(args.count or _PAGE, _PAGE)}
     rows = islice(server.pages(path, query), args.count)
-    output.table(Progress(output).each(rows, "sessions"), COLUMNS)
+    output.table(Progress(output).each(rows, "sessions"), _COLUMNS)

@@ -42,6 +42,8 @@ from gim.gateway.operations import Operations
 from gim.gateway.timeout_wheel import TimeoutWheel
 from gim.gateway.transport import write_at_once, write_at_once_later
 from gim.gateway.write_batch import WriteBatch
+from gim.inspection.chatroom_activity import ChatroomActivity
+from gim.inspection.chatroom_directory import ChatroomDirectory
 from gim.inspection.connections import ConnectionList, NodeConnectionList
 from gim.inspection.figures import ParentFigures
 from gim.inspection.node_talk import NodeTalk
@@ -244,13 +246,19 @@ class NodeParts:
 
     @cached_property
     def _admin_routes(self) -> list[RouteSet]:
-        connections = self._connection_routes  # without a key, it still answers nodes that have one
+        # without a key, these still answer nodes that have one
+        activity = ChatroomActivity(self._node_talk, self._pushes, self._reactor)
+        connections = self._connection_routes
         if self._resources.admin_key is None:
             return []
         administration = Administration(self._chat, self._store, self._wall)
         return [
             AdminRoutes(administration, self._moderation),
-            DirectoryRoutes(Directory(administration, self._store), self._options),
+            DirectoryRoutes(
+                Directory(administration, self._store),
+                ChatroomDirectory(self._store.chatrooms, activity),
+                self._options,
+            ),
             connections,
         ]
 

@@ -39,6 +39,11 @@ COMMANDS = {
     "close_connection": ["close", "k-1"],
     "trace": ["trace", "ann"],
     "options": ["options"],
+    "find_users": ["users"],
+    "find_chatrooms": ["rooms"],
+    "chatroom": ["room", "show", "den"],
+    "members_of_chatroom": ["room", "members", "den"],
+    "messages_of_session": ["messages", "2:ann:bob"],
     "user_details": ["user", "show", "ann"],
     "sessions_of_user": ["user", "sessions", "ann"],
 }
@@ -193,6 +198,40 @@ class AnswerTests(ServedTestCase):
         self.assertEqual(head.split(), ["NODE", "CONNECTIONS", "USERS", "CHATROOMS", "MESSAGES"])
         self.assertEqual(total.split(), ["total", "1", "1", "0", "1"])
         self.assertEqual(self.printed("stats")["nodes"][0]["node"], node.split()[0])
+
+    def test_users_and_chatrooms_are_listed_and_shown(self) -> None:
+        ann = self.user("ann")
+        self.data(ann, 301, id="den")
+        self.said("post", "bob", "hi", "--from", "ann")
+        rows = self.said("users").splitlines()
+        self.assertEqual([row.split() for row in rows[1:]], [["ann", "ann", "yes"]])
+        self.assertEqual(self.said("users", "x", "--online", "--json"), "")
+        shown = self.said("user", "show", "ann").splitlines()
+        self.assertEqual(shown[:2], ["ann  ann  online", "chatrooms: den"])
+        self.assertIn("  unix  ", shown[2])
+        (row,) = self.said("user", "sessions", "ann", "--type", "private").splitlines()[1:]
+        self.assertEqual(row.split()[0], "2:ann:bob")
+        for words in ("rooms",), ("rooms", "--sort", "connections"), ("room", "show", "den"):
+            (row,) = self.said(*words).splitlines()[1:]
+            self.assertEqual(row.split()[:4], ["den", "chatroom:den", "ann", "1"])
+        self.said("ban", "ann", "--for", "1h")
+        self.assertIn("\nbanned from 2027-", self.said("user", "show", "ann"))
+
+    def test_any_history_is_printed_and_any_members_are_listed(self) -> None:
+        self.gim("room", "create", "den", "--owner", "ann")
+        sent = self.printed("broadcast", "hi", "--room", "den")
+        (message,) = map(json.loads, self.said("messages", "1:den", "--json").splitlines())
+        self.assertEqual(message["id"], sent["id"])
+        self.assertEqual(self.said("messages", "1:den", "--before", sent["id"]), "")
+        self.assertEqual(self.printed("room", "members", "den")["role"], "owner")
+
+    def test_options_are_listed_with_where_they_were_set(self) -> None:
+        rows = self.said("options").splitlines()
+        self.assertEqual(rows[0].split(), ["OPTION", "VALUE", "FROM"])
+        self.assertIn(["--ping-interval", "25s", "default"], [row.split() for row in rows])
+        changed = [row.split() for row in self.said("options", "--changed").splitlines()[1:]]
+        self.assertIn(["GIM_ADMIN_KEY", "…", "GIM_ADMIN_KEY"], changed)
+        self.assertNotIn("default", [row[-1] for row in changed])
 
     def test_ids_are_percent_encoded(self) -> None:
         self.said("ban", "?a#ö", "--for", "1h")

@@ -18,7 +18,7 @@ class RecentCountTests(SynchronousTestCase):
             self.recent.add(5)
             self.clock.advance(1)
         for _ in range(30):
-            self.assertAlmostEqual(self.recent.per_second(), 5, delta=0.51)
+            self.assertApproximates(self.recent.per_second(), 5, 0.51)
             self.recent.add(5)
             self.clock.advance(1)
 
