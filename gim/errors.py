@@ -33,8 +33,11 @@ class InvalidAdminKey(Unauthorized):
 
     scheme = "X-API-Key"
 
-    def __init__(self) -> None:
-        super().__init__("the administrator's key is missing or wrong: send it in the header X-API-Key")
+    def __init__(self, message: str = "") -> None:
+        """Without a *message* it says how a request has the key."""
+        super().__init__(
+            message or "the administrator's key is missing or wrong: send it in the header X-API-Key"
+        )
 
 
 class Forbidden(GimError):

@@ -192,6 +192,12 @@ _CONSOLE = Group(
             "console", "true", types.switch, "Serve the console at /console/: `=true` or `=false`.",
             "What it shows comes from /v1/admin/, which needs the key of `--admin-key-file`.",
         ),
+        Option(
+            "console-read-only", "false", types.switch,
+            "Let the console show everything and change nothing. Give it alone, or with `=true` or"
+            " `=false`.",
+            "Requests with the key in the header X-API-Key still change what they like.",
+        ),
     ),
 )  # fmt: skip
 

@@ -9,3 +9,4 @@ class ConsoleSettings(Struct, frozen=True):
     """Fields have the names of their options."""
 
     console: bool  # whether it is served
+    console_read_only: bool

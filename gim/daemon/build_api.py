@@ -8,7 +8,7 @@ from gim.api.openapi.describe import RouteSet
 from gim.api.routes.admin import AdminRoutes
 from gim.api.routes.chat import ChatRoutes
 from gim.api.routes.connections import ConnectionRoutes
-from gim.api.routes.console import ConsoleRoutes
+from gim.api.routes.console import ConsoleDoorRoutes, ConsoleRoutes
 from gim.api.routes.directory import DirectoryRoutes
 from gim.api.routes.documents import Documents
 from gim.api.routes.gateway import GatewayRoutes
@@ -18,8 +18,6 @@ from gim.api.routes.metrics import MetricsRoutes
 from gim.api.routes.profiling import ProfilingRoutes
 from gim.api.settings import ApiSettings
 from gim.chat.chat import Chat
-from gim.console.files import sources
-from gim.console.settings import ConsoleSettings
 from gim.metrics.export.page import PageSource
 from gim.profiling.profiles import Profiles
 
@@ -31,7 +29,7 @@ def route_sets(
     live: LiveRoutes,
     page: PageSource | None,
     admin: Sequence[RouteSet],
-    console: ConsoleSettings,
+    console: list[RouteSet],
 ) -> list[RouteSet]:
     """Return all that the HTTP API serves; without *page* it serves no metrics. *admin* are the routes of
     the administrator."""
@@ -42,8 +40,7 @@ def route_sets(
     if settings.enable_profiling:
         served.append(ProfilingRoutes(profiles))
     served += admin
-    if console.console:
-        served.append(ConsoleRoutes(sources()))
+    served += console
     return [*served, Documents(served, settings.trace_header)]
 
 
@@ -60,6 +57,7 @@ def route_names() -> list[str]:
         MetricsRoutes.app,
         ProfilingRoutes.app,
         ConsoleRoutes.app,
+        ConsoleDoorRoutes.app,
         Documents.app,
     ]
     return [name for app in apps for name in app.endpoints]

@@ -27,9 +27,11 @@ from gim.concurrency.turns import Turns
 from gim.config.in_force import options_in_force
 from gim.config.settings import Settings
 from gim.config.validate import Resources
+from gim.console.session import ConsoleSessions
 from gim.daemon.build_admission import make_rules
 from gim.daemon.build_api import route_names, route_sets
 from gim.daemon.build_auth import make_admission
+from gim.daemon.build_console import console_routes, make_sessions
 from gim.daemon.build_live import make_live_routes, make_sampler
 from gim.daemon.build_reloading import add_files
 from gim.daemon.build_storage import StoreParts, WebhookParts, make_store, make_webhooks
@@ -339,7 +341,29 @@ class NodeParts:
 
     @cached_property
     def _access(self) -> AccessControl:
-        return AccessControl(self._chat.user_of_token, self._resources.admin_key)
+        return AccessControl(
+            self._chat.user_of_token,
+            self._resources.admin_key,
+            self._console_sessions,
+            self._settings.console.console_read_only,
+        )
+
+    @cached_property
+    def _console_sessions(self) -> ConsoleSessions | None:
+        return make_sessions(self._settings, self._resources, self._store, self._wall)
+
+    @property
+    def _console_routes(self) -> list[RouteSet]:
+        return console_routes(
+            self._settings,
+            self._resources,
+            self._access,
+            self._console_sessions,
+            self._node_talk,
+            self._gateway_port,
+            self._reactor,
+            self._wall,
+        )
 
     @cached_property
     def _site(self) -> ApiSite:
@@ -352,7 +376,7 @@ class NodeParts:
                 self._live_routes,
                 self._page,
                 self._admin_routes,
-                self._settings.console,
+                self._console_routes,
             ),
             settings,
             self._hits,

@@ -60,6 +60,15 @@ def on_loopback(endpoint: str) -> str:
     return f"{endpoint}:interface={_LOOPBACK[kind]}"
 
 
+def scheme_and_port(endpoint: str) -> tuple[str, int] | None:
+    """Return how the clients of a WebSocket endpoint string write its scheme and its port, 0 for one that
+    the system chooses; None for another kind of endpoint than TCP or TLS, or one behind a proxy."""
+    kind, _, rest = endpoint.partition(":")
+    port = re.match(r"(?:port=)?(\d+)", rest)
+    scheme = {"ssl": "wss"}.get(kind, "ws") if kind in _LOOPBACK else None
+    return None if scheme is None or port is None else (scheme, int(port[1]))
+
+
 def speaks_proxy(endpoint: str) -> bool:
     """Say whether connections to an endpoint string begin with a header of the PROXY protocol."""
     return _PROXY.match(endpoint) is not None

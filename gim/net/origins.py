@@ -47,7 +47,9 @@ class Origins(NamedTuple):
         page = _read(origin)
         if page is None or page.with_subdomains:
             return False
-        if self.any or (self.same_host and page.scheme in _DEFAULT_PORTS and page.host == _host(host)):
+        if self.any or (
+            self.same_host and page.scheme in _DEFAULT_PORTS and page.host == host_name(host)
+        ):
             return True
         return any(entry.covers(page) for entry in self.listed)
 
@@ -60,7 +62,7 @@ class Origins(NamedTuple):
         """
         if not host.strip():
             return True
-        name = _host(host)
+        name = host_name(host)
         if name is None:
             return False
         if self.any or name == "localhost" or name[0] == "[" or _IPV4.fullmatch(name):
@@ -106,7 +108,7 @@ def _read(text: str) -> _Origin | None:
     return _Origin(scheme, written, number, wildcard is not None)
 
 
-def _host(authority: str) -> str | None:
+def host_name(authority: str) -> str | None:
     """Return the host of a Host header without the port; None for a value that is not valid."""
     found = _AUTHORITY.fullmatch(authority.strip().lower())
     return _canonical(found[1]) if found else None

@@ -91,7 +91,8 @@ _REFUSALS: Final[Mapping[Access, frozenset[type[GimError]]]] = {
     Access.PUBLIC: frozenset(),
     Access.OWN_PAGES: frozenset(),
     Access.USER: frozenset({Unauthorized, Forbidden, Unavailable}),  # no token, banned, no storage
-    Access.ADMIN: frozenset({InvalidAdminKey, Unavailable}),  # every such route needs the storage
+    # every such route needs the storage, and may be refused to a console that is read-only
+    Access.ADMIN: frozenset({InvalidAdminKey, Forbidden, Unavailable}),
     Access.CONSOLE: frozenset({InvalidAdminKey, Forbidden, Unavailable}),
     Access.LOCAL: frozenset({Forbidden}),
 }

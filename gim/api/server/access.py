@@ -13,6 +13,8 @@ from twisted.web.iweb import IRequest
 
 from gim.api.decoding import header_of, token_of
 from gim.api.openapi.describe import Access
+from gim.api.server.console_cookie import SAFE_METHODS, cookie_of, set_cookie
+from gim.console.session import ConsoleSessions, Session
 from gim.errors import Forbidden, InvalidAdminKey
 from gim.model import User
 
@@ -27,16 +29,31 @@ class AccessControl:
     """Checks what routes declare."""
 
     def __init__(
-        self, user_of_token: Callable[[str], Awaitable[User]], admin_key: bytes | None = None
+        self,
+        user_of_token: Callable[[str], Awaitable[User]],
+        admin_key: bytes | None = None,
+        sessions: ConsoleSessions | None = None,
+        is_console_read_only: bool = False,
     ) -> None:
         """*user_of_token* yields the user of a token, or raises a `GimError`. Without *admin_key*,
-        no request is the administrator's."""
+        no request is the administrator's. *sessions* are those of the console, None without one; with
+        *is_console_read_only* they change nothing."""
         self._user_of_token = user_of_token
         self._admin_key = admin_key
+        self._sessions = sessions
+        self._is_console_read_only = is_console_read_only
+
+    @property
+    def has_key(self) -> bool:
+        """Whether there is a key of the administrator."""
+        return self._admin_key is not None
 
     def use_admin_key(self, key: bytes | None) -> None:
-        """Take another key of the administrator; the one before is not valid any more."""
+        """Take another key of the administrator; the one before, and sessions that began with it, are not
+        valid any more."""
         self._admin_key = key
+        if self._sessions is not None:
+            self._sessions.use_admin_key(key)
 
     def check(self, access: Access, request: IRequest) -> None:
         """Raise `InvalidAdminKey` or `Forbidden` unless the client may call a route with this access.
@@ -49,6 +66,14 @@ class AccessControl:
             raise InvalidAdminKey()
         elif access is Access.LOCAL and not self.is_admin(request):
             _check_local(request)
+        elif access in (Access.ADMIN, Access.CONSOLE, Access.LOCAL):
+            self._check_changes(request)
+
+    def _check_changes(self, request: Any) -> None:
+        """Raise `Forbidden` if a request of the console changes what may only be read."""
+        is_change = request.method not in SAFE_METHODS
+        if is_change and self._is_console_read_only and not self._has_key(request):
+            raise Forbidden("the console is read-only: use the key in the header X-API-Key for changes")
 
     def wants_key(self, request: IRequest) -> bool:
         """Say whether there is a key of the administrator, and the request is not the administrator's."""
@@ -59,10 +84,53 @@ class AccessControl:
         return await self._user_of_token(token_of(request))
 
     def is_admin(self, request: IRequest) -> bool:
-        """Say whether ``X-API-Key`` holds the key. All wrong keys of one length take equally long."""
-        if self._admin_key is None:
-            return False
-        return compare_digest(header_of(request, "x-api-key").encode("latin-1"), self._admin_key)
+        """Say whether ``X-API-Key`` holds the key, or the request is of a session of the console."""
+        return self._has_key(request) or self.session_of(request) is not None
+
+    def is_key(self, text: str) -> bool:
+        """Say whether a text is the key. All wrong ones of one length take equally long."""
+        key = self._admin_key
+        return key is not None and compare_digest(text.encode("utf-8", "replace"), key)
+
+    def _has_key(self, request: IRequest) -> bool:
+        return self.is_key(header_of(request, "x-api-key"))
+
+    def session_of(self, request: Any) -> Session | None:
+        """Return the session of the console that a request belongs to, None for other requests.
+
+        Raises `Unavailable` without a storage.
+        """
+        if not request.is_session_read:
+            request.console_session = self._read_session(request)
+            request.is_session_read = True
+        session: Session | None = request.console_session
+        return session
+
+    def _read_session(self, request: Any) -> Session | None:
+        """Read a session from its cookie, and renew that one if it is getting old."""
+        if self._sessions is None or (cookie := cookie_of(request)) is None:
+            return None
+        session = self._sessions.read(cookie)
+        if session is not None:
+            request.setHeader(b"Cache-Control", b"no-store")
+            if (used := self._sessions.used(session)) is not None:
+                set_cookie(request, self._sessions.cookie_of(used))
+        return session
+
+    def goes_on(self, request: IRequest) -> bool:
+        """Say whether a response that was allowed, such as a stream, may go on.
+
+        A session of the console may be idle meanwhile: the stream is a use of it.
+        """
+        session, cookie = self.session_of(request), cookie_of(request)
+        if session is None or cookie is None or self._sessions is None:
+            return not self.has_key or self._has_key(request)
+        return self._sessions.goes_on(session, cookie)
+
+    def name_of(self, request: IRequest) -> str:
+        """Return how the log names the administrator of a request."""
+        session = None if self._has_key(request) else self.session_of(request)
+        return "key" if session is None else f"console session {session.number}"
 
 
 def _check_local(request: IRequest) -> None:

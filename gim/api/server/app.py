@@ -14,6 +14,8 @@ from twisted.web.iweb import IRequest
 from gim.api.envelope import refuse
 from gim.api.errors import refusal
 from gim.api.openapi.describe import Access, RouteSet, description_of
+from gim.api.server.changes import logged
+from gim.api.server.console_cookie import SAFE_METHODS
 from gim.api.server.event_stream import EventStream
 from gim.concurrency.deadline import ANSWER_TIMEOUT, within
 
@@ -47,7 +49,10 @@ class App(Klein):
             return _in_time(request, self._execute_as_user(endpoint, request, **kwargs))
         request.site.access.check(access, request)
         if access in (Access.ADMIN, Access.CONSOLE):
-            return _to_the_end(_in_time(request, self._execute(endpoint, request, **kwargs)))
+            work = self._execute(endpoint, request, **kwargs)
+            if request.method not in SAFE_METHODS:
+                work = logged(request, kwargs, work)
+            return _to_the_end(_in_time(request, work))
         return super().execute_endpoint(endpoint, request, *args, **kwargs)
 
     async def _execute_as_user(self, endpoint: str, request: Any, **path: str) -> Any:

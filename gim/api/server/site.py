@@ -28,7 +28,15 @@ from gim.api.server.idle_connections import IdleConnections
 from gim.api.server.upgrade import ROUTE, Gateway, hand_to, is_handshake
 from gim.api.settings import ApiSettings
 from gim.concurrency.turns import Turns
-from gim.errors import BadRequest, GimError, InvalidAdminKey, Misdirected, PayloadTooLarge
+from gim.console.session import Session
+from gim.errors import (
+    BadRequest,
+    GimError,
+    InvalidAdminKey,
+    Misdirected,
+    PayloadTooLarge,
+    Unavailable,
+)
 from gim.limits.limits import PACKET, LimitHits
 from gim.limits.rate_per_second import Rate
 from gim.log.logger import Logger, traced
@@ -50,6 +58,9 @@ class TracedRequest(BoundedRequest):
     op = ""  # the name of its route, once that is found
     body_size = 0
     is_counted = False
+    target = ""  # what it changes, if its path does not say that: see gim.api.server.changes
+    is_session_read = False
+    console_session: Session | None = None  # once it is read
 
     def handleContentChunk(self, data: bytes) -> None:
         self.body_size += len(data)
@@ -243,6 +254,12 @@ class ApiSite(server.Site):
         host = host_of(request.getClientAddress())
         return self._proxies.client(host, b",".join(fields).decode("latin-1"))
 
+    def is_secure(self, request: Any) -> bool:
+        """Say whether a client's browser speaks TLS, to this server or to a trusted proxy."""
+        scheme = header_of(request, "x-forwarded-proto").partition(",")[0].strip().lower()
+        is_trusted = self._proxies.trust(host_of(request.getClientAddress()))
+        return request.isSecure() or (is_trusted and scheme == "https")
+
     def count(self, request: Any) -> None:
         """Count a request and how long it took, once: a stream at its beginning."""
         requests = self._requests
@@ -284,8 +301,11 @@ class ApiRoot(Resource):
 
     def render(self, request: Any) -> Any:
         branch = self._branch_of(request.postpath)
-        if branch is not None and branch.is_for_admin and self._access.wants_key(request):
-            return refuse(request, InvalidAdminKey())
+        try:
+            if branch is not None and branch.is_for_admin and self._access.wants_key(request):
+                return refuse(request, InvalidAdminKey())
+        except Unavailable as error:  # without a storage, no session of the console can be verified
+            return refuse(request, error)
         if self._leads_to_console(request):
             request.redirect(b"/console/")
             return plain(request, TEXT, b"")

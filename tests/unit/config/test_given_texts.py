@@ -61,6 +61,7 @@ VALUES = {
     "log-level": "debug",
     "trace-header": "x-trace",
     "console": "false",
+    "console-read-only": "true",
     "metrics": "false",
     "enable-profiling": "true",
 }

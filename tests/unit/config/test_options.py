@@ -29,6 +29,7 @@ DEFAULTS = {
     "enable-message-sequence": False,
     "enable-profiling": False,
     "console": True,
+    "console-read-only": False,
     "trace-header": "trace",
     "metrics": True,
     "storage": "memory",

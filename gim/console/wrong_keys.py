@@ -1,0 +1,51 @@
+"""How many wrong keys an address may try to log in with."""
+
+from __future__ import annotations
+
+from collections import deque
+from math import ceil
+
+from msgspec import Struct
+from twisted.internet.interfaces import IReactorTime
+
+from gim.errors import TooManyRequests
+
+MAX_WRONG_KEYS = 5  # of an address in `PERIOD`
+PERIOD = 60.0  # seconds
+_MAX_ADDRESSES = 10_000  # that are remembered; more than an attacker has in a minute at one place
+
+
+class WrongKey(Struct, tag="console.wrong_key"):
+    """An address has tried a wrong key, told to all nodes."""
+
+    address: str  # as `gim.net.client_address.group_of` writes it
+
+
+class WrongKeys:
+    """Counts the wrong keys of the last minute by address."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._tried: dict[str, deque[float]] = {}  # when, the address that tried last at the end
+
+    def check(self, address: str) -> None:
+        """Raise `TooManyRequests` if an address has tried too many."""
+        tried = self._tried.get(address, deque())
+        now = self._clock.seconds()
+        if len(tried) == MAX_WRONG_KEYS and (wait := tried[0] + PERIOD - now) > 0:
+            raise TooManyRequests(f"{MAX_WRONG_KEYS} wrong keys in a minute", ceil(wait))
+
+    def add(self, wrong: WrongKey) -> None:
+        """Count one."""
+        now = self._clock.seconds()
+        tried = self._tried.pop(wrong.address, deque[float](maxlen=MAX_WRONG_KEYS))
+        tried.append(now)
+        self._tried[wrong.address] = tried
+        self._forget(now)
+
+    def _forget(self, now: float) -> None:
+        """Forget addresses that have tried nothing for `PERIOD`, and the oldest if there are too many."""
+        for address, tried in tuple(self._tried.items()):
+            if tried[-1] + PERIOD > now and len(self._tried) <= _MAX_ADDRESSES:
+                break
+            del self._tried[address]
