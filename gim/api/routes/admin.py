@@ -12,6 +12,7 @@ from gim.api.envelope import answer
 from gim.api.openapi.describe import Access, describe
 from gim.api.routes import admin_requests as requests
 from gim.api.server.app import App
+from gim.api.server.changes import name_target
 from gim.chat.administration import Administration
 from gim.chat.moderation import Moderation
 from gim.errors import Conflict, NotFound
@@ -54,6 +55,7 @@ class AdminRoutes:
         sent = await self._administration.send(
             body.sender_id, body.type, body.target_id, body.content, body.category, body.request_id
         )
+        name_target(request, body.target_id)
         return answer(request, sent)
 
     @app.route("/v1/admin/broadcasts", methods=["POST"])

@@ -10,10 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from gim.api.decoding import header_of
-from gim.api.server.cors import is_of_own_page
+from gim.api.server.cors import CONSOLE_HEADER, is_of_own_page
 from gim.console.session import COOKIE, IDLE_TIMEOUT
 
-CONSOLE_HEADER = "x-gim-console"
 SAFE_METHODS = frozenset({b"GET", b"HEAD"})
 
 

@@ -1,7 +1,8 @@
 """Cross-origin requests of browsers (https://fetch.spec.whatwg.org/#http-cors-protocol).
 
 A request from a page of another origin is refused; the standard would only hide the response from the
-page. gim uses no cookies, so no request has credentials in the sense of the standard.
+page. The one cookie, that of the console, counts for no page of another origin:
+`gim.api.server.console_cookie`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from gim.net.origins import Origins
 MAX_AGE = 600  # seconds that a browser may remember the answer to a preflight
 _METHODS = "GET, POST, PUT, PATCH, DELETE"
 _EXPOSED = "Retry-After"
+CONSOLE_HEADER = "x-gim-console"  # of the console's own requests; other pages may not send it
 
 
 class Cors:
@@ -32,7 +34,7 @@ class Cors:
         """
         request.responseHeaders.addRawHeader(b"Vary", b"Origin")
         origins = request.requestHeaders.getRawHeaders(b"origin")
-        if not origins:
+        if not origins or (header_of(request, CONSOLE_HEADER) == "1" and is_of_own_page(request)):
             return
         origin = bytes(origins[0])
         allowed = self._origins.allow(origin.decode("latin-1"), header_of(request, "host"))
