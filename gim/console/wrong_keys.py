@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from math import ceil
 
 from msgspec import Struct
@@ -12,7 +12,7 @@ from gim.errors import TooManyRequests
 
 MAX_WRONG_KEYS = 5  # of an address in `PERIOD`
 PERIOD = 60.0  # seconds
-_MAX_ADDRESSES = 10_000  # that are remembered; more than an attacker has in a minute at one place
+_MAX_ADDRESSES = 10_000  # that are remembered, in some 5 MB
 
 
 class WrongKey(Struct, tag="console.wrong_key"):
@@ -26,7 +26,8 @@ class WrongKeys:
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
-        self._tried: dict[str, deque[float]] = {}  # when, the address that tried last at the end
+        # when, by address; the one that tried last is at the end
+        self._tried: OrderedDict[str, deque[float]] = OrderedDict()
 
     def check(self, address: str) -> None:
         """Raise `TooManyRequests` if an address has tried too many."""
@@ -45,7 +46,9 @@ class WrongKeys:
 
     def _forget(self, now: float) -> None:
         """Forget addresses that have tried nothing for `PERIOD`, and the oldest if there are too many."""
-        for address, tried in tuple(self._tried.items()):
-            if tried[-1] + PERIOD > now and len(self._tried) <= _MAX_ADDRESSES:
-                break
-            del self._tried[address]
+        while len(self._tried) > _MAX_ADDRESSES or self._oldest() + PERIOD <= now:
+            self._tried.popitem(last=False)
+
+    def _oldest(self) -> float:
+        """Return when the address at the begin tried last."""
+        return next(iter(self._tried.values()))[-1]

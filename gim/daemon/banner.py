@@ -1,9 +1,10 @@
-"""The log line at the start with version, addresses, storage and limits."""
+"""The log lines at the start: version, addresses, storage and limits, and where the console is."""
 
 from __future__ import annotations
 
 import os
 import resource
+from typing import Any
 
 from twisted.application.service import Service
 
@@ -11,6 +12,7 @@ from gim import __version__
 from gim.config.settings import Settings
 from gim.config.suggestions import of_variables
 from gim.log.logger import Logger
+from gim.net.endpoints import scheme_and_port
 from gim.net.listening import Listening
 from gim.net.open_files import RESERVED_FILES
 from gim.storage.settings import MemorySettings, RedisSettings
@@ -34,6 +36,7 @@ class StartupBanner(Service):
         super().startService()
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._log_start(soft, hard)
+        self._log_console()
         self._log_origins()
         for line in of_variables(os.environ):
             self._log.warn("{line}", line=line)
@@ -68,6 +71,20 @@ class StartupBanner(Service):
             session=self._settings.storage.max_session_messages,
             packet=self._settings.gateway.max_packet,
         )
+
+    def _log_console(self) -> None:
+        url = self._url_of_api() if self._settings.console.console else None
+        if url is not None:
+            self._log.info("console at {url}/console/", url=url)
+
+    def _url_of_api(self) -> str | None:
+        """Return the URL for a browser on this machine, None for a port that only a proxy can use."""
+        found, port = scheme_and_port(self._settings.net.api_address), self._api.port
+        if found is None or port is None:
+            return None
+        address: Any = port.getHost()
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(address.host, address.host)
+        return f"{'https' if found[0] == 'wss' else 'http'}://{host}:{address.port}"
 
     def _log_origins(self) -> None:
         """Log where options that are not defaults come from. Not their values: some may be secrets."""

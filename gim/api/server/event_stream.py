@@ -16,12 +16,13 @@ from twisted.internet.interfaces import IDelayedCall, IPushProducer
 from zope.interface import implementer
 
 from gim.api.openapi.describe import EVENTS
-from gim.errors import TooManyRequests
+from gim.errors import TooManyRequests, Unavailable
 
 MAX_STREAMS = 100  # open at a time in a process
 MAX_UNSENT = 256 * 1024  # bytes that wait for a slow client
 HEARTBEAT = 15.0  # seconds without an event until a comment is sent: proxies end silent responses
 STALL_TIMEOUT = 60.0  # seconds that a client may read nothing while bytes wait for it
+ACCESS_CHECK = 5.0  # seconds until a stream ends whose client is not the administrator any more
 RETRY = 2000  # milliseconds that a client waits before it connects anew
 _PAUSED_AT = 64 * 1024  # bytes that wait when Twisted pauses a producer
 
@@ -56,7 +57,9 @@ class EventStream:
 
     A route for the administrator returns the stream, and `gim.api.server.app.App` keeps the request open
     until `done` fires. The stream sends a comment after `HEARTBEAT` seconds without an event. A client
-    that reads nothing for `STALL_TIMEOUT` seconds is dropped. HEAD gets a stream that has ended.
+    that reads nothing for `STALL_TIMEOUT` seconds is dropped. HEAD gets a stream that has ended. The
+    stream also ends within `ACCESS_CHECK` seconds after a logout, or after the administrator's key has
+    changed.
     """
 
     def __init__(self, request: Any) -> None:
@@ -71,6 +74,7 @@ class EventStream:
         self._waiting = 0  # bytes sent while paused
         self._stall: IDelayedCall | None = None
         self._heartbeat = self._clock.callLater(HEARTBEAT, self._beat)
+        self._access_check = self._clock.callLater(ACCESS_CHECK, self._check_access)
         request.notifyFinish().addErrback(lambda _: self._hung_up())
         request.registerProducer(self, True)
         self._begin()
@@ -120,6 +124,18 @@ class EventStream:
         if not self._is_paused:
             self._request.write(b":\n\n")
 
+    def _check_access(self) -> None:
+        if self._may_go_on():
+            self._access_check = self._clock.callLater(ACCESS_CHECK, self._check_access)
+        else:
+            self.end()
+
+    def _may_go_on(self) -> bool:
+        try:
+            return bool(self._request.site.access.goes_on(self._request))
+        except Unavailable:  # the storage can't tell at the moment
+            return True
+
     def _hung_up(self) -> None:
         if not self._has_ended:
             self._ended()
@@ -129,6 +145,8 @@ class EventStream:
         self._has_ended = True
         self._request.site.streams.discard(self)
         self._heartbeat.cancel()
+        if self._access_check.active():  # it does not end the stream itself
+            self._access_check.cancel()
         self.resumeProducing()
         at_end, self._at_end = self._at_end, []
         for call in at_end:

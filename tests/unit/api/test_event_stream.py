@@ -13,6 +13,7 @@ from twisted.web.iweb import IRequest
 from gim.api.openapi.describe import EVENTS, Access, describe
 from gim.api.server.app import App
 from gim.api.server.event_stream import (
+    ACCESS_CHECK,
     HEARTBEAT,
     MAX_STREAMS,
     MAX_UNSENT,
@@ -20,6 +21,7 @@ from gim.api.server.event_stream import (
     EventStream,
 )
 from gim.api.server.site import ApiRoot
+from gim.console.session import LIFETIME, SessionEnded
 from gim.limits.limits import LimitHits
 from gim.log.logger import Logger
 from tests.support.hostile.wire import Wire
@@ -212,3 +214,39 @@ class EndTests(StreamCase):
         opened[0].end()
         self.open()
         self.assertEqual(len(self.routes.streams), MAX_STREAMS + 1)
+
+
+class AccessTests(StreamCase):
+    """A stream goes on as long as its client is the administrator."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.sessions: Any = self.api.access._sessions
+        self.session = self.sessions.begin()
+        cookie = self.sessions.cookie_of(self.session)
+        self.browse = ASK.replace(
+            b"X-API-Key: " + KEY.encode(),
+            b"X-Gim-Console: 1\r\nCookie: gim_console=" + cookie.encode(),
+        )
+
+    def test_the_key_was_changed(self) -> None:
+        self.open(), self.open(self.browse)
+        self.api.access.use_admin_key(b"another-key-for-these-tests")
+        self.assertEqual(self.routes.ended, 0)
+        self.clock.advance(ACCESS_CHECK)
+        self.assertEqual(self.routes.ended, 2)
+
+    def test_the_administrator_has_logged_out(self) -> None:
+        self.open(self.browse)
+        self.clock.advance(ACCESS_CHECK)
+        self.sessions.end(SessionEnded(self.session.id, self.session.ends_at))
+        self.clock.advance(ACCESS_CHECK)
+        self.assertEqual(self.routes.ended, 1)
+
+    def test_a_session_is_in_use_while_its_stream_goes_on(self) -> None:
+        wire, _ = self.open(self.browse)
+        self.clock.pump([LIFETIME / 4] * 3)
+        self.assertEqual(self.routes.ended, 0)
+        self.clock.pump([LIFETIME / 4])
+        self.assertEqual(self.routes.ended, 1)
+        self.assertTrue(wire.transport.value().endswith(b"0\r\n\r\n"))
