@@ -108,6 +108,7 @@ class GatewayTestCase(SynchronousTestCase):
     """A whole daemon without sockets; `options` is its command line."""
 
     options: tuple[str, ...] = ()
+    path = "/"  # of handshakes
 
     def setUp(self) -> None:
         self.clock = Reactor()
@@ -147,7 +148,10 @@ class GatewayTestCase(SynchronousTestCase):
     ) -> Client:
         """Return a client whose handshake is done."""
         factory = WebSocketClientFactory(
-            create_url("localhost", 9000), protocols=protocols, headers=headers, reactor=self.clock
+            create_url("localhost", 9000, path=self.path),
+            protocols=protocols,
+            headers=headers,
+            reactor=self.clock,
         )
         factory.protocol = kind
         client: Any = factory.buildProtocol(None)

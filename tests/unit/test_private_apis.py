@@ -24,13 +24,17 @@ from twisted.internet.testing import StringTransport
 from twisted.protocols.haproxy._v1parser import V1Parser
 from twisted.protocols.haproxy._v2parser import V2Parser
 from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper, HAProxyWrappingFactory
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.protocols.tls import BufferingTLSTransport
 from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http import HTTPChannel
+from twisted.web.http_headers import Headers
 
 from tests.support.redis.environment import write_certificate
 from tests.support.transports import Reactor as FakeReactor
+from tests.support.transports import build
 
 
 class _Recording(Factory):
@@ -143,6 +147,44 @@ class PrivateApiTests(SynchronousTestCase):
         self.assertEqual((channel._buffer, channel.paused), (b"", False))
         for name in "_respondToBadRequestAndDisconnect", "forceAbortClient", "resetTimeout":
             self.assertTrue(callable(getattr(channel, name)), name)
+
+    def test_a_channel_of_http_keeps_what_comes_behind_a_request(self) -> None:
+        kept: list[bytes] = []
+
+        class Request:
+            def __init__(self, channel: Any, queued: object = None) -> None:
+                self.channel, self.requestHeaders = channel, Headers()
+
+            def parseCookies(self) -> None: ...
+
+            def gotLength(self, length: int) -> None: ...
+
+            def requestReceived(self, *words: bytes) -> None:
+                kept.extend([*self.channel._dataBuffer, self.channel._buffer])
+
+        channel: Any = HTTPChannel()
+        channel.requestFactory = Request
+        channel.makeConnection(StringTransport())
+        channel.dataReceived(b"GET / HTTP/1.1\r\n\r\nbehind")
+        channel.dataReceived(b" it")
+        channel.setTimeout(None)
+        self.assertEqual((kept, channel._dataBuffer), ([b"behind"], [b"behind", b" it"]))
+
+    def test_layers_and_sockets_call_the_protocol_that_they_have(self) -> None:
+        for wrapper in BufferingTLSTransport, HAProxyProtocolWrapper:
+            self.assertTrue(issubclass(wrapper, ProtocolWrapper))
+        factory: Any = WrappingFactory(Factory())
+        layer, taken = ProtocolWrapper(factory, Protocol()), list[bytes]()
+        layer.makeConnection(StringTransport())
+        for place, caller in ("wrappedProtocol", layer), ("protocol", build(tcp.Server, [])[0]):
+            self.assertTrue(hasattr(caller, place))
+            other: Any = Protocol()
+            other.dataReceived = taken.append
+            setattr(caller, place, other)
+        layer.dataReceived(b"layer")
+        caller._dataReceived(b"socket")
+        self.assertEqual(taken, [b"layer", b"socket"])
+        self.assertFalse(hasattr(caller, "wrappedProtocol"))
 
     def test_a_snapshot_has_its_traces_as_plain_tuples(self) -> None:
         tracemalloc.start()

@@ -30,7 +30,16 @@ from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 
-from gim.gateway.transport import MAX_ACCEPTS, DirectServer, DirectUnixServer, buffer_of, write_at_once
+from gim.gateway.transport import (
+    MAX_ACCEPTS,
+    BufferingServer,
+    BufferingUnixServer,
+    DirectServer,
+    DirectUnixServer,
+    buffer_of,
+    upgrade,
+    write_at_once,
+)
 from tests.support.transports import build
 
 
@@ -130,6 +139,35 @@ class WritingTests(SynchronousTestCase):
         transport.sendFileDescriptor(0)
         transport.write(b"a")
         self.assertEqual((wire.taken, transport in loop.writers), (b"", True))
+
+
+class UpgradeTests(SynchronousTestCase):
+    def test_until_the_upgrade_the_parts_of_a_response_wait_for_each_other(self) -> None:
+        for kind in BufferingServer, BufferingUnixServer:
+            transport, wire, loop, _ = build(kind, [])
+            transport.write(b"head")
+            transport.writeSequence([b"bo", b"dy"])
+            self.assertEqual((wire.calls, transport.unsent), (0, 8))
+            loop.turn()
+            self.assertEqual((wire.taken, wire.calls, transport.free), (b"headbody", 1, False))
+            upgrade(transport)
+            transport.write(b"frame")
+            self.assertEqual((wire.taken, wire.calls, transport.free), (b"headbodyframe", 2, True))
+
+    def test_what_waits_at_the_upgrade_goes_first(self) -> None:
+        transport, wire, loop, _ = build(BufferingServer, [])
+        transport.write(b"response ")
+        upgrade(transport)
+        transport.write(b"frame")
+        self.assertEqual((wire.taken, transport.free), (b"", False))
+        loop.turn()
+        self.assertEqual((wire.taken, transport.free), (b"response frame", True))
+
+    def test_a_transport_of_another_kind_stays_as_it_is(self) -> None:
+        transport, *_ = build(DirectServer, [])
+        for each in transport, object():
+            upgrade(each)
+        self.assertTrue(transport.free)
 
 
 @implementer(IPullProducer, IPushProducer)
