@@ -89,7 +89,7 @@ class Worker:
         self.admission = WorkerAdmission(rules, closings, self.link, reactor)
         self.ports = HandedOverPorts(self.theirs.dup(), closings, self.judged, reactor)
         gateway.admission = self.admission
-        self.factories = {GATEWAY: gateway, API: EchoFactory()}
+        self.factories: dict[int, Any] = {GATEWAY: gateway, API: EchoFactory()}
         self.listening = [self.listen(kind, text) for kind, text in texts.items()]
         self.hand_over: Any = None
         self.is_ready = True
@@ -148,9 +148,10 @@ class Peer(Protocol):
         return int(self.received.split()[1]) if b"\r\n\r\n" in self.received else 0
 
 
-def handshake(*headers: str) -> bytes:
+def handshake(*headers: str, path: str = "/") -> bytes:
     """Return a request of the opening handshake."""
-    lines = ["GET / HTTP/1.1", "Host: localhost", "Upgrade: websocket", "Connection: Upgrade", *headers]
+    lines = [f"GET {path} HTTP/1.1", "Host: localhost", "Upgrade: websocket", "Connection: Upgrade"]
+    lines += headers
     lines += ["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13", "", ""]
     return "\r\n".join(lines).encode()
 

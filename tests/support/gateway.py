@@ -6,13 +6,20 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from gim.api.routes.gateway import GatewayRoutes
+from gim.api.server.access import AccessControl
+from gim.api.server.site import ApiSite
+from gim.api.settings import ApiSettings
 from gim.concurrency.turns import Turns
+from gim.errors import Unauthorized
 from gim.gateway.admission import ConnectionAdmission
 from gim.gateway.factory import GatewayFactory
 from gim.gateway.settings import GatewaySettings
 from gim.gateway.timeout_wheel import Timeouts, TimeoutWheel
 from gim.gateway.write_batch import WriteBatch
 from gim.limits.limits import LimitHits
+from gim.limits.rate_per_second import login_rate
+from gim.model import User
 from gim.net.client_address import NO_PROXIES
 from gim.net.origins import SAME_HOST
 from tests.support.clocks import SettableWallClock
@@ -55,4 +62,31 @@ def make_gateway(codec: Any, clock: Any, **settings: Any) -> GatewayFactory:
         Turns(clock),
         clock,
         flush_pushes=lambda login: None,
+    )
+
+
+def make_site(gateway: GatewayFactory) -> Any:  # an ApiSite
+    """Return an HTTP API that serves nothing but this gateway, without limits."""
+
+    async def nobody(token: str) -> User:
+        raise Unauthorized("no one logs in here")
+
+    limits, clock = no_limits(), gateway.reactor
+    chosen = gateway.settings
+    settings = ApiSettings(
+        max_packet=65536,
+        trace_header=chosen.trace_header,
+        hosts=chosen.hosts,
+        origins=chosen.origins,
+        enable_profiling=False,
+    )
+    return ApiSite(
+        [GatewayRoutes()],
+        settings,
+        gateway.hits,
+        clock,
+        access=AccessControl(nobody),
+        login_rate=login_rate(limits, gateway.hits, clock),
+        turns=gateway.turns,
+        gateway=gateway,
     )
