@@ -156,6 +156,7 @@ conformance: $(VENV)/.installed-test
 conformance-quick: $(VENV)/.installed-test
 	$(BIN)/python -m tests.conformance.run --quick
 	$(BIN)/python -m tests.conformance.run --quick --workers 2
+	$(BIN)/python -m tests.conformance.run --quick --http
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .

@@ -1,7 +1,8 @@
 """An echo server of the gateway's own protocol, frames and transport; with --stock, of Autobahn's alone.
 
-With --workers N that many processes serve. `python -m tests.conformance.echo` listens on a free port of
-127.0.0.1, prints its number, and ends with its standard input.
+With --workers N that many processes serve; with --http connections begin as ones of the HTTP API, at /ws.
+`python -m tests.conformance.echo` listens on a free port of 127.0.0.1, prints its number, and ends with
+its standard input.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from gim.gateway import handshake
 from gim.gateway.factory import GatewayFactory
 from gim.gateway.protocol import GatewayProtocol
 from gim.gateway.timeout_wheel import Timeouts
-from gim.gateway.transport import write_at_once
-from tests.support.gateway import make_gateway
+from gim.gateway.transport import write_at_once, write_at_once_later
+from tests.support.gateway import make_gateway, make_site
 
 MAX_PACKET = 32 * 2**20  # bytes; the longest message of the cases has 16 MiB
 MAX_UNSENT = 64 * 2**20
@@ -98,13 +99,19 @@ def main(arguments: list[str]) -> None:
             from tests.conformance.echo_workers import listen
 
             port, serving = listen(int(count))
+        case ["--http"]:
+            gateway = gateway_factory()
+            gateway.timeout_wheel.startService()
+            gateway.takes_upgrades = True
+            port = loop.listenTCP(0, make_site(gateway), interface="127.0.0.1")
+            write_at_once_later(port)
         case []:
             factory = gateway = gateway_factory()
             gateway.timeout_wheel.startService()
             port = loop.listenTCP(0, factory, interface="127.0.0.1")
             write_at_once(port)
         case _:
-            sys.exit("usage: python -m tests.conformance.echo [--stock | --workers N]")
+            sys.exit("usage: python -m tests.conformance.echo [--stock | --http | --workers N]")
     serving.addCallback(lambda _: print(port.getHost().port, flush=True))
 
     def wait_for_the_end() -> None:

@@ -1,13 +1,14 @@
 """Run the cases of the Autobahn test suite against the gateway's protocol and transport.
 
-    python -m tests.conformance.run [--quick] [--stock] [--workers N]
+    python -m tests.conformance.run [--quick] [--stock] [--http] [--workers N]
 
 `kosoku` has the cases; it needs an environment without Autobahn, which is made in build/kosoku. A case
 must end in OK, INFORMATIONAL or NON-STRICT, and no worse than on Autobahn alone: what is not plainly OK
 is run there too, or all that was run with --stock. A case that did not finish in the time that it has,
 60 s for most, is tried once more without others beside it. The reports are in build/conformance.
 --quick takes some seconds: all but the groups of compression, and one case of each of those. With
---workers the connections are served by so many processes, as with ``--gateway-worker``.
+--workers the connections are served by so many processes, as with ``--gateway-worker``; with --http they
+begin as connections of the HTTP API, at /ws.
 """
 
 from __future__ import annotations
@@ -152,7 +153,7 @@ def try_once(program: Path, server: Server, selection: Selection) -> tuple[dict[
         for case in selection.cases:
             options += ["-i", case]
         # its exit status says less than its report; when this is interrupted, `run` kills it
-        command = [str(program), f"ws://127.0.0.1:{port}", *options]
+        command = [str(program), f"ws://127.0.0.1:{port}/ws", *options]
         subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, timeout=LIMIT)
     index = reports / "index.json"
     if not index.exists():
@@ -178,12 +179,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.conformance.run")
     parser.add_argument("--quick", action="store_true", help="some seconds instead of some minutes")
     parser.add_argument("--stock", action="store_true", help="run every case on Autobahn alone too")
+    parser.add_argument("--http", action="store_true", help="at /ws of the HTTP address")
     parser.add_argument("--workers", type=int, default=1, help="processes that serve")
     options = parser.parse_args()
     selection = QUICK if options.quick else ALL
     program = prepare(KOSOKU)
     server = Server("gim")
-    if options.workers > 1:
+    if options.http:
+        server = Server("gim-http", ("--http",))
+    elif options.workers > 1:
         server = Server(f"gim-{options.workers}-workers", ("--workers", str(options.workers)))
     ours = run(program, server, selection)
     not_ok = sorted((case for case, verdict in ours.items() if verdict.rank), key=in_order)
