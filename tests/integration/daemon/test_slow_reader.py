@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.support.daemon_process import DaemonTestCase
+from tests.support.daemon_process import DaemonTestCase, Process
 
 SENT = 12_000_000  # bytes: more than the kernel and gim together hold for one connection
 
@@ -26,3 +26,12 @@ class SlowReaderTests(DaemonTestCase):
         await gone
         page = await ann.ask(203, session_id="2:ann:deaf", count=1)
         self.assertEqual(len(page["items"]), 1)
+
+
+class OverHttpTests(SlowReaderTests):
+    path = "/ws"
+
+    async def listens(self, process: Process) -> None:
+        """Let clients connect to the HTTP address."""
+        await super().listens(process)
+        self.ws = self.http
