@@ -43,13 +43,13 @@ async function ask(method, where, { query, body, signal }) {
 }
 
 /** Send a request and return its response, also for what has no envelope; raise `ApiError` if it is refused. */
-export async function send(method, where, { query = {}, body, signal, allowAll = false } = {}) {
+export async function send(method, where, { query = {}, body, signal, headers: more, allowAll = false } = {}) {
   const url = new URL(where.replace(/^\//, ""), ROOT);
   for (const [name, value] of Object.entries(query)) {
     if (value !== "" && value !== null && value !== undefined) url.searchParams.set(name, value);
   }
   const sent = body && JSON.stringify(body);
-  const headers = sent ? { ...HEADERS, "Content-Type": "application/json" } : HEADERS;
+  const headers = { ...HEADERS, ...(sent && { "Content-Type": "application/json" }), ...more };
   let response;
   try {
     response = await fetch(url, { method, headers, body: sent, signal, cache: "no-store" });

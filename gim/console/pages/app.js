@@ -9,6 +9,14 @@ import { Button, ErrorNotice, Field, Loading, NeedsKey, href } from "./widgets.j
 
 // access: "open" to all, "live" also without a key on the server's machine, "admin" with the key
 const PAGES = [
+  { name: "overview", access: "live", load: () => import("./overview.js") },
+  { name: "connections", access: "admin", load: () => import("./connections.js") },
+  { name: "users", access: "admin", load: () => import("./users.js") },
+  { name: "chatrooms", access: "admin", load: () => import("./chatrooms.js") },
+  { name: "messages", access: "admin", load: () => import("./messages.js") },
+  { name: "trace", access: "admin", load: () => import("./trace.js") },
+  { name: "send", access: "admin", load: () => import("./send.js") },
+  { name: "api", access: "open", load: () => import("./reference.js") },
   { name: "about", access: "open", load: () => import("./about.js") },
 ];
 const LOGIN = { name: "login", access: "open", load: () => import("./login.js") };

@@ -1,6 +1,7 @@
 // Questions before something is done, as a <dialog>.
 import { html, useEffect, useRef, useState } from "./html.js";
 import { t } from "./i18n.js";
+import { announce } from "./announce.js";
 import { Button, ErrorNotice, Field } from "./widgets.js";
 
 let show = () => {};
@@ -14,6 +15,13 @@ let show = () => {};
  */
 export function confirm(question) {
   return new Promise((resolve) => show({ ...question, resolve }));
+}
+
+/** Ask, and after it is done say so and call *onDone*. */
+export async function act(question, onDone = () => {}) {
+  if (!(await confirm(question))) return;
+  announce(t("common.done"));
+  onDone();
 }
 
 /** The place of the dialogs, once in the page. */

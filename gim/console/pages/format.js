@@ -43,6 +43,11 @@ export function size(bytes) {
   return `${number(bytes, step && Math.abs(bytes) < 100 ? 1 : 0)} ${SIZES[step]}`;
 }
 
+/** Write a rate of bytes: "1.5 MiB/s". */
+export function bytesPerSecond(bytes) {
+  return isUnknown(bytes) ? UNKNOWN : `${size(bytes)}/s`;
+}
+
 /** Write a share of 1 in percent. */
 export function percent(share) {
   if (isUnknown(share)) return UNKNOWN;

@@ -8,14 +8,24 @@ export function Spark({ values, label }) {
   const known = values.filter((each) => each !== null && each !== undefined);
   const top = Math.max(...known, 0) || 1;
   const width = Math.max(values.length - 1, 1);
-  let isDrawing = false;
-  const points = values.map((value, x) => {
-    const isKnown = value !== null && value !== undefined;
-    const command = isDrawing ? "L" : "M";
-    isDrawing = isKnown;
-    return isKnown ? `${command}${x} ${(HEIGHT - 1 - (value / top) * (HEIGHT - 2)).toFixed(1)}` : "";
-  });
+  const height = (value) => (HEIGHT - 1 - (value / top) * (HEIGHT - 2)).toFixed(1);
   return html`<svg class="spark" viewBox="0 0 ${width} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label=${label}>
-    <path d=${points.join("")} />
+    ${runs(values).map((run) => {
+      const line = run.map(([x, value]) => `${x} ${height(value)}`).join("L");
+      return html`<path class="area" d=${`M${run[0][0]} ${HEIGHT}L${line}L${run.at(-1)[0]} ${HEIGHT}Z`} /><path class="line" d=${`M${line}`} />`;
+    })}
   </svg>`;
+}
+
+/** Return the parts without a gap, as arrays of [x, value]. */
+function runs(values) {
+  const found = [];
+  let isRunning = false;
+  values.forEach((value, x) => {
+    const isKnown = value !== null && value !== undefined;
+    if (isKnown && !isRunning) found.push([]);
+    if (isKnown) found.at(-1).push([x, value]);
+    isRunning = isKnown;
+  });
+  return found;
 }

@@ -26,8 +26,7 @@ function Head({ column, sort, onSort }) {
 }
 
 function Row({ row, columns }) {
-  return html`<tr>${columns.map(({ key, number, head, render = (each) => each[key] }) => {
-    const name = number ? "number" : "";
+  return html`<tr>${columns.map(({ key, number, class: name = number ? "number" : "", head, render = (each) => each[key] }) => {
     return head ? html`<th scope="row" key=${key} class=${name}>${render(row)}</th>` : html`<td key=${key} class=${name}>${render(row)}</td>`;
   })}</tr>`;
 }

@@ -6,7 +6,7 @@ import { UNKNOWN, time } from "./format.js";
 import { href } from "./route.js";
 
 export { announce } from "./announce.js";
-export { confirm } from "./dialogs.js";
+export { act, confirm } from "./dialogs.js";
 export { go, href, setQuery } from "./route.js";
 export { Spark } from "./spark.js";
 export { Table } from "./table.js";
@@ -124,11 +124,11 @@ export function Tabs({ tabs, current, onChange, label, children }) {
     ${children && html`<div role="tabpanel" aria-labelledby=${`tab-${current}`}>${children}</div>`}`;
 }
 
-/** A button that copies *text*. */
+/** A button that copies *text*, or what it returns. */
 export function CopyButton({ text, label = t("common.copy") }) {
   const [isCopied, setCopied] = useState(false);
   const copy = async () => {
-    await write(text);
+    await write(typeof text === "function" ? text() : text);
     setCopied(true);
     announce(t("common.copied"));
     setTimeout(() => setCopied(false), COPIED);
