@@ -1,7 +1,7 @@
 // What this server is: its version, the options in force, and the software of others in this page.
 import { html, useState } from "./html.js";
 import { get, useData } from "./api.js";
-import { t } from "./i18n.js";
+import { words } from "./i18n.js";
 import { ErrorNotice, Facts, Field, Loading, Page, Section, Table } from "./widgets.js";
 
 const VENDORED = [
@@ -9,7 +9,7 @@ const VENDORED = [
   ["htm", "Apache-2.0", "vendor/htm/LICENSE"],
   ["uPlot", "MIT", "vendor/uplot/LICENSE"],
 ];
-const word = (key, values) => t(`about.${key}`, values);
+const word = words("about");
 
 export default function About({ session }) {
   const facts = [

@@ -1,5 +1,5 @@
 // The console: what is shown at which address, and to whom.
-import { html, render, useEffect, useLayoutEffect, useState } from "./html.js";
+import { html, render, useEffect, useLayoutEffect, useRef, useState } from "./html.js";
 import { ApiError, del, get, onLoggedOut } from "./api.js";
 import { LANGUAGES, language, onLanguage, setLanguage, startLanguage, t } from "./i18n.js";
 import { THEMES, setTheme, startTheme, theme } from "./theme.js";
@@ -88,9 +88,14 @@ function Loaded({ page, ...rest }) {
 }
 
 function Bar({ session, current, onChange }) {
+  const nav = useRef();
+  useEffect(() => {
+    const link = nav.current.querySelector("[aria-current]"); // on a narrow screen the row may hide it
+    if (link) nav.current.scrollLeft = link.offsetLeft - nav.current.clientWidth / 2;
+  }, [current]);
   return html`<header class="bar">
     <a class="brand" href="#/"><img src="icon.svg" alt="" width="20" height="20" />gim</a>
-    <nav aria-label=${t("common.pages")}><ul>${PAGES.map(({ name }) => html`<li key=${name}>
+    <nav ref=${nav} aria-label=${t("common.pages")}><ul>${PAGES.map(({ name }) => html`<li key=${name}>
       <a href=${href(name)} aria-current=${name === current ? "page" : null}>${t(`${name}.title`)}</a>
     </li>`)}</ul></nav>
     <${Choices} />

@@ -1,9 +1,10 @@
 // The last hour as a chart, drawn by uPlot, which is loaded with the first one.
 import { html, useEffect, useRef, useState } from "./html.js";
-import { language, t } from "./i18n.js";
+import { language, t, words } from "./i18n.js";
 import { ErrorNotice, Field, Section } from "./widgets.js";
 import { bytesPerSecond, milliseconds, number, percent, rate, size } from "./format.js";
 
+const word = words("overview");
 const HEIGHT = 200; // px
 const CHOICES = {
   messages_in: [rate, ["messages_in"]],
@@ -39,9 +40,9 @@ function load() {
 export function Chart({ rings, isStale }) {
   const [choice, setChoice] = useState("messages_in");
   const [error, setError] = useState(null);
-  const options = Object.keys(CHOICES).map((each) => [each, t(`overview.chart_${each}`)]);
-  const choose = html`<${Field} class="inline" label=${t("overview.chart_choice")} type="select" value=${choice} options=${options} onInput=${setChoice} />`;
-  return html`<${Section} title=${t("overview.chart_title")} actions=${choose}>
+  const options = Object.keys(CHOICES).map((each) => [each, word(`chart_${each}`)]);
+  const choose = html`<${Field} class="inline" label=${word("chart_choice")} type="select" value=${choice} options=${options} onInput=${setChoice} />`;
+  return html`<${Section} title=${word("chart_title")} actions=${choose}>
     <${ErrorNotice} error=${error} />
     <${Plot} key=${`${choice} ${language}`} choice=${choice} rings=${rings} isStale=${isStale} onError=${setError} />
   <//>`;
@@ -73,8 +74,8 @@ function Plot({ choice, rings, isStale, onError }) {
     };
   }, []);
   useEffect(() => plot.current?.setData(data), [data[0].at(-1), data[0].length]);
-  const high = keys.map((key, i) => t("overview.chart_series", { name: t(`overview.${key}`), high: write(highest(data[i + 1])) })).join("; ");
-  return html`<div class="panel chart ${isStale ? "stale" : ""}" ref=${place} role="img" aria-label=${`${t("overview.chart_title")}: ${high}`}>
+  const high = keys.map((key, i) => word("chart_series", { name: word(`${key}`), high: write(highest(data[i + 1])) })).join("; ");
+  return html`<div class="panel chart ${isStale ? "stale" : ""}" ref=${place} role="img" aria-label=${`${word("chart_title")}: ${high}`}>
     <i class="series-1"></i><i class="series-2"></i><i class="series-3"></i><i class="axis"></i><i class="grid"></i>
   </div>`;
 }
@@ -100,8 +101,8 @@ function optionsOf(place, write, keys) {
       { ...axis, values: inWords, size: 78 },
     ],
     series: [
-      { label: t("overview.time"), value: (_, at) => (at === null ? "–" : clock.format(at * 1000)) },
-      ...keys.map((key, i) => ({ label: t(`overview.${key}`), stroke: colour(`series-${i + 1}`), width: 1.5, value: (_, value) => write(value), points: { show: false } })),
+      { label: word("time"), value: (_, at) => (at === null ? "–" : clock.format(at * 1000)) },
+      ...keys.map((key, i) => ({ label: word(`${key}`), stroke: colour(`series-${i + 1}`), width: 1.5, value: (_, value) => write(value), points: { show: false } })),
     ],
   };
 }

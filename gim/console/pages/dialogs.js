@@ -32,11 +32,10 @@ export function Dialogs() {
     question.resolve(answer);
     setQuestion(null);
   };
-  return question && html`<${Dialog} question=${question} onEnd=${end} />`;
+  return question && html`<${Dialog} ...${question} onEnd=${end} />`;
 }
 
-function Dialog({ question, onEnd }) {
-  const { title, text, action, fields = [], run = () => {}, isDangerous } = question;
+function Dialog({ title, text, action, fields = [], run = () => {}, isDangerous, onEnd }) {
   const dialog = useRef();
   const [values, setValues] = useState(() => Object.fromEntries(fields.map((each) => [each.name, each.value ?? ""])));
   const [state, setState] = useState({});

@@ -9,6 +9,7 @@ const SPANS = [
   ["minute", 60_000],
   ["second", 1000],
 ];
+const DURATIONS = [600, 3600, 86_400, 604_800, 2_592_000, 31_536_000]; // seconds
 const formats = new Map();
 
 function format(Kind, options) {
@@ -73,6 +74,11 @@ export function span(ms) {
     if (count) parts.push(format(Intl.NumberFormat, options).format(count));
   }
   return parts.join(" ");
+}
+
+/** For how long to ban or mute: what can be chosen, as [seconds, words]. */
+export function durations() {
+  return DURATIONS.map((each) => [String(each), span(each * 1000)]);
 }
 
 /** Write a time of Unix ms: only that of the day if it is today. */

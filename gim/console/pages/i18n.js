@@ -44,6 +44,11 @@ export function t(key, values = {}) {
   return form.replace(/\{(\w+)\}/g, (match, name) => written(values[name] ?? match));
 }
 
+/** Return `t` for the texts of one page: `words("users")("title")` is `t("users.title")`. */
+export function words(page) {
+  return (key, values) => t(`${page}.${key}`, values);
+}
+
 /** Say whether there is a text of *key*. */
 export function has(key) {
   return key in texts;

@@ -1,12 +1,13 @@
 // What the server does now: figures, what is wrong, an hour as a chart, and each node.
 import { html, useEffect, useRef, useState } from "./html.js";
 import { stream } from "./api.js";
-import { has, t } from "./i18n.js";
+import { has, words } from "./i18n.js";
 import { Loading, Notice, Page, Section, Spark, Table, announce } from "./widgets.js";
 import { bytesPerSecond, milliseconds, number, percent, rate, size, span, time } from "./format.js";
 import { Chart } from "./chart.js";
 import { Rings } from "./rings.js";
 
+const word = words("overview");
 const LATE = 4000; // ms without a sample after which figures are of the past
 const seconds = (value) => span(value === null || value === undefined ? null : value * 1000);
 const refusals = (sample) => sample.refusals && Object.values(sample.refusals).reduce((sum, each) => sum + each, 0);
@@ -42,7 +43,7 @@ export default function Overview({ session }) {
   }, []);
   useNews(live.warnings);
   const isStale = isLate || Boolean(live.error);
-  return html`<${Page} title=${t("overview.title")} actions=${live.total && html`<${State} live=${live} session=${session} isStale=${isStale} />`}>
+  return html`<${Page} title=${word("title")} actions=${live.total && html`<${State} live=${live} session=${session} isStale=${isStale} />`}>
     <${Stopped} live=${live} isLate=${isLate} />
     ${live.total ? html`<${Figures} live=${live} rings=${rings.current} isStale=${isStale} />` : !live.error && html`<${Loading} />`}
   <//>`;
@@ -71,21 +72,21 @@ function useNews(warnings = []) {
 }
 
 function inWords({ code, detail, node, text }) {
-  const key = `overview.warning_${code}`;
-  const words = has(key) ? t(key, detail) : text;
+  const key = `warning_${code}`;
+  const words = has(`overview.${key}`) ? word(key, detail) : text;
   return words.includes("{") ? text : words; // without the detail that the words need, the server's
 }
 
 function State({ live, session, isStale }) {
-  const word = isStale ? t("overview.stopped") : t("overview.live");
-  return html`<p class="state"><span class="dot ${isStale ? "off" : "on"}"></span>${word}
-    <span class="muted">${t("overview.nodes", { n: live.nodes.length })}, gim ${session.version}, ${t(`overview.storage_${session.storage}`)}</span></p>`;
+  const state = isStale ? word("stopped") : word("live");
+  return html`<p class="state"><span class="dot ${isStale ? "off" : "on"}"></span>${state}
+    <span class="muted">${word("nodes", { n: live.nodes.length })}, gim ${session.version}, ${word(`storage_${session.storage}`)}</span></p>`;
 }
 
 function Stopped({ live, isLate }) {
-  if (live.isRefused) return html`<${Notice} kind="error">${t("overview.refused", { reason: live.error.msg })}<//>`;
-  if (live.error) return html`<${Notice} kind="error">${t("overview.lost", { reason: live.error.msg })}<//>`;
-  return isLate && html`<${Notice} kind="error">${t("overview.late")}<//>`;
+  if (live.isRefused) return html`<${Notice} kind="error">${word("refused", { reason: live.error.msg })}<//>`;
+  if (live.error) return html`<${Notice} kind="error">${word("lost", { reason: live.error.msg })}<//>`;
+  return isLate && html`<${Notice} kind="error">${word("late")}<//>`;
 }
 
 function Figures({ live, rings, isStale }) {
@@ -99,46 +100,45 @@ function Figures({ live, rings, isStale }) {
 
 function Warnings({ warnings, isStale }) {
   if (isStale) return null;
-  if (!warnings.length) return html`<p class="fine">${t("overview.no_warnings")}</p>`;
-  return html`<ul class="warnings" aria-label=${t("overview.warnings")}>${warnings.map((each) => html`<li key=${each.code + each.node + each.text}
+  if (!warnings.length) return html`<p class="fine">${word("no_warnings")}</p>`;
+  return html`<ul class="warnings" aria-label=${word("warnings")}>${warnings.map((each) => html`<li key=${each.code + each.node + each.text}
     class="notice ${SEVERE.has(each.code) ? "error" : "warning"}">${inWords(each)}${each.node && html` <span class="id">${each.node}</span>`}</li>`)}</ul>`;
 }
 
 function Group({ name, figures, live, rings }) {
   const shown = Object.entries(figures).filter(([key]) => valueOf(live.total, key) !== undefined && (!key.startsWith("webhook") || live.total[key] !== null));
-  return html`<section class="group"><h2>${t(`overview.group_${name}`)}</h2>
-    <dl>${shown.map(([key, write]) => html`<${Figure} key=${key} word=${t(`overview.${key}`)} write=${write} value=${valueOf(live.total, key)}
+  return html`<section class="group"><h2>${word(`group_${name}`)}</h2>
+    <dl>${shown.map(([key, write]) => html`<${Figure} key=${key} name=${word(`${key}`)} write=${write} value=${valueOf(live.total, key)}
       values=${rings.second.map((each) => valueOf(each, key) ?? null)} />`)}</dl></section>`;
 }
 
-function Figure({ word, write, value, values }) {
+function Figure({ name, write, value, values }) {
   const known = values.filter((each) => each !== null);
-  const label = t("overview.spark", { low: write(known.length ? Math.min(...known) : null), high: write(known.length ? Math.max(...known) : null) });
-  return html`<div><dt>${word}</dt><dd><b>${write(value)}</b><${Spark} values=${values} label=${`${word}: ${label}`} /></dd></div>`;
+  const label = word("spark", { low: write(known.length ? Math.min(...known) : null), high: write(known.length ? Math.max(...known) : null) });
+  return html`<div><dt>${name}</dt><dd><b>${write(value)}</b><${Spark} values=${values} label=${`${name}: ${label}`} /></dd></div>`;
 }
 
 function Nodes({ nodes, isStale }) {
-  const column = (key, write, more) => ({ key, label: t(`overview.${key}`), number: true, render: (row) => write(row[key]), ...more });
   const columns = [
-    { key: "node", label: t("overview.node"), head: true, render: (row) => html`<span class="id">${row.node}</span>${row.worker ? ` ${t("overview.worker", { number: String(row.worker) })}` : ""}` },
-    { key: "state", label: t("overview.state"), render: (row) => html`<${NodeState} node=${row} />` },
-    { key: "version", label: t("overview.version") },
-    { key: "started_at", label: t("overview.started_at"), number: true, render: (row) => html`<span title=${time(row.started_at)}>${span(Date.now() - row.started_at)}</span>` },
-    column("connections", number),
-    column("messages_in", rate),
-    column("messages_out", rate),
-    column("send_p99_ms", milliseconds),
-    column("reactor_delay_ms", milliseconds),
-    column("cpu", percent),
-    column("rss", size),
-    column("unsent", size),
+    { key: "node", head: true, render: (row) => html`<span class="id">${row.node}</span>${row.worker ? ` ${word("worker", { number: String(row.worker) })}` : ""}` },
+    { key: "state", render: (row) => html`<${NodeState} node=${row} />` },
+    { key: "version" },
+    { key: "started_at", number, render: (row) => html`<span title=${time(row.started_at)}>${span(Date.now() - row.started_at)}</span>` },
+    { key: "connections", number },
+    { key: "messages_in", number: rate },
+    { key: "messages_out", number: rate },
+    { key: "send_p99_ms", number: milliseconds },
+    { key: "reactor_delay_ms", number: milliseconds },
+    { key: "cpu", number: percent },
+    { key: "rss", number: size },
+    { key: "unsent", number: size },
   ];
-  return html`<${Section} title=${t("overview.nodes_title")}>
-    <${Table} columns=${columns} rows=${nodes} rowKey=${(row) => `${row.node} ${row.worker}`} label=${t("overview.nodes_title")} isFaded=${isStale} />
+  return html`<${Section} title=${word("nodes_title")}>
+    <${Table} columns=${columns} word=${word} rows=${nodes} rowKey=${(row) => `${row.node} ${row.worker}`} label=${word("nodes_title")} isFaded=${isStale} />
   <//>`;
 }
 
 function NodeState({ node }) {
-  const word = !node.storage_up ? "no_storage" : node.ready ? "ready" : "not_ready";
-  return html`<span class="state"><span class="dot ${word === "ready" ? "on" : "bad"}"></span>${t(`overview.${word}`)}</span>`;
+  const state = !node.storage_up ? "no_storage" : node.ready ? "ready" : "not_ready";
+  return html`<span class="state"><span class="dot ${state === "ready" ? "on" : "bad"}"></span>${word(state)}</span>`;
 }

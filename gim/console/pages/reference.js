@@ -1,12 +1,12 @@
 // The routes of the HTTP API as /openapi.json describes them; those that only read can be tried.
 import { html, useState } from "./html.js";
 import { send, useData } from "./api.js";
-import { t } from "./i18n.js";
+import { words } from "./i18n.js";
 import { Button, CopyButton, ErrorNotice, Field, Json, Loading, Page, Rich, Section } from "./widgets.js";
 
 const SHOWN = 100_000; // characters of an answer
 const METHODS = ["get", "post", "put", "patch", "delete"];
-const word = (key, values) => t(`reference.${key}`, values);
+const word = words("reference");
 
 export default function Reference() {
   const { data, error, reload } = useData(async (signal) => (await send("GET", "/openapi.json", { signal })).json(), []);

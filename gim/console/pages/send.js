@@ -1,12 +1,12 @@
 // Send as the system or as a user, after a question that says how many get it.
 import { html, useState } from "./html.js";
 import { get, path, post } from "./api.js";
-import { t } from "./i18n.js";
+import { words } from "./i18n.js";
 import { Button, ErrorNotice, Field, Notice, Page, Rich, SessionLink, act } from "./widgets.js";
 
 const CHATROOM = 1;
 const PRIVATE = 2;
-const word = (key, values) => t(`send.${key}`, values);
+const word = words("send");
 const EMPTY = { to: "user", target: "", sender: "", category: "text", content: "" };
 
 export default function Send({ query, session }) {

@@ -1,14 +1,14 @@
 // What a user sends and receives, live.
 import { html, useEffect, useRef, useState } from "./html.js";
 import { path, stream } from "./api.js";
-import { t } from "./i18n.js";
+import { words } from "./i18n.js";
 import { Button, CopyButton, Field, Json, Notice, Page, Time, UserLink, announce, go } from "./widgets.js";
 import { clock, number, span } from "./format.js";
 
 const KEPT = 500; // lines in the page
 const PAUSE = 100; // ms between two drawings
 const SECONDS = ["60", "300", "600"];
-const word = (key, values) => t(`trace.${key}`, values);
+const word = words("trace");
 
 export default function Trace({ params, query }) {
   const [id] = params;
@@ -112,7 +112,7 @@ function Line({ line }) {
   return html`<li class=${code ? "failed" : ""}>
     <button type="button" class="line" aria-expanded=${String(isOpen)} onClick=${() => setOpen(!isOpen)}>
       <span class="id">${clock(at)}</span><span class="way ${direction}" title=${way}><span aria-hidden="true">${arrow}</span><span class="unseen">${way}</span></span>
-      <span>${op} ${name}</span><span class="muted">#${seq}</span><span class="muted">${number(bytes)} B</span>
+      <span class="name">${op} ${name}</span><span class="seq">#${seq}</span><span class="bytes">${number(bytes)} B</span>
       <span class="id body">${code ? `${code} ` : ""}${JSON.stringify(body)}</span>
     </button>
     ${isOpen && html`<${Json} value=${body} />`}

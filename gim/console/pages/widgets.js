@@ -9,7 +9,7 @@ export { announce } from "./announce.js";
 export { act, confirm } from "./dialogs.js";
 export { go, href, setQuery } from "./route.js";
 export { Spark } from "./spark.js";
-export { Table } from "./table.js";
+export { Table, tools } from "./table.js";
 
 const KEY_COMMAND = "GIM_ADMIN_KEY=$(openssl rand -hex 32 | tee admin.key) twistd -n gim";
 const COPIED = 2000; // ms that a button says so
@@ -185,6 +185,11 @@ export function Time({ at }) {
   return html`<time dateTime=${date.toISOString()} title=${date.toLocaleString(language)}>${time(at)}</time>`;
 }
 
+/** Whether a user is connected: a dot, and a word. */
+export function Online({ is }) {
+  return html`<span class="state"><span class="dot ${is ? "on" : ""}"></span>${t(is ? "common.online" : "common.offline")}</span>`;
+}
+
 /** Facts as pairs of a word and a value; those of undefined are left out. */
 export function Facts({ items }) {
   const known = items.filter(([, value]) => value !== undefined);
@@ -193,7 +198,7 @@ export function Facts({ items }) {
 
 function idLink(page, id, name) {
   const other = name && name !== id ? html` <bdi class="name">${name}</bdi>` : null;
-  return html`<span class="who"><a class="id" href=${href(page, [id])}><bdi>${id}</bdi></a>${other}</span>`;
+  return html`<span class="who"><a class="id" title=${id} href=${href(page, [id])}><bdi>${id}</bdi></a>${other}</span>`;
 }
 
 /** A user, as a link; the system has no page. */
