@@ -9,6 +9,7 @@ import { Button, ErrorNotice, Field, Loading, NeedsKey, href } from "./widgets.j
 
 // access: "open" to all, "live" also without a key on the server's machine, "admin" with the key
 const PAGES = [
+  { name: "try", access: "open", load: () => import("./try.js") },
   { name: "overview", access: "live", load: () => import("./overview.js") },
   { name: "connections", access: "admin", load: () => import("./connections.js") },
   { name: "users", access: "admin", load: () => import("./users.js") },
