@@ -17,6 +17,7 @@ from bench.jobs import (
     against,
     codecs,
     collector,
+    console,
     counting,
     dear,
     fanout,
@@ -50,6 +51,7 @@ JOBS: dict[str, Callable[[Plan], list[Table]]] = {
     "collector": collector.run,
     "profiling": profiling.run,
     "codecs": codecs.run,
+    "console": console.run,
     "against": against.run,
 }
 LETTERS = dict(zip("abcdefghij", JOBS, strict=False))  # the others have none
