@@ -19,6 +19,7 @@ from gim.ids import chatroom_session, is_id, private_session
 from gim.storage.redis.store.keys import Keys
 from tests.support.hostile import inputs
 from tests.support.hostile.properties import fuzzed
+from tests.support.nodes.channels import subscribed
 from tests.support.nodes.client import Client
 from tests.support.nodes.cluster_case import CHATROOM, PRIVATE, Node, NodesTestCase, eventually
 from tests.support.paths import ROOT
@@ -99,6 +100,8 @@ class AccessTests(NodesTestCase):
         async with server.connected() as connection:
             await connection.call("AUTH", "gim", "secret")
             self.assertEqual(await connection.call("CLIENT", "KILL", "ID", 2**40), 0)
+            _, keys = await connection.call("SCAN", 0, "MATCH", "gim:{u:bob}:user", "COUNT", 1000)
+            self.assertEqual(keys, [b"gim:{u:bob}:user"])
         for refused in (
             ("GET", "other"),
             ("FLUSHALL",),
@@ -158,7 +161,7 @@ class HostileIdTests(NodesTestCase):
             self.assertTrue(page["items"][0]["online"])
 
     async def check_channels(self) -> None:
-        channels = {channel.decode() for channel in await self.server.do("PUBSUB", "CHANNELS")}
+        channels = await subscribed(self.server)
         wanted = {f"gim:{{u:{each}}}" for each in IDS} | {f"gim:{{s:1:{each}}}" for each in IDS}
         self.assertEqual(channels, wanted)
         self.assertEqual(await self.server.do("PUBSUB", "NUMPAT"), 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gim.concurrency.gather import gather
+from tests.support.nodes.channels import subscribed
 from tests.support.nodes.client import Client
 from tests.support.nodes.cluster_case import CHATROOM, PRIVATE, Node, NodesTestCase, eventually
 from tests.support.redis.environment import until
@@ -21,7 +22,7 @@ class TwoNodesCase(NodesTestCase):
         self.a, self.b = await self.nodes(self.server.url, self.server.url, options=QUICK)
 
     async def channels(self) -> set[str]:
-        return {channel.decode() for channel in await self.server.do("PUBSUB", "CHANNELS")}
+        return await subscribed(self.server)
 
 
 class MessageTests(TwoNodesCase):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
@@ -158,6 +158,61 @@ class TopologyTests(SynchronousTestCase):
         for state, epoch in (("ok", 7), ("fail", 12)):
             info = f"cluster_state:{state}\r\ncluster_slots_ok:5\r\ncluster_current_epoch:{epoch}\r\n"
             self.assertEqual(topology._view(info, NEW), (state == "ok", epoch, NEW))
+
+
+class _ScannedLink:
+    """A master with its keys, of which a command shows two. A cursor is the number of the first one."""
+
+    is_up = True
+
+    def __init__(self, *keys: bytes) -> None:
+        self.keys = keys
+
+    async def scan(self, cursor: str, pattern: str, count: int) -> tuple[list[bytes], str]:
+        begin = int(cursor)
+        following = begin + 2
+        found = list(self.keys[begin:following])
+        return found, str(following) if following < len(self.keys) else "0"
+
+
+class ScanTests(SynchronousTestCase):
+    """Scanning visits one master after the other."""
+
+    def setUp(self) -> None:
+        target, subscriber = read("redis+cluster://a:1"), cast(Any, self)
+        self.cluster = Cluster(target, Handshake(target, "gim"), subscriber, Clock())
+        links: Any = {
+            Address("b", 2): _ScannedLink(b"b1", b"b2"),
+            Address("a", 1): _ScannedLink(b"a1", b"a2", b"a3"),
+            Address("c", 3): _ScannedLink(),
+        }
+        self.cluster._links = links
+        self.cluster._slots = Slots([(0, 16_383, Address("a", 1))])
+
+    def scan(self, cursor: str) -> tuple[list[bytes], str]:
+        return self.successResultOf(Deferred.fromCoroutine(self.cluster.scan(cursor, "*", 2)))
+
+    def test_all_keys_come_and_the_last_cursor_is_empty(self) -> None:
+        found, cursors = list[bytes](), [""]
+        while cursors[-1] or not found:
+            keys, cursor = self.scan(cursors[-1])
+            found += keys
+            cursors.append(cursor)
+        self.assertEqual(found, [b"a1", b"a2", b"a3", b"b1", b"b2"])
+        self.assertEqual(cursors, ["", "a:1/2", "b:2/0", "c:3/0", ""])
+
+    def test_in_the_place_of_a_master_that_is_gone_the_next_one_is_scanned_from_its_begin(self) -> None:
+        self.assertEqual(self.scan("aa:7/9"), ([b"b1", b"b2"], "c:3/0"))
+        self.assertEqual(self.scan("d:4/9"), ([], ""))
+
+    def test_while_a_slot_does_not_have_a_master_nothing_is_scanned(self) -> None:
+        self.cluster._slots = Slots([])
+        failed = Deferred.fromCoroutine(self.cluster.scan("", "*", 2))
+        self.failureResultOf(failed, Unavailable)
+
+    def test_what_is_not_a_cursor_is_refused(self) -> None:
+        failed = Deferred.fromCoroutine(self.cluster.scan("17", "*", 2))
+        self.failureResultOf(failed, ValueError)
 
 
 class ReadTopologyTests(SynchronousTestCase):

@@ -10,10 +10,11 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.errors import Unavailable
+from gim.errors import BadRequest, Unavailable
 from gim.storage.redis.client.reply_budget import ReplyBudget
 from gim.storage.redis.store import resync, scripts
 from gim.storage.redis.store.batches import BASES_PER_SCRIPT, run_for_each
+from gim.storage.redis.store.finding import KEYS_PER_SCAN, SCANS_PER_PAGE, Finder
 from gim.storage.redis.store.messages import SECOND_ATTEMPT_WITHIN, RedisMessages
 from gim.storage.redis.store.reading import Reading
 from gim.storage.redis.store.resync import Resync
@@ -161,3 +162,51 @@ class BatchTests(SynchronousTestCase):
     def test_answers_that_are_larger_than_expected_come_fewer_at_a_time(self) -> None:
         self.assertEqual(self.ask(False, 4, base1=300, base2=300).runs, [4, 2, 1, 1, 1, 2, 1, 1, 1])
         self.assertEqual(self.ask(False, 4, base1=300).runs, [4])
+
+
+class FinderTests(SynchronousTestCase):
+    """Finding ids among the keys of a server, of which only some match."""
+
+    def setUp(self) -> None:
+        self.scans: list[tuple[str, str, int]] = []
+        self.replies: list[list[bytes]] = []
+        servers: Any = self
+        self.finder = Finder(servers)
+
+    async def scan(self, cursor: str, pattern: str, count: int) -> tuple[list[bytes], str]:
+        self.scans.append((cursor, pattern, count))
+        keys = self.replies.pop(0) if self.replies else []
+        return keys, str(len(self.scans))
+
+    def find(self, prefix: str, cursor: str, count: int) -> tuple[list[str], str]:
+        work = self.finder.find(("gim:{u:", "}:user"), prefix, cursor, count)
+        return self.successResultOf(Deferred.fromCoroutine(work))
+
+    def test_the_ids_are_cut_out_of_the_keys_each_once(self) -> None:
+        self.replies = [[b"gim:{u:a}:user}:user", b"gim:{u:a\xc3\xa9}:user"] * 2]
+        self.assertEqual(self.find("", "5", 2), (["a}:user", "a\xe9"], "1"))
+
+    def test_while_too_few_keys_match_more_and_more_are_passed_over_up_to_a_limit(self) -> None:
+        self.assertEqual(self.find("a*", "7", 100), ([], str(SCANS_PER_PAGE)))
+        self.assertEqual({pattern for _, pattern, _ in self.scans}, {r"gim:{u:a\**}:user"})
+        sizes = [count for _, _, count in self.scans]
+        self.assertEqual(sizes[:5], [100, 200, 400, 800, KEYS_PER_SCAN])
+        self.assertEqual(set(sizes[5:]), {KEYS_PER_SCAN})
+        self.assertEqual([cursor for cursor, _, _ in self.scans[:3]], ["7", "1", "2"])
+
+    def test_a_page_that_is_full_ends_with_its_scan(self) -> None:
+        self.replies = [[], [b"gim:{u:%d}:user" % number for number in range(5)]]
+        ids, cursor = self.find("", "", 3)
+        self.assertEqual((len(ids), cursor), (5, "2"))
+
+    def test_only_the_first_page_begins_with_the_prefix_itself(self) -> None:
+        self.assertEqual(self.find("ann", "", 1)[0], ["ann"])
+        self.assertEqual(self.find("ann", "7", 1)[0], [])
+
+    def test_a_cursor_that_is_not_one_is_refused(self) -> None:
+        async def scan(*words: Any) -> Any:
+            raise ValueError
+
+        self.patch(self, "scan", scan)
+        work = self.finder.find(("gim:{u:", "}:user"), "", "nonsense", 1)
+        self.failureResultOf(Deferred.fromCoroutine(work), BadRequest)
