@@ -10,10 +10,11 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 from msgspec.msgpack import Decoder, encode
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
+from gim.concurrency.deadline import within
 from gim.errors import Unavailable
 from gim.log.logger import Logger
 from gim.storage.interface import MAX_NODE_MESSAGE, Nodes
@@ -60,7 +61,11 @@ class _UnderWay(Generic[A]):
         self.answers: Answers[A] = Answers()
         self._came: set[str] = set()
         self._expected: set[str] | None = None  # None until the listeners are known
-        self.is_done: Deferred[None] = Deferred()
+        self._is_done: Deferred[None] = Deferred()
+
+    async def end(self) -> None:
+        """Return when all who are expected have answered."""
+        await self._is_done
 
     def expect(self, listeners: list[str]) -> None:
         """Wait for the answers of these."""
@@ -74,14 +79,14 @@ class _UnderWay(Generic[A]):
 
     def take(self, listener: str, answer: A) -> None:
         """Take an answer, one of each listener, until the end."""
-        if listener not in self._came and not self.is_done.called:
+        if listener not in self._came and not self._is_done.called:
             self.answers.append((listener, answer))
             self.none_from(listener)
 
     def _end_if_whole(self) -> None:
         is_whole = self._expected is not None and self._expected <= self._came
-        if is_whole and not self.is_done.called:
-            self.is_done.callback(None)
+        if is_whole and not self._is_done.called:
+            self._is_done.callback(None)
 
     def result(self) -> Answers[A]:
         """Return the answers that have come."""
@@ -131,8 +136,8 @@ class NodeTalk:
             self._send("", _Asked(number, _name_of(type(question)), encode(question)))
             self._begin(self._expect(under_way))
             self._begin(self._answer_here(under_way, question))
-            await under_way.is_done.addTimeout(timeout, self._clock)
-        except TimeoutError:  # what there is has to do
+            await within(timeout, self._clock, under_way.end())
+        except Unavailable:  # what there is has to do
             pass
         finally:
             del self._under_way[number]

@@ -113,7 +113,7 @@ class QuestionTests(NodeTalkCase):
         asking = self.ask(self.a)
         self.clock.advance(ANSWER_TIMEOUT - 0.01)
         self.assertNoResult(asking)
-        self.clock.advance(0.01)
+        self.clock.pump([0.01, 0])
         answers = self.successResultOf(asking)
         self.assertEqual((dict(answers), answers.missing), ({"a": 1, "b": 2}, ["c"]))
         pending.callback(7)
@@ -123,7 +123,7 @@ class QuestionTests(NodeTalkCase):
         pending: Deferred[int] = Deferred()
         self.a.talk.serve(Size, lambda question: pending)
         asking = self.begun(self.a.talk.ask(Size(), int, timeout=3))
-        self.clock.advance(3)
+        self.clock.pump([3, 0])
         answers = self.successResultOf(asking)
         self.assertEqual((dict(answers), answers.missing), ({"b": 2, "c": 3}, ["a"]))
         pending.callback(7)
@@ -152,7 +152,7 @@ class QuestionTests(NodeTalkCase):
         self.patch(self.a.talk._nodes, "listeners", away)
         self.patch(self.a.talk._nodes, "tell", lambda listener, body: None)
         asking = self.ask(self.a)
-        self.clock.advance(ANSWER_TIMEOUT)
+        self.clock.pump([ANSWER_TIMEOUT, 0])
         self.assertEqual(self.successResultOf(asking), [("a", 1)])
 
 
