@@ -8,7 +8,7 @@ from gim.concurrency.gate import Gate
 from gim.storage import refusals
 from gim.storage.redis.client.interface import Redis
 
-KEYS_PER_SCAN = 1000  # that a server passes over in one command, in some 0.3 ms
+KEYS_PER_SCAN = 1000  # that a server passes over in one command, in 1 ms
 SCANS_PER_PAGE = 20  # few keys may match
 SCANS_AT_A_TIME = 2  # of this node: one has a reply of some 100 KB at most
 
