@@ -24,7 +24,7 @@ from gim.gateway.protocol import GatewayProtocol
 from gim.gateway.rejecting import MAX_REFUSED_WAITING, RejectingProtocol
 from gim.gateway.settings import GatewaySettings
 from gim.gateway.timeout_wheel import TimeoutWheel
-from gim.gateway.transport import upgrade
+from gim.gateway.transport import unsent_in, upgrade
 from gim.gateway.write_batch import WriteBatch
 from gim.limits.limits import LimitHits, Limits
 from gim.metrics.instruments.requests import RequestMetrics
@@ -197,9 +197,9 @@ class GatewayFactory(WebSocketServerFactory):
         return self.turns.deferred
 
     def unsent(self) -> int:
-        """Return how many bytes wait for the readers of all connections. 0.03 us for each."""
-        outbounds = [connection.outbound for connection in self.connections]
-        return sum([each.buffer.unsent for each in outbounds if not each.buffer.free])
+        """Return how many bytes wait for the readers of all connections. The cost does not depend on how
+        many connections there are, but on how many have slow readers."""
+        return unsent_in(self.reactor.getWriters())
 
 
 def _with_options(protocol: type[GatewayProtocol], factory: GatewayFactory) -> type[GatewayProtocol]:

@@ -37,6 +37,7 @@ class OutboundQueue:
 
     __slots__ = (
         "_batch",
+        "_buffer",
         "_close_with",
         "_codec",
         "_codec_name",
@@ -47,7 +48,6 @@ class OutboundQueue:
         "_uncounted",
         "_waiting",
         "_write",
-        "buffer",
         "key",
     )
 
@@ -64,7 +64,7 @@ class OutboundQueue:
         self._codec = codec
         self._codec_name = codec.name
         self._transport = transport
-        self.buffer = buffer_of(transport)
+        self._buffer = buffer_of(transport)
         self._batch = batch
         self._corked = b""  # frames that wait for the end of the iteration
         self._max_unsent = max_unsent
@@ -81,7 +81,7 @@ class OutboundQueue:
         self._close_with = self._ignore  # it refers to the connection, which is to be freed at once
         self._source = None
         self._waiting = None
-        self.buffer.when_drained = None
+        self._buffer.when_drained = None
 
     def watch(self, seen: Callable[[bytes], None]) -> None:
         """Call *seen* with the bytes of each write, which are whole frames, just before it."""
@@ -108,7 +108,7 @@ class OutboundQueue:
     def send(self, payload: bytes) -> bool:
         """Write one message; return whether another one may follow at once."""
         self._cork(frame(payload, self._codec.is_binary))
-        return self.buffer.free or not self.is_congested()
+        return self._buffer.free or not self.is_congested()
 
     def deliver(self, push: Push | Event) -> None:
         try:
@@ -117,7 +117,7 @@ class OutboundQueue:
             self._log.failure("a push could not be written")
 
     def offer(self, push: Push) -> bool:
-        if not self.buffer.free and self.is_congested():
+        if not self._buffer.free and self.is_congested():
             return False
         try:
             if self._corked:
@@ -146,7 +146,7 @@ class OutboundQueue:
 
     def _write_frames(self, frames: bytes) -> None:
         self._write(frames)
-        if not self.buffer.free:
+        if not self._buffer.free:
             self.check_backlog(0)
 
     def _frame(self, push: Push | Event) -> bytes:
@@ -158,21 +158,21 @@ class OutboundQueue:
     @property
     def unsent(self) -> int:
         """The number of bytes that wait for the reader."""
-        return 0 if self.buffer.free else self.buffer.unsent
+        return 0 if self._buffer.free else self._buffer.unsent
 
     def is_congested(self) -> bool:
         """Return whether too many bytes wait for the reader."""
-        return self.buffer.unsent - self._uncounted > self._max_unsent
+        return self._buffer.unsent - self._uncounted > self._max_unsent
 
     def check_backlog(self, extra: int) -> None:
-        if self.buffer.unsent + extra - self._uncounted > CLOSE_FACTOR * self._max_unsent:
+        if self._buffer.unsent + extra - self._uncounted > CLOSE_FACTOR * self._max_unsent:
             self._close_with(closing.READER_TOO_SLOW)
 
     def when_drained(self, waiting: Drained) -> None:
         if self._waiting is None:
             self._waiting = {}
         self._waiting[waiting] = None
-        self.buffer.when_drained = self._drained
+        self._buffer.when_drained = self._drained
 
     def _drained(self) -> None:
         self._uncounted = 0
@@ -192,7 +192,7 @@ class OutboundQueue:
         """See `IPullProducer`."""
         self._uncounted = _UNLIMITED
         has_more = self._source is not None and self._source()
-        self._uncounted = self.buffer.unsent
+        self._uncounted = self._buffer.unsent
         if not has_more:
             self._source = None
             self._transport.unregisterProducer()

@@ -32,6 +32,7 @@ class WritesAtOnce(_Transport):
     """
 
     __slots__ = ("_send", "free", "when_drained")
+    writes_at_once = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.free = False
@@ -214,6 +215,11 @@ def buffer_of(transport: Any) -> WritesAtOnce | OpaqueBuffer:
     while not isinstance(lower, WritesAtOnce) and hasattr(lower, "transport"):
         lower = lower.transport
     return lower if isinstance(lower, WritesAtOnce) else OpaqueBuffer()
+
+
+def unsent_in(writers: Iterable[Any]) -> int:
+    """Return how many bytes wait in all transports of the gateway among those that the reactor writes."""
+    return sum(each.unsent for each in writers if getattr(each, "writes_at_once", False))
 
 
 def upgrade(transport: Any) -> None:

@@ -125,7 +125,8 @@ class LiveFigures:
     async def _sum(
         self, processes: Sequence[ProcessHistory], columns: Sequence[Columns], step: int, size: int
     ) -> list[Sample]:
-        """Return the sum of the columns, made in an iteration of the reactor for each process."""
+        """Return the sum of the columns, made in an iteration of the reactor for each process and one
+        more."""
         parts = [
             Part(each.node, each.worker, each.network, frozenset(of_it.values))
             for each, of_it in zip(processes, columns, strict=True)
@@ -134,4 +135,5 @@ class LiveFigures:
         for of_it, names in zip(columns, counted_once(parts), strict=True):
             await deferLater(self._clock, 0)
             total.add(of_it, names)
+        await deferLater(self._clock, 0)
         return total.samples()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from math import nan
+from math import inf, nan
 from typing import Final
 
 from msgspec import Struct
@@ -58,7 +58,8 @@ class Ring:
 
     def _known(self) -> Iterator[tuple[str, bytes]]:
         for name, column in self._values.items():
-            if any(column) if name in REFUSALS else any(value == value for value in column):
+            least = 0.0 if name in REFUSALS else -inf
+            if any(value > least for value in column):  # which no NaN is
                 yield name, self._in_order(column).tobytes()
 
     def _in_order(self, column: array[float]) -> array[float]:

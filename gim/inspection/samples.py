@@ -85,7 +85,8 @@ RATES: Final = (
 DELAYS: Final = ("send_p50_ms", "send_p99_ms", "reactor_delay_ms", "webhook_oldest_s")
 STATES: Final = ("storage_up", "ready")  # 1.0 or 0.0
 REFUSALS: Final = {f"refusals.{name}": name for name in ALL}  # rates, one for each limit
-FIELDS: Final = (*AMOUNTS, *RATES, *DELAYS, *STATES, *REFUSALS)
+SHOWN: Final = (*AMOUNTS, *RATES, *DELAYS, *STATES)  # by these names
+FIELDS: Final = (*SHOWN, *REFUSALS)
 
 # What the parent of workers knows of all of them, if it has the storage: a user may be connected to two.
 OF_THE_PARENT: Final = frozenset({"users", "chatrooms", "messages"})
@@ -103,22 +104,27 @@ def _joined_by(name: str) -> Join:
 JOINS: Final[Mapping[str, Join]] = {name: _joined_by(name) for name in FIELDS}
 
 
+def shown_as(name: str, values: Iterable[float]) -> list[Any]:
+    """Return values of a field as a `Sample` has them; NaN stands for an unknown one."""
+    if name in AMOUNTS:
+        return [round(value) if value == value else None for value in values]
+    if name in STATES:
+        return [bool(value) if value == value else None for value in values]
+    return [round(value, 3) if value == value else None for value in values]
+
+
 def fields_of(at: int, values: Values) -> dict[str, Any]:
-    """Return the fields of a `Sample` with these values; NaN stands for an unknown one."""
-    known = {name: value for name, value in values.items() if value == value}
-    fields: dict[str, Any] = {"at": at}
-    fields |= {name: round(known[name]) for name in AMOUNTS if name in known}
-    fields |= {name: round(known[name], 3) for name in (*RATES, *DELAYS) if name in known}
-    fields |= {name: bool(known[name]) for name in STATES if name in known}
-    fields["refusals"] = {
-        limit: round(known[name], 3) for name, limit in REFUSALS.items() if known.get(name)
+    """Return the fields of a `Sample` with these values."""
+    fields: dict[str, Any] = {
+        name: shown_as(name, (values[name],))[0] for name in SHOWN if name in values
     }
-    return fields
+    refusals = {limit: round(values[name], 3) for name, limit in REFUSALS.items() if values.get(name)}
+    return fields | {"at": at, "refusals": refusals}
 
 
 def values_of(sample: Sample) -> dict[str, float]:
     """Return the values of a sample by field."""
-    values = {name: getattr(sample, name) for name in (*AMOUNTS, *RATES, *DELAYS, *STATES)}
+    values = {name: getattr(sample, name) for name in SHOWN}
     known = {name: float(value) for name, value in values.items() if value is not None}
     refusals = {name: sample.refusals.get(limit, 0.0) for name, limit in REFUSALS.items()}
     return known | {name: value for name, value in refusals.items() if value}

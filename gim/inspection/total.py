@@ -14,14 +14,16 @@ from typing import NamedTuple
 from gim.inspection.ring import Columns
 from gim.inspection.samples import (
     DELAYS,
-    FIELDS,
     OF_THE_PARENT,
+    REFUSALS,
+    SHOWN,
     STATES,
     TRAFFIC,
     NodeSample,
     Sample,
     fields_of,
     joined,
+    shown_as,
     values_of,
 )
 
@@ -103,10 +105,16 @@ class TotalColumns:
         self._values[name] = joined
 
     def samples(self) -> list[Sample]:
-        """Return the sum, the oldest sample first."""
-        names = [name for name in FIELDS if name in self._values]
-        rows = zip(*(self._values[name] for name in names), strict=True)
+        """Return the sum, the oldest sample first. Some 20 us for each."""
+        times = [(step + 1) * self._step for step in self._steps]
+        known = {name: shown_as(name, self._values[name]) for name in SHOWN if name in self._values}
+        rows = zip(*known.values(), strict=True) if known else ((),) * len(times)
         return [
-            Sample(**fields_of((step + 1) * self._step, dict(zip(names, row, strict=True))))
-            for step, row in zip(self._steps, rows, strict=False)
+            Sample(at=at, refusals=refusals, **dict(zip(known, row, strict=True)))
+            for at, refusals, row in zip(times, self._refusals(), rows, strict=True)
         ]
+
+    def _refusals(self) -> Iterator[dict[str, float]]:
+        rates = {limit: self._values[name] for name, limit in REFUSALS.items() if name in self._values}
+        for place in range(len(self._steps)):
+            yield {limit: round(rate[place], 3) for limit, rate in rates.items() if rate[place] > 0}

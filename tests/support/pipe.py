@@ -77,6 +77,13 @@ class Reactor(Clock):
 
     running = True
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.writers: list[Any] = []  # transports in which bytes wait
+
+    def getWriters(self) -> list[Any]:
+        return self.writers
+
     def callWhenRunning(self, call: Any, *args: Any) -> None:
         pass
 

@@ -78,7 +78,7 @@ class UnreadTests(BoundsCase):
         """Return a connection of which nothing is taken by the kernel."""
         wire = self.opened()
         written = wire.transport.value
-        buffer = wire.server.outbound.buffer = Deaf(wire.transport)
+        buffer = wire.server.outbound._buffer = Deaf(wire.transport)
         self.assertEqual((buffer.unsent, written()), (0, b""))
         return wire
 

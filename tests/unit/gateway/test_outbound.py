@@ -14,6 +14,8 @@ BOUND = 20_000
 class Valve:
     """Stands for the buffer of a transport: between the gateway and its pipe, shut when told to."""
 
+    writes_at_once = True
+
     def __init__(self, server: Any) -> None:
         self.server, self.transport = server, server.transport
         self.waiting: list[bytes] = []
@@ -29,7 +31,7 @@ class Valve:
             "resumeProducing",
         ):
             setattr(self.transport, name, getattr(self, name))
-        server.outbound._write, server.outbound.buffer = self.write, self
+        server.outbound._write, server.outbound._buffer = self.write, self
 
     @property
     def unsent(self) -> int:
@@ -130,6 +132,7 @@ class SlowReaderTests(GatewayTestCase):
             self.tell(1)
         self.assertGreater(self.valve.unsent, CLOSE_FACTOR * BOUND)
         self.assertLess(self.valve.unsent, CLOSE_FACTOR * BOUND + 3000)
+        self.clock.writers.append(self.valve)
         self.assertEqual((self.gateway.slow_readers, self.gateway.unsent()), (1, self.valve.unsent))
         self.valve.open()
         self.pump()
