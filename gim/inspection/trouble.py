@@ -34,7 +34,7 @@ class Trouble(Struct, frozen=True):
 
     code: Code
     node: str
-    detail: dict[str, str | float]
+    detail: dict[str, str | bool | float]
     text: str
 
 

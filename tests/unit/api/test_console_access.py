@@ -43,6 +43,7 @@ class ConsoleCase(ApiTestCase):
         channel = self.api.buildProtocol(None)
         channel.makeConnection(transport)
         channel.dataReceived(data)
+        self.clock.pump([0] * 8)
         head, _, body = transport.value().partition(b"\r\n\r\n")
         status, *lines = head.decode("latin-1").split("\r\n")
         self.cookies = [line.partition(": ")[2] for line in lines if line.startswith("Set-Cookie: ")]
