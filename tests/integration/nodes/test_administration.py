@@ -8,6 +8,7 @@ from gim.storage.redis.store.heartbeat import MAX_BROADCASTS
 from tests.support.nodes.channels import subscribed
 from tests.support.nodes.client import Client
 from tests.support.nodes.cluster_case import CHATROOM, PRIVATE, Node, NodesTestCase, eventually
+from tests.support.nodes.event_stream import open_stream
 from tests.support.nodes.fault_case import QUICK
 from tests.support.redis.environment import until
 from tests.support.redis.shared import shared_cluster
@@ -76,6 +77,33 @@ class OneServerCases(MixedIn):
             await eventually(lambda client=client: client.close_code == 3503, "the end")
         self.assertEqual(await self.admin(self.a, "GET", "/users/bob/connections"), {"items": []})
         self.assertIsNone(self.ann.close_code)
+
+    async def test_connections_are_listed_traced_and_closed_at_any_node(self) -> None:
+        await self.client(self.a)
+        for node in (self.a, self.b):
+            page = await self.admin(node, "GET", "/connections?sort=user")
+            self.assertEqual([item["user_id"] for item in page["items"]], ["ann", "bob", ""])
+            self.assertEqual((page["total"], page["nodes_missing"]), (3, 0))
+            self.assertTrue(all(item["peer"].startswith("127.0.0.1:") for item in page["items"]))
+        stream = await open_stream(self.a.http, "/v1/admin/users/bob/trace", KEY)
+        self.addCleanup(stream.hang_up)
+        await eventually(lambda: stream.of("connection"), "the connection of bob")
+        await self.bob.send(PRIVATE, "ann", "secret")
+        await self.ann.send(PRIVATE, "bob", "secret")
+        await eventually(lambda: len(stream.of("packet")) == 3, "the packets of both messages")
+        self.assertEqual(
+            [(each["direction"], each["name"]) for each in stream.of("packet")],
+            [("in", "send"), ("out", "send"), ("out", "push")],
+        )
+        await self.client(self.a, "bob")
+        await eventually(lambda: len(stream.of("packet")) == 5, "the packets of the other login")
+        self.assertNotIn("secret", repr(stream.events()))
+        begun, opened = stream.of("connection")
+        for key in (begun["key"], opened["key"]):
+            self.assertEqual(await self.admin(self.b, "DELETE", f"/connections/{key}"), {"closed": True})
+        await eventually(lambda: len(stream.of("connection")) == 4, "the ends")
+        self.assertEqual({each["code"] for each in stream.of("connection")[2:]}, {3503})
+        self.assertEqual(stream.events()[0][0], "begin")
 
     async def test_a_ban_holds_at_every_node(self) -> None:
         token = await self.token(self.a, "bob")
