@@ -174,8 +174,11 @@ class NodeConnectionList:
             total += len(matching)
             first += [(rank(each), each.outbound.key, each) for each in matching]
             first = sorted(first)[: question.count]  # no two have one key
-        present = [each for _, _, each in first if each in self._gateway.connections]
-        return NodeConnections([self._describe(each) for each in present], total)
+        items: list[ConnectionInfo] = []
+        async for chosen in slices(first, self._clock):
+            open_ones = [each for _, _, each in chosen if each in self._gateway.connections]
+            items += map(self._describe, open_ones)
+        return NodeConnections(items, total)
 
     def _describe(self, connection: GatewayProtocol) -> ConnectionInfo:
         info = _info_of(connection)

@@ -13,6 +13,8 @@ from typing import Any
 
 from msgspec import Struct
 
+IS_LINUX = sys.platform == "linux"
+
 # last_data_recv at byte 52, rtt at 68, total_retrans at 100
 _FIRST = Layout("=52xI12xI28xI")
 # bytes_acked at byte 120, bytes_received at 128; since Linux 4.1
@@ -41,11 +43,11 @@ def read(transport: Any) -> TcpInfo:
     """Return what the kernel knows of a transport's connection, `UNKNOWN` if that is nothing: on other
     systems than Linux, for a UNIX socket, or once the connection is gone. About 3 us."""
     connection = socket_of(transport)
-    if sys.platform != "linux" or connection is None or connection.family == socket.AF_UNIX:
+    if connection is None or not IS_LINUX:
         return UNKNOWN
     try:
         return parse(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES.size))
-    except OSError:
+    except OSError:  # a UNIX socket, or closed
         return UNKNOWN
 
 

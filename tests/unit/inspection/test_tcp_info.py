@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import socket
-import sys
 from struct import pack_into
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from gim.inspection import tcp_info
 from gim.inspection.tcp_info import UNKNOWN, TcpInfo, parse, read, socket_of
 
 
@@ -53,7 +53,7 @@ class TcpInfoTests(SynchronousTestCase):
         client.sendall(b"x" * 1000)
         self.assertEqual(server.recv(1000, socket.MSG_WAITALL), b"x" * 1000)
         info = read(Transport(socket=server))
-        if sys.platform == "linux":
+        if tcp_info.IS_LINUX:
             self.assertEqual(info.in_bytes, 1000)
         else:
             self.assertEqual(info, UNKNOWN)
@@ -65,5 +65,5 @@ class TcpInfoTests(SynchronousTestCase):
         self.addCleanup(one.close)
         self.addCleanup(other.close)
         self.assertEqual(read(Transport(socket=one)), UNKNOWN)
-        self.patch(sys, "platform", "sunos5")
+        self.patch(tcp_info, "IS_LINUX", False)
         self.assertEqual(read(Transport(socket=one)), UNKNOWN)
