@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 from gim.concurrency.clocks import WallClock
@@ -67,30 +68,36 @@ class ConnectionTap:
     # what the connection calls
 
     def received(self, payload: bytes, is_binary: bool) -> None:
-        codec = self._connection.codec
-        self._show("in", payload, lambda: incoming(codec, payload, is_binary))
+        if takers := self._takers(payload):
+            read = partial(incoming, self._connection.codec, payload, is_binary)
+            self._show(takers, "in", payload, read)
 
     def written(self, frames: bytes) -> None:
-        is_binary = self._connection.codec.is_binary
         for payload in payloads_of(frames):
-            self._show("out", payload, lambda payload=payload: outgoing(is_binary, payload))  # type: ignore[misc]
+            if takers := self._takers(payload):
+                read = partial(outgoing, self._connection.codec.is_binary, payload)
+                self._show(takers, "out", payload, read)
 
     def closed(self, code: int | None, reason: str) -> None:
         for watch in self.watches:
             watch.connection(self.seen("closed", code, reason))
         self.end()
 
-    def _show(
-        self, direction: Literal["in", "out"], payload: bytes, read: Callable[[], ReadPacket]
-    ) -> None:
+    def _takers(self, payload: bytes) -> list[UserWatch]:
         size = len(payload)
-        takers = [watch for watch in self.watches if watch.takes(size)]
-        if not takers:
-            return
+        return [watch for watch in self.watches if watch.takes(size)]
+
+    def _show(
+        self,
+        takers: list[UserWatch],
+        direction: Literal["in", "out"],
+        payload: bytes,
+        read: Callable[[], ReadPacket],
+    ) -> None:
         try:
             packet, at = read(), self._wall.now_ms()
             for watch in takers:
-                watch.take(direction, self._key, packet, size, at)
+                watch.take(direction, self._key, packet, len(payload), at)
         except Exception:  # a fault here must not end the connection
             self._log.failure("a packet of {user} could not be traced", user=self.user_id)
             self.end()

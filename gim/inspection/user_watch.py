@@ -54,8 +54,11 @@ class UserWatch:
 
     def takes(self, size: int) -> bool:
         """Say whether it takes a packet of *size* bytes now; count one that it does not take."""
+        if self._left <= 0:  # a report is scheduled, after which there is more to take
+            self._dropped += 1
+            return False
         self._schedule()
-        if self._left <= 0 or self._queued > MAX_QUEUED:
+        if self._queued > MAX_QUEUED:
             self._dropped += 1
             return False
         self._left -= 1 + size // PACKET_UNIT
@@ -96,6 +99,9 @@ class UserWatch:
                 begin, size = end, 0
         if events[begin:] or dropped:
             self._send(self.terms.home, TraceReport(self.terms.id, events[begin:], dropped))
+        self._refill()
+        if self._left <= 0:
+            self._schedule()
 
     def stop(self) -> None:
         """Report nothing any more, unless more comes."""
@@ -110,7 +116,10 @@ class UserWatch:
 
     def _schedule(self) -> None:
         if self._report is None:
-            now = self._clock.seconds()
-            self._left = min(QUEUE, self._left + RATE * (now - self._refilled_at))
-            self._refilled_at = now
+            self._refill()
             self._report = self._clock.callLater(INTERVAL, self.report)
+
+    def _refill(self) -> None:
+        now = self._clock.seconds()
+        self._left = min(QUEUE, self._left + RATE * (now - self._refilled_at))
+        self._refilled_at = now
