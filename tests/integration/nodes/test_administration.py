@@ -168,6 +168,50 @@ class OneServerCases(MixedIn):
             await eventually(lambda client=client: len(client.events) == 6, "the event")
             self.assertEqual(client.events[-1]["message_id"], told["id"])
 
+    async def test_any_node_lists_what_is_known_and_what_happens_at_all(self) -> None:
+        await self.share_room()
+        await self.admin(self.a, "PUT", "/chatrooms/hall", owner_id="bob")
+        await self.token(self.a, "cat")
+        sent = await self.ann.send(CHATROOM, "den", "hello")
+        await eventually(lambda: self.bob.contents() == ["hello"], "the push")
+        for node in (self.a, self.b):
+            users = {user["id"]: user["online"] for user in await self.listed(node, "/users")}
+            self.assertEqual(users, {"ann": True, "bob": True, "cat": False})
+            online = await self.listed(node, "/users?online=true&prefix=a")
+            self.assertEqual([user["id"] for user in online], ["ann"])
+            rooms = {room["id"]: room for room in await self.listed(node, "/chatrooms")}
+            den, hall = rooms["den"], rooms["hall"]
+            self.assertEqual(len(rooms), 2)
+            self.assertEqual((den["members"], den["connections"], den["is_kept"]), (2, 2, False))
+            self.assertEqual((hall["owner_id"], hall["connections"], hall["messages"]), ("bob", 1, 0.0))
+            self.assertGreater(den["messages"], 0.0)
+            for sort in "connections", "messages":
+                first = (await self.listed(node, f"/chatrooms?sort={sort}&count=1"))[0]
+                self.assertEqual((first["id"], first["connections"]), ("den", 2))
+            user = await self.admin(node, "GET", "/users/bob")
+            self.assertEqual((user["online"], user["chatrooms"]), (True, ["den", "hall"]))
+            self.assertEqual(len(user["connections"]), 1)
+            lines = await self.listed(node, "/users/bob/sessions?type=1&count=1")
+            self.assertEqual({line["id"]: line["unread"] for line in lines}, {"1:den": 1, "1:hall": 0})
+            members = await self.listed(node, "/chatrooms/den/members")
+            self.assertEqual(
+                [(one["id"], one["role"]) for one in members], [("ann", "owner"), ("bob", "member")]
+            )
+            (message,) = (await self.admin(node, "GET", "/sessions/1:den/messages"))["items"]
+            self.assertEqual(message["id"], sent["id"])
+            options = await self.admin(node, "GET", "/options")
+            self.assertEqual((options["storage"], options["workers"]), ("redis", 1))
+
+    async def listed(self, node: Node, path: str) -> list[Any]:
+        """Return the items of all pages of a list, in which one may come twice."""
+        page = await self.admin(node, "GET", path)
+        items = page["items"]
+        while page["cursor"]:
+            more = "&" if "?" in path else "?"
+            page = await self.admin(node, "GET", f"{path}{more}cursor={page['cursor']}")
+            items += page["items"]
+        return items
+
     async def test_a_chatroom_is_dismissed_for_members_of_all_nodes(self) -> None:
         await self.admin(self.a, "PUT", "/chatrooms/den", name="The den", owner_id="bob")
         await self.admin(self.b, "PUT", "/chatrooms/den/members/ann", role="admin")

@@ -96,6 +96,38 @@ class ServingTests(WorkersTestCase):
             self.assertEqual(contents, [str(each) for each in range(number + 1)])
             self.assertIn('"code":0', await self.get("/readyz"))
 
+    async def test_any_worker_tells_the_administrator_of_all(self) -> None:
+        process = await self.daemon(GIM_ADMIN_KEY="a-key-for-these-tests")
+        await self.all_ready(process)
+        clients = [await self.client() for _ in range(4)]
+        for number, client in enumerate(clients):
+            await client.ask(101, id=f"user-{number}")
+            await client.ask(301, id="den")
+        await clients[0].ask(301, id="attic")
+        self.assertEqual(await self.connections(), {"1": 2, "2": 2})
+        clients[0].request(201, type=1, target_id="den", content="hi")
+        (sent,) = (await clients[3].packet())["body"]["items"]
+        for _ in range(4):  # the workers take turns
+            (room,) = (await self.admin("/chatrooms?sort=connections&count=1"))["items"]
+            self.assertEqual((room["id"], room["connections"]), ("den", 4))
+            self.assertGreater(room["messages"], 0)
+            self.assertEqual((await self.admin("/chatrooms/attic"))["connections"], 1)
+            users = (await self.admin("/users?online=true&prefix=user-"))["items"]
+            self.assertEqual([user["id"] for user in users], [f"user-{number}" for number in range(4)])
+            (message,) = (await self.admin("/sessions/1:den/messages"))["items"]
+            self.assertEqual(message["id"], sent["id"])
+            options = await self.admin("/options")
+            self.assertEqual((options["workers"], options["storage"]), (2, "memory"))
+            values = {item["name"]: item["value"] for item in options["items"]}
+            self.assertEqual(values["--gateway-worker"], "2")
+            self.assertEqual(values["GIM_ADMIN_KEY"], "…")
+
+    async def admin(self, path: str) -> Any:
+        """Ask a worker as the administrator."""
+        found = json.loads(await self.get(f"/v1/admin{path}", **{"X-API-Key": ["a-key-for-these-tests"]}))
+        self.assertEqual(found["code"], 0, found)
+        return found["data"]
+
     async def test_it_says_once_what_has_started(self) -> None:
         process = await self.daemon()
         await self.all_ready(process)
