@@ -136,6 +136,7 @@ package: $(VENV)/.installed-dev
 	$(PYTHON) -m venv build/package/venv
 	build/package/venv/bin/pip install -q build/package/gim-*.whl
 	cd / && $(CURDIR)/build/package/venv/bin/python -c 'from gim.api.routes import javascript; javascript.modules()["gim.js"]'
+	cd / && $(CURDIR)/build/package/venv/bin/python -c 'from gim.console import files; files.sources()["vendor/htm/LICENSE"]'
 	cd / && $(CURDIR)/build/package/venv/bin/twistd gim --version
 	cd / && $(CURDIR)/build/package/venv/bin/twistd gim --help >/dev/null
 	cd / && $(CURDIR)/build/package/venv/bin/twist gim --help >/dev/null

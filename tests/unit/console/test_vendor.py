@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tomllib
 from hashlib import sha256
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support import vendoring
+from tests.support.paths import ROOT
 
 
 class VendorTests(SynchronousTestCase):
@@ -24,3 +26,9 @@ class VendorTests(SynchronousTestCase):
             licence = (vendoring.VENDOR / package["name"] / "LICENSE").read_text()
             self.assertIn(text[package["licence"]], licence)
             self.assertRegex(package["integrity"], r"\Asha512-[\w+/]{86}==\Z")
+
+    def test_the_wheel_names_their_licences(self) -> None:
+        project = tomllib.loads(ROOT.child("pyproject.toml").getContent().decode())["project"]
+        named = set(project["license"].split(" AND "))
+        self.assertEqual(named, {"MIT"} | {each["licence"] for each in vendoring.packages()})
+        self.assertIn("gim/console/vendor/*/LICENSE", project["license-files"])
