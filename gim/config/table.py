@@ -19,9 +19,10 @@ _ADDRESSES = Group(
     " `ssl:8443:privateKey=/etc/gim/key.pem:certKey=/etc/gim/cert.pem` or `unix:/run/gim/gateway.sock`.",
     (
         Option(
-            "gateway-address", ":8080", endpoints.read,
+            "gateway-address", ":8080", endpoints.read_or_nowhere,
             "Address for WebSocket clients, short `--ws`: a port, :port, host:port, [v6]:port or a"
             " Twisted endpoint string.",
+            "The gateway is at `/ws` of the HTTP address as well; with `none`, only there.",
             aliases=("ws",),
         ),
         Option(

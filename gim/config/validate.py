@@ -16,7 +16,7 @@ from gim.auth import from_settings as auth
 from gim.config.files import files_of
 from gim.config.settings import Settings
 from gim.config.table import OPTIONS
-from gim.net.endpoints import NotHandedOver, make_endpoint, on_loopback
+from gim.net.endpoints import NOWHERE, NotHandedOver, make_endpoint, on_loopback
 from gim.net.listening import check_free
 from gim.startup import InvalidSetting, StartupError
 from gim.storage.settings import RedisSettings
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 class Resources(Struct, frozen=True, kw_only=True):
     """What the files and addresses of the settings hold."""
 
-    gateway: Any  # an IStreamServerEndpoint; None before the start, if only systemd can hand it over
-    api: Any  # likewise
+    gateway: Any  # an IStreamServerEndpoint; None for `NOWHERE`, and like that of the API:
+    api: Any  # before the start None, if only systemd can hand it over
     keyring: Keyring | None  # None for open mode
     admin_key: bytes | None
     webhook_secret: bytes
@@ -89,7 +89,12 @@ def _is_stream(path: str) -> bool:
 def _endpoint(
     option: str, text: str, reactor: Any, starts: bool, *, alone: bool = False
 ) -> IStreamServerEndpoint | None:
-    """Make an endpoint; *alone* keeps other machines out unless the option names a host."""
+    """Make an endpoint; *alone* keeps other machines out unless the option names a host.
+
+    Return None for `NOWHERE`, and before the start for a socket of systemd.
+    """
+    if text == NOWHERE:
+        return None
     try:
         return make_endpoint(on_loopback(text) if alone else text, reactor, text)
     except ValueError as error:

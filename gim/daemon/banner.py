@@ -63,7 +63,7 @@ class StartupBanner(Service):
             " {packet} bytes",
             version=__version__,
             workers=_with_workers(self._settings.daemon.gateway_worker),
-            gateway=self._gateway.address,
+            gateway=self._gateway.address or "at /ws of the api",
             api=self._api.address,
             storage=_described(self._settings.storage),
             soft=_written(soft),

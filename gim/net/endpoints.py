@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.interfaces import IStreamServerEndpoint, IStreamServerEndpointStringParser
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 # Connections that may wait to be accepted. Twisted's 50 would reset most of the clients that come back at
 # once when a server has restarted; the kernel lowers it to net.core.somaxconn.
 BACKLOG = 4096
+
+NOWHERE: Final = "none"  # in place of an address
 
 _PORT = re.compile(r":?(\d+)", re.ASCII)
 _HOST_PORT = re.compile(r"(\[[^\[\]]+\]|[^:\[\]=]+):(\d+)", re.ASCII)
@@ -42,6 +44,11 @@ def read(text: str) -> str:
     raise ValueError(
         f"{text!r} is not a valid address: write 8080, :8080, host:8080, [::1]:8080, unix:/path"
     )
+
+
+def read_or_nowhere(text: str) -> str:
+    """Read an address as `read` does, or `NOWHERE` for none."""
+    return NOWHERE if text == NOWHERE else read(text)
 
 
 def with_backlog(endpoint: str, backlog: int) -> str:

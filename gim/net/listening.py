@@ -27,15 +27,16 @@ class Listening(Service):
     def __init__(
         self,
         name: str,
-        endpoint: IStreamServerEndpoint,
+        endpoint: IStreamServerEndpoint | None,
         factory: IProtocolFactory,
         prepare: Callable[[IListeningPort], None] = lambda port: None,
         at_once: bool = True,
         is_announced: bool = True,
     ) -> None:
-        """*name* says in logs and errors what listens here; *prepare* is called with the port before
-        it accepts a connection, and may raise ValueError. Unless *at_once*, connections wait in the
-        kernel's queue until `accept` is called. The log has a line with the address if *is_announced*."""
+        """*name* says in logs and errors what listens here; without *endpoint* that is nowhere.
+        *prepare* is called with the port before it accepts a connection, and may raise ValueError. Unless
+        *at_once*, connections wait in the kernel's queue until `accept` is called. The log has a line
+        with the address if *is_announced*."""
         self.setName(name)
         self._accepts = at_once
         self._endpoint = endpoint
@@ -46,6 +47,8 @@ class Listening(Service):
 
     def privilegedStartService(self) -> None:
         super().privilegedStartService()
+        if self._endpoint is None:
+            return
         listening = maybeDeferred(self._endpoint.listen, self._factory)
         failures: list[Failure] = []
         listening.addCallback(self._listens).addErrback(failures.append)

@@ -39,6 +39,12 @@ class EndpointTests(SynchronousTestCase):
         bad = ": host host: :host ::1:80 [::1] []:80 a=b:80 8080:host http://x:80 -1 \u0668\u0660"
         self.assertRefuses("", "80 80", "localhost:80\n", *bad.split())
 
+    def test_an_address_may_be_none(self) -> None:
+        self.assertEqual(endpoints.read_or_nowhere("none"), endpoints.NOWHERE)
+        self.assertEqual(endpoints.read_or_nowhere("8080"), endpoints.read("8080"))
+        self.assertRaises(ValueError, endpoints.read_or_nowhere, "no")
+        self.assertRaises(ValueError, endpoints.read, "none")
+
     def test_a_port_above_65535_is_refused(self) -> None:
         bad = ("65536", ":65536", "localhost:65536", "[::1]:99999", "9" * 400)
         self.assertRefuses(*bad)
