@@ -49,11 +49,20 @@ def block(language: str) -> str:
     return str(found[0])
 
 
+def with_one_port(language: str, text: str) -> str:
+    """Return a configuration with the change for one port that the page names for a proxy."""
+    row = re.compile(rf"(?mi)^\| {language} \| `(.*?)` \| `(.*?)` \|$")
+    ((before, after),) = row.findall(PAGE.getContent().decode())
+    assert text.count(before) == 1, f"{before!r} is not once in the configuration of {language}"
+    return text.replace(before, after)
+
+
 class ProxyCase(DaemonTestCase):
     """What each proxy must do; a subclass says how the proxy is started."""
 
     language: ClassVar[str]
     options: ClassVar[tuple[str, ...]] = ()  # of gim, beside those of all proxies
+    has_one_port = False  # a test says so before `start`
 
     def command(self, text: str) -> tuple[str, ...]:
         """Write the configuration of the page, which fits this machine, to files; return the command."""
@@ -85,7 +94,8 @@ class ProxyCase(DaemonTestCase):
         holder = hold_port()
         self.addCleanup(holder.close)
         self.port = holder.getsockname()[1]
-        text = self.fit(block(self.language))
+        text = block(self.language)
+        text = self.fit(with_one_port(self.language, text) if self.has_one_port else text)
         if quiet_time is None:
             text = re.sub(rf"\n.*timeout {TIMEOUT}s?;| timeout={TIMEOUT}$", "", text, flags=re.MULTILINE)
             assert str(TIMEOUT) not in text, text
@@ -162,11 +172,17 @@ class ProxyCase(DaemonTestCase):
         for path in "/", "/metrics", "/readyz", "/v1/admin/statistics", "/wsx", "/docs":
             self.assertEqual(await self.get(path), 404, path)
 
+        if self.has_one_port:
+            await self.gim.says(rf"GET /ws 101 .* from {ANN}")
         self.gim.signal(signal.SIGTERM)
         self.assertEqual(await ann.closed.addTimeout(PATIENCE, reactor), 3001)
         await self.gim.says(rf"connection of ann from \S*{ANN}\S* ended, 3001")
         self.assertEqual(await self.gim.exited.addTimeout(PATIENCE, reactor), 0)
         self.assertNotIn("/metrics", self.gim.output[1])
+
+    async def test_one_port_is_enough(self) -> None:
+        self.has_one_port = True
+        await self.test_websocket_and_http_reach_gim_with_the_clients_address()
 
     async def test_pings_keep_a_quiet_connection_beyond_the_proxys_timeout(self) -> None:
         await self.start("--heartbeat-interval", f"{SHORT_TIMEOUT}s", quiet_time=SHORT_TIMEOUT)
