@@ -71,10 +71,13 @@ function useNews(warnings = []) {
   }, [words.map((each) => each.replace(/[\d.,]+/g, "")).join()]);
 }
 
-function inWords({ code, detail, node, text }) {
-  const key = `warning_${code}`;
-  const words = has(`overview.${key}`) ? word(key, detail) : text;
-  return words.includes("{") ? text : words; // without the detail that the words need, the server's
+/** Say in the page's language what is wrong; what it has no words for is said in the server's. */
+function inWords({ code, detail, text }) {
+  const key = `warning_${code}${code === "overloaded" ? `_${detail.limit}` : ""}`;
+  if (!has(`overview.${key}`)) return text;
+  const delay = milliseconds(detail.reactor_delay_ms);
+  const words = word(key, { ...detail, delay, rss: size(detail.rss), waited: seconds(detail.seconds) });
+  return detail.is_enforced === false ? `${words} (${word("trial")})` : words;
 }
 
 function State({ live, session, isStale }) {
