@@ -1,8 +1,9 @@
 // What this server is: its version, the options in force, and the software of others in this page.
 import { html, useState } from "./html.js";
-import { get, useData } from "./api.js";
+import { get } from "./api.js";
+import { Loaded, useData } from "./data.js";
 import { words } from "./i18n.js";
-import { ErrorNotice, Facts, Field, Loading, Page, Section, Table } from "./widgets.js";
+import { Facts, Field, Page, Section, Table } from "./widgets.js";
 
 const VENDORED = [
   ["Preact", "MIT", "vendor/preact/LICENSE"],
@@ -29,19 +30,17 @@ export default function About({ session }) {
 }
 
 function Options() {
-  const { data, error, reload } = useData((signal) => get("/v1/admin/options", {}, signal), []);
+  const state = useData((signal) => get("/v1/admin/options", {}, signal), []);
   const [isSetOnly, setSetOnly] = useState(false);
   const columns = [
-    { key: "name", label: word("option"), head: true, render: (row) => html`<code>${row.name}</code>` },
-    { key: "value", label: word("value"), class: "wrap", render: (row) => html`<span class="id">${row.value}</span>` },
-    { key: "origin", label: word("origin") },
-    { key: "help", label: word("help"), class: "wrap" },
+    { key: "name", head: true, class: "id" },
+    { key: "value", class: "id wrap" },
+    { key: "origin" },
+    { key: "help", class: "wrap" },
   ];
-  if (!data) return error ? html`<${ErrorNotice} error=${error} onRetry=${reload} />` : html`<${Loading} />`;
-  const rows = data.items.filter(({ origin }) => !isSetOnly || origin !== "default");
   const only = html`<${Field} label=${word("set_only")} type="checkbox" value=${isSetOnly} onInput=${setSetOnly} />`;
-  return html`<${Section} title=${word("options")} actions=${only}>
-    <p class="muted">${word("answered_by", { node: data.node })} ${data.workers > 1 && word("workers", { n: data.workers })}</p>
-    <${Table} columns=${columns} rows=${rows} rowKey=${({ name }) => name} label=${word("options")} empty=${word("none_set")} />
-  <//>`;
+  return html`<${Section} title=${word("options")} actions=${only}><${Loaded} state=${state}>${({ node, workers, items }) => html`
+    <p class="muted">${word("answered_by", { node })} ${workers > 1 && word("workers", { n: workers })}</p>
+    <${Table} columns=${columns} word=${word} rows=${items.filter(({ origin }) => !isSetOnly || origin !== "default")} rowKey=${({ name }) => name}
+      label=${word("options")} empty=${word("none_set")} />`}<//><//>`;
 }

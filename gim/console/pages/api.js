@@ -1,10 +1,8 @@
 // Requests to the HTTP API. The cookie of the console counts only with the header that each of them sends.
-import { useCallback, useEffect, useRef, useState } from "./html.js";
 import { t } from "./i18n.js";
 import { readEvents } from "./events.js";
 
 const ROOT = new URL("../", document.baseURI);
-const HEADERS = { "X-Gim-Console": "1" };
 const SHORTEST_PAUSE = 1000; // ms
 const LONGEST_PAUSE = 15_000; // ms
 const SILENCE = 20_000; // ms: a stream that lives sends a comment every 15 s
@@ -14,11 +12,11 @@ const FINAL = new Set([400, 401, 403, 404]); // another attempt would be refused
 export class ApiError extends Error {
   constructor(code, msg) {
     super(msg);
-    this.code = code;
-    this.msg = msg;
+    Object.assign(this, { code, msg });
   }
 }
 
+const noAnswer = () => new ApiError(0, t("common.no_answer"));
 let whenLoggedOut = () => {};
 
 /** Call *listener* when the server does not accept the login any more. */
@@ -31,40 +29,39 @@ export function path(strings, ...values) {
   return String.raw({ raw: strings }, ...values.map(encodeURIComponent));
 }
 
+/** Without what is empty. */
+export function known(values) {
+  return Object.entries(values).filter(([, value]) => value !== "" && value !== null && value !== undefined);
+}
+
+// Each returns the data of the answer, or raises ApiError.
 export const get = (where, query, signal) => ask("GET", where, { query, signal });
 export const post = (where, body = {}) => ask("POST", where, { body });
 export const put = (where, body = {}) => ask("PUT", where, { body });
 export const patch = (where, body = {}) => ask("PATCH", where, { body });
-export const del = (where, body) => ask("DELETE", where, { body });
+export const del = (where) => ask("DELETE", where, {});
 
-async function ask(method, where, { query, body, signal }) {
-  const response = await send(method, where, { query, body, signal });
+async function ask(method, where, more) {
+  const response = await send(method, where, more);
   return (await response.json()).data;
 }
 
 /** Send a request and return its response, also for what has no envelope; raise `ApiError` if it is refused. */
-export async function send(method, where, { query = {}, body, signal, headers: more, allowAll = false } = {}) {
-  const url = new URL(where.replace(/^\//, ""), ROOT);
-  for (const [name, value] of Object.entries(query)) {
-    if (value !== "" && value !== null && value !== undefined) url.searchParams.set(name, value);
-  }
-  const sent = body && JSON.stringify(body);
-  const headers = { ...HEADERS, ...(sent && { "Content-Type": "application/json" }), ...more };
+export async function send(method, where, { query = {}, body, signal, headers, allowAll = false } = {}) {
+  const url = new URL(where.slice(1), ROOT);
+  url.search = new URLSearchParams(known(query));
+  const content = body && { "Content-Type": "application/json" };
+  const all = { "X-Gim-Console": "1", ...content, ...headers };
   let response;
   try {
-    response = await fetch(url, { method, headers, body: sent, signal, cache: "no-store" });
+    response = await fetch(url, { method, headers: all, body: body && JSON.stringify(body), signal, cache: "no-store" });
   } catch (error) {
-    throw error.name === "AbortError" ? error : new ApiError(0, t("common.no_answer"));
+    throw error.name === "AbortError" ? error : noAnswer();
   }
-  if (!response.ok && !allowAll) throw await refusal(response);
-  return response;
-}
-
-async function refusal(response) {
-  const answer = await response.json().catch(() => ({}));
-  const error = new ApiError(answer.code ?? response.status, answer.msg || `HTTP ${response.status}`);
-  if (error.code === 401) whenLoggedOut();
-  return error;
+  if (response.ok || allowAll) return response;
+  const { code = response.status, msg = `HTTP ${response.status}` } = await response.json().catch(() => ({}));
+  if (code === 401) whenLoggedOut();
+  throw new ApiError(code, msg);
 }
 
 /**
@@ -80,90 +77,62 @@ export async function stream(where, { query, onEvent, onState = () => {}, evenHi
     onEvent(name, data);
   };
   while (!signal.aborted) {
-    if (!evenHidden) await shown(signal);
-    const error = await readOnce(where, query, heard, onState, evenHidden, signal);
+    if (!evenHidden) await until(() => !document.hidden, signal);
+    const error = await readOnce(where, { query, heard, onState, evenHidden }, signal);
     if (signal.aborted) return;
-    if (error && FINAL.has(error.code)) return void onState("refused", error);
     if (!error) continue; // the tab was hidden
-    onState("lost", error);
-    await rest(pause * (0.75 + Math.random() / 2), signal);
+    const isFinal = FINAL.has(error.code);
+    onState(isFinal ? "refused" : "lost", error);
+    if (isFinal) return;
+    const end = Date.now() + pause * (0.75 + Math.random() / 2);
+    await until(() => Date.now() >= end, signal, end - Date.now());
     pause = Math.min(pause * 1.7, LONGEST_PAUSE);
   }
 }
 
-async function readOnce(where, query, onEvent, onState, evenHidden, signal) {
+/** Read a stream to its end; return why it ended, null if that was the page's own wish. */
+async function readOnce(where, { query, heard, onState, evenHidden }, signal) {
   const attempt = new AbortController();
-  const stop = () => attempt.abort();
-  const hide = () => document.hidden && !evenHidden && stop();
-  signal.addEventListener("abort", stop);
-  document.addEventListener("visibilitychange", hide);
-  let silence = setTimeout(stop, SILENCE);
   let isSilent = false;
+  let silence;
+  const check = () => (signal.aborted || (document.hidden && !evenHidden)) && attempt.abort();
   const alive = () => {
     clearTimeout(silence);
     silence = setTimeout(() => {
       isSilent = true;
-      stop();
+      attempt.abort();
     }, SILENCE);
   };
+  const end = new AbortController();
+  signal.addEventListener("abort", check, { signal: end.signal });
+  document.addEventListener("visibilitychange", check, { signal: end.signal });
   alive();
   try {
     const response = await send("GET", where, { query, signal: attempt.signal });
     onState("open");
-    await readEvents(response.body, onEvent, alive);
+    await readEvents(response.body, heard, alive);
     return new ApiError(0, t("common.stream_ended"));
   } catch (error) {
-    if (error.name === "AbortError") return isSilent ? new ApiError(0, t("common.no_answer")) : null;
-    return error instanceof ApiError ? error : new ApiError(0, t("common.no_answer"));
+    if (error instanceof ApiError) return error;
+    return error.name === "AbortError" && !isSilent ? null : noAnswer();
   } finally {
     clearTimeout(silence);
-    signal.removeEventListener("abort", stop);
-    document.removeEventListener("visibilitychange", hide);
+    end.abort();
   }
 }
 
-function shown(signal) {
+/** Wait until *isDone*, asked when the tab is shown and after *ms*, or until *signal* aborts. */
+function until(isDone, signal, ms) {
   return new Promise((resolve) => {
+    const end = new AbortController();
     const check = () => {
-      if (document.hidden && !signal.aborted) return;
-      document.removeEventListener("visibilitychange", check);
+      if (!isDone() && !signal.aborted) return;
+      end.abort();
       resolve();
     };
-    document.addEventListener("visibilitychange", check);
-    signal.addEventListener("abort", check);
+    document.addEventListener("visibilitychange", check, { signal: end.signal });
+    signal.addEventListener("abort", check, { signal: end.signal });
+    if (ms) setTimeout(check, ms + 1);
     check();
   });
-}
-
-function rest(ms, signal) {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-    signal.addEventListener("abort", resolve);
-  });
-}
-
-/**
- * Load data when *inputs* change: `{data, error, isLoading, reload}`.
- *
- * `load(signal)` returns a promise. The data of before stay until the next ones are there.
- */
-export function useData(load, inputs) {
-  const [state, setState] = useState({ isLoading: true });
-  const current = useRef();
-  const reload = useCallback(async () => {
-    current.current?.abort();
-    const { signal } = (current.current = new AbortController());
-    setState((before) => ({ ...before, isLoading: true }));
-    try {
-      const data = await load(signal);
-      if (!signal.aborted) setState({ data, isLoading: false });
-    } catch (error) {
-      if (!signal.aborted) setState((before) => ({ data: before.data, error, isLoading: false }));
-    }
-  }, inputs);
-  useEffect(() => {
-    reload();
-    return () => current.current.abort();
-  }, [reload]);
-  return { ...state, reload };
 }

@@ -1,10 +1,10 @@
 // Chatrooms: all of them by id, or the busiest; and one with its members and messages.
-import { html, useState } from "./html.js";
-import { del, get, path, patch, put, useData } from "./api.js";
+import { html } from "./html.js";
+import { del, get, known, path, patch, put } from "./api.js";
+import { Loaded, Pages, useData, useForm, usePages } from "./data.js";
 import { t, words } from "./i18n.js";
-import { Button, ChatroomLink, ErrorNotice, Facts, Field, Filters, Loading, Online, Page, Table, Tabs, UserLink, act, go, setQuery, tools } from "./widgets.js";
+import { Button, ChatroomLink, Facts, Field, Filters, Online, Page, Table, Tabs, UserLink, act, go, setQuery, tools } from "./widgets.js";
 import { History } from "./history.js";
-import { Pages, usePages } from "./paging.js";
 import { durations, number, rate } from "./format.js";
 
 const SORTS = ["id", "connections", "messages"];
@@ -17,7 +17,7 @@ export default function Chatrooms(props) {
 }
 
 function List({ query: { prefix = "", sort = "id" }, session }) {
-  const [typed, setTyped] = useState(prefix);
+  const { values, field } = useForm(word, { prefix });
   const pages = usePages("/v1/admin/chatrooms", { prefix, sort, count: 100 });
   const change = (key) => setQuery({ prefix, sort: key });
   const columns = [
@@ -29,8 +29,8 @@ function List({ query: { prefix = "", sort = "id" }, session }) {
     { key: "messages", sort: "descending", number: rate },
   ];
   return html`<${Page} title=${word("title")} actions=${!session.read_only && html`<${Create} />`}>
-    <${Filters} onSubmit=${() => setQuery({ prefix: typed.trim(), sort })}>
-      <${Field} label=${word("prefix")} value=${typed} onInput=${setTyped} />
+    <${Filters} onSubmit=${() => setQuery({ ...values, sort })}>
+      ${field("prefix")}
       <${Button} type="submit">${t("common.find")}<//>
       <${Field} label=${word("sort")} type="select" value=${sort} options=${SORTS.map((each) => [each, word(`sort_${each}`)])} onInput=${change} />
     <//>
@@ -49,24 +49,23 @@ function Create() {
   ];
   const run = ({ id, ...rest }) => {
     made = id.trim();
-    const given = Object.entries(rest).filter(([, value]) => value.trim());
-    return put(path`/v1/admin/chatrooms/${made}`, Object.fromEntries(given));
+    return put(path`/v1/admin/chatrooms/${made}`, Object.fromEntries(known(rest)));
   };
   const ask = () => act({ title: word("create_title"), text: word("create_text"), action: word("create"), fields, run }, () => go("chatrooms", [made]));
   return html`<${Button} onClick=${ask}>${word("create")}<//>`;
 }
 
 function One({ id, session, query: { tab = "members" } }) {
-  const { data, error, isLoading, reload } = useData((signal) => get(path`/v1/admin/chatrooms/${id}`, {}, signal), [id]);
+  const state = useData((signal) => get(path`/v1/admin/chatrooms/${id}`, {}, signal), [id]);
+  const { data, reload } = state;
   const tabs = ["members", "recent"].map((key) => ({ key, label: word(key) }));
   return html`<${Page} title=${word("one", { id })} actions=${data && !session.read_only && html`<${Actions} room=${data} onDone=${reload} />`}>
     <p><a href="#/chatrooms">${word("all")}</a></p>
-    <${ErrorNotice} error=${error} onRetry=${reload} />
-    ${!data && isLoading && html`<${Loading} />`}
-    ${data && html`<${Known} room=${data} />
+    <${Loaded} state=${state}>${(room) => html`<${Known} room=${room} />
       <${Tabs} tabs=${tabs} current=${tab} onChange=${(key) => setQuery({ tab: key })} label=${word("one", { id })}>
         ${tab === "recent" ? html`<${History} id=${`1:${id}`} session=${session} />` : html`<${Members} id=${id} session=${session} onDone=${reload} />`}
       <//>`}
+    <//>
   <//>`;
 }
 

@@ -1,8 +1,9 @@
 // The connections with most to write, or most bytes, or the oldest; each can be closed.
-import { html, useEffect, useState } from "./html.js";
-import { del, get, path, useData } from "./api.js";
+import { html, useState } from "./html.js";
+import { del, get, path } from "./api.js";
+import { Loaded, useData, useForm, useRepeat } from "./data.js";
 import { t, words } from "./i18n.js";
-import { Button, ErrorNotice, Field, Filters, Loading, Notice, Page, Table, UserLink, act, setQuery, tools } from "./widgets.js";
+import { Button, Field, Filters, Notice, Page, Table, UserLink, act, setQuery, tools } from "./widgets.js";
 import { milliseconds, number, size, span } from "./format.js";
 
 const PAUSE = 3000; // ms between two readings while it follows
@@ -12,38 +13,26 @@ const word = words("connections");
 
 export default function Connections({ query, session }) {
   const { sort = "unsent", count = "100", user = "", address = "" } = query;
-  const [typed, setTyped] = useState({ user, address });
+  const { values, field } = useForm(word, { user, address });
   const [isFollowing, setFollowing] = useState(false);
-  const { data, error, isLoading, reload } = useData(
-    (signal) => get("/v1/admin/connections", { sort, count, user, address }, signal),
-    [sort, count, user, address],
-  );
+  const state = useData((signal) => get("/v1/admin/connections", { sort, count, user, address }, signal), [sort, count, user, address]);
   const change = (changed) => setQuery({ ...query, ...changed });
-  const set = (name) => (value) => setTyped((before) => ({ ...before, [name]: value.trim() }));
-  useEffect(() => {
-    if (!isFollowing || isLoading) return undefined;
-    const timer = setInterval(() => document.hidden || reload(), PAUSE);
-    return () => clearInterval(timer);
-  }, [isFollowing, isLoading, reload]);
+  useRepeat(isFollowing && !state.isLoading, PAUSE, state.reload);
   return html`<${Page} title=${word("title")} lead=${word("lead")}>
-    <${Filters} onSubmit=${() => change(typed)}>
-      <${Field} label=${word("user")} value=${typed.user} onInput=${set("user")} />
-      <${Field} label=${word("address")} value=${typed.address} onInput=${set("address")} />
+    <${Filters} onSubmit=${() => change(values)}>
+      ${field("user")}${field("address")}
       <${Button} type="submit">${t("common.filter")}<//>
       <${Field} label=${t("common.count")} type="select" value=${count} options=${COUNTS.map((each) => [each, each])} onInput=${(value) => change({ count: value })} />
-      <${Field} label=${word("follow")} type="checkbox" value=${isFollowing} onInput=${setFollowing} />
-      <${Button} onClick=${reload}>${t("common.reload")}<//>
+      <${Field} label=${t("common.follow")} type="checkbox" value=${isFollowing} onInput=${setFollowing} />
+      <${Button} onClick=${state.reload}>${t("common.reload")}<//>
     <//>
-    <${ErrorNotice} error=${error} onRetry=${reload} />
-    ${!data && isLoading && html`<${Loading} />`}
-    ${data && html`<${Found} data=${data} isFaded=${Boolean(error)} sort=${sort} onSort=${(key) => change({ sort: key })} columns=${columnsOf(session, reload)} />`}
+    <${Loaded} state=${state}>${(data) => html`
+      ${data.nodes_missing > 0 && html`<${Notice} kind="warning">${word("missing", { n: data.nodes_missing })}<//>`}
+      <p class="muted">${word("total", { shown: data.items.length, n: data.total })}</p>
+      <${Table} columns=${columnsOf(session, state.reload)} word=${word} rows=${data.items} rowKey=${(row) => `${row.node} ${row.key}`}
+        sort=${sort} onSort=${(key) => change({ sort: key })} isFaded=${Boolean(state.error)} label=${word("title")} empty=${word("none")} />`}
+    <//>
   <//>`;
-}
-
-function Found({ data, ...rest }) {
-  return html`${data.nodes_missing > 0 && html`<${Notice} kind="warning">${word("missing", { n: data.nodes_missing })}<//>`}
-    <p class="muted">${word("total", { shown: data.items.length, n: data.total })}</p>
-    <${Table} ...${rest} word=${word} rows=${data.items} rowKey=${(row) => `${row.node} ${row.key}`} label=${word("title")} empty=${word("none")} />`;
 }
 
 function columnsOf(session, onClosed) {

@@ -1,20 +1,22 @@
 // The routes of the HTTP API as /openapi.json describes them; those that only read can be tried.
 import { html, useState } from "./html.js";
-import { send, useData } from "./api.js";
+import { known, send } from "./api.js";
+import { Loaded, useData, useForm, useTask } from "./data.js";
 import { words } from "./i18n.js";
-import { Button, CopyButton, ErrorNotice, Field, Json, Loading, Page, Rich, Section } from "./widgets.js";
+import { Button, CopyButton, ErrorNotice, Field, Json, Page, Rich, Section } from "./widgets.js";
 
 const SHOWN = 100_000; // characters of an answer
+const TOKEN = " token"; // not a valid name of a parameter
 const METHODS = ["get", "post", "put", "patch", "delete"];
 const word = words("reference");
 
 export default function Reference() {
-  const { data, error, reload } = useData(async (signal) => (await send("GET", "/openapi.json", { signal })).json(), []);
-  const [typed, setTyped] = useState("");
+  const state = useData(async (signal) => (await send("GET", "/openapi.json", { signal })).json(), []);
+  const { values, field } = useForm(word, { filter: "" });
   return html`<${Page} title=${word("title")} lead=${html`<${Rich} text=${word("lead")} />`}>
     <p class="row"><a href="../docs">/docs</a> <a href="../openapi.json">/openapi.json</a></p>
-    <${ErrorNotice} error=${error} onRetry=${reload} />
-    ${data ? html`<${Field} class="narrow" label=${word("filter")} type="search" value=${typed} onInput=${setTyped} /><${Groups} document=${data} wanted=${typed.trim().toLowerCase()} />` : !error && html`<${Loading} />`}
+    ${field("filter", { type: "search", class: "narrow" })}
+    <${Loaded} state=${state}>${(document) => html`<${Groups} document=${document} wanted=${values.filter.toLowerCase()} />`}<//>
   <//>`;
 }
 
@@ -65,33 +67,26 @@ function Inputs({ inputs }) {
 }
 
 function Try({ route, inputs }) {
-  const needsToken = accessOf(route) === "token";
-  const [values, setValues] = useState({});
-  const [state, setState] = useState({});
-  const set = (name) => (value) => setValues((before) => ({ ...before, [name]: value }));
+  const access = accessOf(route);
+  const { values, field } = useForm(word, {});
+  const [answer, setAnswer] = useState(null);
   const where = route.path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(values[name] ?? ""));
   const query = Object.fromEntries(inputs.filter((each) => each.in === "query").map(({ name }) => [name, values[name]]));
-  const submit = async (event) => {
-    event.preventDefault();
-    setState({ isBusy: true });
+  const task = useTask(async () => {
     const began = performance.now();
-    try {
-      const token = needsToken ? { Authorization: `Bearer ${values[" token"]}` } : {};
-      const response = await send("GET", where, { query, headers: token, allowAll: true });
-      const text = await response.text();
-      setState({ status: response.status, text, ms: Math.round(performance.now() - began) });
-    } catch (error) {
-      setState({ error });
-    }
-  };
-  return html`<form class="filters" onSubmit=${submit}>
-      ${inputs.map(({ name, required }) => html`<${Field} key=${name} label=${name} value=${values[name] ?? ""} onInput=${set(name)} required=${required} />`)}
-      ${needsToken && html`<${Field} label=${word("token")} type="password" value=${values[" token"] ?? ""} onInput=${set(" token")} required />`}
-      <${Button} type="submit" kind="primary" isBusy=${state.isBusy}>${word("try")}<//>
-      <${CopyButton} text=${() => curlOf(route, where, query)} label=${word("copy_curl")} />
+    const headers = access === "token" ? { Authorization: `Bearer ${values[TOKEN]}` } : {};
+    const response = await send("GET", where, { query, headers, allowAll: true });
+    const text = await response.text();
+    setAnswer({ status: response.status, text, ms: Math.round(performance.now() - began) });
+  });
+  return html`<form class="filters" onSubmit=${task.run}>
+      ${inputs.map(({ name, required }) => field(name, { label: name, required }))}
+      ${access === "token" && field(TOKEN, { label: word("token"), type: "password", required: true })}
+      <${Button} type="submit" kind="primary" isBusy=${task.isBusy}>${word("try")}<//>
+      <${CopyButton} text=${() => curlOf(access, where, query)} label=${word("copy_curl")} />
     </form>
-    <${ErrorNotice} error=${state.error} />
-    ${state.status && html`<${Answer} ...${state} />`}`;
+    <${ErrorNotice} error=${task.error} />
+    ${answer && html`<${Answer} ...${answer} />`}`;
 }
 
 function Answer({ status, text, ms }) {
@@ -106,9 +101,9 @@ function Answer({ status, text, ms }) {
 }
 
 /** Write the request as a command for a shell; the key and the token stay names of variables. */
-function curlOf(route, where, query) {
+function curlOf(access, where, query) {
   const url = new URL(`..${where}`, document.baseURI);
-  for (const [name, value] of Object.entries(query)) if (value) url.searchParams.set(name, value);
-  const header = { key: ' -H "X-API-Key: $KEY"', token: ' -H "Authorization: Bearer $TOKEN"', open: "" }[accessOf(route)];
+  url.search = new URLSearchParams(known(query));
+  const header = { key: ' -H "X-API-Key: $KEY"', token: ' -H "Authorization: Bearer $TOKEN"', open: "" }[access];
   return `curl -s '${url.href.replaceAll("'", "%27")}'${header}`;
 }

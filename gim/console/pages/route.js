@@ -1,8 +1,9 @@
 // Addresses within the console: "#/users/ann?online=true" is the page "users", its parameters and its query.
+import { known } from "./api.js";
 
 /** Return the address of a page; what is empty in *query* is left out. */
 export function href(name, params = [], query = {}) {
-  const kept = Object.entries(query).filter(([, value]) => value !== "" && value !== null && value !== undefined);
+  const kept = known(query);
   const search = kept.length ? `?${new URLSearchParams(kept)}` : "";
   return `#/${[name, ...params].map(encodeURIComponent).join("/")}${search}`;
 }

@@ -1,9 +1,9 @@
 // Users by the beginning of their ids, and what is known of one.
-import { html, useState } from "./html.js";
-import { del, get, path, post, put, useData } from "./api.js";
+import { html } from "./html.js";
+import { del, get, path, post, put } from "./api.js";
+import { Loaded, Pages, useData, useForm, usePages } from "./data.js";
 import { t, words } from "./i18n.js";
-import { Button, ChatroomLink, ErrorNotice, Facts, Field, Filters, Loading, Notice, Online, Page, Section, SessionLink, Table, Time, UserLink, act, go, href, setQuery, tools } from "./widgets.js";
-import { Pages, usePages } from "./paging.js";
+import { Button, ChatroomLink, Facts, Field, Filters, Notice, Online, Page, Section, SessionLink, Table, Time, UserLink, act, go, href, setQuery, tools } from "./widgets.js";
 import { durations, number } from "./format.js";
 
 const PRIVATE = 2;
@@ -15,7 +15,7 @@ export default function Users(props) {
 }
 
 function List({ query: { prefix = "", online = "" } }) {
-  const [typed, setTyped] = useState(prefix);
+  const { values, field } = useForm(word, { prefix });
   const pages = usePages("/v1/admin/users", { prefix, online, count: 100 });
   const columns = [
     { key: "id", head: true, render: (row) => html`<${UserLink} id=${row.id} />` },
@@ -23,10 +23,10 @@ function List({ query: { prefix = "", online = "" } }) {
     ONLINE,
   ];
   return html`<${Page} title=${word("title")}>
-    <${Filters} onSubmit=${() => setQuery({ prefix: typed.trim(), online })}>
-      <${Field} label=${word("prefix")} value=${typed} onInput=${setTyped} />
+    <${Filters} onSubmit=${() => setQuery({ ...values, online })}>
+      ${field("prefix")}
       <${Button} type="submit">${t("common.find")}<//>
-      <${Button} onClick=${() => typed.trim() && go("users", [typed.trim()])}>${word("open")}<//>
+      <${Button} onClick=${() => values.prefix && go("users", [values.prefix])}>${word("open")}<//>
       <${Field} label=${word("online_only")} type="checkbox" value=${online === "true"} onInput=${(is) => setQuery({ prefix, online: is ? "true" : "" })} />
     <//>
     <${Pages} pages=${pages}><${Table} columns=${columns} word=${word} rows=${pages.items} label=${word("title")} empty=${word("none")} /><//>
@@ -34,12 +34,11 @@ function List({ query: { prefix = "", online = "" } }) {
 }
 
 function One({ id, session }) {
-  const { data, error, isLoading, reload } = useData((signal) => get(path`/v1/admin/users/${id}`, {}, signal), [id]);
+  const state = useData((signal) => get(path`/v1/admin/users/${id}`, {}, signal), [id]);
+  const { data, reload } = state;
   return html`<${Page} title=${word("one", { id })} actions=${data && html`<${Actions} user=${data} session=${session} onDone=${reload} />`}>
     <p><a href="#/users">${word("all")}</a></p>
-    <${ErrorNotice} error=${error} onRetry=${reload} />
-    ${!data && isLoading && html`<${Loading} />`}
-    ${data && html`<${Known} user=${data} onDone=${reload} session=${session} />`}
+    <${Loaded} state=${state}>${(user) => html`<${Known} user=${user} onDone=${reload} session=${session} />`}<//>
   <//>`;
 }
 
