@@ -24,7 +24,7 @@ export class Person {
 
   onState({ now, delay, code, reason }) {
     const wasOnline = this.state.now === "online";
-    this.state = { now, code, reason, until: delay && Date.now() + 1000 * delay };
+    this.state = { now, code, reason: reason?.replace(/^Error: /, ""), until: delay && Date.now() + 1000 * delay };
     if (wasOnline) this.note(t("try.lost"));
     if (now !== "online") return;
     if (this.returns) this.missed = this.note((n) => t("try.back", { n }));
@@ -91,7 +91,10 @@ export class Person {
   }
 
   fail(tab, again) {
-    return ({ code, message }) => this.note(t("try.failed", { code: String(code), message }), [tab], again);
+    return ({ code, message }) => {
+      const isRefused = typeof code === "number"; // and would be again
+      this.note(t("try.failed", { code: String(code), message }), [tab], isRefused ? undefined : again);
+    };
   }
 
   /** Messages that the server has not confirmed. */
