@@ -73,7 +73,8 @@ class Traces:
     def begin(self, user_id: str, with_contents: bool, seconds: int, stream: Stream) -> None:
         """Send what a user's connections do to *stream*, for so many seconds or until it ends."""
         terms = Terms(token_hex(8), user_id, with_contents, self._talk.listener)
-        trace = Trace(terms, seconds, stream, self._talk, self._clock, self._wall)
+        until = self._wall.now_ms() + 1000 * seconds
+        trace = Trace(terms, until, seconds, stream, self._talk, self._clock, self._wall)
         self._open[terms.id] = trace
         stream.on_end(lambda: self._ended(trace))
         self._log.info(
@@ -106,18 +107,20 @@ class Trace:
     def __init__(
         self,
         terms: Terms,
+        until: int,
         seconds: int,
         stream: Stream,
         talk: NodeTalk,
         clock: IReactorTime,
         wall: WallClock,
     ) -> None:
+        """*until* is the Unix time in ms at which it ends, in so many *seconds*, as its reader is told."""
         self.terms = terms
         self._stream = stream
         self._talk = talk
         self._clock = clock
         self._wall = wall
-        self._until = wall.now_ms() + 1000 * seconds
+        self._until = until
         self._dropped = 0
         self._early: list[TraceReport] | None = []  # what came before the beginning was sent
         self._present: dict[str, dict[str, ConnectionSeen]] = {}  # by listener and key

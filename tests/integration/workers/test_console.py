@@ -30,7 +30,7 @@ class ConsoleTests(DaemonTestCase):
         self.write_key(KEY)
         self.cookie = ""
 
-    def path(self, name: str) -> str:
+    def file(self, name: str) -> str:
         return os.path.abspath(self.files.child(name).path)
 
     def write_key(self, key: str) -> None:
@@ -39,7 +39,7 @@ class ConsoleTests(DaemonTestCase):
 
     def connect(self) -> HTTPSConnection:
         """Return a connection; two that are open at a time are at different workers."""
-        context = ssl.create_default_context(cafile=self.path("ca.pem"))
+        context = ssl.create_default_context(cafile=self.file("ca.pem"))
         connection = HTTPSConnection("127.0.0.1", self.http, timeout=PATIENCE, context=context)
         connection.connect()
         self.addCleanup(connection.close)
@@ -71,8 +71,8 @@ class ConsoleTests(DaemonTestCase):
         self.cookie = self.set_cookie.partition(";")[0].partition("=")[2]
 
     async def test_a_session_begins_and_ends_at_all_workers(self) -> None:
-        tls = f"ssl:0:interface=127.0.0.1:privateKey={self.path('key.pem')}:certKey={self.path('ca.pem')}"
-        options = "--http", tls, "--admin-key-file", self.path("admin.key"), "--drain", "0"
+        tls = f"ssl:0:interface=127.0.0.1:privateKey={self.file('key.pem')}:certKey={self.file('ca.pem')}"
+        options = "--http", tls, "--admin-key-file", self.file("admin.key"), "--drain", "0"
         process = await self.daemon(*options)
         await process.says(rf"console at https://127.0.0.1:{self.http}/console/\n")
         one, other = await deferToThread(lambda: (self.connect(), self.connect()))

@@ -39,7 +39,7 @@ class ListCase(AdminCase):
             if each.login is not None and each.login.user.id == user_id:
                 buffer: Any = OpaqueBuffer()
                 buffer.free, buffer.unsent = False, size
-                each.outbound.buffer = buffer
+                each.outbound._buffer = buffer
 
 
 class ListTests(ListCase):
