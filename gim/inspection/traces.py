@@ -114,7 +114,7 @@ class Trace:
         clock: IReactorTime,
         wall: WallClock,
     ) -> None:
-        """*until* is the Unix time in ms at which it ends, in so many *seconds*, as its reader is told."""
+        """It ends after *seconds*; its reader is told *until*, the Unix time of that in ms."""
         self.terms = terms
         self._stream = stream
         self._talk = talk
