@@ -17,6 +17,7 @@ from gim.inspection.trace_messages import ConnectionSeen, PacketSeen, Terms, Tra
 INTERVAL = 0.1  # seconds between two reports
 QUEUE = 1000  # packets that wait for the next report
 RATE = 500  # packets a second in the long run: at some 30 us each, 1.5 % of a core
+MAX_CHANGES = 100  # connections that begin or end, that wait for the next report
 PACKET_UNIT = 4096  # bytes; a longer packet counts as several
 MAX_QUEUED = 1024 * 1024  # bytes of JSON that wait
 MAX_REPORT = 96 * 1024  # bytes of JSON after which a report is full; the largest event has some 130 KiB
@@ -27,8 +28,8 @@ _encode = msgspec.json.Encoder().encode
 class UserWatch:
     """The packets of a user at this process, for one trace.
 
-    It takes up to `QUEUE` packets at once and `RATE` a second, and counts what is more. So a trace costs
-    the same few per cent of a core however many packets there are.
+    It takes up to `QUEUE` packets at once and `RATE` a second, and only counts what is more. So a flood
+    of packets costs a few per cent of a core.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class UserWatch:
         self._send = send
         self._events: list[tuple[str, bytes]] = []
         self._queued = 0  # bytes of JSON
+        self._changes = 0  # of connections, that wait
         self._dropped = 0
         self._left = float(QUEUE)  # packets that it takes at once
         self._refilled_at = clock.seconds()
@@ -77,9 +79,13 @@ class UserWatch:
         )
 
     def connection(self, seen: ConnectionSeen) -> None:
-        """Take the beginning or the end of a connection, which counts as a packet."""
-        if self.takes(0):
+        """Take the beginning or the end of a connection, also when no packet is taken."""
+        self._schedule()
+        if self._changes < MAX_CHANGES:
+            self._changes += 1
             self._add("connection", seen)
+        else:
+            self._dropped += 1
 
     def report_present(self, present: list[ConnectionSeen]) -> None:
         """Report at once which connections are under trace."""
@@ -90,7 +96,7 @@ class UserWatch:
         """Report what waits."""
         self.stop()
         dropped, self._dropped = self._dropped, 0
-        events, self._events, self._queued = self._events, [], 0
+        events, self._events, self._queued, self._changes = self._events, [], 0, 0
         begin, size = 0, 0
         for end, (_, data) in enumerate(events, 1):
             size += len(data)

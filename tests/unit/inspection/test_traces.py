@@ -253,6 +253,39 @@ class BoundTests(TraceCase):
         taken = len(self.packets(reader))  # what a second and the one report before it allow
         self.assertTrue(user_watch.RATE <= taken <= 1.2 * user_watch.RATE, taken)
 
+    def test_the_end_of_a_connection_is_seen_in_a_flood_too(self) -> None:
+        ann = self.user("ann")
+        reader = self.trace()
+        self.seen(reader)
+        for _ in range(user_watch.QUEUE):
+            ann.say(105, {}, 1)
+        ann.sendClose(4001, "enough")
+        self.pump()
+        events = self.seen(reader)
+        (closed,) = [data for name, data in events if name == "connection"]
+        self.assertEqual((closed["change"], closed["reason"]), ("closed", "enough"))
+        self.assertIn("dropped", [name for name, _ in events])
+
+    def test_one_process_traces_only_so_many_connections_of_a_user(self) -> None:
+        self.patch(watches, "MAX_CONNECTIONS", 2)
+        for _ in range(2):
+            self.user("ann")
+        reader = self.trace()
+        self.user("ann")
+        changes = [data["change"] for name, data in self.seen(reader) if name == "connection"]
+        self.assertEqual(changes, ["open", "open"])
+
+    def test_a_fault_of_a_trace_does_not_end_the_connection(self) -> None:
+        ann = self.user("ann")
+        self.trace()
+        self.pump()
+        self.patch(user_watch, "shown", None)
+        self.data(ann, 105)
+        self.data(ann, 105)
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+        (connection,) = self.gateway.connections
+        self.assertIsNone(connection.watcher)
+
     def test_a_reader_that_does_not_read_misses_packets_and_learns_how_many(self) -> None:
         ann = self.user("ann")
         reader = self.trace()
