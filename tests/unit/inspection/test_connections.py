@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol
 
-from gim.gateway.transport import OpaqueBuffer
+from gim.gateway.outbound import OutboundQueue
 from gim.inspection import connections, slices, tcp_info
 from gim.inspection.connections import ConnectionsOf, NodeConnectionList
 from gim.inspection.tcp_info import TcpInfo
@@ -34,12 +34,14 @@ class ListCase(AdminCase):
 
         self.patch(tcp_info, "read", read)
 
-    def unsent(self, user_id: str, size: int) -> None:
-        for each in self.gateway.connections:
-            if each.login is not None and each.login.user.id == user_id:
-                buffer: Any = OpaqueBuffer()
-                buffer.free, buffer.unsent = False, size
-                each.outbound._buffer = buffer
+    def unsent(self, by_user: dict[str, int]) -> None:
+        """Let so many bytes wait for connections of users, and none for others."""
+        sizes = {
+            each.outbound.key: by_user.get(each.login.user.id, 0)
+            for each in self.gateway.connections
+            if each.login is not None
+        }
+        self.patch(OutboundQueue, "unsent", property(lambda queue: sizes.get(queue.key, 0)))
 
 
 class ListTests(ListCase):
@@ -87,8 +89,7 @@ class ListTests(ListCase):
                 "bob": TcpInfo(in_bytes=1, out_bytes=9, idle_ms=7),
             }
         )
-        self.unsent("bob", 700)
-        self.unsent("cid", 900)
+        self.unsent({"bob": 700, "cid": 900})
         self.assertEqual(self.users()[:2], ["cid", "bob"])
         self.assertEqual(self.users(sort="bytes")[:2], ["bob", "ann"])
         self.assertEqual(self.users(sort="idle")[:2], ["ann", "bob"])
