@@ -9,12 +9,13 @@ from google.protobuf.message import DecodeError
 from google.protobuf.message import Message as ProtoMessage
 from msgspec import Struct
 
+from gim.model import EventType
 from gim.wire import gim_pb2 as pb
 from gim.wire.packets import BadPacket, Codec
 from gim.wire.requests import OPERATIONS, Op
 
 _NAMES: Final = {op.value: op.name.lower() for op in Op}
-_PUSHES: Final[dict[int, type[ProtoMessage]]] = {Op.PUSH.value: pb.Push, Op.EVENT.value: pb.Event}
+_PUSHES: Final = (Op.PUSH, Op.EVENT)
 # by the reply's op; the messages of gim.proto are named after the operations
 _DATA: Final[dict[int, type[ProtoMessage]]] = {
     op + 1: getattr(pb, f"{known.request.__name__.removesuffix('Request')}Data")
@@ -78,9 +79,10 @@ def _json(payload: bytes) -> ReadPacket:
 
 def _proto(payload: bytes) -> ReadPacket:
     packet = pb.Packet.FromString(payload)
-    if packet.op in _PUSHES:
-        body = _fields(_PUSHES[packet.op].FromString(packet.body))
-        return ReadPacket(packet.op, packet.seq, None, body)
+    if packet.op == Op.PUSH:
+        return ReadPacket(packet.op, packet.seq, None, _fields(pb.Push.FromString(packet.body)))
+    if packet.op == Op.EVENT:
+        return ReadPacket(packet.op, packet.seq, None, _event(pb.Event.FromString(packet.body)))
     reply = pb.Reply.FromString(packet.body)
     data = None if reply.code else _fields(_DATA[packet.op].FromString(reply.data))
     return _reply(packet.op, packet.seq, reply.code, reply.msg, data)
@@ -91,13 +93,18 @@ def _reply(op: int, seq: int, code: int, msg: str, data: Any) -> ReadPacket:
 
 
 def _fields(message: ProtoMessage) -> dict[str, Any]:
-    """Return the fields of a message that are set, with those of the messages in it."""
-    return {field.name: _value(value) for field, value in message.ListFields()}
+    """Return the fields of a message as JSON has them; None is for a message that is not there."""
+    return {field.name: _value(message, field.name) for field in message.DESCRIPTOR.fields}
 
 
-def _value(value: Any) -> Any:
+def _value(message: ProtoMessage, name: str) -> Any:
+    value = getattr(message, name)
     if isinstance(value, ProtoMessage):
-        return _fields(value)
-    if isinstance(value, (str, int, bytes)):
-        return value
-    return [_value(each) for each in value]
+        return _fields(value) if message.HasField(name) else None
+    return value if isinstance(value, (str, int)) else [_fields(each) for each in value]
+
+
+def _event(event: pb.Event) -> dict[str, Any]:
+    """Return the fields of an event; as in JSON, without those that its type has no use for."""
+    used = ("type", "by", "unread") if event.type == EventType.READ else ("type", "by")
+    return {name: value for name, value in _fields(event).items() if value or name in used}
