@@ -45,7 +45,7 @@ def run(args: Namespace) -> int:
     if page["total"] > len(page["items"]):
         output.note(f"{count(len(page['items']))} of {count(page['total'])} connections")
     if page["nodes_missing"]:
-        output.note(f"gim: {page['nodes_missing']} nodes did not answer")
+        output.note(f"gim: nodes that did not answer: {page['nodes_missing']}")
     return 0
 
 
