@@ -25,6 +25,7 @@ class AdministrationCase(NodesTestCase):
     """Two nodes, and users at each."""
 
     node_names = 2  # how many there are
+    users = 3  # how many are counted when ann is connected at both nodes, and bob at one
 
     async def setUp(self) -> None:  # type: ignore[override]
         super().setUp()
@@ -104,6 +105,26 @@ class OneServerCases(MixedIn):
         await eventually(lambda: len(stream.of("connection")) == 4, "the ends")
         self.assertEqual({each["code"] for each in stream.of("connection")[2:]}, {3503})
         self.assertEqual(stream.events()[0][0], "begin")
+
+    async def test_live_figures_are_those_of_all_nodes_through_any(self) -> None:
+        await self.client(self.b, "ann")
+        for node in (self.a, self.b):
+            await until(lambda node=node: self.live_is(node, 3, self.users), "the figures")
+        live = await self.admin(self.a, "GET", "/live?once=true")
+        self.assertEqual(len({one["node"] for one in live["nodes"]}), self.node_names)
+        bytes_in = [one["bytes_in"] for one in live["nodes"]]
+        self.assertLessEqual(live["total"]["bytes_in"], max(bytes_in))  # of one network
+        self.assertLess(live["total"]["cpu"], 2 * len(bytes_in))
+        stream = await open_stream(self.a.http, "/v1/admin/live", KEY)
+        self.addCleanup(stream.hang_up)
+        await eventually(lambda: len(stream.of("sample")) == 2, "two samples")
+        self.assertEqual(stream.events()[0][0], "history")
+        (history,) = stream.of("history")
+        self.assertEqual(history["second"][-1]["users"], self.users)
+
+    async def live_is(self, node: Node, connections: int, users: int) -> bool:
+        total = (await self.admin(node, "GET", "/live?once=true"))["total"]
+        return (total["connections"], total["users"], total["ready"]) == (connections, users, True)
 
     async def test_a_ban_holds_at_every_node(self) -> None:
         token = await self.token(self.a, "bob")

@@ -60,6 +60,7 @@ class AdministrationTests(
     """The administrator reaches every user through any worker."""
 
     node_names = 1
+    users = 2
 
     async def setUp(self) -> None:  # type: ignore[override]
         NodesTestCase.setUp(self)
