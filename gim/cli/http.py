@@ -138,16 +138,19 @@ class Server:
         return _NOT_GIM.format(url=self.url, status=status)
 
     def events(
-        self, path: str, query: Mapping[str, Any] | None = None
+        self, path: str, query: Mapping[str, Any] | None = None, silence: float = _SILENCE
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield the events of a stream, each with its name, until it ends. Raises as `ask` does."""
+        """Yield the events of a stream, each with its name, until it ends.
+
+        Raises as `ask` does, `TimedOut` also when nothing comes for *silence* seconds.
+        """
         with self._failures(), closing(self._connection):
             self._connection.request("GET", self._target(path, query), headers=self._headers)
             connected = self._connection.sock
             response = self._connection.getresponse()
             if response.status != _OK:
                 self._data_of(self._read(response))  # raises what it says
-            connected.settimeout(_SILENCE)
+            connected.settimeout(silence)
             for name, data in parse_events(response):
                 yield name, self._object(data, response.status)
 

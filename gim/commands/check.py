@@ -16,6 +16,8 @@ from gim.errors import Unauthorized
 if TYPE_CHECKING:
     from gim.config.options import Options
 
+_FOR_ADMIN = "/v1/admin/statistics"  # served only where there is a key
+
 
 def add(parser: ArgumentParser) -> None:
     parser.usage = (
@@ -94,7 +96,7 @@ def _differences_of_routes(server: Server, options: Options) -> Iterator[str]:
     auth = settings_of(options).auth
     key = admin_key(auth)
     paths = server.description()["paths"]
-    if any(path.startswith("/v1/admin/") for path in paths) is not (key is not None):
+    if (_FOR_ADMIN in paths) is not (key is not None):
         is_or_not = "an administrator's key" if key is None else "no administrator's key"
         yield f"admin-key-file: the server has {is_or_not}, the options say otherwise: restart it"
     elif key is not None and not _is_taken(server, key):
@@ -106,7 +108,7 @@ def _differences_of_routes(server: Server, options: Options) -> Iterator[str]:
 
 def _is_taken(server: Server, key: bytes) -> bool:
     try:
-        server.with_headers({"X-API-Key": key.decode("ascii")}).ask("GET", "/v1/admin/statistics")
+        server.with_headers({"X-API-Key": key.decode("ascii")}).ask("GET", _FOR_ADMIN)
     except failures.Refused as error:
         return error.code != Unauthorized.code
     return True

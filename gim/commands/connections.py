@@ -13,7 +13,7 @@ from gim.cli.http import route
 from gim.cli.output import Column, Output, count, safe, size, span
 from gim.concurrency.clocks import WallClock
 
-_SORTS = ("unsent", "bytes", "age", "idle", "user")
+SORTS = ("unsent", "bytes", "age", "idle", "user")
 _UNKNOWN = "-"
 
 
@@ -25,7 +25,7 @@ def add(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--sort",
-        choices=_SORTS,
+        choices=SORTS,
         help="unsent: most bytes that wait for their reader first, if left out; bytes: most bytes; age:"
         " newest login; idle: silent for longest; user: by user",
     )
@@ -41,7 +41,7 @@ def run(args: Namespace) -> int:
     query = {name: getattr(args, name) for name in ("sort", "count", "user", "address")}
     page = access.administrator(args).ask("GET", route("v1", "admin", "connections"), query=query)
     output = Output(args)
-    output.table(page["items"], _columns(WallClock().now_ms()))
+    output.table(page["items"], columns(WallClock().now_ms()))
     if page["total"] > len(page["items"]):
         output.note(f"{count(len(page['items']))} of {count(page['total'])} connections")
     if page["nodes_missing"]:
@@ -49,7 +49,9 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def _columns(now: int) -> list[Column]:
+def columns(now: int) -> list[Column]:
+    """Return the columns of a table; *now* is the time in Unix ms."""
+
     def age(row: Any) -> str:
         return _UNKNOWN if row["since"] is None else span(max(0, now - row["since"]) / 1000)
 
