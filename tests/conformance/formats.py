@@ -14,7 +14,11 @@ from gim.names import check_name
 
 STRANGER = "stranger"
 # in seconds
-SHORTEST = {("GET", "/debug/pprof/profile"): 0.01, ("PUT", "/debug/pprof/heap"): 1}
+SHORTEST = {
+    ("GET", "/debug/pprof/profile"): 0.01,
+    ("PUT", "/debug/pprof/heap"): 1,
+    ("GET", "/v1/admin/users/{user_id}/trace"): 1,
+}
 
 
 def is_name(text: str) -> bool:
@@ -52,7 +56,7 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
 
 
 def shorten(case: Any) -> None:
-    """Let profiles be short: a valid time becomes the shortest, others go out as they are."""
+    """Let profiles and traces be short: a valid time becomes the shortest, others go out as they are."""
     shortest = SHORTEST.get((case.method, case.path))
     if shortest is not None and is_valid((case.query or {}).get("seconds", shortest)):
         case.query["seconds"] = shortest

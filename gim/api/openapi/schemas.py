@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from gim.api.openapi.describe import JSON
+from gim.api.openapi.describe import EVENTS, JSON
 
 MAX_INT32 = 2**31 - 1
 
@@ -51,6 +51,8 @@ def raw(media: str) -> dict[str, Any]:
     """Return the description of a body without envelope."""
     if media == JSON:
         return {"schema": {"type": "object"}}
+    if media == EVENTS:  # OpenAPI can say what an event is from version 3.2 on
+        return {}
     return {"schema": {"type": "string"}} if media.startswith("text/") else {}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 from twisted.web.iweb import IRequest
 
 from gim import ids
@@ -35,7 +35,7 @@ class ConnectionsQuery(Struct, frozen=True):
         ),
     ] = "unsent"
     count: Annotated[int, Meta(ge=1, le=MAX_COUNT)] = 100
-    user: Annotated[Id, Meta(description="only connections of this user")] = ""
+    user: Annotated[Id, Meta(description="only connections of this user")] | UnsetType = UNSET
     address: Annotated[
         str, Meta(max_length=64, description="only from addresses that begin with this text")
     ] = ""
@@ -65,9 +65,8 @@ class ConnectionRoutes:
     )
     async def list_connections(self, request: IRequest) -> bytes:
         query = from_query(request, ConnectionsQuery)
-        if query.user:
-            ids.check_id(query.user, "user")
-        question = ConnectionsOf(query.sort, query.count, query.user, query.address)
+        user = "" if query.user is UNSET else ids.check_id(query.user, "user")
+        question = ConnectionsOf(query.sort, query.count, user, query.address)
         return answer(request, await self._connections.first(question))
 
     @app.route("/v1/admin/connections/<key>", methods=["DELETE"])
