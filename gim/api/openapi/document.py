@@ -26,7 +26,7 @@ from gim.api.openapi.describe import (
 from gim.errors import GimError
 
 _REF = "#/components/{kind}/{name}"
-_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")  # <user_id>, or <path:file> with slashes in it
+_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")  # <user_id>, or <file:file> with slashes in it
 _SECURITY: dict[Access, list[dict[str, list[str]]]] = {
     Access.USER: [{"bearer": []}, {"token": []}],
     Access.ADMIN: [{"key": []}],

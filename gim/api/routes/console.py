@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 from twisted.web.iweb import IRequest
+from werkzeug.routing import PathConverter
 
 from gim import __version__, ids
 from gim.api.decoding import from_body, header_of
@@ -93,10 +94,17 @@ class ConsoleFacts(Struct, frozen=True):
     gateway_at: Callable[[str], str | None]
 
 
+class _FilePath(PathConverter):
+    """A path of a file, not of another route: all of those would have a GET."""
+
+    regex = r"(?!(?:login|session|token)$)[^/].*?"
+
+
 class ConsoleRoutes:
     """Serves files from memory, which hold no secrets, and says to the page what it may show."""
 
     app = App()
+    app.url_map.converters["file"] = _FilePath
 
     def __init__(
         self,
@@ -117,7 +125,7 @@ class ConsoleRoutes:
     async def console_page(self, request: IRequest) -> bytes:
         return self._serve(request, self._files[INDEX])
 
-    @app.route("/console/<path:file>", methods=["GET"])
+    @app.route("/console/<file:file>", methods=["GET"])
     @describe(
         "A file of the console.",
         "console",

@@ -72,6 +72,7 @@ class JoinedApp(App):
     def __init__(self, route_sets: Iterable[RouteSet]) -> None:
         super().__init__()
         for routes in route_sets:
+            self.url_map.converters.update(routes.app.url_map.converters)
             for name, endpoint in routes.app.endpoints.items():
                 self.endpoints[name] = _of_set(routes, endpoint)
             for rule in routes.app.url_map.iter_rules():

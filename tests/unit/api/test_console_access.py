@@ -424,8 +424,8 @@ class NoKeyTests(ConsoleCase):
     environment: dict[str, str] = {}
 
     def test_there_is_nothing_to_log_in_to(self) -> None:
-        self.assertEqual(self.log_in().status, 405)
-        self.assertEqual(self.browse("POST", "/console/token", {"user_id": "ann"}).status, 405)
+        self.assertEqual(self.log_in().status, 404)
+        self.assertEqual(self.browse("POST", "/console/token", {"user_id": "ann"}).status, 404)
         state = self.state()
         self.assertEqual((state["mode"], state["is_admin"], state["session"]), ("open", False, None))
 
