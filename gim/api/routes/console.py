@@ -23,13 +23,21 @@ from gim.auth.short_tokens import ShortTokens
 from gim.console.door import Door
 from gim.console.files import INDEX, headers_of, static_files
 from gim.console.session import ConsoleSessions
-from gim.errors import Conflict, GimError, InvalidAdminKey, TooManyRequests, Unavailable
+from gim.errors import (
+    Conflict,
+    GimError,
+    InvalidAdminKey,
+    MethodNotAllowed,
+    TooManyRequests,
+    Unavailable,
+)
 from gim.log.logger import Logger
 from gim.model import NOTHING, Nothing
 from gim.names import check_name
 from gim.net.client_address import group_of
 from gim.wire.fields import Id, Name
 
+_NOT_FILES = {"login": "DELETE, POST", "token": "POST"}  # the methods of `ConsoleDoorRoutes`
 _UnixMs = Annotated[int, Meta(description="Unix milliseconds")]
 
 
@@ -133,6 +141,8 @@ class ConsoleRoutes:
         media=(HTML, CSS, JAVASCRIPT, JSON, SVG, TEXT),
     )
     async def console_file(self, request: IRequest, file: str) -> bytes:
+        if self._access.has_key and file in _NOT_FILES:
+            raise MethodNotAllowed(_NOT_FILES[file])
         return self._serve(request, self._files.get(file))
 
     def _serve(self, request: IRequest, found: StaticFile | None) -> bytes:
