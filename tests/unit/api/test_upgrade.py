@@ -13,6 +13,8 @@ from twisted.internet.protocol import Protocol
 
 from gim.api.server.channel import IDLE_TIMEOUT
 from gim.daemon.drain import CLOSING_TIME
+from gim.wire.json import JsonCodec
+from tests.support.gateway import make_gateway
 from tests.support.over_http import HANDSHAKE, OverHttpTestCase, request
 from tests.support.pipe import GatewayTestCase
 from tests.support.workers import observe_log
@@ -264,7 +266,9 @@ class StoppingTests(UpgradeCase):
         self.successResultOf(stopped)
 
     def test_before_the_storage_serves_it_is_refused(self) -> None:
-        self.gateway.takes_upgrades = False  # as it begins
+        fresh = make_gateway(JsonCodec(), self.clock)
+        self.assertEqual((fresh.takes_upgrades, self.gateway.takes_upgrades), (False, True))
+        self.gateway.takes_upgrades = False
         self.assertEqual(self.say(request()).status, 503)
 
 

@@ -56,6 +56,7 @@ class FakeGateway:
 
     def __init__(self, diary: list[str]) -> None:
         self.diary = diary
+        self.takes_upgrades = False
         self.connections = ["ann", "bob"]
         self.closed: Deferred[None] = Deferred()
         self.drains: list[tuple[float, Sequence[float]]] = []
@@ -126,10 +127,10 @@ class WorkerDaemonTests(SynchronousTestCase):
         self.pump()
         self.assertEqual(self.received, [Joined()])
         self.assertTrue(self.service.running)
-        self.assertEqual(self.diary, [])
+        self.assertEqual((self.diary, self.gateway.takes_upgrades), ([], False))
         self.chat.storage.callback(None)
         self.pump()
-        self.assertEqual(self.received, [Joined(), Ready()])
+        self.assertEqual((self.received, self.gateway.takes_upgrades), ([Joined(), Ready()], True))
         self.assertEqual(self.diary, ["the gateway accepts"])
 
     def test_it_ends_if_its_storage_can_not_start(self) -> None:
@@ -145,6 +146,7 @@ class WorkerDaemonTests(SynchronousTestCase):
         count = self.ask(PrepareToDrain(), int)
         self.assertEqual(self.successResultOf(count), 2)
         self.assertEqual(self.diary, ["waiting sockets are taken", "chat drains"])
+        self.assertFalse(self.gateway.takes_upgrades)
 
     def test_it_drains_with_its_shares_of_the_whole(self) -> None:
         self.serve()
