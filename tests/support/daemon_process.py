@@ -141,7 +141,7 @@ class DaemonTestCase(TestCase):
     timeout = 60
     starts_afresh = False  # whether Python starts anew for each script, as it does for a user
     open_files: tuple[int, int] | None = None  # a script that is forked may open: soft and hard limit
-    path = ""  # of handshakes
+    handshake_path = ""
     worker_count = 1  # processes of gim that serve clients, unless a test says otherwise
 
     def spawn(self, *words: str, **environment: str) -> Process:
@@ -201,7 +201,9 @@ class DaemonTestCase(TestCase):
 
     async def client(self, kind: type[Client] = Client, protocols: list[str] | None = None) -> Client:
         """Return a client that is connected to the gateway started last."""
-        factory = WebSocketClientFactory(f"ws://127.0.0.1:{self.ws}{self.path}", protocols=protocols)
+        factory = WebSocketClientFactory(
+            f"ws://127.0.0.1:{self.ws}{self.handshake_path}", protocols=protocols
+        )
         factory.protocol = kind
         factory.setProtocolOptions(openHandshakeTimeout=PATIENCE)  # a daemon may take long to start
         client: Any = await HostnameEndpoint(reactor, "127.0.0.1", self.ws).connect(factory)

@@ -33,7 +33,7 @@ def request(first: str = "GET /ws HTTP/1.1", body: bytes = b"", **headers: str |
 class OverHttpTestCase(GatewayTestCase):
     """A whole daemon, to which clients connect by its HTTP address."""
 
-    path = "/ws"
+    handshake_path = "/ws"
     is_over_http = True  # otherwise a client connects to the gateway's address
 
     def attach(self, client: Any, address: Any = ADDRESS) -> Any:

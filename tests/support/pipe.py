@@ -115,7 +115,7 @@ class GatewayTestCase(SynchronousTestCase):
     """A whole daemon without sockets; `options` is its command line."""
 
     options: tuple[str, ...] = ()
-    path = "/"  # of handshakes
+    handshake_path = "/"
 
     def setUp(self) -> None:
         self.clock = Reactor()
@@ -155,7 +155,7 @@ class GatewayTestCase(SynchronousTestCase):
     ) -> Client:
         """Return a client whose handshake is done."""
         factory = WebSocketClientFactory(
-            create_url("localhost", 9000, path=self.path),
+            create_url("localhost", 9000, path=self.handshake_path),
             protocols=protocols,
             headers=headers,
             reactor=self.clock,

@@ -29,7 +29,7 @@ class SlowReaderTests(DaemonTestCase):
 
 
 class OverHttpTests(SlowReaderTests):
-    path = "/ws"
+    handshake_path = "/ws"
 
     async def listens(self, process: Process) -> None:
         """Let clients connect to the HTTP address."""
