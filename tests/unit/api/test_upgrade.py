@@ -9,6 +9,7 @@ import weakref
 from typing import Any
 
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol
 
 from gim.api.server.channel import IDLE_TIMEOUT
@@ -77,6 +78,19 @@ class BecomingTests(UpgradeCase):
             self.assertEqual(answers, [b"200", b"101"])
             replies = received.partition(b"Sec-WebSocket-Accept")[2]
             self.assertEqual([replies.count(b'"op":102'), replies.count(b'\\"code\\":0')], [3, 3])
+
+    def test_it_waits_for_the_requests_before_it(self) -> None:
+        turns: Any = self.api.turns
+        self.patch(turns, "is_over", lambda: True)
+        is_waiting: Deferred[None] = Deferred()
+        self.patch(turns, "turn", lambda client: is_waiting)
+        peer = self.say(HEALTH + request()[:50], request()[50:] + FRAME, FRAME * 400)
+        self.assertEqual(peer.received, b"")
+        is_waiting.callback(None)
+        self.pump()
+        self.assertEqual(re.findall(rb"HTTP/1\.1 (\d+)", peer.received), [b"200", b"101"])
+        self.advance(1)
+        self.assertEqual(peer.received.count(b'"op":102'), 401)
 
     def test_it_is_one_request_with_the_trace_of_the_connection(self) -> None:
         lines: list[str] = []
