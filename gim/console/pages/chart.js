@@ -6,6 +6,7 @@ import { bytesPerSecond, milliseconds, number, percent, rate, size } from "./for
 
 const word = words("overview");
 const HEIGHT = 200; // px
+const HOUR = 3600; // seconds
 const CHOICES = {
   messages_in: [rate, ["messages_in"]],
   messages_out: [rate, ["messages_out", "frames_out"]],
@@ -52,18 +53,19 @@ function Plot({ choice, rings, isStale, onError }) {
   const place = useRef();
   const plot = useRef();
   const [write, keys] = CHOICES[choice];
-  const data = [rings.tenSeconds.map(({ at }) => at / 1000), ...keys.map((key) => rings.tenSeconds.map((each) => each[key] ?? null))];
+  const samples = rings.hour;
+  const data = [samples.map(({ at }) => at / 1000), ...keys.map((key) => samples.map((each) => each[key] ?? null))];
   const newest = useRef();
   newest.current = data;
   useEffect(() => {
+    const box = place.current;
     let isGone = false;
     const begin = (uPlot) => {
-      if (isGone) return;
-      plot.current = new uPlot(optionsOf(place.current, write, keys), newest.current, place.current);
+      if (!isGone) plot.current = new uPlot(optionsOf(box, write, keys), newest.current, box);
     };
     load().then(begin, onError);
-    const fit = new ResizeObserver(() => plot.current?.setSize({ width: place.current.clientWidth, height: HEIGHT }));
-    fit.observe(place.current);
+    const fit = new ResizeObserver(() => plot.current?.setSize({ width: box.clientWidth, height: HEIGHT }));
+    fit.observe(box);
     const redraw = () => plot.current?.redraw(false);
     addEventListener("theme", redraw);
     return () => {
@@ -73,7 +75,7 @@ function Plot({ choice, rings, isStale, onError }) {
       plot.current?.destroy();
     };
   }, []);
-  useEffect(() => plot.current?.setData(data), [data[0].at(-1), data[0].length]);
+  useEffect(() => plot.current?.setData(data), [data[0].at(-1)]);
   const high = keys.map((key, i) => word("chart_series", { name: word(`${key}`), high: write(highest(data[i + 1])) })).join("; ");
   return html`<div class="panel chart ${isStale ? "stale" : ""}" ref=${place} role="img" aria-label=${`${word("chart_title")}: ${high}`}>
     <i class="series-1"></i><i class="series-2"></i><i class="series-3"></i><i class="axis"></i><i class="grid"></i>
@@ -95,7 +97,7 @@ function optionsOf(place, write, keys) {
     width: place.clientWidth,
     height: HEIGHT,
     cursor: { y: false, drag: { x: false, y: false } },
-    scales: { y: { range: (_, low, high) => [0, high > 0 ? high * 1.08 : 1] } },
+    scales: { x: { range: (_, first, last) => [last - HOUR, last] }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.08 : 1] } },
     axes: [
       { ...axis, values: (_, values) => values.map((each) => clock.format(each * 1000)), space: 70, size: 28 },
       { ...axis, values: inWords, size: 78 },

@@ -55,7 +55,7 @@ function Message({ message, onRecall }) {
   const isRecalled = status === RECALLED;
   return html`<li>
     <div class="row meta">
-      <${UserLink} id=${sender.id} name=${sender.name} /><${Time} at=${at} /><span>#${sequence}</span>
+      <${UserLink} id=${sender.id} name=${sender.name} /><${Time} at=${at} />${sequence > 0 && html`<span>#${sequence}</span>`}
       ${category !== "text" && html`<span class="tag">${category}</span>`}
       <span class="tools">
         <${CopyButton} text=${id} label=${word("copy_id")} />

@@ -8,7 +8,8 @@ export class Rings {
   constructor({ second = [], ten_seconds: tenSeconds = [] } = {}) {
     this.second = second;
     this.tenSeconds = tenSeconds;
-    this.fresh = []; // seconds that are not in tenSeconds yet
+    const end = tenSeconds.at(-1)?.at ?? 0;
+    this.fresh = second.filter(({ at }) => at > end); // seconds that are not in tenSeconds yet
   }
 
   /** Add the sample of a second. */
@@ -18,6 +19,11 @@ export class Rings {
     if (this.fresh.length < 10) return;
     this.tenSeconds = [...this.tenSeconds, joined(this.fresh)].slice(-TEN_SECONDS);
     this.fresh = [];
+  }
+
+  /** The samples of the last hour. */
+  get hour() {
+    return [...this.tenSeconds, ...this.fresh];
   }
 }
 
