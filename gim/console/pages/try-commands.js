@@ -5,8 +5,8 @@ import { Button } from "./widgets.js";
 // what a terminal could take for a command of its own, or does not show
 const UNSAFE = /[\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
 
-const escape = (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
-const json = (value) => JSON.stringify(value).replace(UNSAFE, escape);
+const escaped = (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
+const json = (value) => JSON.stringify(value).replace(UNSAFE, escaped);
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
 // each takes the body of a login and of a send, and where the server is; what it returns is one message anew

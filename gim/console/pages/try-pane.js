@@ -1,4 +1,4 @@
-import { html, useEffect, useLayoutEffect, useRef, useState } from "./html.js";
+import { html, useEffect, useRef, useState } from "./html.js";
 import { t } from "./i18n.js";
 import { clock, number, size, time } from "./format.js";
 import { Button } from "./widgets.js";
@@ -10,7 +10,7 @@ const HEADED = 60_000; // ms after which a message of the same sender shows its 
 
 /** One device of a user: its state, a conversation, its packets. */
 export function Pane({ person, title, tab, places }) {
-  const isOff = ["waiting", "closed"].includes(person.state.now);
+  const isOff = person.wire.isCut || ["waiting", "closed"].includes(person.state.now);
   const toggle = () => (isOff ? person.connect() : person.wire.cut());
   return html`<section class="try-pane" aria-label=${title}>
     <header>
@@ -56,31 +56,17 @@ function useBusy(version) {
   return isBusy;
 }
 
-/** Keep the end of what scrolls in sight, unless the user has scrolled away from it. */
-function useEnd(version) {
-  const element = useRef();
-  const isAtEnd = useRef(true);
-  const onScroll = ({ target }) => {
-    isAtEnd.current = target.scrollHeight - target.scrollTop - target.clientHeight < 8;
-  };
-  useLayoutEffect(() => {
-    if (isAtEnd.current) element.current.scrollTop = element.current.scrollHeight;
-  }, [version]);
-  return { ref: element, onScroll, tabindex: 0 };
-}
-
 function Log({ person, tab, label }) {
   const lines = person.lines[tab];
   const pending = person.pending(tab);
   const version = `${lines.length} ${lines.at(-1)?.key}`;
   const isBusy = useBusy(version);
-  const end = useEnd(`${version} ${pending.length}`);
-  return html`<div class="try-log" role="log" aria-live="polite" aria-busy=${String(isBusy)} aria-label=${label} ...${end}>
-    ${lines.map((line, at) => html`<${Line} line=${line} before=${lines[at - 1]} person=${person} />`)}
+  return html`<div class="try-log from-end" role="log" aria-live="polite" aria-busy=${String(isBusy)} aria-label=${label} tabindex="0"><div>
+    ${lines.map((line, at) => html`<${Line} key=${line.id} line=${line} before=${lines[at - 1]} person=${person} />`)}
     ${pending.map((each) => html`<div key=${each.requestId} class="try-line own waiting">
       <p dir="auto">${each.content}</p><small>${t(`try.${each.status}`)}</small>
     </div>`)}
-  </div>`;
+  </div></div>`;
 }
 
 function Line({ line, before, person }) {
@@ -124,16 +110,15 @@ function Frames({ wire }) {
   const [isOpen, setOpen] = useState(false);
   return html`<details class="try-fold" onToggle=${(event) => setOpen(event.target.open)}>
     <summary>${t("try.frames")} <small>${number(wire.count)}</small></summary>
-    ${isOpen && html`<${FrameList} wire=${wire} />`}
+    ${isOpen && html`<${FrameList} frames=${wire.frames} />`}
   </details>`;
 }
 
-function FrameList({ wire: { frames, count } }) {
-  const end = useEnd(count);
-  return html`<div class="try-frames" role="group" aria-label=${t("try.frames")} ...${end}>
+function FrameList({ frames }) {
+  return html`<div class="try-frames from-end" role="group" aria-label=${t("try.frames")} tabindex="0"><div>
     ${frames.map(({ key, at, direction, name, bytes, text }) => html`<div key=${key} class=${direction}>
       <p>${direction === "out" ? "→" : "←"} <b>${name}</b> <small>${clock(at)} · ${size(bytes)}</small></p>
       <pre>${text}</pre>
     </div>`)}
-  </div>`;
+  </div></div>`;
 }

@@ -11,6 +11,7 @@ export class Person {
   state = { now: "connecting" };
   // in order of `key`: the id of a message, or a text that sorts between the ids before and after
   lines = { private: [], chatroom: [] };
+  count = 0; // of all lines
 
   constructor({ id, name, peer, room, token, url }, changed) {
     Object.assign(this, { id, peer, room, changed });
@@ -29,7 +30,7 @@ export class Person {
     if (now !== "online") return;
     if (this.returns) this.missed = this.note((n) => t("try.back", { n }));
     this.returns = true;
-    this.gim.join(this.room).catch(this.fail("chatroom"));
+    this.gim.join(this.room).catch(this.warn);
   }
 
   onReset({ reason }) {
@@ -75,7 +76,7 @@ export class Person {
   }
 
   add(tab, line) {
-    const sorted = [...this.lines[tab], line].sort((a, b) => (a.key < b.key ? -1 : Number(a.key > b.key)));
+    const sorted = [...this.lines[tab], { ...line, id: this.count++ }].sort((a, b) => (a.key < b.key ? -1 : Number(a.key > b.key)));
     this.lines[tab] = sorted.slice(-LINES_KEPT);
     this.changed();
   }
@@ -85,7 +86,7 @@ export class Person {
     const note = { text, n: 0, again };
     for (const tab of tabs) {
       const last = this.lines[tab].at(-1)?.key ?? "";
-      this.add(tab, { key: last.replace(/~*$/, "~"), note });
+      this.add(tab, { key: last && last.replace(/~*$/, "~"), note });
     }
     return note;
   }
@@ -96,6 +97,9 @@ export class Person {
       this.note(t("try.failed", { code: String(code), message }), [tab], isRefused ? undefined : again);
     };
   }
+
+  // of a request to the chatroom
+  warn = ({ code, message }) => void (code === "closed" || this.note(message, ["chatroom"]));
 
   /** Messages that the server has not confirmed. */
   pending(tab) {
@@ -118,9 +122,11 @@ export class Person {
   }
 
   async fill(line) {
+    const found = await this.gim.fill(line.gap).catch(this.warn);
+    if (!found) return;
     this.lines.chatroom = this.lines.chatroom.filter((each) => each !== line);
-    const found = await this.gim.fill(line.gap).catch(this.fail("chatroom"));
-    for (const message of found ?? []) this.onMessage(message);
+    this.changed();
+    found.forEach((each) => this.onMessage(each));
   }
 
   connect() {
