@@ -60,12 +60,12 @@ export class Wire {
   }
 
   note(direction, text) {
-    const packet = JSON.parse(text);
-    const { op, body = {} } = packet;
-    packet.body = JSON.parse(typeof body === "string" ? body : JSON.stringify(body), hide);
-    if (op === 102 && !packet.body.code) this.loginAt = packet.body.data.server_time;
+    const { op, seq = 0, body: written = {} } = JSON.parse(text);
+    const body = JSON.parse(typeof written === "string" ? written : JSON.stringify(written), hide);
+    if (op === 102 && !body.code) this.loginAt = body.data.server_time;
+    const shown = `{"op": ${op}, "seq": ${seq}, "body": ${pretty(body)}}`;
     const bytes = new TextEncoder().encode(text).length;
-    const frame = { key: this.count++, at: Date.now(), direction, name: nameOf(op), bytes, text: pretty(packet) };
+    const frame = { key: this.count++, at: Date.now(), direction, name: nameOf(op), bytes, text: shown };
     this.frames = [...this.frames, frame].slice(-FRAMES_KEPT);
     this.changed();
   }
