@@ -18,6 +18,7 @@ from gim.api.server.access import AccessControl
 from gim.api.server.app import App
 from gim.api.server.changes import name_target
 from gim.api.server.console_cookie import set_cookie
+from gim.api.server.upgrade import PATH
 from gim.api.static_files import StaticFile, serve_file
 from gim.auth.short_tokens import ShortTokens
 from gim.console.door import Door
@@ -172,7 +173,7 @@ class ConsoleRoutes:
             login_needs_token=facts.login_needs_token,
             can_make_tokens=can_make_tokens,
             gateway=facts.gateway_at(header_of(request, "host")),
-            ws_path="/ws",
+            ws_path=PATH.decode(),
             version=__version__,
             storage=facts.storage,
             max_content=facts.max_content,

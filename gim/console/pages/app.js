@@ -22,6 +22,7 @@ const PAGES = [
 ];
 const LOGIN = { name: "login", access: "open", load: () => import("./login.js") };
 const loaded = new Map();
+const KEEP_ALIVE = 600_000; // ms: a session ends after an hour without a request, and a stream may be the only one
 
 function App() {
   const [session, setSession] = useState(null);
@@ -42,6 +43,12 @@ function App() {
     onLoggedOut(reload);
     reload();
   }, []);
+  useEffect(() => {
+    if (!session?.is_admin) return undefined;
+    const ask = () => document.hidden || get("/console/session").then(setSession, () => {});
+    const timer = setInterval(ask, KEEP_ALIVE);
+    return () => clearInterval(timer);
+  }, [session]);
   if (!session) return html`<main class="alone">${error ? html`<${ErrorNotice} error=${error} onRetry=${reload} />` : html`<${Loading} />`}</main>`;
   const page = pageOf(route, session);
   return html`<a class="skip" href="#main" onClick=${skip}>${t("common.skip")}</a>

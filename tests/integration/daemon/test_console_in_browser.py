@@ -29,9 +29,8 @@ LOAD_SCRIPT = """url => new Promise(resolve => {
 FRAME = '<!doctype html><link rel="icon" href="data:,"><iframe src="{url}"></iframe>'
 
 
-class ForeignPageTests(BrowserTestCase):
-    """The other page has the console's host, and so its cookie goes with the requests of that page."""
-
+class ConsoleCase(BrowserTestCase):
+    url: str  # of the HTTP API
     expected_errors = ("Failed to load resource", "blocked by CORS policy", "frame-ancestors")
 
     async def ask(
@@ -39,6 +38,28 @@ class ForeignPageTests(BrowserTestCase):
     ) -> Any:
         """Fetch; return the status, 0 if the page can't read it, or the name of an error."""
         return await self.evaluate(page, ASK, [method, f"{self.url}{path}", body, headers])
+
+
+class OwnPageTests(ConsoleCase):
+    async def test_a_visible_page_keeps_its_session_in_use(self) -> None:
+        process = await self.daemon(GIM_ADMIN_KEY=KEY)
+        self.url = f"http://127.0.0.1:{self.http}"
+        page = await self.page()
+        await self.in_browser(page.clock.install)
+        await self.in_browser(page.goto, f"{self.url}/console/#/about")
+        login = f'{{"key":"{KEY}"}}'
+        self.assertEqual(
+            await self.ask(page, "POST", "/console/login", login, {"X-Gim-Console": "1"}), 200
+        )
+        await self.in_browser(page.reload)
+        await process.says(r"(?s)(GET /console/session 200 .*){2}")
+        await self.in_browser(page.get_by_role("button", name="Log out").wait_for)
+        await self.in_browser(page.clock.fast_forward, 600_000)
+        await process.says(r"(?s)(GET /console/session 200 .*){3}")
+
+
+class ForeignPageTests(ConsoleCase):
+    """The other page has the console's host, and so its cookie goes with the requests of that page."""
 
     async def test_it_can_not_use_the_session(self) -> None:
         process = await self.daemon(GIM_ADMIN_KEY=KEY)
