@@ -21,6 +21,7 @@ def check(options: Mapping[str, Any], origins: Mapping[str, str], chosen: Collec
     _check_sizes(options, origins)
     _check_limits(options, origins)
     _check_webhooks(options, origins)
+    _check_console(options, origins)
 
 
 def _check_workers(options: Mapping[str, Any], origins: Mapping[str, str]) -> None:
@@ -66,3 +67,8 @@ def _check_webhooks(options: Mapping[str, Any], origins: Mapping[str, str]) -> N
         for name in "webhook-events", "webhook-secret-file", "webhook-grace":
             if name in origins:
                 raise StartupError(f"{origins[name]}: add --webhook-url, or leave it out")
+
+
+def _check_console(options: Mapping[str, Any], origins: Mapping[str, str]) -> None:
+    if options["console-read-only"] and not options["console"]:
+        raise StartupError(f"{origins['console-read-only']}: leave out --console=false, or leave it out")

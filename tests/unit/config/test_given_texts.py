@@ -60,7 +60,7 @@ VALUES = {
     "log-format": "json",
     "log-level": "debug",
     "trace-header": "x-trace",
-    "console": "false",
+    "console": "true",
     "console-read-only": "true",
     "metrics": "false",
     "enable-profiling": "true",

@@ -175,6 +175,10 @@ class OptionsTests(SynchronousTestCase):
     def test_content_must_fit_into_a_packet(self) -> None:
         self.assertIn("--max-content", self.refusal("--max-content", "64KiB"))
 
+    def test_a_console_that_is_off_can_not_be_read_only(self) -> None:
+        said = self.refusal("--console=false", "--console-read-only")
+        self.assertIn("--console-read-only: leave out --console=false", said)
+
     def test_the_key_of_the_administrator_is_in_a_file_or_in_the_environment(self) -> None:
         path = self.mktemp()
         with open(path, "w") as file:
