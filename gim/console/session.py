@@ -23,6 +23,7 @@ COOKIE: Final = b"gim_console"
 LIFETIME = 12 * 3600  # seconds from the login to the end
 IDLE_TIMEOUT = 3600  # seconds without a request until the end
 RENEWAL = 60  # seconds of use after which the browser gets a new cookie
+MAX_TOLD = 1000  # ended sessions that a node tells to one that begins, some 60 KB
 _FIRST_NUMBER, _NUMBERS = 100_000, 900_000  # random ones, as nodes do not agree on the next one
 
 
@@ -47,6 +48,10 @@ class SessionEnded(Struct, tag="console.session_ended"):
     ends_at: int  # Unix milliseconds when it would have ended
 
 
+class EndedSessions(Struct, tag="console.ended_sessions"):
+    """Asks the other nodes which sessions were ended. The answer is a list of `SessionEnded`."""
+
+
 _read = msgspec.json.Decoder(Session).decode
 _write = msgspec.json.Encoder().encode
 
@@ -61,10 +66,16 @@ class ConsoleSessions:
         self._wall = wall
         self._admin_key = admin_key
         self._ended: dict[str, int] = {}  # when they would have ended, by id
+        self._learn: Callable[[], object] | None = None
 
     def use_admin_key(self, key: bytes | None) -> None:
         """Take another key of the administrator, with which no session of before is valid."""
         self._admin_key = key
+
+    def learn_by(self, learn: Callable[[], object]) -> None:
+        """Call *learn* with the first session that is read, as this process may have begun after others
+        had ended. It is to `end` them."""
+        self._learn = learn
 
     def begin(self) -> Session:
         """Return a new session."""
@@ -81,6 +92,9 @@ class ConsoleSessions:
         body = self._signed(cookie)
         if body is None:
             return None
+        if self._learn is not None:
+            learn, self._learn = self._learn, None
+            learn()
         session = _read(body)
         idle_ms = self._wall.now_ms() - session.used_at
         return session if idle_ms < 1000 * IDLE_TIMEOUT and self._is_open(session) else None
@@ -104,6 +118,10 @@ class ConsoleSessions:
         now = self._wall.now_ms()
         self._ended = {id: ends_at for id, ends_at in self._ended.items() if ends_at > now}
         self._ended[ended.id] = ended.ends_at
+
+    def ended(self) -> list[SessionEnded]:
+        """Return the sessions that were ended before their time, `MAX_TOLD` at most, the newest ones."""
+        return [SessionEnded(id, ends_at) for id, ends_at in [*self._ended.items()][-MAX_TOLD:]]
 
     def _signed(self, cookie: str) -> bytes | None:
         """Return what a cookie says if its signature is valid, else None."""

@@ -14,7 +14,7 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.python.filepath import FilePath
 
-from tests.support.daemon_process import PATIENCE, DaemonTestCase
+from tests.support.daemon_process import PATIENCE, DaemonTestCase, workers_in
 from tests.support.redis.environment import write_certificate
 
 KEY, NEW_KEY = "a-key-for-these-tests", "another-key-for-these-tests"
@@ -82,6 +82,12 @@ class ConsoleTests(DaemonTestCase):
             self.assertEqual(status, 200)
         await deferToThread(self.ask, one, "DELETE", "/console/login")
         await self.until_refused(other)
+
+        os.kill(workers_in(process.output[1])[1], signal.SIGKILL)  # its successor asks the other worker
+        await process.says(r"(?s)(worker 1 \(pid \d+\) is ready.*){2}")
+        one, other = await deferToThread(lambda: (self.connect(), self.connect()))
+        for connection in (one, other):
+            await self.until_refused(connection)
 
         await deferToThread(self.log_in, other, KEY)
         self.write_key(NEW_KEY)

@@ -24,9 +24,16 @@ class Notices:
 
     def __init__(self) -> None:
         self.handlers: list[tuple[type[Struct], Callable[[str, Any], object]]] = []
+        self.servers: list[tuple[type[Struct], Callable[[Any], object]]] = []
 
     def handle(self, kind: type[Any], handler: Callable[[str, Any], object]) -> None:
         self.handlers.append((kind, handler))
+
+    def serve(self, kind: type[Any], answer: Callable[[Any], object]) -> None:
+        self.servers.append((kind, answer))
+
+    async def ask(self, question: Struct, result: type[Any]) -> list[tuple[str, Any]]:
+        return [("node", answer(question)) for kind, answer in self.servers if isinstance(question, kind)]
 
     def tell(self, listener: str, notice: Struct) -> None:
         assert listener == ""
@@ -62,6 +69,17 @@ class SessionTests(NodesTestCase):
         for _, sessions in (self.one, self.other):
             self.assertIsNone(sessions.read(self.cookie))
             self.assertFalse(sessions.goes_on(self.session, self.cookie))
+
+    def test_a_node_that_begins_after_a_logout_learns_of_it(self) -> None:
+        self.other[0].log_out(self.session)
+        session = self.one[0].log_in(KEY, ADDRESS)
+        _, sessions = self.node()
+        good = sessions.cookie_of(session)
+        self.assertEqual(sessions.read(good), session)
+        self.assertIsNone(sessions.read(self.cookie))
+        _, sessions = self.node()
+        self.assertIsNone(sessions.read(self.cookie))  # even if it is the first one
+        self.assertEqual(sessions.read(good), session)
 
     def test_another_key_or_data_set_does_not_know_it(self) -> None:
         _, sessions = self.node("another-key-for-these-tests")

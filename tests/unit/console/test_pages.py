@@ -68,9 +68,7 @@ class TextTests(SynchronousTestCase):
         english, chinese = texts_of("en"), texts_of("zh")
         self.assertEqual(list(english), list(chinese))
         for key, text in english.items():
-            self.assertEqual(
-                set(PLACEHOLDER.findall(text)), set(PLACEHOLDER.findall(chinese[key])), key
-            )
+            self.assertEqual(set(PLACEHOLDER.findall(text)), set(PLACEHOLDER.findall(chinese[key])), key)
             self.assertTrue(text.strip() and chinese[key].strip(), key)
 
     def test_every_text_that_is_asked_for_exists(self) -> None:
