@@ -20,6 +20,7 @@ from gim.api.routes.directory import DirectoryRoutes
 from gim.api.routes.documents import Documents
 from gim.api.routes.gateway import GatewayRoutes
 from gim.api.routes.javascript import JavaScriptRoutes
+from gim.api.routes.live import LiveRoutes
 from gim.api.routes.metrics import MetricsRoutes
 from gim.api.server import channel
 from gim.daemon import banner
@@ -155,7 +156,7 @@ class HttpDocumentTests(SynchronousTestCase):
     def test_every_route_of_the_administrator_is_listed_and_no_other(self) -> None:
         served = {
             f"{route.method} {re.sub('{.*?}', 'ID', route.path)}"
-            for route in routes_of([AdminRoutes, DirectoryRoutes, ConnectionRoutes])
+            for route in routes_of([AdminRoutes, DirectoryRoutes, ConnectionRoutes, LiveRoutes])
         }
         listed = re.findall(
             r"(?m)^\| ((?:GET|POST|PUT|PATCH|DELETE) /v1/admin/\S+) \|", document("administration.md")
