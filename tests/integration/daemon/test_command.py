@@ -62,7 +62,7 @@ class ClientTests(CommandCase):
         connections = await self.said("user", "connections", "1001")
         self.assertEqual(len(connections.splitlines()), 2)
         view: Any = json.loads(await self.said("top", "--once", "--json", "1001"))
-        self.assertEqual(len(view["nodes"]), 1)
+        self.assertEqual([each["code"] for each in view["warnings"]], ["open_mode"])
         self.assertEqual(view["connections"][0]["user_id"], "1001")
         self.assertEqual(len((await self.said("kick", "1001")).splitlines()), 2)
         self.assertEqual(await client.closed, 3503)
