@@ -79,16 +79,14 @@ class LiveFigures:
     def follow(self, stream: Stream) -> None:
         """Send a stream the newest samples, the first at once or in a second, until its end."""
         self._streams[stream] = None
-        stream.on_end(lambda: self._forget(stream))
+        stream.on_end(lambda: self._streams.pop(stream, None))
         if not self._loop.running:
             self._loop.start(INTERVAL)
 
-    def _forget(self, stream: Stream) -> None:
-        self._streams.pop(stream, None)
-        if not self._streams and self._loop.running:
-            self._loop.stop()
-
     async def _send_newest(self) -> None:
+        if not self._streams:  # the last one may end while this waits: the loop ends only here
+            self._loop.stop()
+            return
         try:
             newest = json.encode(await self.newest())
             for stream in tuple(self._streams):

@@ -10,7 +10,7 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 
 from gim.inspection import proc_files
-from gim.inspection.node_talk import NodeTalk
+from gim.inspection.node_talk import Answers, NodeTalk
 from gim.inspection.sampler import Sampler
 from gim.limits.limits import REACTOR_DELAY, SEND_RATE
 from gim.storage.memory.store import MemoryStore
@@ -235,6 +235,30 @@ class StreamTests(LiveCase):
         wires = [self.stream() for _ in range(2)]
         for wire in wires:
             wire.hang_up()
+        self.patch(NodeTalk, "ask", self.fail)
+        self.advance(3)
+
+    def test_one_that_begins_while_the_last_one_ends_gets_each_sample_once(self) -> None:
+        first = self.stream()
+        waiting: Deferred[Any] = Deferred()
+        answers: Answers[Any] = Answers()
+        answers.missing = []
+        patched = self.patch(NodeTalk, "ask", lambda *words: waiting)
+        self.advance(1)
+        first.hang_up()
+        patched.restore()
+        second = self.stream()
+        waiting.callback(answers)
+        self.advance(1)
+        self.taken(second)
+        self.advance(3)
+        self.assertEqual(len(self.taken(second)), 3)
+
+    def test_a_request_for_the_head_gets_that_and_nothing_is_asked_for_it(self) -> None:
+        wire = Wire(self.api, self.clock, ADDRESS)
+        wire.feed([b"HEAD /v1/admin/live HTTP/1.1\r\nHost: localhost\r\n\r\n"])
+        self.clock.pump([0] * 8)
+        self.assertTrue(wire.transport.value().endswith(b"\r\n\r\n"), wire.transport.value())
         self.patch(NodeTalk, "ask", self.fail)
         self.advance(3)
 
