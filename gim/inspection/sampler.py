@@ -16,11 +16,10 @@ from gim.inspection.proc_files import ProcFiles
 from gim.inspection.readings import Readings
 from gim.inspection.ring import Columns, Rings
 from gim.inspection.samples import REFUSALS, NodeSample, fields_of
-from gim.inspection.trouble import Trouble, troubles_of
+from gim.inspection.trouble import WINDOW, Trouble, troubles_of
 from gim.metrics.instruments.durations import Row, quantile
 
 SAMPLE_INTERVAL: Final = 1.0  # seconds
-_WINDOW: Final = 10  # samples: what happens now and then is looked for in that many
 
 
 class ProcessSample(Struct, frozen=True):
@@ -54,7 +53,7 @@ class Process(Struct, frozen=True):
 
 class Sampler(Periodic):
     """Takes samples while it runs and keeps those of the last hour: see `Rings` for how much memory that
-    takes. A sample takes some 0.3 ms with 10,000 connections."""
+    takes. A sample takes some 0.15 ms, however many connections there are."""
 
     name = "sampler"
 
@@ -69,7 +68,7 @@ class Sampler(Periodic):
         self._files = ProcFiles()
         self._counted: dict[str, float] | None = None  # by the last sample
         self._counted_at = 0.0
-        self._sends: deque[Row] = deque(maxlen=_WINDOW)  # before each of the last samples
+        self._sends: deque[Row] = deque(maxlen=WINDOW)  # before each of the last samples
         self.rings = Rings()
         self._newest: NodeSample | None = None
 
@@ -96,14 +95,14 @@ class Sampler(Periodic):
         return ProcessHistory(process.node, process.worker, process.network, seconds, tens)
 
     async def _sample(self) -> None:
+        if self._readings.health is not None:
+            await self._readings.health.check()
         before, began = self._counted, self._counted_at
         self._counted, self._counted_at = self._count(), self._clock.seconds()
         if before is not None and self._counted_at > began:
             self._add(before, self._counted_at - began)
         if self._readings.sends is not None:
             self._sends.append(self._readings.sends.copy())
-        if self._readings.health is not None:
-            await self._readings.health.check()
 
     def _count(self) -> dict[str, float]:
         counted = {name: read() for name, read in self._readings.counters.items()}

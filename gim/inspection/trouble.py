@@ -12,7 +12,7 @@ from gim.inspection.ring import Ring
 from gim.inspection.samples import REFUSALS, Sample
 from gim.limits.limits import MEMORY, OPEN_FILES, REACTOR_DELAY, SWITCHED
 
-WINDOW: Final = 10  # seconds: what happens now and then is looked for in that time
+WINDOW: Final = 10  # samples of a second: what happens now and then is looked for in that many
 WEBHOOK_PATIENCE: Final = 30.0  # seconds that an event may wait
 
 Code = Literal[

@@ -39,6 +39,12 @@ class DelayTests(OverloadTestCase):
         self.sample(IN_A_ROW - 1, late=5)
         self.assertEqual(self.watch.cause, "")
 
+    def test_the_largest_delay_counts_once(self) -> None:
+        for late in 0.2, 0.7, 0.1:
+            self.sample(1, late=late)
+        self.assertAlmostEqual(self.watch.take_delay(), 0.7)
+        self.assertEqual(self.watch.take_delay(), 0.0)
+
     def test_it_ends_well_below_the_bound(self) -> None:
         self.sample(IN_A_ROW, late=2)
         self.sample(50, late=0.6)

@@ -13,7 +13,7 @@ from gim.errors import NotFound, Unavailable
 from gim.gateway import closing
 from gim.ids import private_session
 from gim.metrics.instruments import durations, timed_storage
-from gim.metrics.instruments.durations import add, buckets, count, new_row, total
+from gim.metrics.instruments.durations import add, buckets, count, new_row, quantile, total
 from gim.metrics.instruments.pauses import GcPauses
 from gim.metrics.instruments.requests import RequestMetrics
 from gim.metrics.instruments.sampling import MAX_TIMED_REQUESTS, SAMPLING_INTERVAL
@@ -77,6 +77,15 @@ class DurationsTests(SynchronousTestCase):
         self.assertEqual(list(shown.values()), sorted(shown.values()))
         self.assertEqual((shown["1.6384e-05"], shown["6.5536e-05"], shown["0.000262144"]), (2, 3, 4))
         self.assertEqual((shown["17.179869184"], shown["+Inf"]), (4, 5))
+
+    def test_a_quantile_lies_within_its_bucket(self) -> None:
+        row = self.row(*[MS] * 98, 50 * MS, 50 * MS)
+        half, most = quantile(row, 0.5), quantile(row, 0.99)
+        assert half is not None and most is not None
+        self.assertTrue(2**19 <= half * 1e9 < 2**20, half)  # the bounds around 1 ms
+        self.assertTrue(2**25 <= most * 1e9 < 2**26, most)
+        self.assertEqual(quantile(self.row(0), 1.0), 1e-9)
+        self.assertIsNone(quantile(new_row(), 0.5))
 
     def test_bounds_are_real_ones(self) -> None:
         for bound, _ in buckets(new_row())[:-1]:
