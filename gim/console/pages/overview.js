@@ -142,6 +142,7 @@ function Nodes({ nodes, isStale }) {
 }
 
 function NodeState({ node }) {
+  if (node.ready === null) return null; // the parent of workers serves no clients
   const state = !node.storage_up ? "no_storage" : node.ready ? "ready" : "not_ready";
   return html`<span class="state"><span class="dot ${state === "ready" ? "on" : "bad"}"></span>${word(state)}</span>`;
 }
