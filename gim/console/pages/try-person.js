@@ -30,7 +30,8 @@ export class Person {
     if (now !== "online") return;
     if (this.returns) this.missed = this.note((n) => t("try.back", { n }));
     this.returns = true;
-    this.gim.join(this.room).catch(this.warn);
+    this.joined = this.gim.join(this.room);
+    this.joined.catch(this.warn);
   }
 
   onReset({ reason }) {
@@ -91,13 +92,6 @@ export class Person {
     return note;
   }
 
-  fail(tab, again) {
-    return ({ code, message }) => {
-      const isRefused = typeof code === "number"; // and would be again
-      this.note(t("try.failed", { code: String(code), message }), [tab], isRefused ? undefined : again);
-    };
-  }
-
   // of a request to the chatroom
   warn = ({ code, message }) => void (code === "closed" || this.note(message, ["chatroom"]));
 
@@ -112,13 +106,20 @@ export class Person {
     this.follow(tab, this.gim.send(isRoom ? { chatroom: this.room } : this.peer, content));
   }
 
-  follow(tab, pending) {
-    const sender = this.gim.user ?? { id: this.id, name: this.id };
-    // a message to a chatroom comes back with a push, as it comes to the other members
-    const stored = (sent) => tab === "private" && this.onMessage({ ...sent, sender, content: pending.content });
-    const again = () => this.follow(tab, pending.retry());
-    pending.then(stored, this.fail(tab, again)).then(this.changed);
+  async follow(tab, pending, isRepeated = false) {
+    const again = () => this.follow(tab, pending.retry(), true);
     this.changed();
+    try {
+      const sent = await pending;
+      // a message to a chatroom comes back with a push, as it comes to the other members
+      if (tab === "private") this.onMessage({ ...sent, sender: this.gim.user, content: pending.content });
+      this.changed();
+    } catch ({ code, message }) {
+      // what waited goes out before the new connection joins, if the server has forgotten its members
+      if ((code === 403 || code === 404) && tab === "chatroom" && !isRepeated) return void this.joined.then(again, this.warn);
+      const isRefused = typeof code === "number"; // and would be again
+      this.note(t("try.failed", { code: String(code), message }), [tab], isRefused ? undefined : again);
+    }
   }
 
   async fill(line) {

@@ -6,6 +6,8 @@ import os
 import re
 import signal
 import sys
+import time
+from itertools import pairwise
 
 from playwright.sync_api import Locator, Page, expect
 from twisted.internet import utils
@@ -17,6 +19,14 @@ HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>\u202e${alert(3)
 KEY = "administrator-of-this-daemon-1234"
 
 expect.set_options(timeout=PATIENCE * 1000)
+
+
+# the times at which a screen reader is free to read what is new in a log, in ms
+OBSERVE = """log => {
+  globalThis.read = [];
+  const note = () => log.ariaBusy === "true" || read.push(performance.now());
+  new MutationObserver(note).observe(log, {attributes: true, childList: true, subtree: true});
+}"""
 
 
 def pane(page: Page, title: str) -> Locator:
@@ -33,6 +43,15 @@ def write(page: Page, title: str, content: str) -> None:
     """Write a message with the keyboard."""
     pane(page, title).get_by_role("textbox").fill(content)
     page.keyboard.press("Enter")
+
+
+def reach(page: Page, element: Locator) -> None:
+    """Press the tabulator until an element has the focus."""
+    for _ in range(100):
+        page.keyboard.press("Tab")
+        if element.evaluate("each => each === document.activeElement"):
+            return
+    raise AssertionError(f"the tabulator does not reach {element}")
 
 
 def online(page: Page, *titles: str) -> None:
@@ -52,6 +71,7 @@ class TryItTests(ConsoleTestCase):
         await self.daemon()
         page = await self.console("try")
         await self.in_browser(self._talk, page)
+        await self.in_browser(self._write_fast, page)
         await self.in_browser(self._send_30, page)
 
     def _talk(self, page: Page) -> None:
@@ -60,11 +80,24 @@ class TryItTests(ConsoleTestCase):
         write(page, "Ben", HOSTILE)
         for content in "hello", HOSTILE:
             see(page, content, "Ann", "Ben")
+
+    def _write_fast(self, page: Page) -> None:
+        log(page, "Ben").evaluate(OBSERVE)
+        end = time.monotonic() + 2.5
+        while time.monotonic() < end:
+            write(page, "Ann", "fast")
+        write(page, "Ann", "slow")
+        see(page, "slow", "Ben")
+        expect(log(page, "Ben")).to_have_attribute("aria-busy", "false")
+        times = page.evaluate("read")
+        self.assertGreater(len(times), 1)
+        for before, after in pairwise(times):
+            self.assertGreater(after - before, 900)
+
+    def _send_30(self, page: Page) -> None:
         page.get_by_role("tab", name="Chatroom").click()
         write(page, "Ben", "hello all")
         see(page, "hello all", "Ann", "Ben")
-
-    def _send_30(self, page: Page) -> None:
         pane(page, "Ann").get_by_role("button", name="Send 30 at once").click()
         skipped = log(page, "Ben").get_by_text(re.compile(r"This push skipped \d+ messages"))
         expect(skipped).to_be_visible()
@@ -137,14 +170,15 @@ class TryItTests(ConsoleTestCase):
         page.get_by_role("button", name="Remove the second device").click()
         expect(pane(page, second)).to_have_count(0)
 
-    async def test_it_fits_a_phone_and_speaks_chinese(self) -> None:
+    async def test_it_fits_a_phone_and_a_keyboard_and_speaks_chinese(self) -> None:
         await self.daemon()
         page = await self.console("try", language="zh", width=360)
         await self.in_browser(self._on_a_phone, page)
 
     def _on_a_phone(self, page: Page) -> None:
         expect(page.get_by_role("heading", name="试用")).to_be_visible()
-        pane(page, "Ann").get_by_role("textbox").fill("你好")
+        reach(page, pane(page, "Ann").get_by_role("textbox"))
+        page.keyboard.type("你好")
         page.keyboard.press("Enter")
         see(page, "你好", "Ann", "Ben")
         self.assertTrue(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
@@ -174,9 +208,14 @@ class RestartTests(ConsoleTestCase):
         expect(pane(page, "Ann").locator(".try-state")).not_to_have_text("online")
         write(page, "Ann", "it waits")
         see(page, "waits for a connection", "Ann")
+        page.get_by_role("tab", name="Chatroom").click()
+        write(page, "Ben", "it waits for all")
+        see(page, "waits for a connection", "Ben")
 
     def _recover(self, page: Page) -> None:
         online(page, "Ann", "Ben")
+        see(page, "it waits for all", "Ann", "Ben")
+        page.get_by_role("tab", name="Private").click()
         see(page, "it waits", "Ann", "Ben")
         write(page, "Ben", "got it")
         see(page, "got it", "Ann", "Ben")
