@@ -1,7 +1,8 @@
 import { html, useEffect, useMemo, useState } from "./html.js";
 import { post } from "./api.js";
 import { t } from "./i18n.js";
-import { Button, Field, Notice, Page, Rich, Tabs, setQuery } from "./widgets.js";
+import { useForm } from "./data.js";
+import { Button, Notice, Page, Rich, Tabs, setQuery } from "./widgets.js";
 import { Pane } from "./try-pane.js";
 import { Person } from "./try-person.js";
 
@@ -31,13 +32,8 @@ export default function Try({ query, session }) {
 
 /** Who talks where. */
 function Users({ users, needs, canMake, isOpen, onUse }) {
-  const [values, setValues] = useState(users);
-  const names = needs && !canMake ? ["a", "token_a", "b", "token_b", "room"] : ["a", "b", "room"];
-  const field = (name) => {
-    const set = (value) => setValues((before) => ({ ...before, [name]: value.trim() }));
-    const type = name.startsWith("token") ? "password" : "text";
-    return html`<${Field} label=${t(`try.user_${name}`)} type=${type} value=${values[name] ?? ""} onInput=${set} required />`;
-  };
+  const { values, field } = useForm((name) => t(`try.user_${name}`), users);
+  const token = (name) => needs && !canMake && field(name, { type: "password", required: true });
   const submit = (event) => {
     event.preventDefault();
     const { a, b, room, token_a, token_b } = values;
@@ -47,7 +43,8 @@ function Users({ users, needs, canMake, isOpen, onUse }) {
   return html`<details class="try-fold" open=${isOpen}>
     <summary>${t("try.users")}</summary>
     <form class="filters" onSubmit=${submit}>
-      ${names.map(field)}<${Button} type="submit" kind="primary">${t(needs && canMake ? "try.make" : "try.use")}<//>
+      ${field("a", { required: true })}${token("token_a")}${field("b", { required: true })}${token("token_b")}
+      ${field("room", { required: true })}<${Button} type="submit" kind="primary">${t(needs && canMake ? "try.make" : "try.use")}<//>
     </form>
   </details>`;
 }
