@@ -120,6 +120,7 @@ class GatewayProtocol(TimedProtocol):
 
     def shake_hands(self, data: bytes) -> None:
         """Hand a complete request to Autobahn, with what comes behind it."""
+        self._last_heard = self.factory.timeout_wheel.now  # HTTP may have received it
         end = data.index(handshake.END) + len(handshake.END)
         shake = handshake.read(data[:end], self.passed_on)
         if shake.has_other_version():

@@ -109,6 +109,12 @@ class BecomingTests(UpgradeCase):
         counts = re.findall(r"(?m)^gim_http_requests_total(\{.*gateway.*\} [^0]\S*)$", page)
         self.assertEqual(counts, ['{code="101",op="gateway"} 1.0'])
 
+    def test_a_client_is_not_silent_because_the_server_runs_for_long(self) -> None:
+        self.advance(600)  # more than --heartbeat-interval
+        peer = self.say(request())
+        self.advance(1)
+        self.assertEqual(peer.received.partition(b"\r\n\r\n")[2], b"")  # no close frame
+
     def test_it_is_not_an_idle_connection_of_http_any_more(self) -> None:
         client = self.user("ann")
         self.assertEqual((len(self.api.idle), self.api.idle.close_longest(0)), (0, False))
