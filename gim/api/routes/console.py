@@ -28,7 +28,6 @@ from gim.errors import (
     Conflict,
     GimError,
     InvalidAdminKey,
-    MethodNotAllowed,
     TooManyRequests,
     Unavailable,
 )
@@ -38,7 +37,6 @@ from gim.names import check_name
 from gim.net.client_address import group_of
 from gim.wire.fields import Id, Name
 
-_NOT_FILES = {"login": "DELETE, POST", "token": "POST"}  # the methods of `ConsoleDoorRoutes`
 _UnixMs = Annotated[int, Meta(description="Unix milliseconds")]
 
 
@@ -142,8 +140,6 @@ class ConsoleRoutes:
         media=(HTML, CSS, JAVASCRIPT, JSON, SVG, TEXT),
     )
     async def console_file(self, request: IRequest, file: str) -> bytes:
-        if self._access.has_key and file in _NOT_FILES:
-            raise MethodNotAllowed(_NOT_FILES[file])
         return self._serve(request, self._files.get(file))
 
     def _serve(self, request: IRequest, found: StaticFile | None) -> bytes:
