@@ -58,14 +58,15 @@ function Plot({ choice, rings, isStale, onError }) {
   const newest = useRef();
   newest.current = data;
   useEffect(() => {
-    const box = place.current;
+    const element = place.current; // the page may go while the chart is loaded
     let isGone = false;
     const begin = (uPlot) => {
-      if (!isGone) plot.current = new uPlot(optionsOf(box, write, keys), newest.current, box);
+      if (isGone) return;
+      plot.current = new uPlot(optionsOf(element, write, keys), newest.current, element);
     };
     load().then(begin, onError);
-    const fit = new ResizeObserver(() => plot.current?.setSize({ width: box.clientWidth, height: HEIGHT }));
-    fit.observe(box);
+    const fit = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height: HEIGHT }));
+    fit.observe(element);
     const redraw = () => plot.current?.redraw(false);
     addEventListener("theme", redraw);
     return () => {

@@ -7,6 +7,7 @@ import { Button, Field, Filters, Notice, Page, Table, UserLink, act, setQuery, t
 import { milliseconds, number, size, span } from "./format.js";
 
 const PAUSE = 3000; // ms between two readings while it follows
+const CACHED = 1100; // ms: a node gives the same answer for a second
 const COUNTS = ["50", "100", "500"];
 const DOWN = "descending";
 const word = words("connections");
@@ -29,7 +30,7 @@ export default function Connections({ query, session }) {
     <${Loaded} state=${state}>${(data) => html`
       ${data.nodes_missing > 0 && html`<${Notice} kind="warning">${word("missing", { n: data.nodes_missing })}<//>`}
       <p class="muted">${word("total", { shown: data.items.length, n: data.total })}</p>
-      <${Table} columns=${columnsOf(session, state.reload)} word=${word} rows=${data.items} rowKey=${(row) => `${row.node} ${row.key}`}
+      <${Table} columns=${columnsOf(session, () => setTimeout(state.reload, CACHED))} word=${word} rows=${data.items} rowKey=${(row) => `${row.node} ${row.key}`}
         sort=${sort} onSort=${(key) => change({ sort: key })} isFaded=${Boolean(state.error)} label=${word("title")} empty=${word("none")} />`}
     <//>
   <//>`;

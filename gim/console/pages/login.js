@@ -11,8 +11,8 @@ export default function Login({ route, session, onLogin }) {
   const { values, field } = useForm(word, { key: "" });
   const task = useTask(async () => {
     await post("/console/login", values);
-    if (route.name === "login") location.hash = "#/";
     await onLogin();
+    if (route.name === "login") location.hash = "#/";
   });
   if (session.mode === "open") return html`<${NeedsKey} title=${word("title")} />`;
   return html`<${Page} title=${word("title")} lead=${word("lead")}>

@@ -56,7 +56,7 @@ export function Notice({ kind = "info", children }) {
 export function ErrorNotice({ error, onRetry }) {
   if (!error) return null;
   return html`<${Notice} kind="error">
-    ${error.msg ?? String(error)}
+    ${error.msg ?? error.message}
     ${onRetry && html` <${Button} onClick=${onRetry}>${t("common.retry")}<//>`}
   <//>`;
 }
