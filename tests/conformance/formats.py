@@ -57,7 +57,10 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
 
 
 def shorten(case: Any) -> None:
-    """Let profiles and traces be short: a valid time becomes the shortest, others go out as they are."""
+    """Let profiles and traces be short: a valid time becomes the shortest, others go out as they are. The
+    live figures would never end, unless they are asked for once."""
+    if case.path == "/v1/admin/live" and str(case.query.get("once", "false")).lower() in ("false", "0"):
+        case.query["once"] = "true"
     shortest = SHORTEST.get((case.method, case.path))
     if shortest is not None and is_valid((case.query or {}).get("seconds", shortest)):
         case.query["seconds"] = shortest
