@@ -31,6 +31,8 @@ export function Dialogs() {
   const end = (answer) => {
     question.resolve(answer);
     setQuestion(null);
+    // the button that asked may be gone with what it changed
+    setTimeout(() => document.activeElement === document.body && document.querySelector("h1")?.focus());
   };
   return question && html`<${Dialog} ...${question} onEnd=${end} />`;
 }

@@ -112,7 +112,14 @@ function Group({ name, figures, live, rings }) {
   const shown = Object.entries(figures).filter(([key]) => valueOf(live.total, key) !== undefined && (!key.startsWith("webhook") || live.total[key] !== null));
   return html`<section class="group"><h2>${word(`group_${name}`)}</h2>
     <dl>${shown.map(([key, write]) => html`<${Figure} key=${key} name=${word(`${key}`)} write=${write} value=${valueOf(live.total, key)}
-      values=${rings.second.map((each) => valueOf(each, key) ?? null)} />`)}</dl></section>`;
+      values=${rings.second.map((each) => valueOf(each, key) ?? null)} />`)}</dl>
+    ${"refusals" in figures && html`<${Refusals} refusals=${live.total.refusals} />`}</section>`;
+}
+
+/** Which limits refuse now. */
+function Refusals({ refusals }) {
+  const limits = Object.entries(refusals ?? {});
+  return limits.length > 0 && html`<p class="muted">${word("refusals")}: ${limits.map(([limit, times]) => `--${limit} ${rate(times)}`).join(", ")}</p>`;
 }
 
 function Figure({ name, write, value, values }) {

@@ -11,7 +11,7 @@ export { go, href, setQuery } from "./route.js";
 export { Spark } from "./spark.js";
 export { Table, tools } from "./table.js";
 
-const KEY_COMMAND = "KEY=$(openssl rand -hex 32); echo $KEY\nGIM_ADMIN_KEY=$KEY twistd -n gim";
+const KEY_COMMAND = "(umask 077; openssl rand -hex 32 >admin.key)\ntwistd -n gim --admin-key-file admin.key";
 const COPIED = 2000; // ms that a button says so
 const COLOURED = 50_000; // characters of JSON up to which its parts have colours
 const TOKENS = /("(?:[^"\\]|\\.)*")(\s*:)?|\b(?:true|false|null)\b|-?\d[\d.eE+-]*/g;
