@@ -127,12 +127,12 @@ class ConsoleSessions:
         """Return what a cookie says if its signature is valid, else None."""
         written, _, signature = cookie.partition(".")
         try:
-            body, signed = _bytes(written), _bytes(signature)
+            body = _bytes(written)
         except ValueError:
             return None
-        if self._admin_key is None or not hmac.compare_digest(signed, self._signature(body)):
-            return None
-        return body
+        expected = _text(self._signature(body)).encode()
+        is_signed = hmac.compare_digest(signature.encode("latin-1"), expected)
+        return body if is_signed and self._admin_key is not None else None
 
     def _signature(self, body: bytes) -> bytes:
         purpose = b"gim console " + sha256(self._admin_key or b"").digest()

@@ -145,11 +145,14 @@ def _check_local(request: IRequest) -> None:
 def _check_console(request: IRequest) -> None:
     """Raise `Forbidden` unless a program on this machine asks this machine, over TCP and no proxy.
 
-    A web page of another site may have given its own name the address 127.0.0.1 (DNS rebinding).
+    A web page of another site may have given its own name the address 127.0.0.1 (DNS rebinding). It may
+    also show an image, say, of this address: it learns nothing, but would keep a stream open.
     """
     host = _PORT.sub("", header_of(request, "host")).lower()
     if isinstance(request.getClientAddress(), UNIXAddress) or host not in _LOCAL_HOSTS:
         raise Forbidden(f"{_FOR} machine unless --admin-key-file is set: request it at 127.0.0.1")
+    if header_of(request, "sec-fetch-site") == "cross-site" and not header_of(request, "origin"):
+        raise Forbidden("only pages of this server and those in --allowed-origins may ask for this")
     _check_local(request)
 
 

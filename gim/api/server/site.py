@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from time import perf_counter_ns
 from typing import Any, NamedTuple
+from urllib.parse import unquote_to_bytes
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
@@ -334,8 +335,9 @@ class ApiRoot(Resource):
         return branch is not None and branch.is_public
 
     def is_for_own_pages(self, path: bytes) -> bool:
-        """Say whether only web pages of this server may request a path, which exists or not."""
-        branch = self._branch_of(path.split(b"/")[1:])
+        """Say whether only web pages of this server may request a path, which exists or not. A path with
+        escapes, as ``/%63onsole/``, is the one that it stands for."""
+        branch = self._branch_of([unquote_to_bytes(segment) for segment in path.split(b"/")[1:]])
         return branch is not None and branch.is_for_own_pages
 
     def _branch_of(self, segments: list[bytes]) -> _Branch | None:

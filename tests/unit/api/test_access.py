@@ -79,6 +79,13 @@ class OpenTests(ConsoleCase):
         for host in "chat.example", "127.0.0.1.chat.example", "localhost:80:80", "192.0.2.1", "::1":
             self.assertIn(self.status("/v1/admin/live", host=host), (403, 421), host)
 
+    def test_nor_a_page_of_another_site_that_cannot_read_the_answer(self) -> None:
+        self.assertEqual(self.status("/v1/admin/live", "Sec-Fetch-Site: cross-site"), 403)
+        listed = "Origin: https://chat.example"
+        self.assertEqual(self.status("/v1/admin/live", "Sec-Fetch-Site: cross-site", listed), 200)
+        for site in "same-origin", "none":
+            self.assertEqual(self.status("/v1/admin/live", f"Sec-Fetch-Site: {site}"), 200, site)
+
     def test_nor_a_client_that_comes_through_a_proxy(self) -> None:
         for header in "X-Forwarded-For: 127.0.0.1", "Via: 1.1 gate", "Forwarded: for=127.0.0.1":
             self.assertEqual(self.status("/v1/admin/live", header), 403, header)

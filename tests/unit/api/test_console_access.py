@@ -205,6 +205,10 @@ class RefusedRequestTests(ConsoleCase):
         cookie = self.cookie
         self.assertEqual(self.log_in(Origin=FOREIGN).status, 403)
         self.assertEqual(self.log_in(Origin="http://localhost:3000").status, 403)
+        login = "/%63onsole/login"  # the same path
+        self.assertEqual(
+            self.browse("POST", login, {"key": KEY}, Origin="http://localhost:3000").status, 403
+        )
         for headers in ({"Origin": FOREIGN}, {"X_Gim_Console": ""}, {"Origin": ""}):
             self.browse("DELETE", "/console/login", **headers)
             self.assertEqual((self.cookies, self.cookie), ([], cookie))
@@ -216,6 +220,7 @@ class RefusedRequestTests(ConsoleCase):
         for bad in (
             *("", ".", body, f"{body}.", f".{signature}", f"{body}.{signature[:-4]}", f"{body}.!"),
             *(f"{body[:-4]}AAAA.{signature}", "x" * 5000, "\u00e9.\u00e9", good + "A=="),
+            *(f"{good}==", f"{body}.!{signature}"),
         ):
             self.cookie = bad
             self.assertEqual(self.status(), 401, bad)
