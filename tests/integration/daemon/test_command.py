@@ -203,7 +203,7 @@ class CompletionTests(DaemonTestCase):
         with open(os.path.join(self.home, "live.key"), "w"):
             pass
         for words, expected in (
-            (["ro"], {"room"}),
+            (["ro"], {"room", "rooms"}),
             (["room", "re"], {"rename", "remove"}),
             (["--url", "room", "room", "cr"], {"create"}),
             (["room", "add", "--ro"], {"--role"}),
