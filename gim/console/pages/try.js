@@ -7,7 +7,7 @@ import { Pane } from "./try-pane.js";
 import { Person } from "./try-person.js";
 
 const NAMES = { ann: "Ann", ben: "Ben" };
-const RENDER_PAUSE = 30; // ms: 30 messages at once are not 30 times the work
+const RENDER_PAUSE = 50; // ms: 30 messages at once are not 30 times the work
 
 const made = (id) => () => post("/console/token", { user_id: id }).then(({ token }) => token);
 
