@@ -12,6 +12,7 @@ from itertools import pairwise
 from playwright.sync_api import Locator, Page, expect
 from twisted.internet import utils
 
+from tests.support.axe import severe_findings
 from tests.support.console import ConsoleTestCase
 from tests.support.daemon_process import PATIENCE
 
@@ -134,6 +135,7 @@ class TryItTests(ConsoleTestCase):
             ann.get_by_role("button", name=name).click()
             commands[name] = ann.locator(f"pre[aria-label={name}]").inner_text()
             self.assertIn(f"127.0.0.1:{self.http}", commands[name])
+        self.assertEqual(severe_findings(page), [])
         return commands
 
     def _see_three(self, page: Page, content: str) -> None:
@@ -172,7 +174,7 @@ class TryItTests(ConsoleTestCase):
 
     async def test_it_fits_a_phone_and_a_keyboard_and_speaks_chinese(self) -> None:
         await self.daemon()
-        page = await self.console("try", language="zh", width=360)
+        page = await self.console("try", language="zh", width=360, is_dark=True)
         await self.in_browser(self._on_a_phone, page)
 
     def _on_a_phone(self, page: Page) -> None:
@@ -185,6 +187,7 @@ class TryItTests(ConsoleTestCase):
         boxes = [pane(page, title).bounding_box() for title in ("Ann", "Ben")]
         assert boxes[0] and boxes[1]
         self.assertGreater(boxes[1]["y"], boxes[0]["y"] + boxes[0]["height"])
+        self.assertEqual(severe_findings(page), [])
 
 
 class RestartTests(ConsoleTestCase):
