@@ -26,7 +26,6 @@ def route_sets(
     settings: ApiSettings,
     chat: Chat,
     profiles: Profiles,
-    live: LiveRoutes,
     page: PageSource | None,
     admin: Sequence[RouteSet],
     console: list[RouteSet],
@@ -34,7 +33,6 @@ def route_sets(
     """Return all that the HTTP API serves; without *page* it serves no metrics. *admin* are the routes of
     the administrator."""
     served: list[RouteSet] = [ChatRoutes(chat), GatewayRoutes(), JavaScriptRoutes(modules())]
-    served.append(live)
     if page is not None:
         served.append(MetricsRoutes(page))
     if settings.enable_profiling:

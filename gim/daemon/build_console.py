@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from twisted.internet.interfaces import IReactorTime
 
 from gim.api.openapi.describe import RouteSet
@@ -21,7 +19,6 @@ from gim.net.endpoints import scheme_and_port
 from gim.net.listening import Listening
 from gim.net.origins import host_name
 from gim.storage.interface import Storage
-from gim.storage.settings import RedisSettings
 
 
 class GatewayUrl:
@@ -67,12 +64,9 @@ def console_routes(
         return []
     auth, is_read_only = settings.auth, settings.console.console_read_only
     tokens = ShortTokens(resources.keyring, wall, auth.auth_audience, auth.auth_issuer)
-    storage: Literal["memory", "redis"] = (
-        "redis" if isinstance(settings.storage, RedisSettings) else "memory"
-    )
     facts = ConsoleFacts(
         login_needs_token=resources.keyring is not None,
-        storage=storage,
+        storage=settings.storage.kind,
         max_content=settings.chat.max_content,
         read_only=is_read_only,
         gateway_at=GatewayUrl(settings.net.gateway_address, gateway).at,

@@ -8,7 +8,7 @@ from twisted.application.service import Service
 
 from gim.concurrency.clocks import WallClock
 from gim.config.settings import Settings
-from gim.daemon.build_live import make_sampler
+from gim.daemon.build_inspection import make_sampler
 from gim.daemon.shared_store import SharedStore
 from gim.inspection.readings import of_parent
 from gim.inspection.sampler import Sampler

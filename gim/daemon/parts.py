@@ -5,26 +5,18 @@ from __future__ import annotations
 import resource
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.interfaces import IListeningPort
 
-from gim import __version__
 from gim.api.openapi.describe import RouteSet
-from gim.api.routes.admin import AdminRoutes
-from gim.api.routes.connections import ConnectionRoutes
-from gim.api.routes.directory import DirectoryRoutes
-from gim.api.routes.live import LiveRoutes
 from gim.api.server.access import AccessControl
 from gim.api.server.site import ApiSite
-from gim.chat.administration import Administration
 from gim.chat.chat import Chat
-from gim.chat.directory import Directory
 from gim.chat.moderation import Moderation
 from gim.concurrency.clocks import WallClock
 from gim.concurrency.turns import Turns
-from gim.config.in_force import options_in_force
 from gim.config.settings import Settings
 from gim.config.validate import Resources
 from gim.console.session import ConsoleSessions
@@ -32,7 +24,7 @@ from gim.daemon.build_admission import make_rules
 from gim.daemon.build_api import route_names, route_sets
 from gim.daemon.build_auth import make_admission
 from gim.daemon.build_console import console_routes, make_sessions
-from gim.daemon.build_live import make_live_routes, make_sampler
+from gim.daemon.build_inspection import Seen, admin_routes, make_sampler
 from gim.daemon.build_reloading import add_files
 from gim.daemon.build_storage import StoreParts, WebhookParts, make_store, make_webhooks
 from gim.daemon.gc_tuning import GcTuner
@@ -44,15 +36,10 @@ from gim.gateway.operations import Operations
 from gim.gateway.timeout_wheel import TimeoutWheel
 from gim.gateway.transport import write_at_once, write_at_once_later
 from gim.gateway.write_batch import WriteBatch
-from gim.inspection.chatroom_activity import ChatroomActivity
-from gim.inspection.chatroom_directory import ChatroomDirectory
-from gim.inspection.connections import ConnectionList, NodeConnectionList
-from gim.inspection.figures import ParentFigures
+from gim.inspection.figures import Figures, ParentFigures
 from gim.inspection.node_talk import NodeTalk
 from gim.inspection.readings import of_server
 from gim.inspection.sampler import Sampler
-from gim.inspection.traces import Traces
-from gim.inspection.watches import Watches
 from gim.limits.limits import OPEN_FILES, LimitHits
 from gim.limits.overload import Overload
 from gim.limits.rate_per_second import Rate, login_rate
@@ -61,14 +48,12 @@ from gim.limits.report import LimitReport
 from gim.metrics.export.meters import Meters
 from gim.metrics.export.page import MetricsPage, PageSource
 from gim.metrics.instruments.health import Health
-from gim.model import ServerOptions
 from gim.net.listening import Listening
 from gim.net.open_files import OpenFiles
 from gim.profiling.profiler import Profiler
 from gim.profiling.profiles import OnlyProcess, Profiles
 from gim.push.dispatcher import PushDispatcher
 from gim.storage.interface import Storage
-from gim.storage.settings import RedisSettings
 from gim.storage.storage_limits import StorageLimits
 from gim.webhooks.service import Webhooks
 from gim.wire.json import JsonCodec
@@ -248,38 +233,18 @@ class NodeParts:
 
     @cached_property
     def _admin_routes(self) -> list[RouteSet]:
-        # without a key, these still answer nodes that have one
-        activity = ChatroomActivity(self._node_talk, self._pushes, self._reactor)
-        connections = self._connection_routes
-        if self._resources.admin_key is None:
-            return []
-        administration = Administration(self._chat, self._store, self._wall)
-        return [
-            AdminRoutes(administration, self._moderation),
-            DirectoryRoutes(
-                Directory(administration, self._store),
-                ChatroomDirectory(self._store.chatrooms, activity),
-                self._options,
-            ),
-            connections,
-        ]
-
-    @property
-    def _options(self) -> ServerOptions:
-        return ServerOptions(
-            __version__,
-            self._store.node,
-            self._settings.daemon.gateway_worker,
-            self._storage_kind,
-            options_in_force(self._settings),
+        seen = Seen(
+            self._settings,
+            self._store,
+            self._chat,
+            self._moderation,
+            self._gateway,
+            self._pushes,
+            self._node_talk,
+            self._reactor,
+            self._wall,
         )
-
-    @cached_property
-    def _live_routes(self) -> LiveRoutes:
-        is_open = self._resources.keyring is None
-        return make_live_routes(
-            self._sampler, self._parent_figures, self._node_talk, is_open, self._reactor, self._wall
-        )
+        return admin_routes(seen, self._resources, Figures(self._sampler, self._parent_figures))
 
     @property
     def _parent_figures(self) -> ParentFigures | None:
@@ -287,29 +252,12 @@ class NodeParts:
 
     @cached_property
     def _sampler(self) -> Sampler:
-        readings = of_server(
-            self._gateway,
-            self._pushes,
-            self._hits,
-            self._overload,
-            self._health,
-            self._meters,
-            self._store_parts.stored,
-            self._webhooks,
-        )
-        node, worker, kind = self._store.node, self._number or 0, self._storage_kind
-        return make_sampler(readings, node, worker, kind, self._reactor, self._wall)
-
-    @property
-    def _storage_kind(self) -> Literal["memory", "redis"]:
-        return "redis" if isinstance(self._settings.storage, RedisSettings) else "memory"
-
-    @cached_property
-    def _connection_routes(self) -> ConnectionRoutes:
-        talk, node, clock, wall = self._node_talk, self._store.node, self._reactor, self._wall
-        NodeConnectionList(self._gateway, node, clock).serve(talk)
-        watches = Watches(self._gateway, talk, node, clock, wall)
-        return ConnectionRoutes(ConnectionList(talk), Traces(talk, watches, clock, wall))
+        stored, webhooks, number = self._store_parts.stored, self._webhooks, self._number or 0
+        gateway, pushes, hits, overload = self._gateway, self._pushes, self._hits, self._overload
+        health, meters = self._health, self._meters
+        readings = of_server(gateway, pushes, hits, overload, health, meters, stored, webhooks)
+        kind = self._settings.storage.kind
+        return make_sampler(readings, self._store.node, number, kind, self._reactor, self._wall)
 
     @cached_property
     def _page(self) -> PageSource | None:
@@ -322,7 +270,7 @@ class NodeParts:
         return self._meters.page(
             self._gateway,
             self._pushes,
-            self._storage_kind,
+            self._settings.storage.kind,
             self._store_parts.kept,
             self._hits,
             self._overload,
@@ -373,7 +321,6 @@ class NodeParts:
                 settings,
                 self._chat,
                 self._profiles,
-                self._live_routes,
                 self._page,
                 self._admin_routes,
                 self._console_routes,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar, Literal
+
 from msgspec import Struct
 
 from gim.storage.redis.client.url import Target
@@ -9,6 +11,8 @@ from gim.storage.redis.client.url import Target
 
 class MemorySettings(Struct, frozen=True, kw_only=True):
     """Messages in this process."""
+
+    kind: ClassVar[Literal["memory"]] = "memory"
 
     max_session_messages: int
     max_messages: int
@@ -18,6 +22,8 @@ class MemorySettings(Struct, frozen=True, kw_only=True):
 
 class RedisSettings(Struct, frozen=True, kw_only=True):
     """Messages in Redis."""
+
+    kind: ClassVar[Literal["redis"]] = "redis"
 
     redis_url: Target
     redis_prefix: str

@@ -7,7 +7,7 @@ import os
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.daemon.build_live import make_sampler
+from gim.daemon.build_inspection import make_sampler
 from gim.inspection.readings import of_parent
 from gim.limits.limits import LimitHits, Limits
 from gim.limits.rate_per_second import login_rate

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.daemon.build_live import make_sampler
+from gim.daemon.build_inspection import make_sampler
 from gim.inspection.figures import Figures
 from gim.inspection.live import LiveFigures
 from gim.inspection.node_talk import NodeTalk
