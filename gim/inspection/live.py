@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from collections.abc import Sequence
+from typing import Final
 
 from msgspec import Struct, json
 from twisted.internet.interfaces import IReactorTime
@@ -17,6 +17,7 @@ from gim.inspection.node_talk import NodeTalk
 from gim.inspection.ring import SECONDS, TENS, Columns
 from gim.inspection.sampler import ProcessHistory, ProcessSample
 from gim.inspection.samples import NodeSample, Sample
+from gim.inspection.stream import Stream
 from gim.inspection.total import Part, TotalColumns, counted_once, total_of
 from gim.inspection.trouble import Trouble
 from gim.log.logger import Logger
@@ -39,16 +40,6 @@ class LiveHistory(Struct, frozen=True):
 
     second: list[Sample]
     ten_seconds: list[Sample]
-
-
-class Stream(Protocol):
-    """Takes events: a `gim.api.server.event_stream.EventStream`."""
-
-    def send(self, event: str, data: Struct | bytes) -> bool:
-        """Send an event, or drop it if the client is slow."""
-
-    def on_end(self, call: Callable[[], object]) -> None:
-        """Call *call* when the stream has ended."""
 
 
 class LiveFigures:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from secrets import token_hex
-from typing import Protocol
 
 import msgspec
 from msgspec import Struct
@@ -16,6 +14,7 @@ from twisted.python.failure import Failure
 from gim.concurrency.clocks import WallClock
 from gim.errors import TooManyRequests
 from gim.inspection.node_talk import NodeTalk
+from gim.inspection.stream import Stream
 from gim.inspection.trace_messages import (
     Begin,
     BeginTrace,
@@ -37,19 +36,6 @@ KEEP_INTERVAL = 2.0  # seconds
 RETRY_AFTER = 10  # seconds that a client is asked to wait when there are `MAX_TRACES`
 
 _decode_connection = msgspec.json.Decoder(ConnectionSeen).decode
-
-
-class Stream(Protocol):
-    """What a trace is read from: `gim.api.server.event_stream.EventStream`."""
-
-    def send(self, event: str, data: Struct | bytes) -> bool:
-        """Send an event; False if it was not sent, as the reader is slow or gone."""
-
-    def on_end(self, call: Callable[[], object]) -> None:
-        """Call *call* once the stream has ended."""
-
-    def end(self) -> None:
-        """End the stream."""
 
 
 class Traces:
