@@ -75,7 +75,7 @@ def admin_routes(seen: Seen, resources: Resources, figures: Figures) -> list[Rou
 def _connection_routes(seen: Seen) -> ConnectionRoutes:
     gateway, talk, node, clock, wall = seen.gateway, seen.talk, seen.store.node, seen.clock, seen.wall
     NodeConnectionList(gateway, node, clock).serve(talk)
-    watches = Watches(gateway, talk, node, clock, wall)
+    watches = Watches(gateway, seen.pushes.keys_of, talk, node, clock, wall)
     return ConnectionRoutes(ConnectionList(talk), Traces(talk, watches, clock, wall))
 
 

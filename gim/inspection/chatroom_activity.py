@@ -8,15 +8,16 @@ from typing import Literal
 
 from msgspec import Struct
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 
 from gim.inspection.node_talk import NodeTalk
+from gim.inspection.slices import slices
 from gim.push.chatroom import ChatroomPusher
 from gim.push.dispatcher import PushDispatcher
 
 Measure = Literal["connections", "messages"]
 
 CHATROOMS_PER_SLICE = 5000  # some 3 ms; then the reactor gets its turn
+PATIENCE = 0.5  # seconds that other nodes have to answer a question: the busiest chatrooms take two
 CHATROOMS_PER_QUESTION = 500  # with ids of 64 characters of 4 bytes, half of what a question may hold
 
 
@@ -62,7 +63,7 @@ class ChatroomActivity:
         Only those whose ids begin with *prefix*. Each node names as many, so one that is busy only in the
         sum over many nodes may be missing.
         """
-        answers = await self._talk.ask(Busiest(by, count, prefix), list[Activity])
+        answers = await self._talk.ask(Busiest(by, count, prefix), list[Activity], PATIENCE)
         named = sorted({found.id for _, answer in answers for found in answer})
         return nlargest(count, (await self.of(named)).values(), key=_key(by))
 
@@ -71,20 +72,14 @@ class ChatroomActivity:
         found = {chatroom_id: Activity(chatroom_id, 0, 0.0) for chatroom_id in chatroom_ids}
         for begin in range(0, len(chatroom_ids), CHATROOMS_PER_QUESTION):
             question = ActivityOf(list(chatroom_ids[begin : begin + CHATROOMS_PER_QUESTION]))
-            for _, answer in await self._talk.ask(question, list[Activity]):
+            for _, answer in await self._talk.ask(question, list[Activity], PATIENCE):
                 found.update({here.id: _both(found[here.id], here) for here in answer})
         return found
 
     async def _busiest_here(self, question: Busiest) -> list[Activity]:
-        pushers, best = self._pushes.pushers(), list[Activity]()
-        for begin in range(0, len(pushers), CHATROOMS_PER_SLICE):
-            if begin:
-                await deferLater(self._clock, 0)
-            found = [
-                _activity(pusher)
-                for pusher in pushers[begin : begin + CHATROOMS_PER_SLICE]
-                if pusher.id.startswith(question.prefix)
-            ]
+        best = list[Activity]()
+        async for pushers in slices(self._pushes.pushers(), CHATROOMS_PER_SLICE, self._clock):
+            found = [_activity(each) for each in pushers if each.id.startswith(question.prefix)]
             best = nlargest(question.count, best + found, key=_key(question.by))
         return best
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
@@ -25,6 +27,7 @@ from gim.inspection.user_watch import UserWatch
 from gim.log.logger import Logger
 
 LEASE = 6.0  # seconds after which a trace ends that `KeepTrace` does not keep
+CONNECTIONS_PER_SLICE = 5000  # some 1 ms
 MAX_CONNECTIONS = 100  # of a user, that are traced at one process
 
 
@@ -37,9 +40,17 @@ class Watches:
     _log = Logger()
 
     def __init__(
-        self, gateway: GatewayFactory, talk: NodeTalk, node: str, clock: IReactorTime, wall: WallClock
+        self,
+        gateway: GatewayFactory,
+        keys_of: Callable[[str], Collection[str]],
+        talk: NodeTalk,
+        node: str,
+        clock: IReactorTime,
+        wall: WallClock,
     ) -> None:
+        """*keys_of* returns the keys of a user's connections to this process."""
         self._gateway = gateway
+        self._keys_of = keys_of
         self._talk = talk
         self._node = node
         self._clock = clock
@@ -58,13 +69,19 @@ class Watches:
     async def begin(self, terms: Terms) -> TraceBegun:
         """Report what the connections of a user do; return the keys of those that are logged in."""
         watch = self._watches.get(terms.id) or self._add(terms)
-        async for some in slices(tuple(self._gateway.connections), self._clock):
-            if terms.id not in self._watches:
-                break
-            for connection in some:
-                if connection.login is not None and connection.login.user.id == terms.user_id:
-                    self._tap(connection, watch)
+        await self._tap_all(watch)
         return TraceBegun([seen.key for seen in self._present(watch)])
+
+    async def _tap_all(self, watch: UserWatch) -> None:
+        """Trace the connections of the user that are not traced yet, as long as the trace goes on."""
+        terms = watch.terms
+        missing = set(self._keys_of(terms.user_id)) - {seen.key for seen in self._present(watch)}
+        if not missing or self._is_full(watch):  # then no connections need to be searched
+            return
+        async for some in slices(tuple(self._gateway.connections), CONNECTIONS_PER_SLICE, self._clock):
+            for connection in some:
+                if connection.outbound.key in missing and terms.id in self._watches:
+                    self._tap(connection, watch)
 
     def _add(self, terms: Terms) -> UserWatch:
         watch = UserWatch(terms, self._node, self._clock, self._wall, self._send)
@@ -76,14 +93,15 @@ class Watches:
     def _keep(self, sender: str, terms: KeepTrace) -> None:
         watch = self._watches.get(terms.id)
         if watch is None:  # this process has started since, or the question was lost
-            beginning = Deferred.fromCoroutine(self.begin(terms))
-            beginning.addErrback(self._failed)
-            return
-        self._leases[terms.id].reset(LEASE)
-        watch.report_present(self._present(watch))
+            watch = self._add(terms)
+        else:
+            self._leases[terms.id].reset(LEASE)
+            watch.report_present(self._present(watch))
+        # a login that was under way when the trace began may have ended since
+        Deferred.fromCoroutine(self._tap_all(watch)).addErrback(self._failed)
 
     def _failed(self, failure: Failure) -> None:
-        self._log.failure("a trace could not begin", failure)
+        self._log.failure("a connection could not be traced", failure)
 
     def end(self, trace_id: str) -> None:
         """Report nothing more for a trace."""
@@ -126,7 +144,7 @@ class Watches:
 
     def _tap(self, connection: GatewayProtocol, watch: UserWatch, is_new: bool = False) -> None:
         """Trace a connection, unless the trace has `MAX_CONNECTIONS` here."""
-        if sum(watch in tap.watches for tap in self._taps.values()) >= MAX_CONNECTIONS:
+        if self._is_full(watch):
             return
         key, user_id = connection.outbound.key, watch.terms.user_id
         if key not in self._taps:
@@ -134,6 +152,9 @@ class Watches:
             self._taps[key] = tap
             connection.watch(tap)
         self._taps[key].add(watch, "opened" if is_new else "open")
+
+    def _is_full(self, watch: UserWatch) -> bool:
+        return sum(watch in tap.watches for tap in self._taps.values()) >= MAX_CONNECTIONS
 
     def _ended(self, key: str) -> None:
         self._taps.pop(key, None)

@@ -104,6 +104,10 @@ class PushDispatcher:
         user = self._presence.get(user_id)
         return len(user.chatrooms) if user is not None else 0
 
+    def keys_of(self, user_id: str) -> list[str]:
+        """Return the keys of a user's connections to this node."""
+        return [connection.key for connection in self._connections_of(user_id)]
+
     def on_announcement(self, news: Announcement) -> None:
         """See `gim.storage.interface.Listener`."""
         try:

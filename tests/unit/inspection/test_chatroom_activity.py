@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from gim.concurrency.deadline import ANSWER_TIMEOUT
 from gim.inspection import chatroom_activity
 from gim.inspection.chatroom_activity import Activity, ChatroomActivity
 from gim.inspection.node_talk import NodeTalk
@@ -96,6 +97,13 @@ class ChatroomActivityTests(SynchronousTestCase):
         self.assertEqual([found.id for found in self.result(ask("messages", 2))], ["c", "a"])
         self.assertEqual(self.result(ask("connections", 1)), [Activity("b", 8, 0.0)])
         self.assertEqual(self.result(ask("connections", 9, "c")), [Activity("c", 1, 9.0)])
+
+    def test_a_node_that_is_silent_does_not_let_the_request_end_without_an_answer(self) -> None:
+        self.here.pushes.add("den", 3)
+        self.patch(self.there.talk, "receive", lambda sender, body: None)
+        busiest = Deferred.fromCoroutine(self.here.activity.busiest("connections", 9))
+        self.clock.pump([0.1] * int(10 * ANSWER_TIMEOUT))
+        self.assertEqual(self.successResultOf(busiest), [Activity("den", 3, 0.0)])
 
     def test_many_are_counted_in_slices(self) -> None:
         self.patch(chatroom_activity, "CHATROOMS_PER_SLICE", 10)

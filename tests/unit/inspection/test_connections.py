@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol
 
 from gim.gateway.outbound import OutboundQueue
-from gim.inspection import connections, slices, tcp_info
+from gim.inspection import connections, tcp_info
 from gim.inspection.connections import ConnectionsOf, NodeConnectionList
 from gim.inspection.tcp_info import TcpInfo
 from tests.unit.api.test_admin import AdminCase
@@ -121,7 +121,7 @@ class ListTests(ListCase):
         self.assertEqual(self.listed()["total"], 2)
 
     def test_between_slices_the_reactor_goes_on(self) -> None:
-        self.patch(slices, "SLICE", 2)
+        self.patch(connections, "CONNECTIONS_PER_SLICE", 2)
         for _ in range(5):
             self.user("ann")
         there = NodeConnectionList(self.gateway, "node", self.clock)

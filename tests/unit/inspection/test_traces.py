@@ -6,6 +6,8 @@ import json
 import os
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from gim.inspection import traces, user_watch, watches
 from gim.inspection.connection_tap import ConnectionTap
 from tests.support.event_reader import Event, EventReader
@@ -134,6 +136,27 @@ class StreamTests(TraceCase):
             (name, closed["change"], closed["code"], closed["reason"]),
             ("connection", "closed", 4001, "bye"),
         )
+
+    def test_a_login_that_was_under_way_at_the_beginning_is_seen_a_moment_later(self) -> None:
+        pushes, gate = self.daemon._chat._pushes, Deferred[None]()
+        enter = pushes.enter
+
+        async def slow_enter(*args: Any) -> Any:
+            await gate
+            return await enter(*args)
+
+        self.patch(pushes, "enter", slow_enter)
+        client = self.connect()
+        client.say(101, {"id": "ann"}, 1)
+        self.pump()
+        reader = self.trace()
+        self.assertEqual([name for name, _ in self.seen(reader)], ["begin"])
+        gate.callback(None)
+        self.advance(traces.KEEP_INTERVAL)
+        ((name, connection),) = self.seen(reader)
+        self.assertEqual((name, connection["change"]), ("connection", "open"))
+        self.data(client, 105)
+        self.assertEqual([each["direction"] for each in self.packets(reader)], ["in", "out"])
 
     def test_tokens_are_hidden_with_contents_too(self) -> None:
         reader = self.trace(query="?content=true")
