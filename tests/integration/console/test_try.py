@@ -69,7 +69,9 @@ def see(page: Page, content: str, *titles: str) -> None:
 
 class TryItTests(ConsoleTestCase):
     async def test_two_users_talk_in_private_and_in_a_chatroom(self) -> None:
-        await self.daemon()
+        await self.daemon(
+            "--message-push-duration", "3s"
+        )  # in which 30 messages are sent on a slow machine
         page = await self.console("try")
         await self.in_browser(self._talk, page)
         await self.in_browser(self._write_fast, page)
@@ -100,15 +102,17 @@ class TryItTests(ConsoleTestCase):
         write(page, "Ben", "hello all")
         see(page, "hello all", "Ann", "Ben")
         pane(page, "Ann").get_by_role("button", name="Send 30 at once").click()
-        skipped = log(page, "Ben").get_by_text(re.compile(r"This push skipped \d+ messages"))
-        expect(skipped).to_be_visible()
-        expect(log(page, "Ben")).not_to_contain_text("message 20 of 30")
         see(page, "message 30 of 30", "Ben")
-        pane(page, "Ben").get_by_role("button", name="Read them").click()
-        see(page, "message 20 of 30", "Ben")
-        texts = log(page, "Ben").get_by_text(re.compile("message .* of 30")).all_inner_texts()
-        self.assertEqual(texts, [f"message {n} of 30" for n in range(1, 31)])
-        expect(skipped).to_have_count(0)
+        ben = log(page, "Ben")
+        contents = ben.get_by_text(re.compile(r"^message \d+ of 30$"))
+        skipped = re.findall(r"This push skipped (\d+) message", ben.inner_text())
+        self.assertGreater(len(skipped), 0)
+        self.assertEqual(contents.count() + sum(map(int, skipped)), 30)
+        buttons = ben.get_by_role("button", name="Read them")
+        for left in reversed(range(len(skipped))):
+            buttons.first.click()
+            expect(buttons).to_have_count(left)
+        expect(contents).to_have_text([f"message {n} of 30" for n in range(1, 31)])
 
     async def test_frames_are_shown_and_the_last_send_works_as_a_command(self) -> None:
         await self.daemon()
