@@ -14,7 +14,7 @@ export function Pane({ person, title, tab, places }) {
   const toggle = () => (isOff ? person.connect() : person.wire.cut());
   return html`<section class="try-pane" aria-label=${title}>
     <header>
-      <h2>${title} <small><bdi>${person.id}</bdi></small></h2>
+      <h2>${title} ${title !== person.id && html`<small><bdi>${person.id}</bdi></small>`}</h2>
       <${StateLine} state=${person.state} />
       <${Button} kind="small" onClick=${toggle}>${t(isOff ? "try.connect" : "try.disconnect")}<//>
     </header>
@@ -76,8 +76,12 @@ function Line({ line, before, person }) {
     return html`<p class="try-note">${text} ${note.again && html`<${Button} kind="small" onClick=${note.again}>${t("try.again")}<//>`}</p>`;
   }
   if (gap) {
+    const read = ({ target }) => {
+      target.closest("[role=log]").focus(); // the button goes
+      person.fill(line);
+    };
     return html`<p class="try-note gap">${gap.skipped === null ? t("try.gap") : t("try.skipped", { n: gap.skipped })}
-      <${Button} kind="small" onClick=${() => person.fill(line)}>${t("try.read")}<//></p>`;
+      <${Button} kind="small" onClick=${read}>${t("try.read")}<//></p>`;
   }
   const { sender, content, status, createdAt } = message;
   const last = before?.message;

@@ -36,7 +36,7 @@ export class Person {
 
   onReset({ reason }) {
     if (reason === "epoch") {
-      for (const tab of TABS) this.lines[tab] = [];
+      for (const tab of TABS) this.lines[tab] = this.lines[tab].filter(({ note }) => note);
       this.note(t("try.epoch"));
     }
     for (const session of [`2:${this.id}:${this.peer}`, `1:${this.room}`]) {
@@ -83,8 +83,8 @@ export class Person {
   }
 
   /** Add a line at the end of one conversation, or of both: a text, or a function of its number `n`. */
-  note(text, tabs = TABS, again = undefined) {
-    const note = { text, n: 0, again };
+  note(text, tabs = TABS) {
+    const note = { text, n: 0 };
     for (const tab of tabs) {
       const last = this.lines[tab].at(-1)?.key ?? "";
       this.add(tab, { key: last && last.replace(/~*$/, "~"), note });
@@ -118,7 +118,13 @@ export class Person {
       // what waited goes out before the new connection joins, if the server has forgotten its members
       if ((code === 403 || code === 404) && tab === "chatroom" && !isRepeated) return void this.joined.then(again, this.warn);
       const isRefused = typeof code === "number"; // and would be again
-      this.note(t("try.failed", { code: String(code), message }), [tab], isRefused ? undefined : again);
+      const key = code === "uncertain" ? "try.uncertain" : "try.failed";
+      const note = this.note(t(key, { code: String(code), message }), [tab]);
+      if (isRefused) return;
+      note.again = () => {
+        note.again = undefined;
+        again();
+      };
     }
   }
 
