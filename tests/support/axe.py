@@ -19,5 +19,6 @@ def _source() -> str:
 
 def severe_findings(page: Page) -> list[str]:
     """Return what is serious or critical, each with its elements. Call it in the browser's thread."""
-    page.evaluate(_source())
+    if not page.evaluate("Boolean(globalThis.axe)"):
+        page.evaluate(_source())
     return [what for impact, what in page.evaluate(FIND) if impact in SEVERE]

@@ -7,7 +7,7 @@ import { Button, CopyButton, Json, Notice, Page, Time, UserLink, announce, go } 
 import { clock, number, span } from "./format.js";
 
 const KEPT = 500; // lines in the page
-const PAUSE = 100; // ms between two drawings
+const PAUSE = 200; // ms between two drawings
 const SECONDS = ["60", "300", "600"];
 const word = words("trace");
 
