@@ -98,6 +98,11 @@ class CodeTests(SynchronousTestCase):
         for name, text in MODULES.items():
             self.assertLess(text.count("\n"), MODULE_LINES, name)
 
+    def test_what_every_page_needs_is_loaded_at_once(self) -> None:
+        named = re.findall(r'rel="modulepreload" href="([^"]+)"', FILES["index.html"])
+        vendored = [path for path in sources() if path.endswith(".mjs")]
+        self.assertEqual(sorted(named), sorted([*loaded_with("app.js", set()) - {"app.js"}, *vendored]))
+
     def test_the_first_load_is_small(self) -> None:
         self.assertLess(self.size_of("overview.js"), OVERVIEW)
         self.assertLess(self.size_of("try.js"), TRY_IT)
