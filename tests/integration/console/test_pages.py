@@ -262,6 +262,19 @@ class LiveTests(AdministratorTestCase):
         await self.listens(again)
         await self.in_browser(self._log_in_again, page)
 
+    async def test_a_hidden_tab_reads_no_figures(self) -> None:
+        daemon = await self.daemon()
+        page = await self.tab(f"http://127.0.0.1:{self.http}/console/#/overview")
+        await self.in_browser(self._until_it_is_live, page)
+        await self.tab()  # hides the other one
+        await daemon.says("GET /v1/admin/live 200")
+        await self.in_browser(self._show, page)
+
+    def _show(self, page: Page) -> None:
+        with page.expect_request("**/v1/admin/live"):
+            page.bring_to_front()
+        self._until_it_is_live(page)
+
     def _until_it_is_live(self, page: Page) -> None:
         expect(page.locator("canvas")).to_be_visible()
         expect(page.get_by_text("Live", exact=True)).to_be_visible()
