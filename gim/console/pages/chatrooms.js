@@ -3,7 +3,7 @@ import { html } from "./html.js";
 import { del, get, known, path, patch, put } from "./api.js";
 import { Loaded, Pages, useData, useForm, usePages } from "./data.js";
 import { t, words } from "./i18n.js";
-import { Button, ChatroomLink, Facts, Field, Filters, Online, Page, Table, Tabs, UserLink, act, go, setQuery, tools } from "./widgets.js";
+import { Button, ChatroomLink, Facts, Field, Filters, Online, Page, Table, Tabs, UserLink, act, go, href, setQuery, tools } from "./widgets.js";
 import { History } from "./history.js";
 import { durations, number, rate } from "./format.js";
 
@@ -85,7 +85,8 @@ function Actions({ room: { id, name, members }, onDone }) {
   const where = path`/v1/admin/chatrooms/${id}`;
   const rename = () => act({ title: word("rename_title", { id }), action: word("rename"), fields: [{ name: "name", label: word("name"), value: name, required: true }], run: (values) => patch(where, values) }, onDone);
   const dismiss = () => act({ title: word("dismiss_title", { id }), text: word("dismiss_text", { n: members }), action: word("dismiss"), isDangerous: true, run: () => del(where) }, () => go("chatrooms"));
-  return html`<${Button} onClick=${rename}>${word("rename")}<//><${Button} onClick=${dismiss}>${word("dismiss")}<//>`;
+  return html`<a href=${href("send", [], { to: "chatroom", target: id })}>${t("send.title")}</a>
+    <${Button} onClick=${rename}>${word("rename")}<//><${Button} onClick=${dismiss}>${word("dismiss")}<//>`;
 }
 
 function Members({ id, session, onDone }) {

@@ -3,7 +3,7 @@ import { html, useEffect, useRef, useState } from "./html.js";
 import { path, stream } from "./api.js";
 import { useForm } from "./data.js";
 import { words } from "./i18n.js";
-import { Button, CopyButton, Json, Notice, Page, Time, UserLink, announce, go } from "./widgets.js";
+import { Button, CopyButton, Json, Notice, Page, Time, UserLink, announce, href } from "./widgets.js";
 import { clock, number, span } from "./format.js";
 
 const KEPT = 500; // lines in the page
@@ -12,17 +12,20 @@ const SECONDS = ["60", "300", "600"];
 const word = words("trace");
 
 export default function Trace({ params: [id], query: { content = "", seconds = "600" } }) {
+  const [round, setRound] = useState(0); // the same trace may begin again
   return html`<${Page} title=${id ? word("one", { id }) : word("title")} lead=${word("lead")}>
-    <${Begin} id=${id} content=${content} seconds=${seconds} />
-    ${id && html`<${Running} key=${`${content} ${seconds}`} id=${id} content=${content} seconds=${seconds} />`}
+    <${Begin} id=${id} content=${content} seconds=${seconds} onBegin=${() => setRound(round + 1)} />
+    ${id && html`<${Running} key=${`${content} ${seconds} ${round}`} id=${id} content=${content} seconds=${seconds} />`}
   <//>`;
 }
 
-function Begin({ id = "", seconds, content }) {
+function Begin({ id = "", seconds, content, onBegin }) {
   const { values, field } = useForm(word, { user: id, seconds, content: Boolean(content) });
   const submit = (event) => {
     event.preventDefault();
-    go("trace", [values.user], { seconds: values.seconds, content: values.content ? "true" : "" });
+    const where = href("trace", [values.user], { seconds: values.seconds, content: values.content ? "true" : "" });
+    if (location.hash === where) onBegin();
+    else location.hash = where;
   };
   return html`<form class="filters" onSubmit=${submit}>
     ${field("user", { required: true })}

@@ -249,6 +249,8 @@ class LiveTests(AdministratorTestCase):
     def _stop_trace(self, page: Page) -> None:
         press(page, "Stop")
         expect(page.get_by_text("Ended: stopped")).to_be_visible()
+        press(page, "Begin")
+        self._until_it_runs(page)
 
     async def test_figures_go_on_after_the_server_was_away(self) -> None:
         daemon = await self.filled()
