@@ -39,6 +39,7 @@ class Backend:
         for kind, target in ((1, "news"), (2, "bob"), (2, HARMFUL_ID)):
             for content in (HARM, RIGHT_TO_LEFT, "two\nlines", "long " * 100):
                 self.send(kind, "ann", target, content)
+        self.send(2, LONG_ID, "ann", HARM)
 
     def send(self, kind: int, sender: str, target: str, content: str) -> None:
         """Send a message, to a chatroom with the kind 1, to a user with 2."""

@@ -16,16 +16,19 @@ from tests.support.console_data import HARM, HARMFUL_ID, KEY, LONG_ID, Backend
 from tests.support.daemon_process import PATIENCE, Process
 
 PRIVATE = quote(f"2:{HARMFUL_ID}:ann", safe="")
+WIDE = quote(f"2:ann:{LONG_ID}", safe="")
 PAGES = {  # what each shows once its data are there
     "overview": "canvas",
     "connections": f"text={HARMFUL_ID}",
     "users": f"text={LONG_ID}",
     f"users/{quote(HARMFUL_ID, safe='')}": f"text={HARM}",
+    f"users/{LONG_ID}": f"text={HARM}",
     "chatrooms": f"text={HARM}",
     "chatrooms/news": f"text={LONG_ID}",
     "chatrooms/news?tab=recent": f"p.content >> text={HARM}",
     "messages": "form",
     f"messages/{PRIVATE}": f"p.content >> text={HARM}",
+    f"messages/{WIDE}": f"p.content >> text={HARM}",
     f"trace/{quote(HARMFUL_ID, safe='')}": "text=/Until|持续到/",
     "send": "form",
     "api": "code:text-is('/v1/admin/chatrooms') >> nth=0",
