@@ -34,9 +34,13 @@ class EventStreams(Service):
 
     def __init__(self) -> None:
         self._open: set[EventStream] = set()
+        self._has_stopped = False
 
     def add(self, stream: EventStream) -> None:
-        """Count a stream, or raise `TooManyRequests` if `MAX_STREAMS` are open."""
+        """Count a stream. Raises `TooManyRequests` if `MAX_STREAMS` are open, `Unavailable` after the
+        stop: connections of HTTP still bring requests then."""
+        if self._has_stopped:
+            raise Unavailable("the server stops: try again in a moment")
         if len(self._open) >= MAX_STREAMS:
             raise TooManyRequests(f"{MAX_STREAMS} streams of events are open, which is the limit", 10)
         self._open.add(stream)
@@ -47,6 +51,7 @@ class EventStreams(Service):
 
     def stopService(self) -> None:
         super().stopService()
+        self._has_stopped = True
         for stream in tuple(self._open):
             stream.end()
 
@@ -63,7 +68,8 @@ class EventStream:
     """
 
     def __init__(self, request: Any) -> None:
-        """Send the headers. Raises `TooManyRequests` if too many streams are open."""
+        """Send the headers. Raises `TooManyRequests` if too many streams are open, `Unavailable` if the
+        server stops."""
         request.site.streams.add(self)
         self.done: Deferred[None] = Deferred()  # fires when the stream has ended
         self._request = request

@@ -206,6 +206,13 @@ class EndTests(StreamCase):
         self.assertTrue(wire.transport.value().endswith(b"0\r\n\r\n"))
         self.assertEqual(self.routes.ended, 1)
 
+    def test_none_begins_after_that(self) -> None:
+        wire = Wire(self.api, self.clock, ADDRESS)
+        self.stop()
+        wire.feed([ASK])
+        self.assertTrue(wire.transport.value().startswith(b"HTTP/1.1 503 "))
+        self.assertEqual(self.routes.streams, [])
+
     def test_there_is_a_limit_to_how_many_are_open(self) -> None:
         opened = [self.open()[1] for _ in range(MAX_STREAMS)]
         wire = Wire(self.api, self.clock, ADDRESS)
