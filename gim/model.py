@@ -7,6 +7,7 @@ Times are Unix milliseconds. Field names and their order are those of docs/proto
 from __future__ import annotations
 
 from enum import IntEnum, StrEnum
+from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -289,7 +290,7 @@ class ServerOptions(Struct, frozen=True):
     version: str
     node: str
     workers: int
-    storage: str
+    storage: Literal["memory", "redis"]
     items: list[OptionInForce]
 
 

@@ -18,7 +18,7 @@ _COLUMNS = [
 
 def add(parser: ArgumentParser) -> None:
     parser.description = "Prints the options of a running server and where each was set, without secrets."
-    parser.add_argument("--changed", action="store_true", help="only those that are not left out")
+    parser.add_argument("--changed", action="store_true", help="only the options that were set")
     add_for_admin(parser)
 
 

@@ -8,7 +8,8 @@ from gim.api.openapi.describe import RouteSet
 from gim.api.routes.admin import AdminRoutes
 from gim.api.routes.chat import ChatRoutes
 from gim.api.routes.connections import ConnectionRoutes
-from gim.api.routes.console import ConsoleDoorRoutes, ConsoleRoutes
+from gim.api.routes.console import ConsoleRoutes
+from gim.api.routes.console_door import ConsoleDoorRoutes
 from gim.api.routes.directory import DirectoryRoutes
 from gim.api.routes.documents import Documents
 from gim.api.routes.gateway import GatewayRoutes

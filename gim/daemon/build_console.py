@@ -5,7 +5,8 @@ from __future__ import annotations
 from twisted.internet.interfaces import IReactorTime
 
 from gim.api.openapi.describe import RouteSet
-from gim.api.routes.console import ConsoleDoorRoutes, ConsoleFacts, ConsoleRoutes
+from gim.api.routes.console import ConsoleFacts, ConsoleRoutes
+from gim.api.routes.console_door import ConsoleDoorRoutes
 from gim.api.server.access import AccessControl
 from gim.auth.short_tokens import ShortTokens
 from gim.concurrency.clocks import WallClock
