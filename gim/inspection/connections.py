@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct
 from twisted.internet.interfaces import IReactorTime, ISSLTransport
 
+from gim.concurrency.shared import Shared
 from gim.errors import NotFound, Unavailable
 from gim.gateway import closing
 from gim.gateway.factory import GatewayFactory
@@ -18,6 +20,7 @@ from gim.inspection.slices import slices
 
 CONNECTIONS_PER_SLICE = 250  # each may cost 5 to 10 us: 1 to 3 ms
 CACHE_TIME = 1.0  # seconds for which a node repeats an answer
+FORGET_TIME = 5.0  # seconds after which an answer takes no memory any more
 
 Sort = Literal["unsent", "bytes", "age", "idle", "user"]
 
@@ -134,7 +137,8 @@ class NodeConnectionList:
         self._gateway = gateway
         self._node = node
         self._clock = clock
-        self._answers: dict[ConnectionsOf, tuple[float, NodeConnections]] = {}
+        # when each was asked last, and its answer
+        self._answers: dict[ConnectionsOf, tuple[float, Shared[NodeConnections]]] = {}
 
     def serve(self, talk: NodeTalk) -> None:
         """Answer the questions of all nodes."""
@@ -153,15 +157,16 @@ class NodeConnectionList:
         return Closed(True)
 
     async def first(self, question: ConnectionsOf) -> NodeConnections:
-        """Return the first connections; the same ones for `CACHE_TIME` seconds."""
+        """Return the first connections; the same ones for `CACHE_TIME` seconds, and to all that ask while
+        they are being found."""
         self._forget_answers()
-        if question not in self._answers:
-            answer = await self._first(question)
-            self._answers[question] = self._clock.seconds(), answer
-        return self._answers[question][1]
+        known = self._answers.get(question)
+        answer = known[1] if known else Shared(partial(self._first, question), CACHE_TIME, self._clock)
+        self._answers[question] = self._clock.seconds(), answer
+        return await answer.get()
 
     def _forget_answers(self) -> None:
-        oldest = self._clock.seconds() - CACHE_TIME
+        oldest = self._clock.seconds() - FORGET_TIME
         self._answers = {
             question: (at, answer) for question, (at, answer) in self._answers.items() if at > oldest
         }

@@ -21,7 +21,7 @@ class ListCase(AdminCase):
 
     def users(self, **query: Any) -> list[str]:
         """Return the users of a list, which is not one that was repeated."""
-        self.clock.advance(connections.CACHE_TIME)
+        self.clock.advance(connections.CACHE_TIME + 0.1)
         return [item["user_id"] for item in self.listed(**query)["items"]]
 
     def infos(self, by_user: dict[str, TcpInfo]) -> None:
@@ -117,8 +117,26 @@ class ListTests(ListCase):
         self.user("bob")
         self.assertEqual(self.listed()["total"], 1)
         self.assertEqual(self.listed(count=5)["total"], 2)
-        self.clock.advance(connections.CACHE_TIME)
+        self.clock.advance(connections.CACHE_TIME + 0.1)
         self.assertEqual(self.listed()["total"], 2)
+
+    def test_all_that_ask_at_once_get_one_answer(self) -> None:
+        self.patch(connections, "CONNECTIONS_PER_SLICE", 2)
+        for _ in range(5):
+            self.user("ann")
+        there = NodeConnectionList(self.gateway, "node", self.clock)
+        question = ConnectionsOf("unsent", 100, "", "")
+        asked = [Deferred.fromCoroutine(there.first(question)) for _ in range(2)]
+        self.pump()
+        first, second = [self.successResultOf(each) for each in asked]
+        self.assertIs(first, second)
+
+    def test_an_answer_that_is_not_asked_for_again_takes_no_memory(self) -> None:
+        there = NodeConnectionList(self.gateway, "node", self.clock)
+        for count in (1, 2):
+            Deferred.fromCoroutine(there.first(ConnectionsOf("unsent", count, "", "")))
+            self.assertEqual(len(there._answers), 1)
+            self.clock.advance(connections.FORGET_TIME)
 
     def test_between_slices_the_reactor_goes_on(self) -> None:
         self.patch(connections, "CONNECTIONS_PER_SLICE", 2)
