@@ -39,8 +39,13 @@ function Options() {
     { key: "help", class: "wrap" },
   ];
   const only = html`<${Field} label=${word("set_only")} type="checkbox" value=${isSetOnly} onInput=${setSetOnly} />`;
-  return html`<${Section} title=${word("options")} actions=${only}><${Loaded} state=${state}>${({ node, workers, items }) => html`
+  return html`<${Section} title=${word("options")} actions=${only}><${Loaded} state=${state}>${({
+    node,
+    workers,
+    items,
+  }) => html`
     <p class="muted">${word("answered_by", { node })} ${workers > 1 && word("workers", { n: workers })}</p>
-    <${Table} columns=${columns} word=${word} rows=${items.filter(({ origin }) => !isSetOnly || origin !== "default")} rowKey=${({ name }) => name}
+    <${Table} columns=${columns} word=${word} rows=${items.filter(({ origin }) => !isSetOnly || origin !== "default")}
+      rowKey=${({ name }) => name}
       label=${word("options")} empty=${word("none_set")} />`}<//><//>`;
 }

@@ -54,7 +54,13 @@ export async function send(method, where, { query = {}, body, signal, headers, a
   const all = { "X-Gim-Console": "1", ...content, ...headers };
   let response;
   try {
-    response = await fetch(url, { method, headers: all, body: body && JSON.stringify(body), signal, cache: "no-store" });
+    response = await fetch(url, {
+      method,
+      headers: all,
+      body: body && JSON.stringify(body),
+      signal,
+      cache: "no-store",
+    });
   } catch (error) {
     throw error.name === "AbortError" ? error : noAnswer();
   }

@@ -49,13 +49,16 @@ function App() {
     const timer = setInterval(ask, KEEP_ALIVE);
     return () => clearInterval(timer);
   }, [session]);
-  if (!session) return html`<main class="alone">${error ? html`<${ErrorNotice} error=${error} onRetry=${reload} />` : html`<${Loading} />`}</main>`;
+  if (!session)
+    return html`<main class="alone">${error ? html`<${ErrorNotice} error=${error}
+      onRetry=${reload} />` : html`<${Loading} />`}</main>`;
   const page = pageOf(route, session);
   return html`<a class="skip" href="#main" onClick=${skip}>${t("common.skip")}</a>
     <${Bar} session=${session} current=${page.name} onChange=${reload} />
     <main id="main" tabindex="-1">
       <${ErrorNotice} error=${error} onRetry=${reload} />
-      <${Shown} key=${[page.name, ...route.params].join("/")} page=${page} route=${route} session=${session} onLogin=${reload} />
+      <${Shown} key=${[page.name, ...route.params].join("/")} page=${page} route=${route} session=${session}
+        onLogin=${reload} />
     </main>
     <${Dialogs} />`;
 }
@@ -92,7 +95,9 @@ function Loaded({ page, ...rest }) {
   const Component = loaded.get(page.name);
   if (failed) return html`<${ErrorNotice} error=${failed} onRetry=${() => location.reload()} />`;
   const { params, query } = rest.route;
-  return Component ? html`<${Component} key=${page.name} params=${params} query=${query} ...${rest} />` : html`<${Loading} />`;
+  return Component
+    ? html`<${Component} key=${page.name} params=${params} query=${query} ...${rest} />`
+    : html`<${Loading} />`;
 }
 
 function Bar({ session, current, onChange }) {
@@ -103,9 +108,11 @@ function Bar({ session, current, onChange }) {
   }, [current]);
   return html`<header class="bar">
     <a class="brand" href="#/"><img src="icon.svg" alt="" width="20" height="20" />gim</a>
-    <nav ref=${nav} aria-label=${t("common.pages")}><ul>${PAGES.map(({ name }) => html`<li key=${name}>
+    <nav ref=${nav} aria-label=${t("common.pages")}><ul>${PAGES.map(
+      ({ name }) => html`<li key=${name}>
       <a href=${href(name)} aria-current=${name === current ? "page" : null}>${t(`${name}.title`)}</a>
-    </li>`)}</ul></nav>
+    </li>`,
+    )}</ul></nav>
     <${Choices} />
     <${Login} session=${session} onChange=${onChange} />
   </header>`;
@@ -119,7 +126,8 @@ function Choices() {
   };
   const themes = THEMES.map((each) => [each, t(`common.theme_${each}`)]);
   return html`<div class="choices">
-    <${Field} label=${t("common.language")} type="select" value=${language} options=${Object.entries(LANGUAGES)} onInput=${setLanguage} />
+    <${Field} label=${t("common.language")} type="select" value=${language} options=${Object.entries(LANGUAGES)}
+      onInput=${setLanguage} />
     <${Field} label=${t("common.theme")} type="select" value=${chosen} options=${themes} onInput=${choose} />
   </div>`;
 }

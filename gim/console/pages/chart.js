@@ -42,7 +42,8 @@ export function Chart({ rings, isStale }) {
   const [choice, setChoice] = useState("messages_in");
   const [error, setError] = useState(null);
   const options = Object.keys(CHOICES).map((each) => [each, word(`chart_${each}`)]);
-  const choose = html`<${Field} class="inline" label=${word("chart_choice")} type="select" value=${choice} options=${options} onInput=${setChoice} />`;
+  const choose = html`<${Field} class="inline" label=${word("chart_choice")} type="select" value=${choice}
+    options=${options} onInput=${setChoice} />`;
   return html`<${Section} title=${word("chart_title")} actions=${choose}>
     <${ErrorNotice} error=${error} />
     <${Plot} key=${`${choice} ${language}`} choice=${choice} rings=${rings} isStale=${isStale} onError=${setError} />
@@ -77,8 +78,11 @@ function Plot({ choice, rings, isStale, onError }) {
     };
   }, []);
   useEffect(() => plot.current?.setData(data), [data[0].at(-1)]);
-  const high = keys.map((key, i) => word("chart_series", { name: word(`${key}`), high: write(highest(data[i + 1])) })).join("; ");
-  return html`<div class="panel chart ${isStale ? "stale" : ""}" ref=${place} role="img" aria-label=${`${word("chart_title")}: ${high}`}>
+  const high = keys
+    .map((key, i) => word("chart_series", { name: word(`${key}`), high: write(highest(data[i + 1])) }))
+    .join("; ");
+  return html`<div class="panel chart ${isStale ? "stale" : ""}" ref=${place} role="img"
+    aria-label=${`${word("chart_title")}: ${high}`}>
     <i class="series-1"></i><i class="series-2"></i><i class="series-3"></i><i class="axis"></i><i class="grid"></i>
   </div>`;
 }
@@ -91,21 +95,35 @@ function highest(values) {
 /** Options of uPlot. It asks for colours at each drawing, so they follow the theme. */
 function optionsOf(place, write, keys) {
   const colour = (name) => () => getComputedStyle(place.querySelector(`.${name}`)).color;
-  const axis = { stroke: colour("axis"), grid: { stroke: colour("grid"), width: 1 }, ticks: { show: false }, font: "12px system-ui" };
+  const axis = {
+    stroke: colour("axis"),
+    grid: { stroke: colour("grid"), width: 1 },
+    ticks: { show: false },
+    font: "12px system-ui",
+  };
   const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   const inWords = (_, values) => values.map((each) => write(each));
   return {
     width: place.clientWidth,
     height: HEIGHT,
     cursor: { y: false, drag: { x: false, y: false } },
-    scales: { x: { range: (_, first, last) => [last - HOUR, last] }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.08 : 1] } },
+    scales: {
+      x: { range: (_, first, last) => [last - HOUR, last] },
+      y: { range: (_, low, high) => [0, high > 0 ? high * 1.08 : 1] },
+    },
     axes: [
       { ...axis, values: (_, values) => values.map((each) => clock.format(each * 1000)), space: 70, size: 28 },
       { ...axis, values: inWords, size: 78 },
     ],
     series: [
       { label: word("time"), value: (_, at) => (at === null ? "–" : clock.format(at * 1000)) },
-      ...keys.map((key, i) => ({ label: word(`${key}`), stroke: colour(`series-${i + 1}`), width: 1.5, value: (_, value) => write(value), points: { show: false } })),
+      ...keys.map((key, i) => ({
+        label: word(`${key}`),
+        stroke: colour(`series-${i + 1}`),
+        width: 1.5,
+        value: (_, value) => write(value),
+        points: { show: false },
+      })),
     ],
   };
 }

@@ -16,36 +16,52 @@ export default function Connections({ query, session }) {
   const { sort = "unsent", count = "100", user = "", address = "" } = query;
   const { values, field } = useForm(word, { user, address });
   const [isFollowing, setFollowing] = useState(false);
-  const state = useData((signal) => get("/v1/admin/connections", { sort, count, user, address }, signal), [sort, count, user, address]);
+  const state = useData(
+    (signal) => get("/v1/admin/connections", { sort, count, user, address }, signal),
+    [sort, count, user, address],
+  );
   const change = (changed) => setQuery({ ...query, ...changed });
   useRepeat(isFollowing && !state.isLoading, PAUSE, state.reload);
   return html`<${Page} title=${word("title")} lead=${word("lead")}>
     <${Filters} onSubmit=${() => change(values)}>
       ${field("user")}${field("address")}
       <${Button} type="submit">${t("common.filter")}<//>
-      <${Field} label=${t("common.count")} type="select" value=${count} options=${COUNTS.map((each) => [each, each])} onInput=${(value) => change({ count: value })} />
+      <${Field} label=${t("common.count")} type="select" value=${count} options=${COUNTS.map((each) => [each, each])}
+        onInput=${(value) => change({ count: value })} />
       <${Field} label=${t("common.follow")} type="checkbox" value=${isFollowing} onInput=${setFollowing} />
       <${Button} onClick=${state.reload}>${t("common.reload")}<//>
     <//>
     <${Loaded} state=${state}>${(data) => html`
       ${data.nodes_missing > 0 && html`<${Notice} kind="warning">${word("missing", { n: data.nodes_missing })}<//>`}
       <p class="muted">${word("total", { shown: data.items.length, n: data.total })}</p>
-      <${Table} columns=${columnsOf(session, () => setTimeout(state.reload, CACHED))} word=${word} rows=${data.items} rowKey=${(row) => `${row.node} ${row.key}`}
-        sort=${sort} onSort=${(key) => change({ sort: key })} isFaded=${Boolean(state.error)} label=${word("title")} empty=${word("none")} />`}
+      <${Table} columns=${columnsOf(session, () => setTimeout(state.reload, CACHED))} word=${word} rows=${data.items}
+        rowKey=${(row) => `${row.node} ${row.key}`}
+        sort=${sort} onSort=${(key) => change({ sort: key })} isFaded=${Boolean(state.error)} label=${word("title")}
+          empty=${word("none")} />`}
     <//>
   <//>`;
 }
 
 function columnsOf(session, onClosed) {
-  const close = ({ key, user_id: user, peer }) => act({
-    title: word("close_title"),
-    text: word("close_text", { who: user || word("no_login"), peer }),
-    action: word("close"),
-    isDangerous: true,
-    run: () => del(path`/v1/admin/connections/${key}`),
-  }, onClosed);
+  const close = ({ key, user_id: user, peer }) =>
+    act(
+      {
+        title: word("close_title"),
+        text: word("close_text", { who: user || word("no_login"), peer }),
+        action: word("close"),
+        isDangerous: true,
+        run: () => del(path`/v1/admin/connections/${key}`),
+      },
+      onClosed,
+    );
   return [
-    { key: "user", sort: "ascending", head: true, render: (row) => (row.user_id ? html`<${UserLink} id=${row.user_id} />` : html`<span class="muted">${word("no_login")}</span>`) },
+    {
+      key: "user",
+      sort: "ascending",
+      head: true,
+      render: (row) =>
+        row.user_id ? html`<${UserLink} id=${row.user_id} />` : html`<span class="muted">${word("no_login")}</span>`,
+    },
     { key: "peer", label: word("address"), class: "id" },
     { key: "unsent", number: size, sort: DOWN },
     { key: "bytes", number, sort: DOWN, render: (row) => `${size(row.in_bytes)} / ${size(row.out_bytes)}` },
@@ -55,6 +71,12 @@ function columnsOf(session, onClosed) {
     { key: "retransmits", number },
     { key: "codec", render: (row) => (row.tls ? `${row.codec}, TLS` : row.codec) },
     { key: "key", class: "id", render: (row) => html`<span title=${row.node}>${row.key}</span>` },
-    tools(session, word("close"), (row) => html`<${Button} kind="small" aria-label=${word("close_of", { key: row.key })} onClick=${() => close(row)}>${word("close")}<//>`),
+    tools(
+      session,
+      word("close"),
+      (row) =>
+        html`<${Button} kind="small" aria-label=${word("close_of", { key: row.key })}
+          onClick=${() => close(row)}>${word("close")}<//>`,
+    ),
   ];
 }

@@ -46,7 +46,7 @@ export function Loaded({ state: { data, error, isLoading, reload }, children }) 
     ${data === undefined ? isLoading && html`<${Loading} />` : children(data)}`;
 }
 
-/** Call *run* every *pause* ms while *isOn* and the tab is shown, but not before the last call is done. */
+/** Call *run* every *pause* ms while *isOn* and the tab is shown. */
 export function useRepeat(isOn, pause, run) {
   useEffect(() => {
     if (!isOn) return undefined;
@@ -102,8 +102,10 @@ export function useForm(word, initial) {
   const [values, setValues] = useState(initial);
   const set = (changed) => setValues((before) => ({ ...before, ...changed }));
   const field = (name, props = {}) => {
-    const change = (value) => set({ [name]: typeof value === "string" && props.type !== "textarea" ? value.trim() : value });
-    return html`<${Field} key=${name} label=${props.label ?? word(name)} value=${values[name] ?? ""} onInput=${change} ...${props} />`;
+    const change = (value) =>
+      set({ [name]: typeof value === "string" && props.type !== "textarea" ? value.trim() : value });
+    return html`<${Field} key=${name} label=${props.label ?? word(name)} value=${values[name] ?? ""} onInput=${change}
+      ...${props} />`;
   };
   return { values, set, field };
 }

@@ -53,11 +53,13 @@ function Dialog({ title, text, action, fields = [], run = () => {}, isDangerous,
     }
   };
   const set = (name) => (value) => setValues((before) => ({ ...before, [name]: value }));
-  return html`<dialog ref=${dialog} aria-labelledby="dialog-title" onClose=${() => onEnd(dialog.current.returnValue === "yes")}>
+  return html`<dialog ref=${dialog} aria-labelledby="dialog-title"
+    onClose=${() => onEnd(dialog.current.returnValue === "yes")}>
     <form onSubmit=${submit}>
       <h2 id="dialog-title">${title}</h2>
       ${text && html`<p>${text}</p>`}
-      ${fields.map((each) => html`<${Field} key=${each.name} ...${each} value=${values[each.name]} onInput=${set(each.name)} />`)}
+      ${fields.map((each) => html`<${Field} key=${each.name} ...${each} value=${values[each.name]}
+        onInput=${set(each.name)} />`)}
       <${ErrorNotice} error=${state.error} />
       <div class="row end">
         <${Button} onClick=${() => dialog.current.close("no")}>${t("common.cancel")}<//>

@@ -92,14 +92,12 @@ export function time(ms) {
 
 /** Write a time of Unix ms with its milliseconds: for lines that follow each other. */
 export function clock(ms) {
-  const options = { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hourCycle: "h23" };
+  const options = {
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    fractionalSecondDigits: 3,
+    hourCycle: "h23",
+  };
   return ms ? format(Intl.DateTimeFormat, options).format(new Date(ms)) : UNKNOWN;
-}
-
-/** Write how long ago a time of Unix ms was. */
-export function ago(ms) {
-  if (!ms) return UNKNOWN;
-  const gone = Math.max(0, Date.now() - ms);
-  const [unit, length] = SPANS.find(([, each]) => gone >= each) ?? SPANS.at(-1);
-  return format(Intl.RelativeTimeFormat, { numeric: "auto", style: "short" }).format(-Math.floor(gone / length), unit);
 }

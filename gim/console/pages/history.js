@@ -22,22 +22,33 @@ export function History({ id, session }) {
   };
   const state = useData(read, [id, before]);
   useRepeat(isFollowing && !state.isLoading, PAUSE, before ? () => setBefore(undefined) : state.reload);
-  const recall = (message) => act({
-    title: word("recall_title"),
-    text: word("recall_text"),
-    action: word("recall"),
-    isDangerous: true,
-    run: () => del(path`/v1/admin/sessions/${id}/messages/${message.id}`),
-  }, () => setKnown((old) => ({ ...old, items: old.items.map((each) => (each === message ? { ...each, status: RECALLED, content: "" } : each)) })));
+  const recall = (message) =>
+    act(
+      {
+        title: word("recall_title"),
+        text: word("recall_text"),
+        action: word("recall"),
+        isDangerous: true,
+        run: () => del(path`/v1/admin/sessions/${id}/messages/${message.id}`),
+      },
+      () =>
+        setKnown((old) => ({
+          ...old,
+          items: old.items.map((each) => (each === message ? { ...each, status: RECALLED, content: "" } : each)),
+        })),
+    );
   const newest = before ? () => setBefore(undefined) : state.reload;
   return html`<div class="row">
       <${Field} label=${t("common.follow")} type="checkbox" value=${isFollowing} onInput=${setFollowing} />
       <${Button} onClick=${newest}>${t("common.reload")}<//>
-      ${known.hasMore && html`<${Button} onClick=${() => setBefore(known.items[0].id)} isBusy=${state.isLoading}>${word("older")}<//>`}
+      ${known.hasMore && html`<${Button} onClick=${() => setBefore(known.items[0].id)}
+        isBusy=${state.isLoading}>${word("older")}<//>`}
     </div>
-    <${Loaded} state=${state}>${() => (known.items.length
-      ? html`<ol class="messages" aria-label=${word("title")}>${known.items.map((each) => html`<${Message} key=${each.id} message=${each} onRecall=${!session.read_only && recall} />`)}</ol>`
-      : html`<p class="empty">${word("none")}</p>`)}<//>`;
+    <${Loaded} state=${state}>${() =>
+      known.items.length
+        ? html`<ol class="messages" aria-label=${word("title")}>${known.items.map((each) => html`<${Message}
+          key=${each.id} message=${each} onRecall=${!session.read_only && recall} />`)}</ol>`
+        : html`<p class="empty">${word("none")}</p>`}<//>`;
 }
 
 /** Join what is known with a page: the one before the message *before*, or the newest one. */
@@ -55,7 +66,8 @@ function Message({ message, onRecall }) {
   const isRecalled = status === RECALLED;
   return html`<li>
     <div class="row meta">
-      <${UserLink} id=${sender.id} name=${sender.name} /><${Time} at=${at} />${sequence > 0 && html`<span>#${sequence}</span>`}
+      <${UserLink} id=${sender.id} name=${sender.name} /><${Time}
+        at=${at} />${sequence > 0 && html`<span>#${sequence}</span>`}
       ${category !== "text" && html`<span class="tag">${category}</span>`}
       <span class="tools">
         <${CopyButton} text=${id} label=${word("copy_id")} />

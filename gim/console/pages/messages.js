@@ -5,12 +5,17 @@ import { words } from "./i18n.js";
 import { Button, ChatroomLink, CopyButton, Page, UserLink, go } from "./widgets.js";
 import { History } from "./history.js";
 
-const KINDS = { pair: ({ user, other_user: other }) => `2:${user}:${other}`, chatroom: ({ chatroom }) => `1:${chatroom}`, id: ({ id }) => id };
+const KINDS = {
+  pair: ({ user, other_user: other }) => `2:${user}:${other}`,
+  chatroom: ({ chatroom }) => `1:${chatroom}`,
+  id: ({ id }) => id,
+};
 const word = words("messages");
 
 export default function Messages({ params: [id], session }) {
   if (!id) return html`<${Page} title=${word("title")} lead=${word("lead")}><${Find} /><//>`;
-  return html`<${Page} title=${word("one", { id })} actions=${html`<${CopyButton} text=${id} label=${word("copy_session")} />`}>
+  return html`<${Page} title=${word("one", { id })} actions=${html`<${CopyButton} text=${id}
+    label=${word("copy_session")} />`}>
     <p class="row"><a href="#/messages">${word("other")}</a> <${Parts} id=${id} /></p>
     <${History} id=${id} session=${session} />
   <//>`;

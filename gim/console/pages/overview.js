@@ -14,9 +14,32 @@ const refusals = (sample) => sample.refusals && Object.values(sample.refusals).r
 
 // [key of a sample or what makes it of one, how it is written]
 const GROUPS = [
-  ["traffic", { messages_in: rate, messages_out: rate, frames_out: rate, requests: rate, bytes_in: bytesPerSecond, bytes_out: bytesPerSecond }],
-  ["presence", { connections: number, users: number, chatrooms: number, messages: number, logins: rate, refusals: rate }],
-  ["delay", { send_p50_ms: milliseconds, send_p99_ms: milliseconds, reactor_delay_ms: milliseconds, cpu: percent, rss: size, unsent: size }],
+  [
+    "traffic",
+    {
+      messages_in: rate,
+      messages_out: rate,
+      frames_out: rate,
+      requests: rate,
+      bytes_in: bytesPerSecond,
+      bytes_out: bytesPerSecond,
+    },
+  ],
+  [
+    "presence",
+    { connections: number, users: number, chatrooms: number, messages: number, logins: rate, refusals: rate },
+  ],
+  [
+    "delay",
+    {
+      send_p50_ms: milliseconds,
+      send_p99_ms: milliseconds,
+      reactor_delay_ms: milliseconds,
+      cpu: percent,
+      rss: size,
+      unsent: size,
+    },
+  ],
   ["work", { slow_readers: rate, http_requests: rate, webhook_queue: number, webhook_oldest_s: seconds }],
 ];
 const SEVERE = new Set(["overloaded", "not_ready", "storage_down", "no_answer"]);
@@ -37,15 +60,18 @@ export default function Overview({ session }) {
       rings.current.add(data.total);
       setLive({ ...data, heardAt: Date.now() });
     };
-    const onState = (state, error) => state !== "open" && setLive((before) => ({ ...before, error, isRefused: state === "refused" }));
+    const onState = (state, error) =>
+      state !== "open" && setLive((before) => ({ ...before, error, isRefused: state === "refused" }));
     stream("/v1/admin/live", { onEvent, onState }, control.signal);
     return () => control.abort();
   }, []);
   useNews(live.warnings);
   const isStale = isLate || Boolean(live.error);
-  return html`<${Page} title=${word("title")} actions=${live.total && html`<${State} live=${live} session=${session} isStale=${isStale} />`}>
+  return html`<${Page} title=${word("title")} actions=${live.total && html`<${State} live=${live} session=${session}
+    isStale=${isStale} />`}>
     <${Stopped} live=${live} isLate=${isLate} />
-    ${live.total ? html`<${Figures} live=${live} rings=${rings.current} isStale=${isStale} />` : !live.error && html`<${Loading} />`}
+    ${live.total ? html`<${Figures} live=${live} rings=${rings.current}
+      isStale=${isStale} />` : !live.error && html`<${Loading} />`}
   <//>`;
 }
 
@@ -95,7 +121,8 @@ function Stopped({ live, isLate }) {
 function Figures({ live, rings, isStale }) {
   return html`<${Warnings} warnings=${live.warnings} isStale=${isStale} />
     <div class="groups ${isStale ? "stale" : ""}">
-      ${GROUPS.map(([name, figures]) => html`<${Group} key=${name} name=${name} figures=${figures} live=${live} rings=${rings} />`)}
+      ${GROUPS.map(([name, figures]) => html`<${Group} key=${name} name=${name} figures=${figures} live=${live}
+        rings=${rings} />`)}
     </div>
     <${Chart} rings=${rings} isStale=${isStale} />
     <${Nodes} nodes=${live.nodes} isStale=${isStale} />`;
@@ -104,36 +131,63 @@ function Figures({ live, rings, isStale }) {
 function Warnings({ warnings, isStale }) {
   if (isStale) return null;
   if (!warnings.length) return html`<p class="fine">${word("no_warnings")}</p>`;
-  return html`<ul class="warnings" aria-label=${word("warnings")}>${warnings.map((each) => html`<li key=${each.code + each.node + each.text}
-    class="notice ${SEVERE.has(each.code) ? "error" : "warning"}">${inWords(each)}${each.node && html` <span class="id">${each.node}</span>`}</li>`)}</ul>`;
+  return html`<ul class="warnings" aria-label=${word("warnings")}>${warnings.map(
+    (each) => html`<li key=${each.code + each.node + each.text}
+    class="notice ${SEVERE.has(each.code) ? "error" : "warning"}">
+      ${inWords(each)}${each.node && html` <span class="id">${each.node}</span>`}
+    </li>`,
+  )}</ul>`;
 }
 
 function Group({ name, figures, live, rings }) {
-  const shown = Object.entries(figures).filter(([key]) => valueOf(live.total, key) !== undefined && (!key.startsWith("webhook") || live.total[key] !== null));
+  const shown = Object.entries(figures).filter(
+    ([key]) => valueOf(live.total, key) !== undefined && (!key.startsWith("webhook") || live.total[key] !== null),
+  );
   return html`<section class="group"><h2>${word(`group_${name}`)}</h2>
-    <dl>${shown.map(([key, write]) => html`<${Figure} key=${key} name=${word(`${key}`)} write=${write} value=${valueOf(live.total, key)}
-      values=${rings.second.map((each) => valueOf(each, key) ?? null)} />`)}</dl>
+    <dl>${shown.map(
+      ([
+        key,
+        write,
+      ]) => html`<${Figure} key=${key} name=${word(`${key}`)} write=${write} value=${valueOf(live.total, key)}
+      values=${rings.second.map((each) => valueOf(each, key) ?? null)} />`,
+    )}</dl>
     ${"refusals" in figures && html`<${Refusals} refusals=${live.total.refusals} />`}</section>`;
 }
 
 /** Which limits refuse now. */
 function Refusals({ refusals }) {
   const limits = Object.entries(refusals ?? {});
-  return limits.length > 0 && html`<p class="muted">${word("refusals")}: ${limits.map(([limit, times]) => `--${limit} ${rate(times)}`).join(", ")}</p>`;
+  return (
+    limits.length > 0 &&
+    html`<p class="muted">${word("refusals")}: ${limits.map(([limit, times]) => `--${limit} ${rate(times)}`).join(", ")}</p>`
+  );
 }
 
 function Figure({ name, write, value, values }) {
   const known = values.filter((each) => each !== null);
-  const label = word("spark", { low: write(known.length ? Math.min(...known) : null), high: write(known.length ? Math.max(...known) : null) });
-  return html`<div><dt>${name}</dt><dd><b>${write(value)}</b><${Spark} values=${values} label=${`${name}: ${label}`} /></dd></div>`;
+  const label = word("spark", {
+    low: write(known.length ? Math.min(...known) : null),
+    high: write(known.length ? Math.max(...known) : null),
+  });
+  return html`<div><dt>${name}</dt><dd><b>${write(value)}</b><${Spark} values=${values}
+    label=${`${name}: ${label}`} /></dd></div>`;
 }
 
 function Nodes({ nodes, isStale }) {
   const columns = [
-    { key: "node", head: true, render: (row) => html`<span class="id">${row.node}</span>${row.worker ? ` ${word("worker", { number: String(row.worker) })}` : ""}` },
+    {
+      key: "node",
+      head: true,
+      render: (row) =>
+        html`<span class="id">${row.node}</span>${row.worker ? ` ${word("worker", { number: String(row.worker) })}` : ""}`,
+    },
     { key: "state", render: (row) => html`<${NodeState} node=${row} />` },
     { key: "version" },
-    { key: "started_at", number, render: (row) => html`<span title=${time(row.started_at)}>${span(Date.now() - row.started_at)}</span>` },
+    {
+      key: "started_at",
+      number,
+      render: (row) => html`<span title=${time(row.started_at)}>${span(Date.now() - row.started_at)}</span>`,
+    },
     { key: "connections", number },
     { key: "messages_in", number: rate },
     { key: "messages_out", number: rate },
@@ -144,7 +198,8 @@ function Nodes({ nodes, isStale }) {
     { key: "unsent", number: size },
   ];
   return html`<${Section} title=${word("nodes_title")}>
-    <${Table} columns=${columns} word=${word} rows=${nodes} rowKey=${(row) => `${row.node} ${row.worker}`} label=${word("nodes_title")} isFaded=${isStale} />
+    <${Table} columns=${columns} word=${word} rows=${nodes} rowKey=${(row) => `${row.node} ${row.worker}`}
+      label=${word("nodes_title")} isFaded=${isStale} />
   <//>`;
 }
 

@@ -3,7 +3,7 @@ import { html, useState } from "./html.js";
 import { known, send } from "./api.js";
 import { Loaded, useData, useForm, useTask } from "./data.js";
 import { words } from "./i18n.js";
-import { Button, CopyButton, ErrorNotice, Field, Json, Page, Rich, Section } from "./widgets.js";
+import { Button, CopyButton, ErrorNotice, Json, Page, Rich, Section } from "./widgets.js";
 
 const SHOWN = 100_000; // characters of an answer
 const TOKEN = " token"; // not a valid name of a parameter
@@ -16,24 +16,41 @@ export default function Reference() {
   return html`<${Page} title=${word("title")} lead=${html`<${Rich} text=${word("lead")} />`}>
     <p class="row"><a href="../docs">/docs</a> <a href="../openapi.json">/openapi.json</a></p>
     ${field("filter", { type: "search", class: "narrow" })}
-    <${Loaded} state=${state}>${(document) => html`<${Groups} document=${document} wanted=${values.filter.toLowerCase()} />`}<//>
+    <${Loaded} state=${state}>${(document) => html`<${Groups} document=${document}
+      wanted=${values.filter.toLowerCase()} />`}<//>
   <//>`;
 }
 
 function Groups({ document, wanted }) {
-  const all = Object.entries(document.paths).flatMap(([path, methods]) => METHODS.filter((each) => methods[each]).map((method) => ({ path, method, ...methods[method] })));
-  const found = all.filter(({ path, method, summary }) => `${method} ${path} ${summary}`.toLowerCase().includes(wanted));
-  const groups = document.tags.map(({ name, description }) => ({ name, description, routes: found.filter(({ tags }) => tags[0] === name) }));
-  return groups.filter(({ routes }) => routes.length).map(({ name, description, routes }) => html`<${Section} key=${name} title=${name}>
+  const all = Object.entries(document.paths).flatMap(([path, methods]) =>
+    METHODS.filter((each) => methods[each]).map((method) => ({ path, method, ...methods[method] })),
+  );
+  const found = all.filter(({ path, method, summary }) =>
+    `${method} ${path} ${summary}`.toLowerCase().includes(wanted),
+  );
+  const groups = document.tags.map(({ name, description }) => ({
+    name,
+    description,
+    routes: found.filter(({ tags }) => tags[0] === name),
+  }));
+  return groups
+    .filter(({ routes }) => routes.length)
+    .map(
+      ({ name, description, routes }) => html`<${Section} key=${name} title=${name}>
     <p class="muted">${description}</p>
-    <div class="routes">${routes.map((each) => html`<${Route} key=${each.operationId} route=${each} schemas=${document.components.schemas} />`)}</div>
-  <//>`);
+    <div class="routes">${routes.map((each) => html`<${Route} key=${each.operationId} route=${each}
+      schemas=${document.components.schemas} />`)}</div>
+  <//>`,
+    );
 }
 
 function Route({ route, schemas }) {
   const [isOpen, setOpen] = useState(false);
   return html`<details open=${isOpen} onToggle=${(event) => setOpen(event.target.open)}>
-    <summary><b class="method ${route.method}">${route.method.toUpperCase()}</b> <code>${route.path}</code> <span class="muted"><${Rich} text=${route.summary} /></span></summary>
+    <summary>
+      <b class="method ${route.method}">${route.method.toUpperCase()}</b> <code>${route.path}</code>${" "}
+      <span class="muted"><${Rich} text=${route.summary} /></span>
+    </summary>
     ${isOpen && html`<${Details} route=${route} schemas=${schemas} />`}
   </details>`;
 }
@@ -54,16 +71,22 @@ function Details({ route, schemas }) {
     ${inputs.length > 0 && html`<${Inputs} inputs=${inputs} />`}
     ${body && html`<h3>${word("body")}</h3><${Json} value=${resolved(body, schemas)} />`}
     <p class="muted">${word("answers")}: ${statuses.map(([status]) => status).join(", ")}${media.length > 0 && ` (${media.join(", ")})`}</p>
-    ${canTry ? html`<${Try} route=${route} inputs=${inputs} />` : route.method === "get" && html`<p class="muted">${word("is_stream")}</p>`}
+    ${canTry ? html`<${Try} route=${route}
+      inputs=${inputs} />` : route.method === "get" && html`<p class="muted">${word("is_stream")}</p>`}
   </div>`;
 }
 
 function resolved(schema, schemas) {
-  return schema.$ref ? schemas[schema.$ref.split("/").at(-1)] : schema.properties ?? schema;
+  return schema.$ref ? schemas[schema.$ref.split("/").at(-1)] : (schema.properties ?? schema);
 }
 
 function Inputs({ inputs }) {
-  return html`<ul class="inputs">${inputs.map((each) => html`<li key=${each.name}><code>${each.name}</code> <span class="muted">${word(`in_${each.in}`)}${each.required ? `, ${word("required")}` : ""}</span> ${each.description}</li>`)}</ul>`;
+  const place = (each) => word(`in_${each.in}`) + (each.required ? `, ${word("required")}` : "");
+  return html`<ul class="inputs">${inputs.map(
+    (each) => html`<li key=${each.name}>
+      <code>${each.name}</code> <span class="muted">${place(each)}</span> ${each.description}
+    </li>`,
+  )}</ul>`;
 }
 
 function Try({ route, inputs }) {
@@ -71,7 +94,9 @@ function Try({ route, inputs }) {
   const { values, field } = useForm(word, {});
   const [answer, setAnswer] = useState(null);
   const where = route.path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(values[name] ?? ""));
-  const query = Object.fromEntries(inputs.filter((each) => each.in === "query").map(({ name }) => [name, values[name]]));
+  const query = Object.fromEntries(
+    inputs.filter((each) => each.in === "query").map(({ name }) => [name, values[name]]),
+  );
   const task = useTask(async () => {
     const began = performance.now();
     const headers = access === "token" ? { Authorization: `Bearer ${values[TOKEN]}` } : {};
@@ -96,7 +121,10 @@ function Answer({ status, text, ms }) {
   } catch {
     value = undefined; // metrics and pages are texts
   }
-  const shown = value === undefined || text.length > SHOWN ? html`<pre class="json">${text.slice(0, SHOWN)}</pre>` : html`<${Json} value=${value} />`;
+  const shown =
+    value === undefined || text.length > SHOWN
+      ? html`<pre class="json">${text.slice(0, SHOWN)}</pre>`
+      : html`<${Json} value=${value} />`;
   return html`<p class="muted" role="status">${word("answer", { status: String(status), ms })}</p>${shown}`;
 }
 

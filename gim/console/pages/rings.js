@@ -29,7 +29,9 @@ export class Rings {
 
 function joined(samples) {
   const last = samples.at(-1);
-  return Object.fromEntries(Object.entries(last).map(([key, value]) => [key, key === "at" ? value : joinedValue(key, samples, value)]));
+  return Object.fromEntries(
+    Object.entries(last).map(([key, value]) => [key, key === "at" ? value : joinedValue(key, samples, value)]),
+  );
 }
 
 function joinedValue(key, samples, last) {

@@ -17,7 +17,9 @@ export default function Send({ query, session }) {
     setSent(null);
     let answer;
     const run = async () => (answer = await deliver(values));
-    await act({ title: word("confirm_title"), text: await reach(values), action: word("submit"), run }, () => setSent(answer));
+    await act({ title: word("confirm_title"), text: await reach(values), action: word("submit"), run }, () =>
+      setSent(answer),
+    );
   });
   if (session.read_only) return html`<${Page} title=${word("title")}><${Notice}>${word("read_only")}<//><//>`;
   const choices = ["user", "chatroom", "all"].map((each) => [each, word(`to_${each}`)]);
@@ -34,7 +36,8 @@ export default function Send({ query, session }) {
       <${ErrorNotice} error=${task.error} />
       <div class="row"><${Button} type="submit" kind="primary" isBusy=${task.isBusy}>${word("next")}<//></div>
     </form>
-    ${sent && html`<${Notice} kind="good">${sent.id ? html`${word("sent", { id: sent.id })} <${SessionLink} id=${sent.session_id} />` : word("sent_all")}<//>`}
+    ${sent && html`<${Notice} kind="good">${sent.id ? html`${word("sent", { id: sent.id })} <${SessionLink}
+      id=${sent.session_id} />` : word("sent_all")}<//>`}
   <//>`;
 }
 
@@ -60,5 +63,11 @@ async function reach({ to, target: id, sender }) {
 function deliver({ to, target, sender, category, content }) {
   if (to === "all") return post("/v1/admin/broadcasts", { content, category });
   const from = sender && { sender_id: sender };
-  return post("/v1/admin/messages", { type: to === "chatroom" ? CHATROOM : PRIVATE, target_id: target, content, category, ...from });
+  return post("/v1/admin/messages", {
+    type: to === "chatroom" ? CHATROOM : PRIVATE,
+    target_id: target,
+    content,
+    category,
+    ...from,
+  });
 }

@@ -12,7 +12,8 @@ export function Spark({ values, label }) {
   return html`<svg class="spark" viewBox="0 0 ${width} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label=${label}>
     ${runs(values).map((run) => {
       const line = run.map(([x, value]) => `${x} ${height(value)}`).join("L");
-      return html`<path class="area" d=${`M${run[0][0]} ${HEIGHT}L${line}L${run.at(-1)[0]} ${HEIGHT}Z`} /><path class="line" d=${`M${line}`} />`;
+      return html`<path class="area"
+        d=${`M${run[0][0]} ${HEIGHT}L${line}L${run.at(-1)[0]} ${HEIGHT}Z`} /><path class="line" d=${`M${line}`} />`;
     })}
   </svg>`;
 }

@@ -9,13 +9,25 @@ import { html } from "./html.js";
  * button that calls `onSort(key)`; `sort` of the table is the key it is sorted by. `head` marks the column
  * that names the row. `rowKey(row)` identifies it, else its `key` or `id` does.
  */
-export function Table({ columns, rows, word, sort, onSort, empty, label, rowKey = (row) => row.key ?? row.id, isFaded }) {
+export function Table({
+  columns,
+  rows,
+  word,
+  sort,
+  onSort,
+  empty,
+  label,
+  rowKey = (row) => row.key ?? row.id,
+  isFaded,
+}) {
   if (!rows.length) return html`<p class="empty">${empty}</p>`;
   const shown = columns.filter(Boolean).map((each) => ({ label: each.label ?? word(each.key), ...each }));
   return html`<div class="table ${isFaded ? "stale" : ""}" role="region" aria-label=${label} tabindex="0">
     <table aria-label=${label}>
-      <thead><tr>${shown.map((each) => html`<${Head} key=${each.key} column=${each} sort=${sort} onSort=${onSort} />`)}</tr></thead>
-      <tbody>${rows.map((row) => html`<tr key=${rowKey(row)}>${shown.map((each) => html`<${Cell} key=${each.key} row=${row} column=${each} />`)}</tr>`)}</tbody>
+      <thead><tr>${shown.map((each) => html`<${Head} key=${each.key} column=${each} sort=${sort}
+        onSort=${onSort} />`)}</tr></thead>
+      <tbody>${rows.map((row) => html`<tr key=${rowKey(row)}>${shown.map((each) => html`<${Cell} key=${each.key}
+        row=${row} column=${each} />`)}</tr>`)}</tbody>
     </table>
   </div>`;
 }
@@ -24,7 +36,10 @@ function Head({ column: { key, label, number, sort: order }, sort, onSort }) {
   const isSorted = order && sort === key;
   const arrow = isSorted ? (order === "ascending" ? "▲" : "▼") : "";
   return html`<th scope="col" class=${number ? "number" : ""} aria-sort=${isSorted ? order : null}>${
-    order ? html`<button type="button" onClick=${() => onSort(key)}>${label}<span class="arrow" aria-hidden="true">${arrow}</span></button>` : label
+    order
+      ? html`<button type="button"
+        onClick=${() => onSort(key)}>${label}<span class="arrow" aria-hidden="true">${arrow}</span></button>`
+      : label
   }</th>`;
 }
 
@@ -35,5 +50,12 @@ function Cell({ row, column: { key, number, render, head, class: name = number ?
 
 /** The column of buttons of a row; none if the console is read-only. */
 export function tools(session, label, render) {
-  return !session.read_only && { key: "tools", label: html`<span class="unseen">${label}</span>`, class: "end", render: (row) => html`<span class="tools">${render(row)}</span>` };
+  return (
+    !session.read_only && {
+      key: "tools",
+      label: html`<span class="unseen">${label}</span>`,
+      class: "end",
+      render: (row) => html`<span class="tools">${render(row)}</span>`,
+    }
+  );
 }

@@ -90,30 +90,47 @@ function Running({ id, content, seconds }) {
   const { lines, begun, ended, error, isRefused, dropped, stop, clear } = useTrace(id, { content, seconds });
   const [paused, setPaused] = useState(null); // the lines of then
   const shown = paused ?? lines;
-  const state = ended ? word(`end_${ended}`) : begun ? html`${word("until")} <${Time} at=${begun.until} />` : word("starting");
-  const copied = () => shown.map(({ line, ...each }) => JSON.stringify(each)).reverse().join("\n");
+  const state = ended
+    ? word(`end_${ended}`)
+    : begun
+      ? html`${word("until")} <${Time} at=${begun.until} />`
+      : word("starting");
+  const copied = () =>
+    shown
+      .map(({ line, ...each }) => JSON.stringify(each))
+      .reverse()
+      .join("\n");
   return html`<div class="row">
       <span class="state"><span class="dot ${begun && !ended && !error ? "on" : ""}"></span><span>${state}</span></span>
       <${UserLink} id=${id} />
       ${!ended && html`<${Button} onClick=${stop}>${word("stop")}<//>`}
-      <${Button} onClick=${() => setPaused(paused ? null : lines)} aria-pressed=${String(Boolean(paused))}>${word("pause")}<//>
+      <${Button} onClick=${() => setPaused(paused ? null : lines)}
+        aria-pressed=${String(Boolean(paused))}>${word("pause")}<//>
       <${Button} onClick=${clear}>${word("clear")}<//>
       <${CopyButton} text=${copied} label=${word("copy")} />
     </div>
     ${error && html`<${Notice} kind="error">${word(isRefused ? "refused" : "lost", { reason: error.msg })}<//>`}
     ${dropped > 0 && html`<${Notice} kind="warning">${word("dropped", { n: dropped })}<//>`}
     ${content && html`<${Notice} kind="warning">${word("content_shown")}<//>`}
-    ${shown.length ? html`<ol class="lines" aria-label=${word("packets")}>${shown.map((each) => html`<${Line} key=${each.line} line=${each} />`)}</ol>` : html`<p class="empty">${word("nothing")}</p>`}`;
+    ${shown.length ? html`<ol class="lines" aria-label=${word("packets")}>${shown.map((each) => html`<${Line}
+      key=${each.line} line=${each} />`)}</ol>` : html`<p class="empty">${word("nothing")}</p>`}`;
 }
 
 function Line({ line }) {
   const [isOpen, setOpen] = useState(false);
   const { at, direction, key, name, op, seq, code, bytes, body, change, peer, reason } = line;
   const when = html`<span class="id">${clock(at)}</span>`;
-  if (change) return html`<li class="line change">${when}<span>${word(`change_${change}`)}</span><span class="id">${key} ${peer}</span>${code > 0 && `${code} ${reason}`}</li>`;
+  if (change) {
+    return html`<li class="line change">
+      ${when}<span>${word(`change_${change}`)}</span><span class="id">${key} ${peer}</span>${code > 0 && `${code} ${reason}`}
+    </li>`;
+  }
   return html`<li class=${code ? "failed" : ""}>
     <button type="button" class="line" aria-expanded=${String(isOpen)} onClick=${() => setOpen(!isOpen)}>
-      ${when}<span class="way ${direction}" title=${word(direction)}><span aria-hidden="true">${direction === "in" ? "→" : "←"}</span><span class="unseen">${word(direction)}</span></span>
+      ${when}
+      <span class="way ${direction}" title=${word(direction)}>
+        <span aria-hidden="true">${direction === "in" ? "→" : "←"}</span><span class="unseen">${word(direction)}</span>
+      </span>
       <span class="name">${op} ${name}</span><span class="seq">#${seq}</span><span class="bytes">${number(bytes)} B</span>
       <span class="id body">${code > 0 && `${code} `}${JSON.stringify(body)}</span>
     </button>

@@ -3,7 +3,26 @@ import { html } from "./html.js";
 import { del, get, path, post, put } from "./api.js";
 import { Loaded, Pages, useData, useForm, usePages } from "./data.js";
 import { t, words } from "./i18n.js";
-import { Button, ChatroomLink, Facts, Field, Filters, Notice, Online, Page, Section, SessionLink, Table, Time, UserLink, act, go, href, setQuery, tools } from "./widgets.js";
+import {
+  Button,
+  ChatroomLink,
+  Facts,
+  Field,
+  Filters,
+  Notice,
+  Online,
+  Page,
+  Section,
+  SessionLink,
+  Table,
+  Time,
+  UserLink,
+  act,
+  go,
+  href,
+  setQuery,
+  tools,
+} from "./widgets.js";
 import { durations, number } from "./format.js";
 
 const PRIVATE = 2;
@@ -27,16 +46,19 @@ function List({ query: { prefix = "", online = "" } }) {
       ${field("prefix")}
       <${Button} type="submit">${t("common.find")}<//>
       <${Button} onClick=${() => values.prefix && go("users", [values.prefix])}>${word("open")}<//>
-      <${Field} label=${word("online_only")} type="checkbox" value=${online === "true"} onInput=${(is) => setQuery({ prefix, online: is ? "true" : "" })} />
+      <${Field} label=${word("online_only")} type="checkbox" value=${online === "true"}
+        onInput=${(is) => setQuery({ prefix, online: is ? "true" : "" })} />
     <//>
-    <${Pages} pages=${pages}><${Table} columns=${columns} word=${word} rows=${pages.items} label=${word("title")} empty=${word("none")} /><//>
+    <${Pages} pages=${pages}><${Table} columns=${columns} word=${word} rows=${pages.items} label=${word("title")}
+      empty=${word("none")} /><//>
   <//>`;
 }
 
 function One({ id, session }) {
   const state = useData((signal) => get(path`/v1/admin/users/${id}`, {}, signal), [id]);
   const { data, reload } = state;
-  return html`<${Page} title=${word("one", { id })} actions=${data && html`<${Actions} user=${data} session=${session} onDone=${reload} />`}>
+  return html`<${Page} title=${word("one", { id })} actions=${data && html`<${Actions} user=${data} session=${session}
+    onDone=${reload} />`}>
     <p><a href="#/users">${word("all")}</a></p>
     <${Loaded} state=${state}>${(user) => html`<${Known} user=${user} onDone=${reload} session=${session} />`}<//>
   <//>`;
@@ -51,20 +73,37 @@ function Known({ user, session, onDone }) {
     [word("ban"), isBanned ? html`${word("until")} <${Time} at=${ban.until} />` : word("not_banned")],
     [word("chatrooms"), number(chatrooms.length)],
   ];
-  const close = ({ key }) => act({ title: word("close_title", { key }), action: word("close"), isDangerous: true, run: () => del(path`/v1/admin/users/${user.id}/connections/${key}`) }, onDone);
+  const close = ({ key }) =>
+    act(
+      {
+        title: word("close_title", { key }),
+        action: word("close"),
+        isDangerous: true,
+        run: () => del(path`/v1/admin/users/${user.id}/connections/${key}`),
+      },
+      onDone,
+    );
   const columns = [
     { key: "key", head: true, class: "id" },
     { key: "peer", class: "id" },
     { key: "since", render: (row) => html`<${Time} at=${row.since} />` },
     { key: "node", class: "id" },
-    tools(session, word("close"), (row) => html`<${Button} kind="small" aria-label=${word("close_title", { key: row.key })} onClick=${() => close(row)}>${word("close")}<//>`),
+    tools(
+      session,
+      word("close"),
+      (row) =>
+        html`<${Button} kind="small" aria-label=${word("close_title", { key: row.key })}
+          onClick=${() => close(row)}>${word("close")}<//>`,
+    ),
   ];
   return html`${isBanned && html`<${Notice} kind="warning">${word("is_banned")}<//>`}
     <div class="panel"><${Facts} items=${facts} /></div>
-    <${Section} title=${word("connections")}><${Table} columns=${columns} word=${word} rows=${user.connections} label=${word("connections")} empty=${word("no_connections")} /><//>
+    <${Section} title=${word("connections")}><${Table} columns=${columns} word=${word} rows=${user.connections}
+      label=${word("connections")} empty=${word("no_connections")} /><//>
     <${Sessions} id=${user.id} />
     <${Section} title=${word("chatrooms")}>
-      ${chatrooms.length ? html`<ul class="row">${chatrooms.map((each) => html`<li key=${each}><${ChatroomLink} id=${each} /></li>`)}</ul>` : html`<p class="empty">${word("no_chatrooms")}</p>`}
+      ${chatrooms.length ? html`<ul class="row">${chatrooms.map((each) => html`<li key=${each}><${ChatroomLink}
+        id=${each} /></li>`)}</ul>` : html`<p class="empty">${word("no_chatrooms")}</p>`}
     <//>`;
 }
 
@@ -78,11 +117,20 @@ function Sessions({ id }) {
     { key: "last", render: (row) => html`<${Time} at=${row.last?.created_at} />` },
   ];
   return html`<${Section} title=${word("sessions")}>
-    <${Pages} pages=${pages}><${Table} columns=${columns} word=${word} rows=${pages.items} label=${word("sessions")} empty=${word("no_sessions")} /><//>
+    <${Pages} pages=${pages}><${Table} columns=${columns} word=${word} rows=${pages.items} label=${word("sessions")}
+      empty=${word("no_sessions")} /><//>
   <//>`;
 }
 
-function Actions({ user: { id, ban: { until }, online }, session, onDone }) {
+function Actions({
+  user: {
+    id,
+    ban: { until },
+    online,
+  },
+  session,
+  onDone,
+}) {
   const link = html`<a href=${href("trace", [id])}>${word("trace")}</a>`;
   if (session.read_only) return link;
   const where = path`/v1/admin/users/${id}`;
@@ -95,7 +143,14 @@ function Actions({ user: { id, ban: { until }, online }, session, onDone }) {
   return html`${link}
     ${tool("write", { fields: [content], run: (values) => post("/v1/admin/messages", { type: PRIVATE, target_id: id, ...values }) })}
     ${tool("disconnect", { text: word("disconnect_text"), isDangerous: true, run: () => del(`${where}/connections`) }, { disabled: !online })}
-    ${until > Date.now()
-      ? tool("unban", { run: () => del(`${where}/ban`) })
-      : tool("ban", { text: word("ban_text"), isDangerous: true, fields: [seconds], run: (values) => put(`${where}/ban`, { seconds: Number(values.seconds) }) })}`;
+    ${
+      until > Date.now()
+        ? tool("unban", { run: () => del(`${where}/ban`) })
+        : tool("ban", {
+            text: word("ban_text"),
+            isDangerous: true,
+            fields: [seconds],
+            run: (values) => put(`${where}/ban`, { seconds: Number(values.seconds) }),
+          })
+    }`;
 }

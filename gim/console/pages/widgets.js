@@ -44,7 +44,8 @@ export function Section({ title, actions, children, class: name = "" }) {
 
 /** A button; kind is "", "primary", "danger" or "link". */
 export function Button({ kind = "", isBusy, type = "button", children, ...rest }) {
-  return html`<button type=${type} class=${kind} aria-busy=${isBusy ? "true" : null} disabled=${isBusy} ...${rest}>${children}</button>`;
+  return html`<button type=${type} class=${kind} aria-busy=${isBusy ? "true" : null} disabled=${isBusy}
+    ...${rest}>${children}</button>`;
 }
 
 /** What to know: kind is "info", "good", "warning" or "error". */
@@ -59,11 +60,6 @@ export function ErrorNotice({ error, onRetry }) {
     ${error.msg ?? error.message}
     ${onRetry && html` <${Button} onClick=${onRetry}>${t("common.retry")}<//>`}
   <//>`;
-}
-
-/** That there is nothing to show. */
-export function Empty({ children }) {
-  return html`<p class="empty">${children}</p>`;
 }
 
 /** That something is on its way. */
@@ -92,7 +88,8 @@ export function Field({ label, hint, type = "text", options, onInput, value, cla
   } else if (type === "textarea") {
     input = html`<textarea rows="3" ...${shared} value=${value} onInput=${change}></textarea>`;
   } else if (type === "checkbox") {
-    return html`<div class="field check ${name}"><input type="checkbox" ...${shared} checked=${value} onChange=${change} />${text}</div>`;
+    return html`<div class="field check ${name}"><input type="checkbox" ...${shared} checked=${value}
+      onChange=${change} />${text}</div>`;
   } else {
     input = html`<input type=${type} ...${shared} value=${value} onInput=${change} />`;
   }
@@ -119,7 +116,8 @@ export function Tabs({ tabs, current, onChange, label, children }) {
     list.current.children[at].focus();
   };
   const tab = ({ key, label: word }) => html`<button type="button" role="tab" key=${key} id=${`tab-${key}`}
-    aria-selected=${String(key === current)} tabindex=${key === current ? 0 : -1} onClick=${() => onChange(key)}>${word}</button>`;
+    aria-selected=${String(key === current)} tabindex=${key === current ? 0 : -1}
+      onClick=${() => onChange(key)}>${word}</button>`;
   return html`<div class="tabs" role="tablist" aria-label=${label} ref=${list} onKeyDown=${move}>${tabs.map(tab)}</div>
     ${children && html`<div role="tabpanel" aria-labelledby=${`tab-${current}`}>${children}</div>`}`;
 }
@@ -193,7 +191,8 @@ export function Online({ is }) {
 /** Facts as pairs of a word and a value; those of undefined are left out. */
 export function Facts({ items }) {
   const known = items.filter(([, value]) => value !== undefined);
-  return html`<dl class="facts">${known.map(([word, value]) => html`<div key=${word}><dt>${word}</dt><dd>${value}</dd></div>`)}</dl>`;
+  return html`<dl class="facts">${known.map(([word, value]) => html`<div
+    key=${word}><dt>${word}</dt><dd>${value}</dd></div>`)}</dl>`;
 }
 
 function idLink(page, id, name) {
