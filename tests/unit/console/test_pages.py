@@ -111,6 +111,6 @@ class CodeTests(SynchronousTestCase):
     def size_of(self, page: str) -> int:
         everything = sources()
         modules = loaded_with("app.js", set()) | loaded_with(page, set())
-        paths = {"index.html", "style.css", "icon.svg", "zh.json", *modules}
+        paths = {"index.html", "style.css", "icon.svg", "en.json", *modules}
         paths |= {path for path in everything if path.endswith(".mjs")}
         return sum(compressed(everything[path]) for path in paths)
