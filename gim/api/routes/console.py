@@ -20,10 +20,7 @@ from gim.api.server.upgrade import PATH
 from gim.api.static_files import StaticFile, serve_file
 from gim.auth.short_tokens import ShortTokens
 from gim.console.files import INDEX, headers_of, static_files
-from gim.errors import (
-    GimError,
-    Unavailable,
-)
+from gim.errors import GimError, Unavailable
 
 
 class ConsoleState(Struct, frozen=True):

@@ -17,12 +17,7 @@ from gim.api.server.console_cookie import set_cookie
 from gim.auth.short_tokens import ShortTokens
 from gim.console.door import Door
 from gim.console.session import ConsoleSessions
-from gim.errors import (
-    Conflict,
-    InvalidAdminKey,
-    TooManyRequests,
-    Unavailable,
-)
+from gim.errors import Conflict, InvalidAdminKey, TooManyRequests, Unavailable
 from gim.log.logger import Logger
 from gim.model import NOTHING, Nothing
 from gim.names import check_name

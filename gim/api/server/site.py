@@ -3,48 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Sequence
 from time import perf_counter_ns
-from typing import Any, NamedTuple
-from urllib.parse import unquote_to_bytes
+from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.python.failure import Failure
 from twisted.web import http, server
-from twisted.web.iweb import IRequest
-from twisted.web.resource import Resource
 
 from gim.api.decoding import header_of, trace_of
-from gim.api.envelope import plain, refuse
-from gim.api.errors import fault, no_such_path, undecodable_path
-from gim.api.openapi.describe import TEXT, Access, RouteSet
-from gim.api.openapi.document import Route, routes_of
+from gim.api.envelope import refuse
+from gim.api.errors import no_such_path
+from gim.api.openapi.describe import RouteSet
 from gim.api.server.access import AccessControl
-from gim.api.server.app import JoinedApp
 from gim.api.server.channel import IDLE_TIMEOUT, BoundedChannel, BoundedRequest
 from gim.api.server.cors import Cors
 from gim.api.server.event_stream import EventStreams
 from gim.api.server.idle_connections import IdleConnections
+from gim.api.server.root import ApiRoot
 from gim.api.server.upgrade import ROUTE, Gateway, hand_to, is_handshake
 from gim.api.settings import ApiSettings
 from gim.concurrency.turns import Turns
 from gim.console.session import Session
-from gim.errors import (
-    BadRequest,
-    GimError,
-    InvalidAdminKey,
-    Misdirected,
-    PayloadTooLarge,
-    Unavailable,
-)
-from gim.limits.limits import PACKET, LimitHits
+from gim.errors import BadRequest, GimError, Misdirected
+from gim.limits.limits import LimitHits
 from gim.limits.rate_per_second import Rate
 from gim.log.logger import Logger, traced
 from gim.metrics.instruments.requests import RequestMetrics
 from gim.net.client_address import NO_PROXIES, Proxies, group_of, host_of
 
-_FOR_ADMIN = frozenset({Access.ADMIN, Access.CONSOLE})
 _ABSOLUTE = re.compile(rb"^https?://([^/?]*)", re.IGNORECASE)
 
 
@@ -271,108 +257,3 @@ class ApiSite(server.Site):
             requests.succeeded(request.op, request.began_ns)
         else:
             requests.failed(request.op, request.code, request.began_ns)
-
-
-class _Branch(NamedTuple):
-    """The paths with one prefix, in all sets of routes."""
-
-    is_for_admin: bool  # all of its routes are
-    is_public: bool  # all of its routes are
-    is_for_own_pages: bool  # all of its routes are
-
-
-class ApiRoot(Resource):
-    """Refuses what Klein would answer in plain text, and hands it the rest.
-
-    Below a prefix whose routes are all for the administrator, unknown paths are too. If there is a key, a
-    client without it doesn't learn which paths exist.
-    """
-
-    isLeaf = True
-
-    def __init__(
-        self, route_sets: Sequence[RouteSet], access: AccessControl, max_body: int, hits: LimitHits
-    ) -> None:
-        super().__init__()
-        self._klein = JoinedApp(route_sets).resource()
-        self._branches = _branches_of(route_sets)
-        self._access = access
-        self._max_body = max_body
-        self._hits = hits
-
-    def render(self, request: Any) -> Any:
-        branch = self._branch_of(request.postpath)
-        try:
-            if branch is not None and branch.is_for_admin and self._access.wants_key(request):
-                return refuse(request, InvalidAdminKey())
-        except Unavailable as error:  # without a storage, no session of the console can be verified
-            return refuse(request, error)
-        if self._leads_to_console(request):
-            request.redirect(b"/console/")
-            return plain(request, TEXT, b"")
-        if request.body_size > self._max_body:
-            self._hits.hit(PACKET)
-            return refuse(request, PayloadTooLarge(f"body: shorten it to {self._max_body} bytes"))
-        if not _is_text(request):
-            return refuse(request, undecodable_path())
-        if branch is None or not _is_plain(request.postpath):
-            return refuse(request, no_such_path())
-        try:
-            return self._klein.render(request)
-        except Exception:
-            return refuse(request, fault(request, Failure()))
-
-    def _leads_to_console(self, request: Any) -> bool:
-        """Say whether a browser is on the way to the console, and that is served."""
-        if (b"console",) not in self._branches or request.method not in (b"GET", b"HEAD"):
-            return False
-        is_browser = "text/html" in header_of(request, "accept")
-        return request.path == b"/console" or (request.path == b"/" and is_browser)
-
-    def is_public(self, path: bytes) -> bool:
-        """Say whether web pages of every origin may request a path, which exists or not."""
-        branch = self._branch_of(path.split(b"/")[1:])
-        return branch is not None and branch.is_public
-
-    def is_for_own_pages(self, path: bytes) -> bool:
-        """Say whether only web pages of this server may request a path, which exists or not. A path with
-        escapes, as ``/%63onsole/``, is the one that it stands for."""
-        branch = self._branch_of([unquote_to_bytes(segment) for segment in path.split(b"/")[1:]])
-        return branch is not None and branch.is_for_own_pages
-
-    def _branch_of(self, segments: list[bytes]) -> _Branch | None:
-        return self._branches.get(tuple(segments[:2])) or self._branches.get(tuple(segments[:1]))
-
-
-def _branches_of(route_sets: Sequence[RouteSet]) -> dict[tuple[bytes, ...], _Branch]:
-    accesses = defaultdict(set)
-    for route in routes_of(route_sets):
-        accesses[_prefix(route)].add(route.description.access)
-    return {
-        prefix: _Branch(
-            is_for_admin=found <= _FOR_ADMIN,
-            is_public=found == {Access.PUBLIC},
-            is_for_own_pages=found == {Access.OWN_PAGES},
-        )
-        for prefix, found in accesses.items()
-    }
-
-
-def _prefix(route: Route) -> tuple[bytes, ...]:
-    """Return the first two segments of a path, or only one before a parameter or the end."""
-    fixed = route.path.partition("{")[0].encode()
-    return tuple(filter(None, fixed.split(b"/")[1:3]))
-
-
-def _is_plain(segments: list[bytes]) -> bool:
-    """Say whether no segment holds a slash and the first is not empty: Klein takes //a for /a."""
-    return segments[0] != b"" and not any(b"/" in segment for segment in segments)
-
-
-def _is_text(request: IRequest) -> bool:
-    try:
-        request.method.decode("ascii")
-        b"/".join(request.postpath).decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -11,7 +11,7 @@ from twisted.web.iweb import IRequest
 from gim.api.envelope import answer
 from gim.api.openapi.describe import Access, describe
 from gim.api.server.app import App
-from gim.api.server.site import ApiRoot
+from gim.api.server.root import ApiRoot
 from gim.limits.limits import LimitHits
 from gim.model import NOTHING, Nothing
 from tests.support.hostile.wire import Wire

@@ -20,7 +20,7 @@ from gim.api.server.event_stream import (
     STALL_TIMEOUT,
     EventStream,
 )
-from gim.api.server.site import ApiRoot
+from gim.api.server.root import ApiRoot
 from gim.console.session import LIFETIME, SessionEnded
 from gim.limits.limits import LimitHits
 from gim.log.logger import Logger
