@@ -83,8 +83,9 @@ class StartupBanner(Service):
         if found is None or port is None:
             return None
         address: Any = port.getHost()
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(address.host, address.host)
-        return f"{'https' if found[0] == 'wss' else 'http'}://{host}:{address.port}"
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)
+        scheme, place = "https" if found[0] == "wss" else "http", f"[{host}]" if ":" in host else host
+        return f"{scheme}://{place}:{address.port}"
 
     def _log_origins(self) -> None:
         """Log where options that are not defaults come from. Not their values: some may be secrets."""

@@ -65,7 +65,7 @@ function columnsOf(session, onClosed) {
     { key: "peer", label: word("address"), class: "id" },
     { key: "unsent", number: size, sort: DOWN },
     { key: "bytes", number, sort: DOWN, render: (row) => `${size(row.in_bytes)} / ${size(row.out_bytes)}` },
-    { key: "age", number, sort: DOWN, render: ({ since }) => span(since && Date.now() - since) },
+    { key: "age", number, sort: "ascending", render: ({ since }) => span(since && Date.now() - since) },
     { key: "idle", number, sort: DOWN, render: (row) => span(row.idle_ms) },
     { key: "rtt_ms", number: milliseconds },
     { key: "retransmits", number },

@@ -62,6 +62,7 @@ class ConsoleTests(SynchronousTestCase):
             ("tcp:8081", "0.0.0.0", "http://127.0.0.1:8081"),
             ("tcp:0:interface=192.0.2.1", "192.0.2.1", "http://192.0.2.1:8081"),
             (r"tcp6:8081:interface=\:\:", "::", "http://[::1]:8081"),
+            (r"tcp6:8081:interface=2001\:db8\:\:1", "2001:db8::1", "http://[2001:db8::1]:8081"),
             ("ssl:8081:privateKey=/k:certKey=/c", "0.0.0.0", "https://127.0.0.1:8081"),
         ):
             self.assertEqual(self.url(endpoint, host), f"console at {url}/console/")
