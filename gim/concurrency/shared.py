@@ -7,6 +7,9 @@ from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from gim.log.logger import Logger
 
 T = TypeVar("T")
 
@@ -14,8 +17,10 @@ T = TypeVar("T")
 class Shared(Generic[T]):
     """Gets a result once for all that ask while it is under way, and for some seconds after that.
 
-    A result that fails, fails for all that wait.
+    A result that fails, fails for all that wait; if nothing waits any more, the failure is logged.
     """
+
+    _log = Logger()
 
     def __init__(
         self, get: Callable[[], Coroutine[Deferred[Any], Any, T]], seconds: float, clock: IReactorTime
@@ -46,7 +51,11 @@ class Shared(Generic[T]):
     def _hand_out(self, result: Any) -> None:
         """Give a result, or a failure, to all that wait."""
         self._is_under_way = False
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting = (
+            [each for each in self._waiting if not each.called],
+            [],
+        )  # by a cancellation
+        if isinstance(result, Failure) and not waiting:
+            self._log.failure("what nothing waits for any more failed", result)
         for each in waiting:
-            if not each.called:  # by a cancellation
-                each.callback(result)
+            each.callback(result)

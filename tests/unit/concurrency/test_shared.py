@@ -46,6 +46,11 @@ class SharedTests(SynchronousTestCase):
         self.get()
         self.assertEqual(len(self.asked), 2)
 
+    def test_a_failure_that_nothing_waits_for_is_logged(self) -> None:
+        self.get().addErrback(lambda _: None).cancel()
+        self.asked[0].errback(ValueError())
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
     def test_one_who_does_not_wait_any_more_changes_nothing_for_the_others(self) -> None:
         first, second = self.get(), self.get()
         first.cancel()
