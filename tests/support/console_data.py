@@ -36,10 +36,9 @@ class Backend:
         self.call("PUT", "/v1/admin/chatrooms/news", {"name": HARM, "owner_id": "ann"})
         for member in ("bob", HARMFUL_ID, LONG_ID):
             self.call("PUT", f"/v1/admin/chatrooms/news/members/{quote(member)}", {})
-        for kind, target in ((1, "news"), (2, "bob"), (2, HARMFUL_ID)):
+        for kind, target in ((1, "news"), (2, "bob"), (2, HARMFUL_ID), (2, LONG_ID)):
             for content in (HARM, RIGHT_TO_LEFT, "two\nlines", "long " * 100):
                 self.send(kind, "ann", target, content)
-        self.send(2, LONG_ID, "ann", HARM)
 
     def send(self, kind: int, sender: str, target: str, content: str) -> None:
         """Send a message, to a chatroom with the kind 1, to a user with 2."""
