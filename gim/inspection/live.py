@@ -100,7 +100,9 @@ class LiveFigures:
             for name in answers.missing
         ]
         if self._is_open:
-            troubles.append(Trouble("open_mode", "", {}, "no key is set: clients log in as any user"))
+            troubles.append(
+                Trouble("open_mode", "", {}, "no key for login tokens is set: clients log in as any user")
+            )
         return LiveSample(total_of(list(samples.values()), self._wall.now_ms()), nodes, troubles)
 
     async def _ask_history(self) -> LiveHistory:

@@ -173,13 +173,18 @@ function Figure({ name, write, value, values }) {
     label=${`${name}: ${label}`} /></dd></div>`;
 }
 
+/** Says which process of its node a row is of, if the node has several. */
+function processOf(row) {
+  if (row.worker) return word("worker", { number: String(row.worker) });
+  return row.ready === null ? word("parent") : "";
+}
+
 function Nodes({ nodes, isStale }) {
   const columns = [
     {
       key: "node",
       head: true,
-      render: (row) =>
-        html`<span class="id">${row.node}</span>${row.worker ? ` ${word("worker", { number: String(row.worker) })}` : ""}`,
+      render: (row) => html`<span class="id">${row.node}</span> ${processOf(row)}`,
     },
     { key: "state", render: (row) => html`<${NodeState} node=${row} />` },
     { key: "version" },

@@ -26,7 +26,7 @@ export class Person {
   onState({ now, delay, code, reason }) {
     const wasOnline = this.state.now === "online";
     this.state = { now, code, reason: reason?.replace(/^Error: /, ""), until: delay && Date.now() + 1000 * delay };
-    if (wasOnline) this.note(t("try.lost"));
+    if (wasOnline) this.note(t(this.wire.isCut ? "try.cut" : "try.lost"));
     if (now !== "online") return;
     if (this.returns) this.missed = this.note((n) => t("try.back", { n }));
     this.returns = true;

@@ -141,7 +141,7 @@ function Actions({
   const content = { name: "content", label: t("send.content"), type: "textarea", required: true };
   const seconds = { name: "seconds", label: word("ban_for"), type: "select", value: "3600", options: durations() };
   return html`${link}
-    ${tool("write", { fields: [content], run: (values) => post("/v1/admin/messages", { type: PRIVATE, target_id: id, ...values }) })}
+    ${tool("write", { action: t("send.submit"), fields: [content], run: (values) => post("/v1/admin/messages", { type: PRIVATE, target_id: id, ...values }) })}
     ${tool("disconnect", { text: word("disconnect_text"), isDangerous: true, run: () => del(`${where}/connections`) }, { disabled: !online })}
     ${
       until > Date.now()
