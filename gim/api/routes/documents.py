@@ -14,6 +14,9 @@ from gim.api.openapi import document, html
 from gim.api.openapi.describe import HTML, JSON, Access, RouteSet, describe
 from gim.api.server.app import App
 
+# the page has a style and links, and other sites must not show it as theirs
+_POLICY = b"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
+
 
 class Documents:
     """Describes sets of routes, itself included."""
@@ -40,4 +43,5 @@ class Documents:
     @app.route("/docs", methods=["GET"])
     @describe("This document as a page for people.", "documents", access=Access.OPEN, media=(HTML,))
     async def docs(self, request: IRequest) -> bytes:
+        request.setHeader(b"Content-Security-Policy", _POLICY)
         return plain(request, HTML, self._page)
