@@ -131,7 +131,7 @@ class ChangeTests(AdministratorTestCase):
         expect(page.get_by_text("2 shown of 2")).to_be_visible()
         header = page.get_by_role("columnheader", name="Logged in for")
         header.get_by_role("button").click()
-        expect(header).to_have_attribute("aria-sort", "descending")
+        expect(header).to_have_attribute("aria-sort", "ascending")  # the newest login is the first
         cell(page, "not logged in", "Close").click()
         answer(page, "Close")
         expect(page.get_by_text("1 shown of 1")).to_be_visible()

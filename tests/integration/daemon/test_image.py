@@ -64,8 +64,9 @@ class CommandTests(DaemonTestCase):
         await process.says(r"gateway listens on 0\.0\.0\.0:")
 
     async def is_healthy(self) -> bool:
-        """Check as often as Docker does by default until it takes a container for unhealthy."""
-        for _ in range(3):
+        """Check again and again: Docker leaves half a minute between two checks, and fails a container
+        after three."""
+        for _ in range(10):
             if await self.health() == 0:
                 return True
         return False

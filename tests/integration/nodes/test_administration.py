@@ -25,6 +25,7 @@ class AdministrationCase(NodesTestCase):
     """Two nodes, and users at each."""
 
     node_names = 2  # how many there are
+    storage, workers = "redis", 1
     users = 3  # how many are counted when ann is connected at both nodes, and bob at one
 
     async def setUp(self) -> None:  # type: ignore[override]
@@ -221,7 +222,7 @@ class OneServerCases(MixedIn):
             (message,) = (await self.admin(node, "GET", "/sessions/1:den/messages"))["items"]
             self.assertEqual(message["id"], sent["id"])
             options = await self.admin(node, "GET", "/options")
-            self.assertEqual((options["storage"], options["workers"]), ("redis", 1))
+            self.assertEqual((options["storage"], options["workers"]), (self.storage, self.workers))
 
     async def listed(self, node: Node, path: str) -> list[Any]:
         """Return the items of all pages of a list, in which one may come twice."""

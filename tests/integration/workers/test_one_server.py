@@ -61,6 +61,7 @@ class AdministrationTests(
 
     node_names = 1
     users = 2
+    storage, workers = "memory", 2
 
     async def setUp(self) -> None:  # type: ignore[override]
         NodesTestCase.setUp(self)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.support.nodes.cluster_case import NodesTestCase
 from tests.support.nodes.fault_case import QUICK, FaultCase
 from tests.support.redis.environment import until
 from tests.support.redis.server import RedisServer
 from tests.support.redis.setups import Node as Server
 from tests.support.redis.setups import SetupTestCase, stop_acknowledging
+
+# on which nodes ask each other what they see
+BETWEEN_NODES = re.compile(rb"gim:\{(gim|n:[0-9a-f]+)\}")
 
 
 class FailoverCase(FaultCase, SetupTestCase):
@@ -79,11 +84,12 @@ class ClusterCase(FailoverCase):
             self.assertEqual(heard, wanted)
 
     async def channels(self) -> set[tuple[str, int]]:
-        """Return the channels with subscribers, and the ports where they have them."""
+        """Return the channels of users and sessions that have subscribers, and their ports."""
         return {
             (channel.decode(), server.port)
             for server in self.servers.well()
             for channel in await server.do("PUBSUB", "SHARDCHANNELS")
+            if not BETWEEN_NODES.fullmatch(channel)
         }
 
 
