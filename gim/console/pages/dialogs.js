@@ -20,7 +20,7 @@ export function confirm(question) {
 /** Ask, and after it is done say so and call *onDone*. */
 export async function act(question, onDone = () => {}) {
   if (!(await confirm(question))) return;
-  announce(t("common.done"));
+  announce(t("common.done"), true);
   onDone();
 }
 
