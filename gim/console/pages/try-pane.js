@@ -62,6 +62,7 @@ function Log({ person, tab, label }) {
   const version = `${lines.length} ${lines.at(-1)?.key}`;
   const isBusy = useBusy(version);
   return html`<div class="try-log from-end" role="log" aria-live="polite" aria-busy=${String(isBusy)} aria-label=${label} tabindex="0"><div>
+    ${!lines.length && !pending.length && html`<p class="try-note">${t("try.empty")}</p>`}
     ${lines.map((line, at) => html`<${Line} key=${line.id} line=${line} before=${lines[at - 1]} person=${person} />`)}
     ${pending.map((each) => html`<div key=${each.requestId} class="try-line own waiting">
       <p dir="auto">${each.content}</p><small>${t(`try.${each.status}`)}</small>

@@ -1,5 +1,5 @@
 // Users by the beginning of their ids, and what is known of one.
-import { html } from "./html.js";
+import { html, useState } from "./html.js";
 import { del, get, path, post, put } from "./api.js";
 import { Loaded, Pages, useData, useForm, usePages } from "./data.js";
 import { t, words } from "./i18n.js";
@@ -56,15 +56,21 @@ function List({ query: { prefix = "", online = "" } }) {
 
 function One({ id, session }) {
   const state = useData((signal) => get(path`/v1/admin/users/${id}`, {}, signal), [id]);
+  const [changes, setChanges] = useState(0);
   const { data, reload } = state;
+  const onDone = () => {
+    reload();
+    setChanges(changes + 1);
+  };
   return html`<${Page} title=${word("one", { id })} actions=${data && html`<${Actions} user=${data} session=${session}
-    onDone=${reload} />`}>
+    onDone=${onDone} />`}>
     <p><a href="#/users">${word("all")}</a></p>
-    <${Loaded} state=${state}>${(user) => html`<${Known} user=${user} onDone=${reload} session=${session} />`}<//>
+    <${Loaded} state=${state}>${(user) => html`<${Known} user=${user} changes=${changes} onDone=${onDone}
+      session=${session} />`}<//>
   <//>`;
 }
 
-function Known({ user, session, onDone }) {
+function Known({ user, changes, session, onDone }) {
   const { ban, chatrooms } = user;
   const isBanned = ban.until > Date.now();
   const facts = [
@@ -100,7 +106,7 @@ function Known({ user, session, onDone }) {
     <div class="panel"><${Facts} items=${facts} /></div>
     <${Section} title=${word("connections")}><${Table} columns=${columns} word=${word} rows=${user.connections}
       label=${word("connections")} empty=${word("no_connections")} /><//>
-    <${Sessions} id=${user.id} />
+    <${Sessions} key=${changes} id=${user.id} />
     <${Section} title=${word("chatrooms")}>
       ${chatrooms.length ? html`<ul class="row">${chatrooms.map((each) => html`<li key=${each}><${ChatroomLink}
         id=${each} /></li>`)}</ul>` : html`<p class="empty">${word("no_chatrooms")}</p>`}

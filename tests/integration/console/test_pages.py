@@ -147,6 +147,7 @@ class ChangeTests(AdministratorTestCase):
         answer(page, "Disconnect")
         expect(page.get_by_text("Not connected.")).to_be_visible()
         press(page, "Ban")
+        expect(page.get_by_role("dialog")).to_be_visible()
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog")).to_have_count(0)
         press(page, "Ban")

@@ -99,6 +99,10 @@ class RedisNodes:
 
     async def listeners(self) -> list[str]:
         """See `gim.storage.interface.Nodes.listeners`."""
+        try:
+            await self._heartbeat.beat()  # a node may be new
+        except Unavailable:  # then those of the last beat
+            pass
         return sorted({self._heartbeat.node, *(node.decode() for node in self._heartbeat.alive)})
 
 
