@@ -116,7 +116,7 @@ class AsyncioSocket:
 
 
 def _said(error: Exception) -> str:
-    """Return why there is no connection, such as "Connection refused"."""
+    """Return why the client is not connected, such as "Connection refused"."""
     if number := _ERRNO.search(str(error)):
         return os.strerror(int(number[1]))
     return (isinstance(error, gaierror) and error.strerror) or str(error)

@@ -1,4 +1,4 @@
-// The console: what is shown at which address, and to whom.
+// The console: what is shown at which address, and who sees it.
 import { html, render, useEffect, useLayoutEffect, useRef, useState } from "./html.js";
 import { ApiError, del, get, onLoggedOut } from "./api.js";
 import { LANGUAGES, language, onLanguage, setLanguage, startLanguage, t } from "./i18n.js";
