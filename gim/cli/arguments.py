@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gim import units
 
@@ -91,6 +91,38 @@ def add_for_admin(parser: argparse.ArgumentParser) -> None:
     add_server(parser)
     add_key(parser)
     add_output(parser)
+
+
+def add_action(
+    actions: Any, name: str, line: str, act: Callable[[argparse.Namespace], None]
+) -> argparse.ArgumentParser:
+    """Add to *actions* one of the things that a command does; return its parser.
+
+    *line* says in the help what it is; *act* does it.
+    """
+    parser: argparse.ArgumentParser = actions.add_parser(
+        name, help=line, description=f"{line[0].upper()}{line[1:]}.", allow_abbrev=False
+    )
+    parser.set_defaults(act=act)
+    return parser
+
+
+def add_action_for_admin(
+    subject: tuple[str, str],
+    actions: Any,
+    name: str,
+    line: str,
+    act: Callable[[argparse.Namespace], None],
+) -> argparse.ArgumentParser:
+    """Add an action of the administrator, as `add_action` does.
+
+    *subject* has the name of the argument for what it acts on, such as a user, and its name in the help.
+    """
+    parser = add_action(actions, name, line, act)
+    argument_name, metavar = subject
+    parser.add_argument(argument_name, metavar=metavar)
+    add_for_admin(parser)
+    return parser
 
 
 def add_for_user(parser: argparse.ArgumentParser) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
-from typing import Any
 
 from gim.cli import contexts, gateway
-from gim.cli.arguments import add_output
+from gim.cli.arguments import add_action, add_output
 from gim.cli.http import Server
 from gim.cli.output import Column, Output
 
@@ -25,29 +23,20 @@ _COLUMNS = [
 
 def add(parser: ArgumentParser) -> None:
     actions = parser.add_subparsers(required=True, metavar="add | list | use | remove")
-    added = _action(actions, "add", "add a context, or replace the one of this name", _add)
+    added = add_action(actions, "add", "add a context, or replace the one of this name", _add)
     added.add_argument("name", metavar="NAME")
     added.add_argument("--url", metavar="URL", required=True, help="the server's HTTP API")
     added.add_argument("--ws", metavar="URL", help="the server's gateway")
     added.add_argument("--key-file", metavar="FILE", help="file with the administrator's key")
     added.add_argument("--token-file", metavar="FILE", help="file with a token")
     added.add_argument("--as", dest="user", metavar="ID", help="the user to log in as")
-    listed = _action(actions, "list", "list all contexts", _list)
+    listed = add_action(actions, "list", "list all contexts", _list)
     add_output(listed)
     for name, line, act in (
         ("use", "use a context where neither --url nor --context nor GIM_URL is given", _use),
         ("remove", "forget a context", _remove),
     ):
-        _action(actions, name, line, act).add_argument("name", metavar="CONTEXT")
-
-
-def _action(actions: Any, name: str, line: str, act: Callable[[Namespace], None]) -> ArgumentParser:
-    description = f"{line[0].upper()}{line[1:]}."
-    parser: ArgumentParser = actions.add_parser(
-        name, help=line, description=description, allow_abbrev=False
-    )
-    parser.set_defaults(act=act)
-    return parser
+        add_action(actions, name, line, act).add_argument("name", metavar="CONTEXT")
 
 
 def run(args: Namespace) -> int:

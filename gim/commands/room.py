@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from gim.cli import access
-from gim.cli.arguments import add_for_admin
+from gim.cli.arguments import add_action_for_admin
 from gim.cli.content import given
 from gim.cli.http import route
 from gim.cli.output import Output
@@ -18,29 +18,20 @@ from gim.commands.rooms import COLUMNS
 def add(parser: ArgumentParser) -> None:
     names = "show | members | create | rename | dismiss | add | remove"
     actions = parser.add_subparsers(required=True, metavar=names)
-    _action(actions, "show", "show a chatroom, and what happens there now", _show)
-    _action(actions, "members", "list the members of a chatroom", _members)
-    create = _action(actions, "create", "create a chatroom that stays until it is dismissed", _create)
+    action = partial(add_action_for_admin, ("room", "ROOM"), actions)
+    action("show", "show a chatroom, and what happens there now", _show)
+    action("members", "list the members of a chatroom", _members)
+    create = action("create", "create a chatroom that stays until it is dismissed", _create)
     create.add_argument("--name", help="its name; chatroom:ROOM if left out")
     create.add_argument("--owner", metavar="USER", help="its owner; none if left out")
-    rename = _action(actions, "rename", "rename a chatroom", _rename)
+    rename = action("rename", "rename a chatroom", _rename)
     rename.add_argument("name", metavar="NAME")
-    _action(actions, "dismiss", "end a chatroom, with its memberships and messages", _dismiss)
-    member = _action(actions, "add", "make a user a member, or give a member another role", _add_member)
+    action("dismiss", "end a chatroom, with its memberships and messages", _dismiss)
+    member = action("add", "make a user a member, or give a member another role", _add_member)
     member.add_argument("user_id", metavar="USER")
     member.add_argument("--role", choices=["owner", "admin", "member"])
-    removed = _action(actions, "remove", "end a membership", _remove_member)
+    removed = action("remove", "end a membership", _remove_member)
     removed.add_argument("user_id", metavar="USER")
-
-
-def _action(actions: Any, name: str, line: str, act: Callable[[Namespace], None]) -> ArgumentParser:
-    parser: ArgumentParser = actions.add_parser(
-        name, help=line, description=f"{line[0].upper()}{line[1:]}.", allow_abbrev=False
-    )
-    parser.add_argument("room", metavar="ROOM")
-    add_for_admin(parser)
-    parser.set_defaults(act=act)
-    return parser
 
 
 def run(args: Namespace) -> int:

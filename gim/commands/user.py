@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from gim.cli import access
-from gim.cli.arguments import add_for_admin
+from gim.cli.arguments import add_action_for_admin
 from gim.cli.connections import COLUMNS
 from gim.cli.http import route
 from gim.cli.output import Output, date, safe
@@ -15,26 +16,17 @@ from gim.commands import sessions
 
 
 def add(parser: ArgumentParser) -> None:
-    questions = parser.add_subparsers(required=True, metavar="show | sessions | connections | banned")
-    _question(questions, "show", "show a user: chatrooms, ban and connections", _show)
-    listed = _question(questions, "sessions", "list the sessions of a user as they see them", _sessions)
+    actions = parser.add_subparsers(required=True, metavar="show | sessions | connections | banned")
+    action = partial(add_action_for_admin, ("user_id", "USER"), actions)
+    action("show", "show a user: chatrooms, ban and connections", _show)
+    listed = action("sessions", "list the sessions of a user as they see them", _sessions)
     sessions.add_which(listed)
-    _question(questions, "connections", "list the connections of a user, at any node", _connections)
-    _question(questions, "banned", "say since when and until when a user is banned", _banned)
-
-
-def _question(questions: Any, name: str, line: str, ask: Callable[[Namespace], None]) -> ArgumentParser:
-    parser: ArgumentParser = questions.add_parser(
-        name, help=line, description=f"{line.capitalize()}.", allow_abbrev=False
-    )
-    parser.add_argument("user_id", metavar="USER")
-    add_for_admin(parser)
-    parser.set_defaults(ask=ask)
-    return parser
+    action("connections", "list the connections of a user, at any node", _connections)
+    action("banned", "say since when and until when a user is banned", _banned)
 
 
 def run(args: Namespace) -> int:
-    args.ask(args)
+    args.act(args)
     return 0
 
 
