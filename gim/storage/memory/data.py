@@ -35,6 +35,7 @@ from gim.storage.memory.idempotency import IdempotencyCache
 from gim.storage.memory.inbox import Inbox
 from gim.storage.memory.nodes import Commands
 from gim.storage.memory.people import People
+from gim.storage.memory.recorder import Recorder
 from gim.storage.memory.subscribers import Subscribers
 from gim.storage.node_names import new_node
 from gim.storage.rules import REQUEST_IDS_PER_SENDER
@@ -52,9 +53,19 @@ class MemoryData:
         settings: MemorySettings,
         limits: StorageLimits,
         request_ids_per_sender: int = REQUEST_IDS_PER_SENDER,
+        *,
+        recorder: Recorder | None = None,
+        epoch: str | None = None,
+        token_key: bytes | None = None,
     ) -> None:
+        """Changes go to *recorder* before they are made.
+
+        *epoch* and *token_key* are those of a data set that is restored, None for a new one.
+        """
         self.node = new_node(wall)
-        self.epoch, self.token_key = token_hex(8), token_bytes(32)
+        self.recorder = recorder = recorder if recorder is not None else Recorder()
+        self.epoch = epoch if epoch is not None else token_hex(8)
+        self.token_key = token_key if token_key is not None else token_bytes(32)
         self.limits = limits
         retention = RetentionClock(clock, wall)
         self.people = People(clock, wall, settings.ttl)
