@@ -1,0 +1,1 @@
+"""The journal: records in files that survive the process."""

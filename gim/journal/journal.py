@@ -1,0 +1,186 @@
+"""The journal: appends records to the log, and begins a new file when one is full."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+from zlib import crc32
+
+from twisted.internet.defer import Deferred
+
+from gim.errors import Unavailable
+from gim.journal import segment as segments
+from gim.journal.directory import DataDirectory
+from gim.journal.files import LOG, path_of, sync_directory
+from gim.journal.records import BEGIN, END, HEADER, HEADER_SIZE, MAGIC, encode
+from gim.journal.segment import Segment
+from gim.journal.settings import JournalSettings
+from gim.journal.threads import Threads
+from gim.log.logger import Logger
+
+MAX_UNSYNCED: Final = 16 * 1024 * 1024  # bytes that may wait for a sync before one is begun early
+
+Position = tuple[int, int]  # the number of a log, and the offset in it
+
+
+class Closed:
+    """A segment that is full, and will be finished when it is synced."""
+
+    __slots__ = ("end", "segment")
+
+    def __init__(self, segment: Segment, end: int) -> None:
+        self.segment = segment
+        self.end = end
+
+
+class Journal:
+    """The log of one data directory. Nothing may be appended before `open_at`, and after `close`.
+
+    A record that was appended outlives the process. It outlives the machine when a sync has covered it.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        directory: DataDirectory,
+        settings: JournalSettings,
+        threads: Threads,
+        on_roll: Callable[[int], None] = lambda number: None,
+    ) -> None:
+        """*on_roll* is called with the number of each new log file."""
+        self.directory = directory
+        self.settings = settings
+        self.threads = threads
+        self.on_roll = on_roll
+        self.failing = ""  # why nothing can be written now
+        self.closed: list[Closed] = []  # segments to sync and to finish, the oldest first
+        # payloads since the last sync, to be written again should it fail
+        self.unsynced: deque[bytes] = deque(maxlen=0 if settings.sync == "no" else None)
+        self.bytes_appended = 0  # in segments that are closed
+        self._segment: Segment
+        self._number = 0
+        self._at = self._room = 0  # where the next record goes, and up to where there is room
+
+    @property
+    def position(self) -> Position:
+        """Where the next record will be, if it fits into the current file."""
+        return self._number, self._at
+
+    @property
+    def segment(self) -> Segment:
+        """The current file."""
+        return self._segment
+
+    def open_at(self, position: Position | None) -> None:
+        """Go on at the end of what is in the directory; None if nothing is. May raise `OSError`."""
+        if position is None:
+            self._begin(1, None)
+            return
+        number, end = position
+        path = path_of(self.directory.path, LOG, number)
+        self._use(segments.open_again(number, path, self.settings.segment_size, end), end)
+
+    def append(self, payload: bytes) -> None:
+        """Write a record. Raises `Unavailable` if the disk does not take it; then nothing is written."""
+        size = len(payload)
+        start = self._at
+        end = start + HEADER_SIZE + size
+        if end > self._room:
+            self._make_room(HEADER_SIZE + size)
+            start = self._at
+            end = start + HEADER_SIZE + size
+        self._map[start:end] = _pack(size, crc32(payload, size)) + payload
+        self._at = end
+        self.unsynced.append(payload)
+
+    def _make_room(self, size: int) -> None:
+        """Make room for *size* bytes, in a new file if they don't fit into this one."""
+        if self.failing:
+            raise self._refusal()
+        try:
+            self._extend(size)
+        except OSError as error:
+            self._fail(error)
+            raise self._refusal() from error
+
+    def _extend(self, size: int) -> None:
+        end = self._at + size
+        if end > self._segment.capacity:
+            self.roll(size)
+            end = self._at + size
+        self._segment.extend(end)
+        self._room = self._segment.room
+
+    def roll(self, size: int = 0) -> int:
+        """Begin a new file, with room for *size* bytes; return its number. May raise `OSError`."""
+        old, end = self._segment, self._at
+        self._begin(self._number + 1, end, size)
+        self.closed.append(Closed(old, end))
+        self.bytes_appended += end
+        self.on_roll(self._number)
+        return self._number
+
+    def _begin(self, number: int, valid: int | None, size: int = 0) -> None:
+        """Make a file; *valid* is the length of the one before it as far as it can be relied on."""
+        begin = encode((BEGIN, number, valid))
+        least = len(MAGIC) + 2 * HEADER_SIZE + len(begin) + size
+        path = path_of(self.directory.path, LOG, number)
+        self._use(segments.make(number, path, max(self.settings.segment_size, least)), len(MAGIC))
+        self.append(begin)
+
+    def _use(self, segment: Segment, end: int) -> None:
+        self._segment, self._map = segment, segment.map
+        self._number, self._at, self._room = segment.number, end, segment.room
+
+    def _fail(self, error: OSError) -> None:
+        self.failing = error.strerror or str(error)
+        self._room = 0  # so that each record asks for room, and is refused
+        self._log.error(
+            "the data directory {path} can't be written to: {reason}. Messages are refused until it can",
+            path=self.directory.path,
+            reason=self.failing,
+        )
+
+    def retry(self) -> None:
+        """Write again if the disk takes it now. To be called about once a second while `failing` is
+        set."""
+        if not self.failing:
+            return
+        try:
+            self._extend(segments.CHUNK if self._number else 0)
+        except OSError as error:
+            self.failing = error.strerror or str(error)
+            self._room = 0
+        else:
+            self.failing = ""
+            self._log.info("the data directory {path} can be written to again", path=self.directory.path)
+
+    def _refusal(self) -> Unavailable:
+        return Unavailable(
+            f"the server can't write to its disk ({self.failing}), so nothing was stored: try again later"
+        )
+
+    def close(self) -> Deferred[None]:
+        """Sync all, mark the end, and close the file. Fires when that is done."""
+        return self.threads.run(self._close)
+
+    def _close(self) -> None:
+        self.finish_closed()
+        self._segment.sync()
+        self.append(encode((END, self._at)))
+        self._segment.sync()
+        self._segment.finish(self._at)
+
+    def finish_closed(self) -> None:
+        """Sync and finish the files that are full. Waits for the disk."""
+        while self.closed:
+            full = self.closed[0]
+            full.segment.sync()
+            full.segment.finish(full.end)
+            del self.closed[0]
+        sync_directory(self.directory.path)
+
+
+_pack = HEADER.pack
