@@ -149,7 +149,7 @@ class Journal:
         if not self.failing:
             return
         try:
-            self._extend(segments.CHUNK if self._number else 0)
+            self._extend(segments.CHUNK)
         except OSError as error:
             self.failing = error.strerror or str(error)
             self._room = 0
