@@ -1,0 +1,1 @@
+"""A disk that fails, is full or loses its power when a test says so."""
