@@ -45,6 +45,20 @@ class TimeIds:
             self._begin(self._ms + 1)
         return self._prefix + _COUNTERS[self._counter] + self._random, self._ms
 
+    @property
+    def last(self) -> str:
+        """Return the newest id that was made, or one between that and all that follow."""
+        if self._counter < 0:
+            return first_id_of(self._ms)
+        return self._prefix + _COUNTERS[self._counter] + self._random
+
+    def resume(self, last_id: str) -> None:
+        """Make larger ids than this one from now on, whatever the clock says."""
+        ms = int(last_id[:12], 16)
+        if ms >= self._ms:
+            self._begin(ms + 1)
+            self._counter = -1  # none of this millisecond has been made
+
     def _begin(self, ms: int) -> None:
         """Write what the ids of one millisecond have in common."""
         self._ms = ms

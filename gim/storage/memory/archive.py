@@ -9,15 +9,17 @@ from msgspec.structs import replace
 from sortedcontainers import SortedList
 
 from gim.concurrency.clocks import RetentionClock, WallClock
+from gim.errors import Unavailable
 from gim.ids import PRIVATE, SYSTEM, Session, chatroom_session
 from gim.model import Message, MessageStatus
 from gim.storage import refusals
 from gim.storage.interface import Draft
 from gim.storage.memory.message_index import MessageIndex
 from gim.storage.memory.people import People
+from gim.storage.memory.recorder import Recorder, RoomFields
 from gim.storage.memory.records import Chatroom, Conversation, Membership, Person
 from gim.storage.memory.subscribers import Subscriber
-from gim.storage.message_ids import LAST, TimeIds, first_id_of
+from gim.storage.message_ids import FIRST, LAST, TimeIds, first_id_of
 
 _NORMAL = MessageStatus.NORMAL.value  # a plain int: cheaper to write out
 
@@ -37,6 +39,7 @@ class Archive:
         wall: WallClock,
         retention: RetentionClock,
         people: People,
+        recorder: Recorder,
         *,
         max_session_messages: int,
         max_messages: int,
@@ -46,17 +49,22 @@ class Archive:
         self._wall = wall
         self._retention = retention
         self._people = people
+        self._record = recorder.message
+        self._record_dropped = recorder.dropped
         self._max_session_messages = max_session_messages
         self._max_messages = max_messages
         self._ttl_ms = round(ttl * 1000)
         self._sequences = sequences
-        self._ids = TimeIds(wall)
+        self.ids = TimeIds(wall)
         self._conversations: dict[str, Conversation] = {}  # by session id, the chatrooms among them
         self.chatroom_ids: SortedList[str] = SortedList()
         self._emptied: OrderedDict[str, int] = OrderedDict()  # private session id to its sequence
         self.messages = MessageIndex()
         self.stored = 0  # messages since the start
         self.watched = 0  # chatrooms with subscribers
+        self.newest_trimmed = (
+            FIRST  # of the messages that went as the oldest of all: no older one is kept
+        )
 
     def __getitem__(self, session_id: str) -> Conversation:
         return self._conversations[session_id]
@@ -81,7 +89,7 @@ class Archive:
 
     def time_id(self) -> str:
         """Return an id of now that ranks among those of the messages."""
-        return self._ids.next()[0]
+        return self.ids.next()[0]
 
     def live_last(self, conversation: Conversation) -> Message | None:
         """Return the newest message unless it has expired."""
@@ -97,11 +105,11 @@ class Archive:
         return count - (len(recalled) - bisect_right(recalled, after)) if recalled else count
 
     def private(self, session: Session) -> Conversation:
-        """Return a private conversation, created if missing: a message must follow."""
+        """Return a private conversation; a missing one is kept once a message is stored in it."""
         conversation = self._conversations.get(session.id)
         if conversation is None:
-            conversation = self._conversations[session.id] = Conversation(session)
-            conversation.sequence = self._emptied.pop(session.id, 0)
+            conversation = Conversation(session)
+            conversation.sequence = self._emptied.get(session.id, 0)
         return conversation
 
     def chatroom(self, chatroom_id: str) -> Chatroom:
@@ -111,14 +119,19 @@ class Archive:
             raise refusals.no_chatroom(chatroom_id)
         return chatroom
 
-    def make_chatroom(self, chatroom_id: str, name: str) -> Chatroom:
-        """Return a chatroom, created if missing: a member must follow."""
-        session = chatroom_session(chatroom_id)
+    def find_chatroom(self, chatroom_id: str) -> Chatroom | None:
+        """Return a chatroom, None if it is missing."""
+        chatroom = self._conversations.get(chatroom_session(chatroom_id).id)
+        return chatroom if isinstance(chatroom, Chatroom) else None
+
+    def put_chatroom(self, fields: RoomFields) -> Chatroom:
+        """Set a chatroom, created if missing. Unless it is to be kept, a member must follow."""
+        session = chatroom_session(fields.id)
         chatroom = self._conversations.get(session.id)
         if not isinstance(chatroom, Chatroom):
-            chatroom = Chatroom(session, name or f"chatroom:{chatroom_id}")
-            self._conversations[session.id] = chatroom
-            self.chatroom_ids.add(chatroom_id)
+            chatroom = self._conversations[session.id] = Chatroom(session, fields.name, fields.created)
+            self.chatroom_ids.add(fields.id)
+        chatroom.take(fields)
         return chatroom
 
     def watch(self, chatroom: Chatroom, subscriber: Subscriber) -> None:
@@ -149,26 +162,44 @@ class Archive:
             self.membership(chatroom_id, reader)
 
     def store(self, conversation: Conversation, sender: Person, draft: Draft) -> Message:
-        """Give a message its id and sequence and store it. `trim` must follow when it is indexed."""
-        message_id, at_ms = self._ids.next()
-        if self._sequences:
-            conversation.sequence += 1
+        """Give a message its id and sequence and store it. `trim` must follow when it is indexed.
+
+        Raises `Unavailable` if it cannot be recorded; new persons are taken back then.
+        """
+        message_id, at_ms = self.ids.next()
         message = Message(
             message_id,
             conversation.session.id,
             sender.user,
             draft.category,
             draft.content,
-            conversation.sequence,
+            conversation.sequence + self._sequences,
             _NORMAL,
             at_ms,
         )
-        self.messages.add(message, first=conversation.count == 0)
+        if self._record is not None:
+            try:
+                self._record(message, draft.request_id)
+            except Unavailable:
+                self._people.take_back()
+                raise
+            if self._people.provisional:
+                self._people.provisional.clear()
+        if self._sequences:
+            conversation.sequence += 1
+        if first := not conversation.count:
+            self._keep(conversation)
+        self.messages.add(message, first=first)
         conversation.count += 1
         conversation.last = message
         sender.stored += 1
         self.stored += 1
         return message
+
+    def _keep(self, conversation: Conversation) -> None:
+        """Keep a conversation that gets its first message."""
+        self._conversations[conversation.session.id] = conversation
+        self._emptied.pop(conversation.session.id, None)
 
     def trim(self, conversation: Conversation) -> None:
         """Remove the messages beyond the limits, after one was stored."""
@@ -231,11 +262,14 @@ class Archive:
     def _drop_oldest(self, before: str) -> bool:
         message = self.messages.drop_oldest(before)
         if message is not None:
+            self.newest_trimmed = message.id
             self._dropped(message)
         return message is not None
 
     def _dropped(self, message: Message) -> None:
         """Note that a message is gone; forget its users and conversation if nothing refers to them."""
+        if self._record_dropped is not None:
+            self._record_dropped(message)
         conversation = self._conversations[message.session_id]
         conversation.count -= 1
         if conversation.recalled is not None:

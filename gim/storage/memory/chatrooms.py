@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice, takewhile
-from typing import TypeAlias
-
-from sortedcontainers import SortedDict
-
 from gim.ids import chatroom_session
 from gim.model import ChatroomState, Event, EventType, Member, Role, User
 from gim.storage import refusals
@@ -14,13 +9,13 @@ from gim.storage.announcements import MemberJoined, MemberLeft, SessionEvent
 from gim.storage.interface import MembershipObserver
 from gim.storage.memory.archive import Archive
 from gim.storage.memory.listing import page_of
+from gim.storage.memory.memberships import Memberships
 from gim.storage.memory.people import People
-from gim.storage.memory.records import Chatroom, Membership
+from gim.storage.memory.recorder import JoinedFields, Recorder, RoomFields
+from gim.storage.memory.records import Chatroom
 from gim.storage.memory.subscribers import Subscriber, Subscribers, announce
 from gim.storage.message_ids import FIRST
 from gim.storage.storage_limits import MembershipLimits
-
-Memberships: TypeAlias = SortedDict[tuple[str, str], Membership]  # by chatroom and user
 
 
 class MemoryChatrooms:
@@ -33,6 +28,7 @@ class MemoryChatrooms:
         people: People,
         memberships: Memberships,
         subscribers: Subscribers,
+        recorder: Recorder,
         limits: MembershipLimits,
         own: Subscriber,
     ) -> None:
@@ -40,6 +36,7 @@ class MemoryChatrooms:
         self._people = people
         self._memberships = memberships
         self._subscribers = subscribers
+        self._recorder = recorder
         self._limits = limits
         self._own = own
 
@@ -48,92 +45,90 @@ class MemoryChatrooms:
             raise refusals.chatroom_exists(chatroom_id)
         if owner is not None:
             self._check_limits(chatroom_id, owner.id)
-        chatroom = self._archive.make_chatroom(chatroom_id, name)
-        chatroom.is_kept = True
-        if owner is not None:
-            chatroom.owner = owner.id
-            self._join(chatroom, owner)
+            self._found(self._new(chatroom_id, name, True, owner.id), owner)
+        else:
+            fields = self._new(chatroom_id, name, True, "")
+            self._recorder.room(fields)
+            self._archive.put_chatroom(fields)
+
+    def _new(self, chatroom_id: str, name: str, is_kept: bool, owner: str) -> RoomFields:
+        created = self._archive.time_id()
+        return RoomFields(chatroom_id, created, name or f"chatroom:{chatroom_id}", is_kept, owner, ())
+
+    def _found(self, fields: RoomFields, user: User) -> None:
+        """Create a chatroom with its first member."""
+        joined = JoinedFields(fields.id, user.id, self._archive.time_id(), FIRST)
+        self._people.record(user)
+        self._recorder.created(fields, joined)
+        self._begin_membership(self._archive.put_chatroom(fields), user, joined)
 
     async def join(self, chatroom_id: str, user: User, name: str, create_missing: bool = True) -> int:
         if not create_missing:
             self._archive.chatroom(chatroom_id)  # a chatroom that is missing is refused before the limits
         self._check_limits(chatroom_id, user.id)
-        chatroom = (
-            self._archive.make_chatroom(chatroom_id, name)
-            if create_missing
-            else self._archive.chatroom(chatroom_id)
-        )
-        self._join(chatroom, user)
+        chatroom = self._archive.find_chatroom(chatroom_id)
+        if chatroom is None:
+            self._found(self._new(chatroom_id, name, False, user.id), user)
+            return 1
+        if (chatroom_id, user.id) not in self._memberships:
+            self._join(chatroom, user)
         return chatroom.members
 
     def _check_limits(self, chatroom_id: str, user_id: str) -> None:
-        person, chatroom = self._people.get(user_id), self._archive.get(chatroom_session(chatroom_id).id)
+        person, chatroom = self._people.get(user_id), self._archive.find_chatroom(chatroom_id)
         rooms = person.rooms if person is not None else {}
         if chatroom_id not in rooms:
-            members = chatroom.members if isinstance(chatroom, Chatroom) else 0
+            members = chatroom.members if chatroom is not None else 0
             self._limits.check(chatroom_id, members, len(rooms))
 
     def _join(self, chatroom: Chatroom, user: User) -> None:
-        person, chatroom_id = self._people.known(user), chatroom.session.parts[0]
-        if chatroom_id in person.rooms:
-            return
         read = chatroom.last.id if chatroom.last is not None else FIRST
-        membership = Membership(chatroom, self._archive.time_id(), read)
-        person.rooms[chatroom_id] = self._memberships[chatroom_id, user.id] = membership
-        if not chatroom.members and not chatroom.is_kept:
-            chatroom.owner = user.id
-        chatroom.members += 1
-        for subscriber in person.subscribers:
-            self._archive.watch(chatroom, subscriber)
-        self._subscribers.membership_changed(person, MemberJoined(user.id, chatroom_id))
+        joined = JoinedFields(chatroom.session.parts[0], user.id, self._archive.time_id(), read)
+        self._people.record(user)
+        self._recorder.joined(joined)
+        self._begin_membership(chatroom, user, joined)
+
+    def _begin_membership(self, chatroom: Chatroom, user: User, fields: JoinedFields) -> None:
+        person = self._people.known(user)
+        self._memberships.begin(chatroom, person, fields.joined, fields.read)
+        self._subscribers.membership_changed(person, MemberJoined(user.id, fields.room_id))
 
     async def leave(self, chatroom_id: str, user_id: str) -> None:
         chatroom = self._archive.chatroom(chatroom_id)
-        if self.end_membership(chatroom, MemberLeft(user_id, chatroom_id)):
-            self.pass_on(chatroom, user_id)
+        if (chatroom_id, user_id) in self._memberships:
+            self.remove(chatroom, MemberLeft(user_id, chatroom_id))
 
-    def end_membership(self, chatroom: Chatroom, left: MemberLeft) -> bool:
-        """End a membership; say whether there was one."""
-        if self._memberships.pop((left.chatroom_id, left.user_id), None) is None:
-            return False
-        chatroom.members -= 1
-        person = self._people[left.user_id]
-        del person.rooms[left.chatroom_id]
+    def remove(self, chatroom: Chatroom, left: MemberLeft, event: Event | None = None) -> None:
+        """End a membership, announce *event* in the chatroom, and give it a new owner if it needs one."""
+        user_id = left.user_id
+        former, owner = chatroom.owner, self._memberships.owner_without(chatroom, user_id)
+        is_gone = chatroom.members == 1 and not chatroom.is_kept
+        self._recorder.left(left.chatroom_id, user_id, owner, is_gone)
+        self.end_membership(chatroom, left)
+        if event is not None:
+            self.announce(chatroom, event, gone=user_id)
+        self._memberships.pass_on(chatroom, user_id, owner)
+        if owner and owner != former:
+            news = Event(EventType.APPOINTED, user_id, chatroom.session.id, owner, role=Role.OWNER)
+            self.announce(chatroom, news, gone=user_id)
+
+    def end_membership(self, chatroom: Chatroom, left: MemberLeft) -> None:
+        """End a membership and announce that."""
+        person = self._memberships.end(chatroom, left.user_id)
         self._subscribers.membership_changed(person, left)
-        self._people.let_go(person)
-        return True
 
-    def pass_on(self, chatroom: Chatroom, user_id: str) -> None:
-        """End the role of a former member; give the chatroom a new owner if they owned it.
-
-        With its last member a chatroom is forgotten, history and all, unless it is to be kept.
-        """
-        if not chatroom.is_needed():
-            self._archive.clear(chatroom)
-            return
-        if chatroom.admins:
-            chatroom.admins.pop(user_id, None)
-        if user_id == chatroom.owner:
-            heir = next(iter(chatroom.admins or self.member_ids(chatroom.session.parts[0], "", 1)), "")
-            chatroom.owner = heir
-            if chatroom.admins:
-                del chatroom.admins[heir]
-            if heir:
-                session_id = chatroom.session.id
-                event = Event(EventType.APPOINTED, user_id, session_id, heir, role=Role.OWNER)
-                self.announce(chatroom, event, gone=user_id)
+    def dismiss(self, chatroom: Chatroom, by: str) -> None:
+        """End a chatroom, its memberships and messages."""
+        chatroom_id = chatroom.session.parts[0]
+        self._recorder.dismissed(chatroom_id)
+        for user_id in self._memberships.ids(chatroom_id):
+            self.end_membership(chatroom, MemberLeft(user_id, chatroom_id, EventType.DISMISSED, by))
+        self._memberships.dismiss(chatroom)
 
     def announce(self, chatroom: Chatroom, event: Event, gone: str = "") -> None:
         """Announce an event in a chatroom if it is subscribed to, to all but a former member."""
         if chatroom.subscribers:
             announce(chatroom, SessionEvent(chatroom.session, event, "", gone))
-
-    def member_ids(self, chatroom_id: str, after: str = "", count: int | None = None) -> list[str]:
-        """Return the ids of members above an id, in order."""
-        keys = self._memberships.irange((chatroom_id, after), inclusive=(False, True))
-        return [
-            user_id for _, user_id in islice(takewhile(lambda key: key[0] == chatroom_id, keys), count)
-        ]
 
     def role_of(self, chatroom: Chatroom, user_id: str) -> str | None:
         """Return the role of a user, None for a user who is not a member."""
@@ -146,7 +141,7 @@ class MemoryChatrooms:
     ) -> tuple[list[Member], int, bool]:
         self._archive.check_reader(chatroom_id, reader)
         chatroom = self._archive.chatroom(chatroom_id)
-        ids = self.member_ids(chatroom_id, after, count + 1)
+        ids = self._memberships.ids(chatroom_id, after, count + 1)
         people = [self._people[user_id] for user_id in ids[:count]]
         items = [
             Member(person.id, person.title, bool(person.subscribers), chatroom.role_of(person.id))
@@ -172,8 +167,8 @@ class MemoryChatrooms:
         self._archive.watch(self._archive.chatroom(chatroom_id), self._own)
 
     def unsubscribe(self, chatroom_id: str) -> None:
-        chatroom = self._archive.get(chatroom_session(chatroom_id).id)
-        if isinstance(chatroom, Chatroom):
+        chatroom = self._archive.find_chatroom(chatroom_id)
+        if chatroom is not None:
             self._archive.unwatch(chatroom, self._own)
 
     def observe(self, observer: MembershipObserver) -> None:

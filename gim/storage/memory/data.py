@@ -9,7 +9,7 @@ What is kept, and for how long (sizes measured on CPython 3.11, 64 bit):
   sequence goes on after that, for the sessions emptied last: `gim.storage.memory.archive.MAX_EMPTIED`.
 - a membership, about 490 bytes: until the user leaves.
 - the order of a user's private sessions, 64 bytes each: with many sessions, once they were listed.
-- a chatroom, about 350 bytes: while it has a member; one that the server's administrator made, until it
+- a chatroom, about 440 bytes: while it has a member; one that the server's administrator made, until it
   is dismissed. Its messages go with it. Its mutes, 100 bytes each: ended ones
   until the number of mutes has doubled.
 - a ban, about 300 bytes: until it has ended and all tokens from before it have expired.
@@ -24,15 +24,14 @@ from __future__ import annotations
 
 from secrets import token_bytes, token_hex
 
-from sortedcontainers import SortedDict
 from twisted.internet.interfaces import IReactorTime
 
 from gim.concurrency.clocks import RetentionClock, WallClock
 from gim.storage.memory.archive import Archive
 from gim.storage.memory.bans import Bans
-from gim.storage.memory.chatrooms import Memberships
 from gim.storage.memory.idempotency import IdempotencyCache
 from gim.storage.memory.inbox import Inbox
+from gim.storage.memory.memberships import Memberships
 from gim.storage.memory.nodes import Commands
 from gim.storage.memory.people import People
 from gim.storage.memory.recorder import Recorder
@@ -68,20 +67,21 @@ class MemoryData:
         self.token_key = token_key if token_key is not None else token_bytes(32)
         self.limits = limits
         retention = RetentionClock(clock, wall)
-        self.people = People(clock, wall, settings.ttl)
+        self.people = People(clock, wall, settings.ttl, recorder)
         self.archive = Archive(
             wall,
             retention,
             self.people,
+            recorder,
             max_session_messages=settings.max_session_messages,
             max_messages=settings.max_messages,
             ttl=settings.ttl,
             sequences=settings.sequences,
         )
-        self.inbox = Inbox(self.archive, self.people)
+        self.inbox = Inbox(self.archive, self.people, recorder)
         self.answers = IdempotencyCache(clock, request_ids_per_sender)
-        self.bans = Bans(wall, retention)
-        self.memberships: Memberships = SortedDict()
+        self.bans = Bans(wall, retention, recorder)
+        self.memberships = Memberships(self.archive, self.people)
         self.subscribers = Subscribers()
         self.commands = Commands(clock)
 

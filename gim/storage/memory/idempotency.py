@@ -12,6 +12,11 @@ from gim.storage.rules import REQUEST_ID_WINDOW, REQUEST_IDS_PER_SENDER
 _Answers = OrderedDict[tuple[str, str], tuple[float, int, Sent]]  # when, the digest, the answer
 
 
+def digest_of(category: str, content: str) -> int:
+    """Return a number, different in each process, that tells what a request sent from anything else."""
+    return hash((category, content))
+
+
 class IdempotencyCache:
     """Remembers answers by sender, session and ``request_id`` for `REQUEST_ID_WINDOW` seconds.
 
@@ -36,9 +41,20 @@ class IdempotencyCache:
             return None
         return found[1:]
 
-    def remember(self, sender: str, session_id: str, request_id: str, digest: int, sent: Sent) -> None:
-        """Keep the answer to this request; *digest* tells what it sent from anything else."""
-        now = self._clock.seconds()
+    def remember(
+        self,
+        sender: str,
+        session_id: str,
+        request_id: str,
+        digest: int,
+        sent: Sent,
+        age: float = 0.0,
+    ) -> None:
+        """Keep the answer to this request; *digest* is that of what it sent.
+
+        The answer was given *age* seconds ago, and not before others that are kept.
+        """
+        now = self._clock.seconds() - age
         answers = self._senders.setdefault(sender, OrderedDict())
         self._senders.move_to_end(sender)
         answers.pop((session_id, request_id), None)  # one that has expired would keep its old place

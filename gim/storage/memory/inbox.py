@@ -11,6 +11,7 @@ from gim.model import Message, SessionItem
 from gim.storage.interface import Missed, Position
 from gim.storage.memory.archive import Archive
 from gim.storage.memory.people import People
+from gim.storage.memory.recorder import Recorder
 from gim.storage.memory.records import Chatroom, Person
 from gim.storage.memory.session_order import MIN_ORDERED, SessionOrder
 from gim.storage.message_ids import FIRST
@@ -21,9 +22,10 @@ MAX_EXPIRED = 1000  # messages that a login removes, some 5 ms, to know whether 
 class Inbox:
     """Reads. Only the delivery mark of a user who missed nothing is moved."""
 
-    def __init__(self, archive: Archive, people: People) -> None:
+    def __init__(self, archive: Archive, people: People, recorder: Recorder) -> None:
         self._archive = archive
         self._people = people
+        self._record_delivered = recorder.delivered
 
     def sessions(
         self, person: Person, kind: int | None, after: Position | None, count: int, since: str
@@ -110,9 +112,16 @@ class Inbox:
         complete = len(newest) <= limit and (since is None or not self._lost_after(person, since))
         if not newest and since is None:  # the next call need not pass over the own messages again
             newest_id, _ = next(self._private_ranks(person), (FIRST, ""))
-            person.delivered_up_to = max(person.delivered_up_to, newest_id)
+            self.delivered(person, newest_id)
         messages = newest[-limit:]
         return Missed(messages, self._titles(person, messages), complete)
+
+    def delivered(self, person: Person, message_id: str) -> None:
+        """Move the delivery mark of a person forwards."""
+        if message_id > person.delivered_up_to:
+            person.delivered_up_to = message_id
+            if self._record_delivered is not None:
+                self._record_delivered(person.id, message_id)
 
     def _titles(self, person: Person, messages: list[Message]) -> dict[str, str]:
         sessions = (self._archive[key].session for key in {m.session_id for m in messages})

@@ -9,9 +9,10 @@ from gim.storage import refusals
 from gim.storage.announcements import MessageStored, SessionEvent
 from gim.storage.interface import Draft, Missed, Position
 from gim.storage.memory.archive import Archive
-from gim.storage.memory.idempotency import IdempotencyCache
+from gim.storage.memory.idempotency import IdempotencyCache, digest_of
 from gim.storage.memory.inbox import Inbox
 from gim.storage.memory.people import People
+from gim.storage.memory.recorder import Recorder
 from gim.storage.memory.records import Chatroom, Person
 from gim.storage.memory.subscribers import Subscriber, announce
 from gim.storage.message_ids import FIRST, LAST
@@ -26,6 +27,7 @@ class MemoryMessages:
         people: People,
         inbox: Inbox,
         answers: IdempotencyCache,
+        recorder: Recorder,
         send_rate: RatePerSecond,
         own: Subscriber,
     ) -> None:
@@ -33,6 +35,7 @@ class MemoryMessages:
         self._people = people
         self._inbox = inbox
         self._answers = answers
+        self._recorder = recorder
         self._count_send = send_rate.take
         self._own = own
 
@@ -44,7 +47,7 @@ class MemoryMessages:
 
     def _append_once(self, draft: Draft) -> Sent:
         key = draft.sender.id, draft.session.id, draft.request_id
-        digest = hash((draft.category, draft.content))
+        digest = digest_of(draft.category, draft.content)
         answer = self._answers.find(*key)
         if answer is not None and self._archive.holds(draft.session.id, answer[1].id):
             if answer[0] != digest:
@@ -68,7 +71,7 @@ class MemoryMessages:
             self._archive.membership(chatroom_id, draft.sender.id)
             if chatroom.mutes is not None:
                 self._check_mute(chatroom, draft.sender.id)
-        sender = self._people.known(draft.sender)
+        sender = self._people.sender(draft.sender)
         message = self._archive.store(chatroom, sender, draft)
         if (membership := sender.rooms.get(chatroom_id)) is not None:
             membership.read = message.id
@@ -87,8 +90,8 @@ class MemoryMessages:
 
     def _append_private(self, draft: Draft) -> Message:
         session = draft.session
-        sender = self._people.known(draft.sender)
-        receiver = self._people.make(session.peer_of(sender.id))
+        sender = self._people.sender(draft.sender)
+        receiver = self._people.receiver(session.peer_of(sender.id))
         conversation = self._archive.private(session)
         message = self._archive.store(conversation, sender, draft)
         receiver.stored += 1
@@ -143,6 +146,7 @@ class MemoryMessages:
         unread = self._archive.unread(session.id, before)
         if read <= before:
             return unread
+        self._recorder.read(reader, session.id, read)
         person = self._people[reader]
         if session.type == CHATROOM:
             person.rooms[session.parts[0]].read = read
@@ -173,4 +177,4 @@ class MemoryMessages:
     def delivered(self, user_id: str, message_id: str) -> None:
         person = self._people.get(user_id)
         if person is not None:
-            person.delivered_up_to = max(person.delivered_up_to, message_id)
+            self._inbox.delivered(person, message_id)

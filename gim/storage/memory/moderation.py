@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from gim.ids import CHATROOM, SYSTEM, Session
-from gim.model import Ban, Event, EventType, Role
+from gim.model import Ban, Event, EventType, MessageStatus, Role
 from gim.storage import refusals
 from gim.storage.announcements import MemberLeft, SessionEvent
 from gim.storage.memory.archive import Archive
 from gim.storage.memory.bans import Bans
 from gim.storage.memory.chatrooms import MemoryChatrooms
 from gim.storage.memory.people import People
+from gim.storage.memory.recorder import Recorder, RoomFields
 from gim.storage.memory.records import Chatroom
 from gim.storage.memory.subscribers import announce
 from gim.storage.rules import RANKS, RECALL_WITHIN_MS, may_act, rank_of
@@ -24,11 +25,13 @@ class MemoryModeration:
         people: People,
         chatrooms: MemoryChatrooms,
         bans: Bans,
+        recorder: Recorder,
     ) -> None:
         self._archive = archive
         self._people = people
         self._chatrooms = chatrooms
         self._bans = bans
+        self._recorder = recorder
 
     def _allowed(self, action: str, chatroom_id: str, by: str, user_id: str | None = None) -> Chatroom:
         """Return the chatroom if *by* may act in it, on the member *user_id* unless it is None."""
@@ -52,57 +55,36 @@ class MemoryModeration:
 
     async def rename(self, chatroom_id: str, by: str, name: str) -> None:
         chatroom = self._allowed("rename", chatroom_id, by)
-        chatroom.name = name
+        self._set(chatroom, chatroom.fields()._replace(name=name))
         self._chatrooms.announce(chatroom, Event(EventType.RENAMED, by, chatroom.session.id, name=name))
 
     async def dismiss(self, chatroom_id: str, by: str) -> None:
         chatroom = self._allowed("dismiss", chatroom_id, by)
-        for user_id in self._chatrooms.member_ids(chatroom_id):
-            left = MemberLeft(user_id, chatroom_id, EventType.DISMISSED, by)
-            self._chatrooms.end_membership(chatroom, left)
-        chatroom.is_kept = False
-        self._archive.clear(chatroom)
+        self._chatrooms.dismiss(chatroom, by)
 
     async def remove(self, chatroom_id: str, by: str, user_id: str) -> None:
         chatroom = self._allowed("remove", chatroom_id, by, user_id)
-        self._chatrooms.end_membership(chatroom, MemberLeft(user_id, chatroom_id, EventType.REMOVED, by))
         event = Event(EventType.REMOVED, by, chatroom.session.id, user_id)
-        self._chatrooms.announce(chatroom, event, gone=user_id)
-        self._chatrooms.pass_on(chatroom, user_id)
+        self._chatrooms.remove(chatroom, MemberLeft(user_id, chatroom_id, EventType.REMOVED, by), event)
 
     async def mute(self, chatroom_id: str, by: str, user_id: str, duration_ms: int) -> int:
         chatroom = self._allowed("mute", chatroom_id, by, user_id)
-        now = self._archive.now_ms()
-        until = now + duration_ms if duration_ms else 0
-        mutes = chatroom.mutes or {}
-        mutes.pop(user_id, None)
-        if len(mutes) >= 2 * chatroom.kept_mutes:  # rare enough to cost O(1) for each mute
-            ended = self._archive.retention_ms()
-            mutes = {one: end for one, end in mutes.items() if end > ended}
-            chatroom.kept_mutes = len(mutes) + 1
-        if until:
-            mutes[user_id] = until
-        chatroom.mutes = mutes or None
+        until = self._archive.now_ms() + duration_ms if duration_ms else 0
+        self._recorder.muted(chatroom_id, user_id, until)
+        chatroom.mute(user_id, until, self._archive.retention_ms())
         event = Event(EventType.MUTED, by, chatroom.session.id, user_id, until=until)
         self._chatrooms.announce(chatroom, event)
         return until
 
     async def appoint(self, chatroom_id: str, by: str, user_id: str, role: str) -> None:
         chatroom = self._allowed("appoint", chatroom_id, by, user_id)
-        admins = chatroom.admins if chatroom.admins is not None else {}
-        if role == Role.OWNER:
-            if chatroom.owner:
-                admins[chatroom.owner] = None
-            chatroom.owner = user_id
-        elif user_id == chatroom.owner:
-            chatroom.owner = ""
-        if role == Role.ADMIN:
-            admins[user_id] = None
-        else:
-            admins.pop(user_id, None)
-        chatroom.admins = admins or None
+        self._set(chatroom, _appointed(chatroom.fields(), user_id, role))
         event = Event(EventType.APPOINTED, by, chatroom.session.id, user_id, role=role)
         self._chatrooms.announce(chatroom, event)
+
+    def _set(self, chatroom: Chatroom, fields: RoomFields) -> None:
+        self._recorder.room(fields)
+        chatroom.take(fields)
 
     async def recall(self, session: Session, by: str, message_id: str) -> None:
         if session.type == CHATROOM and by != SYSTEM:
@@ -110,7 +92,9 @@ class MemoryModeration:
         message = self._archive.message(session, message_id)
         if not self._may_recall(session, by, message.sender.id, message.created_at):
             raise refusals.too_late_to_recall()
-        self._archive.recall(message)
+        if message.status != MessageStatus.RECALLED:
+            self._recorder.recalled(session.id, message_id)
+            self._archive.recall(message)
         event = Event(EventType.RECALLED, by, session.id, message_id=message_id)
         if session.type == CHATROOM:
             self._chatrooms.announce(self._archive.chatroom(session.parts[0]), event)
@@ -137,3 +121,19 @@ class MemoryModeration:
 
     async def ban_of(self, user_id: str) -> Ban:
         return self._bans.of(user_id)
+
+
+def _appointed(room: RoomFields, user_id: str, role: str) -> RoomFields:
+    """Return a chatroom in which a member has a role."""
+    owner, admins = room.owner, dict.fromkeys(room.admins)
+    if role == Role.OWNER:
+        if owner:
+            admins[owner] = None
+        owner = user_id
+    elif user_id == owner:
+        owner = ""
+    if role == Role.ADMIN:
+        admins[user_id] = None
+    else:
+        admins.pop(user_id, None)
+    return room._replace(owner=owner, admins=tuple(admins))

@@ -12,6 +12,7 @@ from gim.storage import refusals
 from gim.storage.memory.countdowns import Countdowns
 from gim.storage.memory.event_numbers import EventNumbers
 from gim.storage.memory.listing import page_of
+from gim.storage.memory.recorder import Recorder
 from gim.storage.memory.records import Person
 from gim.storage.memory.subscribers import Subscriber
 from gim.storage.message_ids import FIRST
@@ -31,14 +32,18 @@ class People:
     comes back begins with it, so that a gap in their private messages is never overlooked.
     """
 
-    def __init__(self, clock: IReactorTime, wall: WallClock, ttl: float) -> None:
+    def __init__(
+        self, clock: IReactorTime, wall: WallClock, ttl: float, recorder: Recorder | None = None
+    ) -> None:
         """*ttl* is how many seconds a message is kept."""
+        self._recorder = recorder if recorder is not None else Recorder()
         self._by_id: SortedDict[str, Person] = SortedDict()
         self._after_acts = Countdowns(clock, ttl + USERS_OUTLIVE_MESSAGES, MAX_IDLE)
         self._after_messages = Countdowns(clock, USERS_OUTLIVE_MESSAGES, MAX_IDLE)
         self.forgotten_dropped = FIRST
         self._online: SortedList[str] = SortedList()  # ids of users with a connection
-        self._events = EventNumbers(wall)
+        self.events = EventNumbers(wall)
+        self.provisional: list[tuple[str, bool]] = []  # see `sender`: ids, and who was there before
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -69,12 +74,53 @@ class People:
             person.log_in(user.name)
         return person
 
+    def sender(self, user: User) -> Person:
+        """Return the person of a user as `known` does, for a message that is not recorded yet.
+
+        If the message is recorded, `provisional` must be cleared, else `take_back` be called.
+        """
+        person = self._by_id.get(user.id)
+        if person is None or not person.has_logged_in:
+            self._note(user.id)
+            return self.known(user)
+        return person
+
+    def receiver(self, user_id: str) -> Person:
+        """Return the person as `make` does, for a message that is not recorded yet: see `sender`."""
+        person = self._by_id.get(user_id)
+        if person is None:
+            self._note(user_id)
+            return self.make(user_id)
+        return person
+
+    def _note(self, user_id: str) -> None:
+        if self._recorder.lasts:
+            self.provisional.append((user_id, user_id in self._by_id))
+
+    def take_back(self) -> None:
+        """Undo what `sender` and `receiver` changed: the message could not be recorded."""
+        for user_id, was_there in reversed(self.provisional):
+            if was_there:
+                self._by_id[user_id].log_out()
+            else:
+                del self._by_id[user_id]
+        self.provisional.clear()
+
     def log_in(self, user_id: str, name: str | None) -> Person:
         """Make the person a user, renamed unless *name* is None; a name of "" stands for the id."""
         person = self.make(user_id)
-        if name is not None or not person.has_logged_in:
+        before = person.user if person.has_logged_in else None
+        if name is not None or before is None:
             person.log_in(name or "")
+        if person.user is not before:
+            self._recorder.user(person.user)
         return person
+
+    def record(self, user: User) -> None:
+        """Record a logged-in user whom `known` is to create again."""
+        person = self._by_id.get(user.id)
+        if person is None or not person.has_logged_in:
+            self._recorder.user(user)
 
     def state(self, user_id: str) -> UserState:
         """Return a user, or raise `NotFound`, also for a user who is forgotten."""
@@ -158,17 +204,27 @@ class People:
         return True
 
     def _is_needed(self, person: Person) -> bool:
-        return person.is_needed() or self._events.is_online(person.id)
+        return person.is_needed() or self.events.is_online(person.id)
 
     def _forget(self, person: Person) -> None:
         del self._by_id[person.id]
         self.forgotten_dropped = max(self.forgotten_dropped, person.newest_dropped)
-        self._events.forget(person.id)
+        self.events.forget(person.id)
 
     def count_event(self, user_id: str, online: bool | None) -> int | None:
         """See `gim.storage.interface.WebhookLog.next_event_number`."""
-        person = self.make(user_id)
-        is_none = online is False and bool(person.subscribers)
-        number = None if is_none else self._events.count(user_id, online)
-        self.let_go(person)
+        is_none = online is False and self._is_connected(user_id)
+        number = None if is_none else self.events.following(user_id, online)
+        if number is not None:
+            self._recorder.event(user_id, number, online)
+            self.events.put(user_id, number, online)
+        self.let_go(self.make(user_id))
         return number
+
+    def _is_connected(self, user_id: str) -> bool:
+        person = self._by_id.get(user_id)
+        return person is not None and bool(person.subscribers)
+
+    def to_reannounce(self, limit: int) -> list[str]:
+        """See `gim.storage.interface.WebhookLog.users_to_reannounce`."""
+        return self.events.to_reannounce(limit, self._is_connected)

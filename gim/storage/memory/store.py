@@ -23,11 +23,11 @@ class MemoryStore:
     keeps_order = True
     rows_per_subscription = 1
     subscribes_new_members = True
-    outlives_process = False
 
     def __init__(self, data: MemoryData, listener: str = "") -> None:
         """*listener* is the name of the listener, "" for the only one of the data."""
         self.data = data
+        self.outlives_process = data.recorder.lasts
         self.node = data.node
         self.listener = listener or data.node
         self._subscriber = own = Subscriber(self.listener)
@@ -35,12 +35,20 @@ class MemoryStore:
             data.archive, data.people, data.bans, data.inbox, data.limits.connections, own
         )
         self.messages = MemoryMessages(
-            data.archive, data.people, data.inbox, data.answers, data.limits.send_rate, own
+            data.archive, data.people, data.inbox, data.answers, data.recorder, data.limits.send_rate, own
         )
         self.chatrooms = MemoryChatrooms(
-            data.archive, data.people, data.memberships, data.subscribers, data.limits.rooms, own
+            data.archive,
+            data.people,
+            data.memberships,
+            data.subscribers,
+            data.recorder,
+            data.limits.rooms,
+            own,
         )
-        self.moderation = MemoryModeration(data.archive, data.people, self.chatrooms, data.bans)
+        self.moderation = MemoryModeration(
+            data.archive, data.people, self.chatrooms, data.bans, data.recorder
+        )
         self.nodes = MemoryNodes(
             data.node, data.archive, data.people, data.subscribers, data.commands, own
         )
@@ -54,6 +62,7 @@ class MemoryStore:
         self.data.commands.gone(self._subscriber)
 
     async def ping(self) -> tuple[str, ...]:
+        self.data.recorder.check()
         return ()
 
     async def epoch(self) -> str:

@@ -17,4 +17,4 @@ class MemoryWebhookLog:
         return self._people.count_event(user_id, online)
 
     async def users_to_reannounce(self, limit: int) -> list[str]:
-        return []
+        return self._people.to_reannounce(limit)
