@@ -167,13 +167,15 @@ class Archive:
         Raises `Unavailable` if it cannot be recorded; new persons are taken back then.
         """
         message_id, at_ms = self.ids.next()
+        if self._sequences:
+            conversation.sequence += 1
         message = Message(
             message_id,
             conversation.session.id,
             sender.user,
             draft.category,
             draft.content,
-            conversation.sequence + self._sequences,
+            conversation.sequence,
             _NORMAL,
             at_ms,
         )
@@ -181,25 +183,26 @@ class Archive:
             try:
                 self._record(message, draft.request_id)
             except Unavailable:
+                conversation.sequence -= self._sequences
                 self._people.take_back()
                 raise
             if self._people.provisional:
                 self._people.provisional.clear()
-        if self._sequences:
-            conversation.sequence += 1
-        if first := not conversation.count:
-            self._keep(conversation)
-        self.messages.add(message, first=first)
+        if conversation.count:
+            self.messages.add(message)
+        else:
+            self._begin(conversation, message)
         conversation.count += 1
         conversation.last = message
         sender.stored += 1
         self.stored += 1
         return message
 
-    def _keep(self, conversation: Conversation) -> None:
-        """Keep a conversation that gets its first message."""
+    def _begin(self, conversation: Conversation, message: Message) -> None:
+        """Keep a conversation, and its first message."""
         self._conversations[conversation.session.id] = conversation
         self._emptied.pop(conversation.session.id, None)
+        self.messages.add(message, first=True)
 
     def trim(self, conversation: Conversation) -> None:
         """Remove the messages beyond the limits, after one was stored."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -12,9 +13,9 @@ from gim.storage.rules import REQUEST_ID_WINDOW, REQUEST_IDS_PER_SENDER
 _Answers = OrderedDict[tuple[str, str], tuple[float, int, Sent]]  # when, the digest, the answer
 
 
-def digest_of(category: str, content: str) -> int:
-    """Return a number, different in each process, that tells what a request sent from anything else."""
-    return hash((category, content))
+# Of the category and the content: a number, another one in each process, that tells what a request sent
+# from anything else
+digest_of: Callable[[tuple[str, str]], int] = hash
 
 
 class IdempotencyCache:

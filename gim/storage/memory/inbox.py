@@ -112,12 +112,11 @@ class Inbox:
         complete = len(newest) <= limit and (since is None or not self._lost_after(person, since))
         if not newest and since is None:  # the next call need not pass over the own messages again
             newest_id, _ = next(self._private_ranks(person), (FIRST, ""))
-            self.delivered(person, newest_id)
+            self._delivered(person, newest_id)
         messages = newest[-limit:]
         return Missed(messages, self._titles(person, messages), complete)
 
-    def delivered(self, person: Person, message_id: str) -> None:
-        """Move the delivery mark of a person forwards."""
+    def _delivered(self, person: Person, message_id: str) -> None:
         if message_id > person.delivered_up_to:
             person.delivered_up_to = message_id
             if self._record_delivered is not None:

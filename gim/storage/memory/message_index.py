@@ -36,7 +36,7 @@ class MessageIndex:
     def __len__(self) -> int:
         return len(self._by_key)
 
-    def add(self, message: Message, first: bool) -> None:
+    def add(self, message: Message, first: bool = False) -> None:
         """Store a message that is newer than all of its session; *first* when it is the only one."""
         self._by_key[message.session_id + _GAP + message.id] = message
         if first:

@@ -35,7 +35,8 @@ class MemoryMessages:
         self._people = people
         self._inbox = inbox
         self._answers = answers
-        self._recorder = recorder
+        self._record_read = recorder.read
+        self._record_delivered = recorder.delivered
         self._count_send = send_rate.take
         self._own = own
 
@@ -47,7 +48,7 @@ class MemoryMessages:
 
     def _append_once(self, draft: Draft) -> Sent:
         key = draft.sender.id, draft.session.id, draft.request_id
-        digest = digest_of(draft.category, draft.content)
+        digest = digest_of((draft.category, draft.content))
         answer = self._answers.find(*key)
         if answer is not None and self._archive.holds(draft.session.id, answer[1].id):
             if answer[0] != digest:
@@ -146,7 +147,7 @@ class MemoryMessages:
         unread = self._archive.unread(session.id, before)
         if read <= before:
             return unread
-        self._recorder.read(reader, session.id, read)
+        self._record_read(reader, session.id, read)
         person = self._people[reader]
         if session.type == CHATROOM:
             person.rooms[session.parts[0]].read = read
@@ -176,5 +177,7 @@ class MemoryMessages:
 
     def delivered(self, user_id: str, message_id: str) -> None:
         person = self._people.get(user_id)
-        if person is not None:
-            self._inbox.delivered(person, message_id)
+        if person is not None and message_id > person.delivered_up_to:
+            person.delivered_up_to = message_id
+            if self._record_delivered is not None:
+                self._record_delivered(user_id, message_id)
