@@ -258,9 +258,30 @@ class Archive:
             self.chatroom_ids.remove(conversation.session.parts[0])
             self.watched -= bool(conversation.subscribers)
         elif conversation.sequence:
-            self._emptied[conversation.session.id] = conversation.sequence
-            if len(self._emptied) > MAX_EMPTIED:
-                self._emptied.popitem(last=False)
+            self.note_emptied(conversation.session.id, conversation.sequence)
+
+    def note_emptied(self, session_id: str, sequence: int) -> None:
+        """Keep the sequence of a private session without messages."""
+        self._emptied[session_id] = sequence
+        if len(self._emptied) > MAX_EMPTIED:
+            self._emptied.popitem(last=False)
+
+    def emptied(self) -> list[tuple[str, int]]:
+        """Return the private sessions without messages whose sequence is kept, the longest empty first."""
+        return list(self._emptied.items())
+
+    def put_back(self, conversation: Conversation) -> None:
+        """Take a conversation that was restored; its messages go to ``messages``."""
+        self._conversations[conversation.session.id] = conversation
+        if isinstance(conversation, Chatroom):
+            self.chatroom_ids.add(conversation.session.parts[0])
+
+    def trim_total(self, limit: int) -> bool:
+        """Remove up to *limit* messages beyond the limit of all; say whether more may wait."""
+        beyond = len(self.messages) - self._max_messages
+        for _ in range(min(limit, beyond)):
+            self._drop_oldest(LAST)
+        return beyond > limit
 
     def _drop_oldest(self, before: str) -> bool:
         message = self.messages.drop_oldest(before)

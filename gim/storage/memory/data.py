@@ -65,6 +65,7 @@ class MemoryData:
         self.recorder = recorder = recorder if recorder is not None else Recorder()
         self.epoch = epoch if epoch is not None else token_hex(8)
         self.token_key = token_key if token_key is not None else token_bytes(32)
+        self.settings = settings
         self.limits = limits
         retention = RetentionClock(clock, wall)
         self.people = People(clock, wall, settings.ttl, recorder)

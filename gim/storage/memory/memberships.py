@@ -33,6 +33,15 @@ class Memberships:
             user_id for _, user_id in islice(takewhile(lambda key: key[0] == chatroom_id, keys), count)
         ]
 
+    def above(self, key: tuple[str, str], count: int) -> list[tuple[str, str, Membership]]:
+        """Return the next *count* memberships above a chatroom and user, with these two, in order."""
+        keys = self._by_key.irange(key, inclusive=(False, True))
+        return [(*one, self._by_key[one]) for one in islice(keys, count)]
+
+    def put_back(self, by_key: dict[tuple[str, str], Membership]) -> None:
+        """Take the memberships of persons and chatrooms that were restored, while there are none."""
+        self._by_key.update(by_key)
+
     def begin(self, chatroom: Chatroom, person: Person, joined: str, read: str) -> None:
         """Make a person a member, or set since when they are one, and their read position."""
         chatroom_id = chatroom.session.parts[0]

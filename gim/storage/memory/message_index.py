@@ -17,7 +17,8 @@ from sortedcontainers import SortedDict
 from gim.model import Message
 from gim.storage.message_ids import FIRST, LAST
 
-_GAP = "\0"  # no id holds it
+_GAP = "\0"  # no id holds it,
+_ABOVE_GAP = "\1"  # nor this
 
 
 class MessageIndex:
@@ -88,6 +89,29 @@ class MessageIndex:
         """Return a message of a session."""
         return self._by_key.get(session_id + _GAP + message_id)
 
+    def first_of(self, session_id: str) -> str | None:
+        """Return the id of the oldest message of a session, None if it has none."""
+        key = next(self._keys(session_id, FIRST, LAST), None)
+        return _message_id(key) if key is not None else None
+
+    def first_after(self, session_id: str) -> tuple[str, str] | None:
+        """Return the first session above a session id that has messages, and the oldest of these."""
+        key = next(self._by_key.irange(session_id + _ABOVE_GAP), None)
+        if key is None:
+            return None
+        following, _, message_id = key.rpartition(_GAP)
+        return following, message_id
+
+    def fill(self, by_key: dict[str, Message], heads: list[tuple[str, str]]) -> None:
+        """Hold all these messages, in an index that is empty.
+
+        *by_key* has them in the order of their keys, which begin with `prefix_of` their session; *heads*
+        has the id of the oldest message of each session, and the session.
+        """
+        self._by_key.update(by_key)
+        self._heads = heads
+        heapify(heads)
+
     def replace(self, message: Message) -> None:
         """Store a message in the place of one that is there."""
         self._by_key[message.session_id + _GAP + message.id] = message
@@ -128,6 +152,11 @@ class MessageIndex:
             inclusive=(False, False),
             reverse=reverse,
         )
+
+
+def prefix_of(session_id: str) -> str:
+    """Return how the keys of a session begin; the id of the message follows."""
+    return session_id + _GAP
 
 
 def _message_id(key: str) -> str:

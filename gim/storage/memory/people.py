@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from sortedcontainers import SortedDict, SortedList
 from twisted.internet.interfaces import IReactorTime
 
@@ -142,6 +144,17 @@ class People:
 
         ids = self._online if online_only else self._by_id
         return page_of(ids, prefix, cursor, count, state_of)
+
+    def above(self, user_id: str, count: int) -> list[Person]:
+        """Return the next *count* persons above an id, in order of their ids."""
+        ids = self._by_id.irange(user_id, inclusive=(False, True))
+        return [self._by_id[one] for one in islice(ids, count)]
+
+    def put_back(self, by_id: dict[str, Person]) -> None:
+        """Take persons that were restored, while there are none. Their countdowns begin anew."""
+        self._by_id.update(by_id)
+        for person in by_id.values():
+            self.let_go(person)
 
     def title(self, user_id: str) -> str:
         """Return the name that others see."""
