@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from contextlib import suppress
 from zlib import crc32
 
 from twisted.internet.defer import Deferred
@@ -12,14 +13,12 @@ from twisted.internet.defer import Deferred
 from gim.errors import Unavailable
 from gim.journal import segment as segments
 from gim.journal.directory import DataDirectory
-from gim.journal.files import LOG, path_of, sync_directory
-from gim.journal.records import BEGIN, END, HEADER, HEADER_SIZE, MAGIC, encode
+from gim.journal.files import LOG, path_of, sync_directory, write_file
+from gim.journal.records import BEGIN, END, HEADER, HEADER_SIZE, MAGIC, encode, frame, kind_of
 from gim.journal.segment import Segment
 from gim.journal.settings import JournalSettings
 from gim.journal.threads import Threads
 from gim.log.logger import Logger
-
-MAX_UNSYNCED: Final = 16 * 1024 * 1024  # bytes that may wait for a sync before one is begun early
 
 Position = tuple[int, int]  # the number of a log, and the offset in it
 
@@ -32,6 +31,35 @@ class Closed:
     def __init__(self, segment: Segment, end: int) -> None:
         self.segment = segment
         self.end = end
+
+
+class Failed:
+    """Files that could not be synced, the oldest first. All their records are in a later file, apart from
+    those before the offset *valid* of the first one, which an earlier sync has covered."""
+
+    def __init__(self, files: list[Closed], valid: int) -> None:
+        self._files = files
+        self._valid = valid
+
+    def replace(self) -> None:
+        """Put files with nothing in them in the place of all but the first. May raise `OSError`, and
+        waits for the disk.
+
+        The later file must be there, or a crash loses records. The next file says how much of the one
+        before it is valid, and what is not on the disk can't say so.
+        """
+        valid = self._valid
+        for failed in self._files[1:]:
+            content = MAGIC + frame(encode((BEGIN, failed.segment.number, valid)))
+            write_file(failed.segment.path, content)
+            valid = len(content)
+
+    def abandon(self) -> None:
+        """Close the files, and cut the first one to what is valid. Never raises."""
+        for failed in self._files:
+            failed.segment.abandon()
+        with suppress(OSError):
+            os.truncate(self._files[0].segment.path, self._valid)
 
 
 class Journal:
@@ -58,7 +86,12 @@ class Journal:
         self.closed: list[Closed] = []  # segments to sync and to finish, the oldest first
         # payloads since the last sync, to be written again should it fail
         self.unsynced: deque[bytes] = deque(maxlen=0 if settings.sync == "no" else None)
+        self.synced: Position = 0, 0  # up to where a sync has covered the log
+        self.has_new_file = False  # whose name in the directory is not synced
         self.bytes_appended = 0  # in segments that are closed
+        # called whenever the file is to grow, some 1,700 messages; may raise `Unavailable` to refuse that
+        self.before_growing: Callable[[], None] = lambda: None
+        self._is_broken = False
         self._segment: Segment
         self._number = 0
         self._at = self._room = 0  # where the next record goes, and up to where there is room
@@ -72,6 +105,11 @@ class Journal:
     def segment(self) -> Segment:
         """The current file."""
         return self._segment
+
+    @property
+    def bytes_written(self) -> int:
+        """The bytes that were written since the start, with those that were in the current file then."""
+        return self.bytes_appended + self._at
 
     def open_at(self, position: Position | None) -> None:
         """Go on at the end of what is in the directory; None if nothing is. May raise `OSError`."""
@@ -99,6 +137,7 @@ class Journal:
         """Make room for *size* bytes, in a new file if they don't fit into this one."""
         if self.failing:
             raise self._refusal()
+        self.before_growing()
         try:
             self._extend(size)
         except OSError as error:
@@ -128,6 +167,7 @@ class Journal:
         least = len(MAGIC) + 2 * HEADER_SIZE + len(begin) + size
         path = path_of(self.directory.path, LOG, number)
         self._use(segments.make(number, path, max(self.settings.segment_size, least)), len(MAGIC))
+        self.has_new_file = True
         self.append(begin)
 
     def _use(self, segment: Segment, end: int) -> None:
@@ -146,7 +186,7 @@ class Journal:
     def retry(self) -> None:
         """Write again if the disk takes it now. To be called about once a second while `failing` is
         set."""
-        if not self.failing:
+        if not self.failing or self._is_broken:
             return
         try:
             self._extend(segments.CHUNK)
@@ -161,6 +201,29 @@ class Journal:
         return Unavailable(
             f"the server can't write to its disk ({self.failing}), so nothing was stored: try again later"
         )
+
+    def begin_again(self) -> Failed:
+        """Go on in a new file, to which all records are written again that no sync has covered.
+
+        For a sync that failed: the kernel may have dropped what it could not write, and reports that only
+        once, so nothing of the files that were to be synced is relied on any more. (See the discussion of
+        PostgreSQL from 2018, "fsyncgate".) Raises `Unavailable` or `OSError` if that fails, too.
+        """
+        number, end = self.synced
+        failed = [*self.closed, Closed(self._segment, self._at)]
+        again = [payload for payload in self.unsynced if kind_of(payload) != BEGIN]
+        self.closed.clear()
+        self.unsynced.clear()
+        self.bytes_appended += self._at
+        self._begin(self._number + 1, end if number == self._number else None)
+        self.on_roll(self._number)
+        for payload in again:
+            self.append(payload)
+        return Failed(failed, end)
+
+    def give_up(self, reason: str) -> None:
+        """Refuse all records from now on."""
+        self.failing, self._is_broken, self._room = reason, True, 0
 
     def close(self) -> Deferred[None]:
         """Sync all, mark the end, and close the file. Fires when that is done."""

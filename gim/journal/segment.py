@@ -10,6 +10,7 @@ refused, and not as a signal on a page. Syncing blocks that are there takes half
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from mmap import MADV_DONTNEED, PAGESIZE, mmap
 from typing import Final
 
@@ -66,6 +67,12 @@ class Segment:
             os.ftruncate(self._file, end)
             os.fsync(self._file)
         finally:
+            os.close(self._file)
+
+    def abandon(self) -> None:
+        """Close the file as it is. Never raises."""
+        self.map.close()
+        with suppress(OSError):
             os.close(self._file)
 
 

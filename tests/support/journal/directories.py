@@ -14,9 +14,9 @@ from gim.journal.files import read_file
 from gim.journal.journal import Journal
 from gim.journal.records import encode
 from gim.journal.repair import Repaired, repair
-from gim.journal.settings import JournalSettings
+from gim.journal.settings import JournalSettings, SyncPolicy
 from gim.journal.survey import Damage, Progress, Survey, survey
-from gim.journal.threads import AtOnce
+from gim.journal.threads import AtOnce, Threads
 
 SEGMENT_SIZE = 64 * 1024
 
@@ -33,15 +33,22 @@ class DirectoryTestCase(SynchronousTestCase):
         self.path = mkdtemp()
         self.addCleanup(shutil.rmtree, self.path)
 
-    def settings(self, segment_size: int = SEGMENT_SIZE) -> JournalSettings:
+    def settings(self, segment_size: int = SEGMENT_SIZE, sync: SyncPolicy = "no") -> JournalSettings:
         """Return settings for the directory."""
-        return JournalSettings(data_dir=self.path, sync="no", damage="refuse", segment_size=segment_size)
+        return JournalSettings(data_dir=self.path, sync=sync, damage="refuse", segment_size=segment_size)
 
-    def journal(self, segment_size: int = SEGMENT_SIZE) -> Journal:
+    def journal(
+        self,
+        segment_size: int = SEGMENT_SIZE,
+        sync: SyncPolicy = "no",
+        threads: Threads | None = None,
+    ) -> Journal:
         """Return a journal in the directory, at the end of what is there."""
         directory = open_directory(self.path)
         self.addCleanup(directory.close)
-        journal = Journal(directory, self.settings(segment_size), AtOnce())
+        journal = Journal(
+            directory, self.settings(segment_size, sync), threads if threads is not None else AtOnce()
+        )
         journal.open_at(self.survey().end)
         return journal
 
