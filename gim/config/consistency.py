@@ -18,6 +18,7 @@ def check(options: Mapping[str, Any], origins: Mapping[str, str], chosen: Collec
     """
     _check_workers(options, origins)
     _check_storage(options, origins, chosen)
+    _check_data_directory(options, origins, chosen)
     _check_sizes(options, origins)
     _check_limits(options, origins)
     _check_webhooks(options, origins)
@@ -41,6 +42,23 @@ def _check_storage(
     useless = [name for name in ("redis-prefix", "redis-url") if name in chosen]
     if options["storage"] != "redis" and useless:
         raise StartupError(f"{origins[useless[0]]}: add --storage redis, or leave it out")
+
+
+def _check_data_directory(
+    options: Mapping[str, Any], origins: Mapping[str, str], chosen: Collection[str]
+) -> None:
+    of_directory = ("sync", "data-damage", "segment-size")
+    if options["storage"] == "redis":
+        for name in "data-dir", *of_directory:
+            if name in chosen:
+                raise StartupError(
+                    f"{origins[name]}: it is for --storage memory; Redis keeps its data itself:"
+                    " docs/redis.md"
+                )
+    elif options["data-dir"] is None:
+        for name in of_directory:
+            if name in origins:
+                raise StartupError(f"{origins[name]}: add --data-dir, or leave it out")
 
 
 def _check_sizes(options: Mapping[str, Any], origins: Mapping[str, str]) -> None:

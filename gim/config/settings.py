@@ -18,6 +18,7 @@ from gim.chat.settings import ChatSettings
 from gim.console.settings import ConsoleSettings
 from gim.gateway.settings import GatewaySettings
 from gim.gateway.timeout_wheel import Timeouts
+from gim.journal.settings import JournalSettings
 from gim.limits.limits import Limits
 from gim.log.settings import LogSettings
 from gim.net.client_address import NO_PROXIES
@@ -158,7 +159,13 @@ def _storage(options: GivenOptions) -> MemorySettings | RedisSettings:
     kept = {"ttl": options["message-ttl"], "sequences": options["enable-message-sequence"]}
     if options["storage"] == "redis":
         return _read(RedisSettings, options, **kept)
-    return _read(MemorySettings, options, **kept)
+    return _read(MemorySettings, options, **kept, journal=_journal(options))
+
+
+def _journal(options: GivenOptions) -> JournalSettings | None:
+    if options["data-dir"] is None:
+        return None
+    return _read(JournalSettings, options, damage=options["data-damage"])
 
 
 def _webhooks(options: GivenOptions, environment: Mapping[str, str]) -> WebhookSettings | None:

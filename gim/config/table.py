@@ -117,6 +117,38 @@ _STORAGE = Group(
     ),
 )  # fmt: skip
 
+_DATA_DIRECTORY = Group(
+    "Data directory",
+    "With a data directory, what `--storage memory` keeps survives a restart, a crash and a power cut."
+    " The other options need `--data-dir`.",
+    (
+        Option(
+            "data-dir", None, types.directory,
+            "Directory of the journal, which `--storage memory` is restored from at a start. Without it,"
+            " the end of the process loses all messages.",
+            "It must exist, belong to the user that gim runs as, and be used by one gim at a time.",
+            example="/var/lib/gim",
+        ),
+        Option(
+            "sync", "1s", types.sync,
+            "What a power cut may lose: `always` for nothing that was acknowledged, a duration such as"
+            " `1s` for that time, or `no` to leave it to the kernel.",
+            "With `always`, each reply and push waits until the disk has its message. The end of the"
+            " process alone loses nothing that was acknowledged, whatever is chosen.",
+        ),
+        Option(
+            "data-damage", "refuse", types.one_of("refuse", "keep-going"),
+            "What to do if a start finds damaged records: `refuse` to start, or `keep-going` without"
+            " them.",
+            "With `keep-going`, copies of the damaged files are kept in the directory `damaged`, and all"
+            " clients load their data anew.",
+        ),
+        Option(
+            "segment-size", "64MiB", types.segment_size, "Size of the journal's files, 1MiB to 1024MiB.",
+        ),
+    ),
+)  # fmt: skip
+
 _CONNECTIONS = Group(
     "Connections",
     "",
@@ -263,8 +295,8 @@ _OBSERVATION = Group(
 )  # fmt: skip
 
 GROUPS = (
-    _ADDRESSES, _WORKERS, _MESSAGES, _STORAGE, _CONNECTIONS, _LOGINS, _CONSOLE, _WEBHOOKS, LIMITS,
-    _OBSERVATION,
+    _ADDRESSES, _WORKERS, _MESSAGES, _STORAGE, _DATA_DIRECTORY, _CONNECTIONS, _LOGINS, _CONSOLE,
+    _WEBHOOKS, LIMITS, _OBSERVATION,
 )  # fmt: skip
 OPTIONS = {option.name: option for group in GROUPS for option in group.options}
 SPELLINGS = {spelling: option.name for option in OPTIONS.values() for spelling in option.spellings}

@@ -3,13 +3,17 @@ what to write."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
+from typing import Literal
 
 from gim.auth.constants import AUDIENCE, OPEN_AUDIENCE
 from gim.config.cores import usable_cores
+from gim.units import duration, size
 
 MAX_WORKERS = 256
+MIN_SEGMENT_SIZE = 2**20  # bytes: some thousand messages
 
 
 def switch(text: str) -> bool:
@@ -53,6 +57,38 @@ def path(text: str) -> str:
     if not text.strip():
         raise ValueError("it is empty: write the path of a file, or leave it out")
     return text
+
+
+def directory(text: str) -> str:
+    """Read the path of a directory; return it absolute, as twistd may change the process's directory."""
+    if not text.strip():
+        raise ValueError("it is empty: write the path of a directory, or leave it out")
+    return os.path.abspath(text)
+
+
+def sync(text: str) -> float | Literal["always", "no"]:
+    """Read ``always``, ``no`` or a duration; return that in seconds."""
+    if text == "always":
+        return "always"
+    if text == "no":
+        return "no"
+    try:
+        return duration(text)
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is neither always nor no nor a duration from 1ms to 365d: write 1s, always or no"
+        ) from None
+
+
+def segment_size(text: str) -> int:
+    """Read the size of a file of the journal; return bytes."""
+    try:
+        number = size(text)
+    except ValueError:
+        number = 0
+    if number < MIN_SEGMENT_SIZE:
+        raise ValueError(f"{text!r} is not a valid size from 1MiB to 1024MiB: write 64MiB")
+    return number
 
 
 def party(text: str) -> str:

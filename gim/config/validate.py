@@ -16,6 +16,7 @@ from gim.auth import from_settings as auth
 from gim.config.files import files_of
 from gim.config.settings import Settings
 from gim.config.table import OPTIONS
+from gim.journal.settings import JournalSettings
 from gim.net.endpoints import NOWHERE, NotHandedOver, make_endpoint, on_loopback
 from gim.net.listening import check_free
 from gim.startup import InvalidSetting, StartupError
@@ -65,6 +66,8 @@ def _validated(settings: Settings, reactor: Any, starts: bool) -> Resources:
     )
     if isinstance(settings.storage, RedisSettings):
         _check_redis(settings.storage, starts)
+    elif settings.storage.journal is not None and not starts:  # the start opens it, as another user
+        _check_data_directory(settings.storage.journal)
     if starts:
         check_free("gateway", resources.gateway)
         check_free("api", resources.api)
@@ -101,6 +104,12 @@ def _endpoint(
         if isinstance(error, NotHandedOver) and not starts:  # as it must be outside of its unit
             return None
         raise InvalidSetting(option, str(error)) from error
+
+
+def _check_data_directory(settings: JournalSettings) -> None:
+    from gim.journal.directory import check_directory  # a store that ends with the process does without
+
+    check_directory(settings.data_dir)
 
 
 def _check_redis(settings: RedisSettings, starts: bool) -> None:

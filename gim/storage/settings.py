@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from msgspec import Struct
 
+from gim.journal.settings import JournalSettings
 from gim.storage.redis.client.url import Target
 
 
@@ -18,6 +19,7 @@ class MemorySettings(Struct, frozen=True, kw_only=True):
     max_messages: int
     ttl: float  # seconds that a message is kept
     sequences: bool  # number the messages of each session
+    journal: JournalSettings | None = None  # None for messages that end with the process
 
 
 class RedisSettings(Struct, frozen=True, kw_only=True):

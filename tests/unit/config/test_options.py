@@ -35,6 +35,10 @@ DEFAULTS = {
     "storage": "memory",
     "redis-url": url.read("redis://127.0.0.1:6379/0"),
     "redis-prefix": "gim",
+    "data-dir": None,
+    "sync": 1.0,
+    "data-damage": "refuse",
+    "segment-size": 64 * 2**20,
     "auth-key-file": None,
     "auth-jwks-file": None,
     "auth-audience": None,
@@ -171,6 +175,34 @@ class OptionsTests(SynchronousTestCase):
             ("api-address", ":65536"),
         ):
             self.assertTrue(self.refusal(f"--{name}={bad}").startswith(f"gim: --{name}: "), name)
+
+    def test_what_a_data_directory_needs_is_read(self) -> None:
+        options = self.parse("--data-dir", "data", "--sync", "50ms", "--segment-size", "1MiB")
+        self.assertEqual(options["data-dir"], os.path.abspath("data"))
+        self.assertEqual((options["sync"], options["segment-size"]), (0.05, 2**20))
+        for text in "always", "no":
+            self.assertEqual(self.parse("--data-dir", "data", "--sync", text)["sync"], text)
+
+    def test_what_a_data_directory_can_not_have_is_refused(self) -> None:
+        for name, bad, said in (
+            ("data-dir", " ", "it is empty: write the path of a directory"),
+            ("sync", "0", "'0' is neither always nor no nor a duration"),
+            ("sync", "never", "'never' is neither always nor no nor a duration"),
+            ("data-damage", "ignore", "'ignore' is not a valid value: write refuse or keep-going"),
+            ("segment-size", "1023KiB", "'1023KiB' is not a valid size from 1MiB to 1024MiB"),
+            ("segment-size", "2GiB", "'2GiB' is not a valid size from 1MiB to 1024MiB"),
+        ):
+            self.assertIn(f"gim: --{name}: {said}", self.refusal(f"--{name}={bad}"))
+
+    def test_only_the_memory_store_has_a_data_directory(self) -> None:
+        for name, value in ("data-dir", "data"), ("sync", "no"), ("segment-size", "1MiB"):
+            said = self.refusal("--storage", "redis", f"--{name}", value)
+            self.assertTrue(said.startswith(f"gim: --{name}: it is for --storage memory"), said)
+
+    def test_what_is_for_a_data_directory_needs_one(self) -> None:
+        for name, value in ("sync", "2s"), ("data-damage", "keep-going"), ("segment-size", "1MiB"):
+            said = self.refusal(f"--{name}", value)
+            self.assertEqual(said, f"gim: --{name}: add --data-dir, or leave it out")
 
     def test_content_must_fit_into_a_packet(self) -> None:
         self.assertIn("--max-content", self.refusal("--max-content", "64KiB"))

@@ -13,6 +13,7 @@ from gim.config.limit_options import LIMITS
 from gim.config.options import Options
 from gim.config.settings import Settings, settings_of
 from gim.config.table import OPTIONS
+from gim.journal.settings import JournalSettings
 from gim.limits.limits import SWITCHED, Limits
 from gim.storage.settings import MemorySettings, RedisSettings
 from tests.support.settings import no_limits
@@ -57,6 +58,24 @@ class SettingsTests(SynchronousTestCase):
         redis = self.settings("--storage", "redis", "--redis-prefix", "x").storage
         assert isinstance(redis, RedisSettings)
         self.assertEqual(redis.redis_prefix, "x")
+
+    def test_a_data_directory_makes_a_journal(self) -> None:
+        words = (
+            "--data-dir",
+            "/d",
+            "--sync",
+            "no",
+            "--data-damage",
+            "keep-going",
+            "--segment-size",
+            "2MiB",
+        )
+        memory = self.settings(*words).storage
+        assert isinstance(memory, MemorySettings)
+        self.assertEqual(
+            memory.journal,
+            JournalSettings(data_dir="/d", sync="no", damage="keep-going", segment_size=2 * 2**20),
+        )
 
     def test_what_the_environment_holds_counts_without_an_option(self) -> None:
         auth = self.settings(GIM_AUTH_KEY="a", GIM_ADMIN_KEY="b").auth

@@ -15,6 +15,7 @@ from gim import tap
 from gim.config.options import Options
 from gim.config.settings import settings_of
 from gim.config.validate import validate
+from gim.journal.directory import open_directory
 
 FREE = "tcp:0:interface=127.0.0.1"
 
@@ -144,6 +145,33 @@ class CheckTests(StartCase):
             self.assertGood("--ws", address)
             ended = self.assertRaises(SystemExit, self.start, "--ws", address, "--http", FREE)
             self.assertRefuses(f"gateway: cannot listen on {address}: ", ended.code)
+
+    def test_a_data_directory_that_can_be_used(self) -> None:
+        path = self.directory()
+        self.assertGood("--data-dir", path)
+        self.assertEqual(os.listdir(path), [])
+
+    def test_a_data_directory_that_a_server_uses(self) -> None:
+        path = self.directory()
+        self.addCleanup(open_directory(path).close)
+        self.assertGood("--data-dir", path)
+
+    def test_a_data_directory_that_can_not_be_used(self) -> None:
+        path, file = self.directory(), self.file("")
+        newer = self.directory()
+        FilePath(newer).child("meta.json").setContent(b'{"format": 2}')
+        for wrong, said in (
+            (os.path.join(path, "none"), "does not exist: make it, owned by the user that gim runs as"),
+            (file, "is not a directory"),
+            (newer, "has the newer format 2, and this gim knows 1: use the gim that wrote it"),
+        ):
+            ended = self.assertRaises(SystemExit, self.check, "--data-dir", wrong)
+            self.assertRefuses(f"--data-dir: {wrong} {said}", ended.code)
+
+    def directory(self) -> str:
+        path = os.path.abspath(self.mktemp())
+        os.mkdir(path)
+        return path
 
     def test_what_it_reads_is_not_in_a_repr(self) -> None:
         settings = settings_of(
