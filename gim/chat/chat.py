@@ -80,6 +80,7 @@ class Chat:
         self._is_overloaded = is_overloaded
         self._max_missed = max_missed
         self._state: Literal["starting", "serving", "draining"] = "starting"
+        self._has_started = False
 
     @property
     def keeps_order(self) -> bool:
@@ -89,6 +90,7 @@ class Chat:
     async def start(self) -> None:
         """Start serving; returns when the storage serves."""
         await self._storage.start(self._pushes)
+        self._has_started = True
         if self._state == "starting":  # `drain` was not called meanwhile
             self._state = "serving"
 
@@ -106,11 +108,20 @@ class Chat:
 
     async def check_ready(self) -> Readiness:
         """Return what the operator should know, or raise `NotReady` if requests can't be served."""
-        self.check_serving()
+        if self._state != "starting":
+            self.check_serving()
         try:
-            return Readiness(await self._storage.ping())
+            readiness = Readiness(await self._storage.ping())
         except Unavailable as error:
-            raise NotReady("storage", str(error)) from error
+            is_starting = self._state == "starting"
+            raise NotReady("starting" if is_starting else "storage", str(error)) from error
+        self.check_serving()
+        return readiness
+
+    def check_started(self) -> None:
+        """Raise `Unavailable` before the storage serves."""
+        if not self._has_started:
+            raise Unavailable("the server is starting: try again in a moment")
 
     def check_serving(self) -> None:
         """Raise `NotReady` if the server starts, stops or is overloaded."""

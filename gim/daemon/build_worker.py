@@ -159,7 +159,6 @@ class WorkerBuilder(NodeParts):
             self._wall,
             node=identity.node,
             listener=listener_of(identity.node, self._start.number),
-            epoch=identity.epoch,
             token_key=identity.token_key,
         )
         stored = store if self._meters is None else self._meters.measured(store, all_appends=False)

@@ -54,6 +54,7 @@ from gim.profiling.profiler import Profiler
 from gim.profiling.profiles import OnlyProcess, Profiles
 from gim.push.dispatcher import PushDispatcher
 from gim.storage.interface import Storage
+from gim.storage.settings import MemorySettings
 from gim.storage.storage_limits import StorageLimits
 from gim.webhooks.service import Webhooks
 from gim.wire.json import JsonCodec
@@ -294,7 +295,13 @@ class NodeParts:
             self._resources.admin_key,
             self._console_sessions,
             self._settings.console.console_read_only,
+            self._check_started,
         )
+
+    def _check_started(self) -> None:
+        """Raise `Unavailable` before the memory store serves. Redis refuses requests itself."""
+        if isinstance(self._settings.storage, MemorySettings):
+            self._chat.check_started()
 
     @cached_property
     def _console_sessions(self) -> ConsoleSessions | None:

@@ -36,7 +36,6 @@ class SharedStore:
     ) -> None:
         self._reactor = reactor
         self.data = data = MemoryData(reactor, wall, settings, limits)
-        self.identity = StoreIdentity(data.epoch, data.token_key, data.node)
         self.services: tuple[Service, ...] = (Sweeper(data.sweep, reactor), limits.send_rate)
         self._posts = WorkerPosts()
         self.webhooks: Webhooks | None = None
@@ -46,6 +45,11 @@ class SharedStore:
             )
         self._news = EncodedNews()
         self._servers: dict[Worker, StoreServer] = {}
+
+    @property
+    def identity(self) -> StoreIdentity:
+        """What a worker has to know before it serves."""
+        return StoreIdentity(self.data.token_key, self.data.node)
 
     def spawned(self, worker: Worker) -> None:
         """Serve a worker that was started."""

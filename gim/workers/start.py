@@ -15,9 +15,8 @@ Texts = dict[str, bytes]  # some come from a command line or an environment and 
 
 
 class StoreIdentity(Struct, array_like=True):
-    """What a store has from its creation to its end."""
+    """What a store has before it serves, and to its end."""
 
-    epoch: str
     token_key: bytes  # for the tokens of the HTTP API
     node: str  # the name of all workers among nodes
 

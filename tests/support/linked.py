@@ -44,16 +44,11 @@ class LinkedStores:
         self.servers.append(server)
         for ends, end in zip((self.parent_ends, self.worker_ends), connect(parent, worker), strict=True):
             ends.append(end)
-        run(server.start())
-        return LinkedStore(
-            worker,
-            self.clock,
-            self._wall,
-            node=data.node,
-            listener=listener,
-            epoch=data.epoch,
-            token_key=data.token_key,
+        store = LinkedStore(
+            worker, self.clock, self._wall, node=data.node, listener=listener, token_key=data.token_key
         )
+        run(server.start())
+        return store
 
     def count_messages(self, worker: int) -> tuple[int, int]:
         """Return how many messages have gone from a worker to the parent, and back."""

@@ -53,6 +53,7 @@ class ChatRoutes:
         refuses=(Unauthorized, Forbidden, TooManyRequests, Unavailable),
     )
     async def login(self, request: Any) -> bytes:
+        request.site.access.check_started()
         await request.site.count_login(request)
         body = from_body(request, LoginBody)
         who = self._chat.identify(body.id, none_if_unset(body.name), none_if_unset(body.token))

@@ -25,6 +25,10 @@ _PORT = re.compile(r":\d*\Z")
 _FOR = "this is for clients on the server's own"
 
 
+def _nothing() -> None:
+    pass
+
+
 class AccessControl:
     """Checks what routes declare."""
 
@@ -34,10 +38,13 @@ class AccessControl:
         admin_key: bytes | None = None,
         sessions: ConsoleSessions | None = None,
         is_console_read_only: bool = False,
+        check_started: Callable[[], None] = _nothing,
     ) -> None:
         """*user_of_token* yields the user of a token, or raises a `GimError`. Without *admin_key*,
         no request is the administrator's. *sessions* are those of the console, None without one; with
-        *is_console_read_only* they change nothing."""
+        *is_console_read_only* they change nothing. *check_started* raises `Unavailable` before the
+        storage serves: no route that needs it is served until then."""
+        self.check_started = check_started
         self._user_of_token = user_of_token
         self._admin_key = admin_key
         self._sessions = sessions
@@ -68,6 +75,8 @@ class AccessControl:
             _check_local(request)
         elif access in (Access.ADMIN, Access.CONSOLE, Access.LOCAL):
             self._check_changes(request)
+        if access is Access.ADMIN:
+            self.check_started()
 
     def _check_changes(self, request: Any) -> None:
         """Raise `Forbidden` if a request of the console changes what may only be read."""
@@ -81,6 +90,7 @@ class AccessControl:
 
     async def user_of(self, request: IRequest) -> User:
         """Return the user of the request's token. Raises `Unauthorized` or another `GimError`."""
+        self.check_started()
         return await self._user_of_token(token_of(request))
 
     def is_admin(self, request: IRequest) -> bool:

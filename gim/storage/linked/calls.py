@@ -425,6 +425,12 @@ class NodeMessageNews(Struct, array_like=True, gc=False, tag=65):
     news: NodeMessage
 
 
+class StoreServes(Struct, array_like=True, gc=False, tag=66):
+    """The parent's store serves: *epoch* is that of its data."""
+
+    epoch: str
+
+
 TO_STORE = (
     *(Append, History, NewestRank, Sessions, MarkRead, Missed, Delivered),
     *(PutUser, GetUser, FindUsers, Enter, Exit, Join, Subscribe, Unsubscribe),
@@ -436,4 +442,5 @@ TO_STORE = (
 TO_WORKER = (
     *(Appended, MessageNews, Entered, Granted, Observed),
     *(MemberJoinedNews, MemberLeftNews, SessionEventNews, BroadcastNews, CommandNews, NodeMessageNews),
+    StoreServes,
 )

@@ -48,8 +48,11 @@ class StoreServer:
         channel.handle(calls.Observe, lambda _: store.chatrooms.observe(_Observer(channel)))
 
     async def start(self) -> None:
-        """Announce to the worker from now on what it subscribes to."""
+        """Announce to the worker what it subscribes to, and tell it to serve, as soon as the store
+        serves."""
         await self._store.start(self)
+        if not self._is_stopped:
+            self._channel.send(calls.StoreServes(await self._store.epoch()))
 
     async def stop(self) -> None:
         """End the connections and subscriptions of the worker. May be repeated."""

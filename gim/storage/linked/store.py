@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from gim.concurrency.clocks import WallClock
@@ -57,14 +58,15 @@ class LinkedStore:
         *,
         node: str,
         listener: str,
-        epoch: str,
         token_key: bytes,
     ) -> None:
-        """The *channel* takes `gim.storage.linked.calls.TO_WORKER`. *node*, *epoch* and *token_key* are
-        those of the parent's store, for as long as it lives; *listener* is its name for this worker's."""
+        """The *channel* takes `gim.storage.linked.calls.TO_WORKER`. *node* and *token_key* are those of
+        the parent's store, for as long as it lives; *listener* is its name for this worker's."""
         self.node = node
         self.listener = listener
-        self._epoch, self._token_key = epoch, token_key
+        self._token_key = token_key
+        self._epoch = ""  # until the parent's store serves
+        self._serves: Deferred[None] = Deferred()  # fires then
         self._channel = channel
         self._announce: Callable[[Announcement], None] = _to_no_one
         self._marks = marks = DeliveryMarks(channel, clock)
@@ -78,11 +80,13 @@ class LinkedStore:
         self.webhook_log = LinkedWebhookLog(channel)
         channel.handle(calls.MessageNews, self._on_message)
         channel.handle(calls.MemberJoinedNews, self._on_member_joined)
+        channel.handle(calls.StoreServes, self._on_serves)
         for kind in _NEWS:
             channel.handle(kind, self._on_news)
 
     async def start(self, listener: Listener) -> None:
         self._announce = listener.on_announcement
+        await self._serves
 
     async def stop(self) -> None:
         self._marks.flush()
@@ -96,6 +100,10 @@ class LinkedStore:
 
     def token_key(self) -> bytes:
         return self._token_key
+
+    def _on_serves(self, news: calls.StoreServes) -> None:
+        self._epoch = news.epoch
+        self._serves.callback(None)
 
     def _on_message(self, news: calls.MessageNews) -> None:
         message = Message(

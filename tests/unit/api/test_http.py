@@ -216,6 +216,12 @@ class StartTests(ApiTestCase):
         self.reached.callback(None)
         self.assertEqual((self.http("GET", "/readyz"), self.port.accepts), ({}, True))
 
+    def test_nothing_that_needs_the_storage_is_served(self) -> None:
+        login = self.ask_http("POST", "/v1/login", id="ann")
+        user = self.ask_http("GET", "/v1/users/ann", token="x")
+        self.assertEqual([each["code"] for each in (login, user)], [503, 503])
+        self.assertEqual(self.ask_http("GET", "/healthz")["code"], 0)
+
     def test_a_stop_meanwhile_is_not_undone_by_the_start(self) -> None:
         self.daemon.stopService()
         self.reached.callback(None)
@@ -225,6 +231,22 @@ class StartTests(ApiTestCase):
         self.reached.errback(ZeroDivisionError())
         self.assertEqual(self.why_not_ready(), "starting")
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+
+class ProgressTests(ApiTestCase):
+    """A storage that says how far its start is."""
+
+    def setUp(self) -> None:
+        async def ping(store: MemoryStore) -> tuple[str, ...]:
+            raise Unavailable("restored 7 %")
+
+        self.patch(MemoryStore, "start", lambda store, listener: Deferred())
+        self.patch(MemoryStore, "ping", ping)
+        super().setUp()
+
+    def test_http_says_how_far_it_is(self) -> None:
+        answer = self.ask_http("GET", "/readyz")
+        self.assertEqual((answer["data"], answer["msg"]), ({"reason": "starting"}, "restored 7 %"))
 
 
 class RefusalTests(ApiTestCase):

@@ -30,7 +30,7 @@ class StartTests(SynchronousTestCase):
             directory=b"/srv",
             log=LineForm("info", json=False, with_time=True),
             reactor="twisted.internet.epollreactor",
-            store=StoreIdentity("epoch", b"secret", "node"),
+            store=StoreIdentity(b"secret", "node"),
         )
 
     def test_it_is_read_as_it_was_written(self) -> None:

@@ -56,7 +56,7 @@ class WorkersCase(SynchronousTestCase):
         self.one, self.other = self.stores.add(), self.stores.add()
         self.listeners = [RecordingListener(store) for store in (self.one, self.other)]
         for store, listener in zip((self.one, self.other), self.listeners, strict=True):
-            run(store.start(listener))
+            self.done(store.start(listener))
 
     def turn(self, count: int = 3) -> None:
         """Let iterations of the reactor pass: a question, its answer, and what follows."""
