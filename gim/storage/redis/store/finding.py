@@ -31,7 +31,7 @@ class Finder:
         which need not be there: an id that is written in full is found at once.
         """
         before, behind = around
-        pattern = _literal(before + prefix) + "*" + _literal(behind)
+        pattern = literal(before + prefix) + "*" + literal(behind)
         ids = dict.fromkeys([prefix] if prefix and not cursor else [])
         size = count
         for _ in range(SCANS_PER_PAGE):
@@ -54,6 +54,6 @@ class Finder:
             self._gate.leave()
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
     """Return the pattern that only *text* matches."""
     return _SPECIAL.sub(r"\\\g<0>", text)

@@ -32,6 +32,10 @@ class Keys:
         """Return what is before and behind the user's id in the name of a key."""
         return self._user, "}:" + part
 
+    def around_session(self, part: str) -> tuple[str, str]:
+        """Return what is before and behind the session's id in the name of a key."""
+        return self._session, "}:" + part
+
     def around_chatroom(self, part: str) -> tuple[str, str]:
         """Return what is before and behind the chatroom's id in the name of a key."""
         return f"{self._session}{CHATROOM}:", "}:" + part

@@ -1,0 +1,1 @@
+"""Dumps: all that a storage keeps as lines of JSON, and the way back."""
