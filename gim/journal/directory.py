@@ -61,7 +61,7 @@ class DataDirectory:
         """Make it another data set: some of it is lost, and clients must not go on from where they
         were."""
         self._meta = msgspec.structs.replace(self._meta, epoch=token_hex(8))
-        _write_meta(self.path, self._meta)
+        write_meta(self.path, self._meta)
 
     def logs(self) -> list[NumberedFile]:
         """Return the log files in the order of their numbers."""
@@ -179,11 +179,11 @@ def _new_meta(path: str) -> Meta:
         token_key=token_bytes(32).hex(),
         created=time.time_ns() // 1_000_000,
     )
-    _write_meta(path, meta)
+    write_meta(path, meta)
     return meta
 
 
-def _write_meta(path: str, meta: Meta) -> None:
+def write_meta(path: str, meta: Meta) -> None:
     write_file(os.path.join(path, _META), msgspec.json.format(msgspec.json.encode(meta)) + b"\n")
 
 
