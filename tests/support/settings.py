@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from gim.concurrency.clocks import WallClock
 from gim.limits.limits import LimitHits, Limits
 from gim.storage.memory.data import MemoryData
+from gim.storage.memory.recorder import Recorder
 from gim.storage.memory.store import MemoryStore
 from gim.storage.redis.client.url import Target
 from gim.storage.redis.store.store import Connect, RedisStore
@@ -35,6 +36,7 @@ def memory_store(
     wall: WallClock | None = None,
     limits: StorageLimits | None = None,
     request_ids_per_sender: int = REQUEST_IDS_PER_SENDER,
+    recorder: Recorder | None = None,
     **changes: Any,
 ) -> MemoryStore:
     """Return a store in this process; *changes* are fields of its settings. *wall* goes with *clock*
@@ -44,7 +46,8 @@ def memory_store(
         max_session_messages=10_000, max_messages=1_000_000, ttl=30 * 86400.0, sequences=False
     )
     settings = structs.replace(settings, **changes)
-    data = MemoryData(clock, wall, settings, limits or storage_limits(clock), request_ids_per_sender)
+    limits = limits or storage_limits(clock)
+    data = MemoryData(clock, wall, settings, limits, request_ids_per_sender, recorder=recorder)
     return MemoryStore(data)
 
 

@@ -267,7 +267,7 @@ class Archive:
             self._emptied.popitem(last=False)
 
     def emptied(self) -> list[tuple[str, int]]:
-        """Return the private sessions without messages whose sequence is kept, the longest empty first."""
+        """Return the sequences of private sessions without messages, the longest empty first."""
         return list(self._emptied.items())
 
     def put_back(self, conversation: Conversation) -> None:

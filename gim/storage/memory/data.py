@@ -1,4 +1,4 @@
-"""What the memory store keeps: everything in this process, gone with it.
+"""What the memory store keeps: everything in this process, gone with it unless a recorder keeps it too.
 
 What is kept, and for how long (sizes measured on CPython 3.11, 64 bit):
 
