@@ -398,8 +398,8 @@ class WebhookLog(Protocol):
     async def users_to_reannounce(self, limit: int) -> list[str]:
         """Return up to *limit* users whose presence this node must report again.
 
-        They are users of dead nodes, each given to one node, and this node's own if others took it for
-        dead. Poll every second.
+        They are users of dead nodes or earlier processes, each given to one node, and this node's own if
+        others took it for dead. Poll every second.
         """
 
 

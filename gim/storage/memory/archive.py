@@ -120,18 +120,15 @@ class Archive:
         return chatroom
 
     def find_chatroom(self, chatroom_id: str) -> Chatroom | None:
-        """Return a chatroom, None if it is missing."""
+        """Return a chatroom, None for none."""
         chatroom = self._conversations.get(chatroom_session(chatroom_id).id)
         return chatroom if isinstance(chatroom, Chatroom) else None
 
-    def put_chatroom(self, fields: RoomFields) -> Chatroom:
-        """Set a chatroom, created if missing. Unless it is to be kept, a member must follow."""
-        session = chatroom_session(fields.id)
-        chatroom = self._conversations.get(session.id)
-        if not isinstance(chatroom, Chatroom):
-            chatroom = self._conversations[session.id] = Chatroom(session, fields.name, fields.created)
-            self.chatroom_ids.add(fields.id)
+    def make_chatroom(self, fields: RoomFields) -> Chatroom:
+        """Return a new chatroom. Unless it is to be kept, a member must follow."""
+        chatroom = Chatroom(chatroom_session(fields.id), fields.name, fields.created)
         chatroom.take(fields)
+        self.put_back(chatroom)
         return chatroom
 
     def watch(self, chatroom: Chatroom, subscriber: Subscriber) -> None:

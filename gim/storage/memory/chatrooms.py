@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from gim.ids import chatroom_session
 from gim.model import ChatroomState, Event, EventType, Member, Role, User
 from gim.storage import refusals
 from gim.storage.announcements import MemberJoined, MemberLeft, SessionEvent
@@ -41,7 +40,7 @@ class MemoryChatrooms:
         self._own = own
 
     async def create(self, chatroom_id: str, name: str, owner: User | None) -> None:
-        if self._archive.get(chatroom_session(chatroom_id).id) is not None:
+        if self._archive.find_chatroom(chatroom_id) is not None:
             raise refusals.chatroom_exists(chatroom_id)
         if owner is not None:
             self._check_limits(chatroom_id, owner.id)
@@ -49,7 +48,7 @@ class MemoryChatrooms:
         else:
             fields = self._new(chatroom_id, name, True, "")
             self._recorder.room(fields)
-            self._archive.put_chatroom(fields)
+            self._archive.make_chatroom(fields)
 
     def _new(self, chatroom_id: str, name: str, is_kept: bool, owner: str) -> RoomFields:
         created = self._archive.time_id()
@@ -60,7 +59,7 @@ class MemoryChatrooms:
         joined = JoinedFields(fields.id, user.id, self._archive.time_id(), FIRST)
         self._people.record(user)
         self._recorder.created(fields, joined)
-        self._begin_membership(self._archive.put_chatroom(fields), user, joined)
+        self._begin_membership(self._archive.make_chatroom(fields), user, joined)
 
     async def join(self, chatroom_id: str, user: User, name: str, create_missing: bool = True) -> int:
         if not create_missing:

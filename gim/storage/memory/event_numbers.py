@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable
 
 from gim.concurrency.clocks import WallClock
 
@@ -19,7 +18,7 @@ class EventNumbers:
         self._last: dict[str, int] = {}
         self._online: set[str] = set()
         self.floor = 0  # the largest number of a forgotten user
-        self._restored: dict[str, None] = {}  # users who were reported online by an earlier process
+        self._restored: list[str] = []  # users whom an earlier process has reported online
 
     def is_online(self, user_id: str) -> bool:
         """Say whether the user was reported online, and not offline since."""
@@ -46,22 +45,17 @@ class EventNumbers:
         self.floor = max(self.floor, self._last.pop(user_id, 0))
 
     def restored(self) -> None:
-        """Take the connections of all users who were reported online for lost: a process has ended."""
-        self._restored = dict.fromkeys(sorted(self._online))
+        """Note that the process has ended which reported the users online who are."""
+        self._restored = sorted(self._online, reverse=True)
 
-    def to_reannounce(self, limit: int, is_connected: Callable[[str], bool]) -> list[str]:
-        """Return up to *limit* users who lost their connections with an earlier process.
+    def take_absent(self, limit: int, is_connected: Callable[[str], bool]) -> list[str]:
+        """Return up to *limit* users who are still reported online, but not connected any more.
 
-        They come again with a later call, after all others, until they connect or are reported offline.
+        Each is returned once. They lost their connections with an earlier process.
         """
-        found = list(islice(self._absent(is_connected), limit))
-        for user_id in found:  # to the end
-            self._restored[user_id] = self._restored.pop(user_id)
-        return found
-
-    def _absent(self, is_connected: Callable[[str], bool]) -> Iterator[str]:
-        for user_id in tuple(self._restored):
+        absent: list[str] = []
+        while self._restored and len(absent) < limit:
+            user_id = self._restored.pop()
             if self.is_online(user_id) and not is_connected(user_id):
-                yield user_id
-            else:
-                del self._restored[user_id]
+                absent.append(user_id)
+        return absent

@@ -43,12 +43,8 @@ class Memberships:
         self._by_key.update(by_key)
 
     def begin(self, chatroom: Chatroom, person: Person, joined: str, read: str) -> None:
-        """Make a person a member, or set since when they are one, and their read position."""
+        """Make a person a member who is not one, with a read position."""
         chatroom_id = chatroom.session.parts[0]
-        membership = person.rooms.get(chatroom_id)
-        if membership is not None:
-            membership.joined, membership.read = joined, read
-            return
         membership = Membership(chatroom, joined, read)
         person.rooms[chatroom_id] = self._by_key[chatroom_id, person.id] = membership
         chatroom.members += 1

@@ -151,10 +151,8 @@ class People:
         return [self._by_id[one] for one in islice(ids, count)]
 
     def put_back(self, by_id: dict[str, Person]) -> None:
-        """Take persons that were restored, while there are none. Their countdowns begin anew."""
+        """Take persons that were restored, while there are none. `let_go` must follow for each."""
         self._by_id.update(by_id)
-        for person in by_id.values():
-            self.let_go(person)
 
     def title(self, user_id: str) -> str:
         """Return the name that others see."""
@@ -238,6 +236,6 @@ class People:
         person = self._by_id.get(user_id)
         return person is not None and bool(person.subscribers)
 
-    def to_reannounce(self, limit: int) -> list[str]:
+    def take_absent(self, limit: int) -> list[str]:
         """See `gim.storage.interface.WebhookLog.users_to_reannounce`."""
-        return self.events.to_reannounce(limit, self._is_connected)
+        return self.events.take_absent(limit, self._is_connected)

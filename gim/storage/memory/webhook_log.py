@@ -17,4 +17,4 @@ class MemoryWebhookLog:
         return self._people.count_event(user_id, online)
 
     async def users_to_reannounce(self, limit: int) -> list[str]:
-        return self._people.to_reannounce(limit)
+        return self._people.take_absent(limit)

@@ -10,11 +10,15 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from gim.concurrency.clocks import RetentionClock
 from gim.errors import NotFound
-from gim.model import Message, Sent, User
+from gim.model import Ban, Message, Sent, User
+from gim.storage.memory.bans import Bans
 from gim.storage.memory.idempotency import IdempotencyCache
-from gim.storage.memory.message_index import MessageIndex
+from gim.storage.memory.message_index import MessageIndex, prefix_of
 from gim.storage.memory.people import People
+from gim.storage.memory.recorder import Recorder
+from gim.storage.memory.records import Person
 from gim.storage.message_ids import FIRST, LAST, TimeIds, first_id_of
 from gim.storage.rules import REQUEST_ID_WINDOW, REQUEST_IDS_PER_SENDER, USERS_OUTLIVE_MESSAGES
 from tests.support.clocks import SettableWallClock
@@ -59,6 +63,25 @@ class TimeIdTests(SynchronousTestCase):
         first, second = ids.next(), ids.next()
         self.assertEqual((len(first[0]), first[0][:13], first[1]), (32, "0000000000007", 0))
         self.assertLess(first, second)
+
+    def test_ids_go_on_above_one_that_another_process_made(self) -> None:
+        for ahead_ms, at_ms in ((-1, 5000), (0, 5001), (60_000, 65_001)):
+            ids = TimeIds(SettableWallClock(clock_at(5).seconds))
+            last = first_id_of(5000 + ahead_ms)[:12] + LAST[:20]
+            ids.resume(last)
+            self.assertGreaterEqual(ids.last, last)
+            made = [ids.next() for _ in range(4097)]
+            self.assertGreater(made[0][0], last)
+            self.assertEqual([pair for pair in pairwise(made) if pair[0] >= pair[1]], [])
+            self.assertEqual((made[0][1], made[-1][1]), (at_ms, at_ms + 1))
+
+    def test_ids_that_were_made_are_not_taken_back_by_an_older_one(self) -> None:
+        ids = TimeIds(SettableWallClock(clock_at(5).seconds))
+        made = [ids.next()[0] for _ in range(3)]
+        self.assertEqual(ids.last, made[-1])
+        ids.resume(first_id_of(1000))
+        self.assertEqual(ids.last, made[-1])
+        self.assertGreater(ids.next()[0], made[-1])
 
     @given(st.integers(0, 2**48 - 2))
     def test_the_first_id_of_a_time_divides_earlier_ids_from_later_ones(self, at_ms: int) -> None:
@@ -122,6 +145,14 @@ class IdempotencyCacheTests(SynchronousTestCase):
             self.found("ann", "9", "10", str(REQUEST_IDS_PER_SENDER + 9)), [False, True, True]
         )
 
+    def test_an_answer_of_an_earlier_process_keeps_its_age(self) -> None:
+        for age in (REQUEST_ID_WINDOW - 1, 1.0):
+            self.cache.remember("ann", "s", str(age), 0, Sent("1", "s", 0, 0), age)
+        self.clock.advance(1)
+        self.assertEqual(self.found("ann", str(REQUEST_ID_WINDOW - 1), "1.0"), [False, True])
+        self.clock.advance(REQUEST_ID_WINDOW - 2)
+        self.assertEqual((self.cache.sweep(10), len(self.cache)), (False, 0))
+
     def test_a_request_made_anew_is_the_newest(self) -> None:
         self.remember("ann", "again")
         self.clock.advance(REQUEST_ID_WINDOW - 1)
@@ -176,6 +207,30 @@ class PeopleTests(SynchronousTestCase):
             (self.people.forgotten_dropped, self.people.make("ann").newest_dropped), ("5", "5")
         )
 
+    def test_they_are_walked_over_in_portions(self) -> None:
+        self.people.put_back({user_id: Person(user_id) for user_id in "acb"})
+        portions = [[person.id for person in self.people.above(above, 2)] for above in ("", "b", "c")]
+        self.assertEqual(portions, [["a", "b"], ["c"], []])
+
+
+class BanTests(SynchronousTestCase):
+    """Bans that are set, as they were recorded."""
+
+    def setUp(self) -> None:
+        self.clock = clock_at(1000)
+        wall = SettableWallClock(self.clock.seconds)
+        self.bans = Bans(wall, RetentionClock(self.clock, wall), Recorder())
+
+    def test_one_is_forgotten_when_its_time_has_come(self) -> None:
+        for until, forget_at in ((1_005_000, 1_010_000), (0, 1_010_000), (1_007_000, 1_020_000)):
+            self.bans.put("ann", Ban(1_000_000, until), forget_at)
+        self.assertEqual(self.bans.kept(), ["ann"])
+        self.assertEqual(self.bans.entry("ann"), (Ban(1_000_000, 1_007_000), 1_020_000))
+        for kept in (1, 0):
+            self.clock.advance(10)
+            self.assertEqual((self.bans.sweep(10), len(self.bans)), (False, kept))
+        self.assertIsNone(self.bans.entry("ann"))
+
 
 def message(session_id: str, number: int) -> Message:
     return Message(f"{number:032x}", session_id, User("a", "a"), "text", "", 0, 1, 0)
@@ -219,6 +274,18 @@ class MessagesTests(SynchronousTestCase):
         dropped = [messages.drop_oldest(border) for _ in range(3)]
         self.assertEqual(dropped, [message("a", 0), message("b", 1), None])
         self.assertEqual(len(messages), 1)
+
+    def test_an_index_that_is_filled_at_once(self) -> None:
+        messages = MessageIndex()
+        kept = [message(session_id, number) for session_id, number in (("a", 2), ("a", 3), ("b", 1))]
+        by_key = {prefix_of(one.session_id) + one.id: one for one in kept}
+        messages.fill(by_key, [(kept[0].id, "a"), (kept[2].id, "b")])
+        self.assertEqual([messages.first_of(one) for one in "abc"], [kept[0].id, kept[2].id, None])
+        self.assertEqual(
+            [messages.first_after(one) for one in ("", "a", "b")],
+            [("a", kept[0].id), ("b", kept[2].id), None],
+        )
+        self.assertEqual([messages.drop_oldest() for _ in range(4)], [kept[2], *kept[:2], None])
 
     def test_an_empty_range_of_ids_holds_nothing(self) -> None:
         messages = MessageIndex()

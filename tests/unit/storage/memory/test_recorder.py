@@ -11,6 +11,7 @@ from gim.ids import SYSTEM, chatroom_session, private_session
 from gim.model import Role, User
 from gim.storage.memory.store import MemoryStore
 from gim.storage.message_ids import FIRST, first_id_of
+from gim.webhooks.presence_grace import REANNOUNCE_INTERVAL, PresenceGrace
 from tests.support.recorders import ListRecorder, contents_of
 from tests.support.storage_behaviour.base import (
     AB,
@@ -417,23 +418,35 @@ class RestartTests(RecorderCase):
         self.assertTrue((await self.fill()).outlives_process)
         self.assertFalse(self.make_store().outlives_process)
 
-    async def test_who_was_online_before_is_given_out_until_that_is_settled(self) -> None:
+    async def test_who_was_online_and_is_absent_is_given_out_once(self) -> None:
         store = self.make_store()
         log, events = store.webhook_log, store.data.people.events
-        for number, user_id in enumerate(("ann", "bob", "cat", "dan"), 1):
+        for number, user_id in enumerate(("ann", "bob", "cat", "dan", "eve"), 1):
             store.data.people.make(user_id)
             events.put(user_id, number, True)
-        self.assertEqual(await log.users_to_reannounce(10), [])
+        self.assertEqual(await log.users_to_reannounce(10), [])  # no process has ended
         events.restored()
-        self.assertEqual(
-            [await log.users_to_reannounce(3) for _ in range(2)],
-            [["ann", "bob", "cat"], ["dan", "ann", "bob"]],
-        )
         await enter(store, "ann")
         self.assertEqual(await log.next_event_number("bob", False), 3)
-        self.assertEqual(await log.users_to_reannounce(10), ["cat", "dan"])
-        store.users.exit("ann")
-        self.assertEqual(await log.users_to_reannounce(10), ["cat", "dan"])
+        given = [await log.users_to_reannounce(2) for _ in range(3)]
+        self.assertEqual(given, [["cat", "dan"], ["eve"], []])
+
+    async def test_who_does_not_come_back_is_reported_offline(self) -> None:
+        store, said = self.make_store(recorder=ListRecorder()), []
+        events = store.data.people.events
+        for user_id in ("ann", "bob"):
+            store.data.people.make(user_id)
+            events.put(user_id, 1, True)
+        events.restored()
+        presence = PresenceGrace(store, 10.0, lambda *change: said.append(change), self.clock)
+        presence.startService()
+        self.clock.advance(REANNOUNCE_INTERVAL)
+        await enter(store, "bob")
+        presence.came("bob")
+        self.clock.advance(10.0)
+        self.assertEqual(said, [("ann", False)])
+        presence.stopService()
+        self.assertEqual(said, [("ann", False)])  # bob is told of by the next process
 
     async def test_ids_go_on_above_the_last_one(self) -> None:
         store = self.make_store()
