@@ -9,7 +9,6 @@ from msgspec.structs import replace
 from sortedcontainers import SortedList
 
 from gim.concurrency.clocks import RetentionClock, WallClock
-from gim.errors import Unavailable
 from gim.ids import PRIVATE, SYSTEM, Session, chatroom_session
 from gim.model import Message, MessageStatus
 from gim.storage import refusals
@@ -161,7 +160,7 @@ class Archive:
     def store(self, conversation: Conversation, sender: Person, draft: Draft) -> Message:
         """Give a message its id and sequence and store it. `trim` must follow when it is indexed.
 
-        Raises `Unavailable` if it cannot be recorded; new persons are taken back then.
+        Raises `gim.errors.Unavailable` if it cannot be recorded; new persons are taken back then.
         """
         message_id, at_ms = self.ids.next()
         if self._sequences:
@@ -179,7 +178,7 @@ class Archive:
         if self._record is not None:
             try:
                 self._record(message, draft.request_id)
-            except Unavailable:
+            except Exception:
                 conversation.sequence -= self._sequences
                 self._people.take_back()
                 raise
