@@ -1,4 +1,4 @@
-"""A recorder that writes down what it is told, or refuses; and all that a memory store holds."""
+"""A recorder that writes down what it gets, or refuses it; and all that a memory store holds."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class EventNumbers:
         self._last: dict[str, int] = {}
         self._online: set[str] = set()
         self.floor = 0  # the largest number of a forgotten user
-        self._restored: list[str] = []  # users whom an earlier process has reported online
+        self._restored: list[str] = []  # users who were reported online by an earlier process
 
     def is_online(self, user_id: str) -> bool:
         """Say whether the user was reported online, and not offline since."""

@@ -119,7 +119,7 @@ class People:
         return person
 
     def record(self, user: User) -> None:
-        """Record a logged-in user whom `known` is to create again."""
+        """Record a logged-in user if `known` is going to create them again."""
         person = self._by_id.get(user.id)
         if person is None or not person.has_logged_in:
             self._recorder.user(user)

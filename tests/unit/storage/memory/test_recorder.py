@@ -127,7 +127,7 @@ class RefusalTests(RecorderCase):
             private("ann", "bob"),
             private("ann", "cat"),  # the first of its session
             private("ann", "bob", request_id="r"),
-            private("eve", "fay"),  # of two whom the store does not know
+            private("eve", "fay"),  # of two users who are unknown to the store
             private("eve", "ann"),
             private("ann", "eve"),
             private("idle", "ann"),  # who was only written to
@@ -447,6 +447,24 @@ class RestartTests(RecorderCase):
         self.assertEqual(said, [("ann", False)])
         presence.stopService()
         self.assertEqual(said, [("ann", False)])  # bob is told of by the next process
+
+    async def test_what_is_read_in_portions(self) -> None:
+        data = (await self.fill()).data
+        members = [("kept", ""), ("room", "ann"), ("room", "cat")]
+        found = [[key[:2] for key in data.memberships.above(above, 2)] for above in members]
+        self.assertEqual(
+            found,
+            [[("own", "bob"), ("room", "ann")], [("room", "bob"), ("room", "cat")], [("single", "ann")]],
+        )
+        self.assertEqual(data.archive.emptied(), [(OLD.id, 1)])
+        number = await MemoryStore(data).webhook_log.next_event_number("ann")
+        self.assertEqual([data.people.events.last(one) for one in ("ann", "bob")], [number, 0])
+
+    async def test_what_is_beyond_a_limit_that_is_lower_now_goes_in_portions(self) -> None:
+        data = (await self.fill(max_messages=4)).data
+        data.archive._max_messages = 1
+        self.assertEqual([data.archive.trim_total(2) for _ in range(3)], [True, False, False])
+        self.assertEqual((len(data.archive.messages), len(self.recorder.gone)), (1, 3))
 
     async def test_ids_go_on_above_the_last_one(self) -> None:
         store = self.make_store()
