@@ -40,7 +40,7 @@ def memory_store(
     **changes: Any,
 ) -> MemoryStore:
     """Return a store in this process; *changes* are fields of its settings. *wall* goes with *clock*
-    unless it is given."""
+    unless it is given. Changes go to *recorder*, if there is one, before they are made."""
     wall = wall or SettableWallClock(clock.seconds)
     settings = MemorySettings(
         max_session_messages=10_000, max_messages=1_000_000, ttl=30 * 86400.0, sequences=False

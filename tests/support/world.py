@@ -23,6 +23,7 @@ from gim.push.dispatcher import PushDispatcher
 from gim.push.presence import Drained, Login
 from gim.push.settings import PushSettings
 from gim.push.writer import PER_CHUNK, PER_TURN
+from gim.storage.interface import Storage
 from tests.support.clocks import SettableWallClock
 from tests.support.settings import memory_store, no_limits
 
@@ -122,18 +123,23 @@ class ChatTestCase(SynchronousTestCase):
         self.clock.advance(START)
         self.wall = SettableWallClock(self.clock.seconds)
         self.store = memory_store(self.clock, self.wall)
+        self.build_chat(self.store)
+        result_of(self.chat.start())
+
+    def build_chat(self, store: Storage) -> None:
+        """Build all that uses the store."""
         limits, hits = no_limits(), LimitHits(is_enforced=True)
         self.pushes = PushDispatcher(
-            self.store,
+            store,
             self.clock,
             self.wall,
             PushSettings(self.policy, self.concurrency),
             per_turn=self.per_turn,
             per_chunk=self.per_chunk,
         )
-        tokens = ApiTokens(self.store.token_key, self.wall, self.store.moderation.ban_of)
+        tokens = ApiTokens(store.token_key, self.wall, store.moderation.ban_of)
         self.chat = Chat(
-            self.store,
+            store,
             self.pushes,
             Authenticator(tokens),
             self.wall,
@@ -142,7 +148,6 @@ class ChatTestCase(SynchronousTestCase):
             ReadRate(limits, hits, self.clock),
             max_missed=self.max_missed,
         )
-        result_of(self.chat.start())
 
     def connect(
         self,
