@@ -39,13 +39,30 @@ class Meta(Struct, frozen=True, kw_only=True):
 
 
 class DataDirectory:
-    """A data directory that this process alone uses until `close`."""
+    """A data directory that this process alone uses from `open` to `close`."""
 
-    def __init__(self, path: str, lock: int, meta: Meta) -> None:
-        """For `open_directory`. *lock* is the open file of the lock."""
-        self.path = path
+    def __init__(self, path: str) -> None:
+        self.path = os.path.abspath(path)
+        self._lock: int | None = None  # the open file of the lock
+        self._meta: Meta
+
+    def open(self) -> None:
+        """Take the directory for this process, and make it a data directory if it is empty.
+
+        Raises `StartupError` if it can't be used.
+        """
+        check_directory(self.path)
+        lock = _take_lock(self.path)
+        try:
+            _remove_temporary_files(self.path)
+            self._meta = read_meta(self.path) or _new_meta(self.path)
+        except OSError as error:
+            os.close(lock)
+            raise _refused(self.path, f"can't be used: {error.strerror}") from error
+        except BaseException:
+            os.close(lock)
+            raise
         self._lock = lock
-        self._meta = meta
 
     @property
     def epoch(self) -> str:
@@ -72,30 +89,17 @@ class DataDirectory:
         return files_of(self.path, STATE)
 
     def close(self) -> None:
-        """Let another process use the directory."""
-        os.close(self._lock)
+        """Let another process use the directory. May be repeated."""
+        if self._lock is not None:
+            lock, self._lock = self._lock, None
+            os.close(lock)
 
 
 def open_directory(path: str) -> DataDirectory:
-    """Take a data directory for this process, and make it one if it is empty.
-
-    Raises `StartupError` if it can't be used.
-    """
-    path = os.path.abspath(path)
-    check_directory(path)
-    lock = _take_lock(path)
-    try:
-        _remove_temporary_files(path)
-        meta = read_meta(path)
-        if meta is None:
-            meta = _new_meta(path)
-    except OSError as error:
-        os.close(lock)
-        raise _refused(path, f"can't be used: {error.strerror}") from error
-    except BaseException:
-        os.close(lock)
-        raise
-    return DataDirectory(path, lock, meta)
+    """Return a data directory that is open: see `DataDirectory.open`."""
+    directory = DataDirectory(path)
+    directory.open()
+    return directory
 
 
 def check_directory(path: str) -> None:
