@@ -21,12 +21,13 @@ class HungUp(Exception):
 
 
 class Answer(Struct, frozen=True):
-    """A reply: its code, its data, and when it came; times are in seconds."""
+    """A reply: its code, its data, when it came, and what it says; times are in seconds."""
 
     code: int
     data: Any
     at: float
     took: float
+    text: str = ""
 
 
 class Client(WebSocketClientProtocol):
@@ -111,7 +112,7 @@ class Client(WebSocketClientProtocol):
         asked_at, answered = self._asked.pop(packet["seq"])
         self.answered.append(packet["seq"])
         now = reactor.seconds()
-        answered.callback(Answer(body["code"], body["data"], now, now - asked_at))
+        answered.callback(Answer(body["code"], body["data"], now, now - asked_at, body["msg"]))
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         self.close_code = code or 1006
