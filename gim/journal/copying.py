@@ -28,8 +28,8 @@ def collect(source: str, target: str, take: Take, *, cuts: bool) -> None:
     byte.
 
     A checkpoint, a new log or a compaction may come meanwhile. So the directory is listed again until
-    nothing in it is new. What was taken before a compaction stays as it was. What was taken after one needs
-    the checkpoint that preceded it, and the next list has that.
+    nothing in it is new. What was taken before a compaction stays as it was. What was taken after one
+    needs the checkpoint that preceded it, and the next list has that.
 
     Raises `Restless`, or `OSError`.
     """

@@ -274,4 +274,5 @@ def decode_log(payload: bytes) -> LogRecord:
 
 def decode_state(payload: bytes) -> StateRecord:
     """Read a record of a checkpoint. Raises as `decode_log` does."""
-    return _decode_state(payload)
+    record: StateRecord = _decode_state(payload)
+    return record

@@ -72,9 +72,10 @@ def entries(lines: Iterable[bytes]) -> Iterator[tuple[int, Entry]]:
 
 def _decoded(line: bytes) -> Line:
     try:
-        return decoder.decode(line)
+        found: Line = decoder.decode(line)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise ValueError(f"it is not a line of a dump: {error}") from error
+    return found
 
 
 def _check_end(end: End, number: int, rest: Iterable[bytes]) -> None:
