@@ -231,8 +231,10 @@ class Settlement:
         archive.ids.resume(self._last_id)
         for session_id, sequence in self._found.emptied.items():
             archive.note_emptied(session_id, sequence)
+        forgotten = archive.retention_ms()
         for user_id, ban in self._found.bans.items():
-            self._data.bans.put(user_id, Ban(ban.since, ban.until), ban.forget_at)
+            if ban.forget_at > forgotten:
+                self._data.bans.put(user_id, Ban(ban.since, ban.until), ban.forget_at)
         now_ms = max(archive.now_ms(), int(self._last_id[:12], 16))
         for message, request_id in self._found.requests:
             age = (now_ms - message.created_at) / 1000
