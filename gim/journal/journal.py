@@ -75,9 +75,10 @@ class Journal:
         directory: DataDirectory,
         settings: JournalSettings,
         threads: Threads,
-        on_roll: Callable[[int], None] = lambda number: None,
+        on_roll: Callable[[int, bytes | None], None] = lambda number, first: None,
     ) -> None:
-        """*on_roll* is called with the number of each new log file."""
+        """*on_roll* is called with the number of each new log file, and the payload that goes there
+        first: b"" for none yet, None for payloads that were written to older files before."""
         self.directory = directory
         self.settings = settings
         self.threads = threads
@@ -92,6 +93,7 @@ class Journal:
         # called whenever the file is to grow, some 1,700 messages; may raise `Unavailable` to refuse that
         self.before_growing: Callable[[], None] = lambda: None
         self._is_broken = False
+        self._repeats = False  # while records are written that are in older files, too
         self._segment: Segment
         self._number = 0
         self._at = self._room = 0  # where the next record goes, and up to where there is room
@@ -126,39 +128,42 @@ class Journal:
         start = self._at
         end = start + HEADER_SIZE + size
         if end > self._room:
-            self._make_room(HEADER_SIZE + size)
+            self._make_room(payload)
             start = self._at
             end = start + HEADER_SIZE + size
         self._map[start:end] = _pack(size, crc32(payload, size)) + payload
         self._at = end
         self.unsynced.append(payload)
 
-    def _make_room(self, size: int) -> None:
-        """Make room for *size* bytes, in a new file if they don't fit into this one."""
+    def _make_room(self, payload: bytes) -> None:
+        """Make room for a record, in a new file if it doesn't fit into this one."""
         if self.failing:
             raise self._refusal()
         self.before_growing()
         try:
-            self._extend(size)
+            self._extend(HEADER_SIZE + len(payload), payload)
         except OSError as error:
             self._fail(error)
             raise self._refusal() from error
 
-    def _extend(self, size: int) -> None:
+    def _extend(self, size: int, payload: bytes = b"") -> None:
         end = self._at + size
         if end > self._segment.capacity:
-            self.roll(size)
+            self.roll(size, payload)
             end = self._at + size
         self._segment.extend(end)
         self._room = self._segment.room
 
-    def roll(self, size: int = 0) -> int:
-        """Begin a new file, with room for *size* bytes; return its number. May raise `OSError`."""
+    def roll(self, size: int = 0, payload: bytes = b"") -> int:
+        """Begin a new file with room for *size* bytes, in which *payload* goes first unless it is empty.
+
+        Returns the number of the file. May raise `OSError`.
+        """
         old, end = self._segment, self._at
         self._begin(self._number + 1, end, size)
         self.closed.append(Closed(old, end))
         self.bytes_appended += end
-        self.on_roll(self._number)
+        self.on_roll(self._number, None if self._repeats else payload)
         return self._number
 
     def _begin(self, number: int, valid: int | None, size: int = 0) -> None:
@@ -216,9 +221,11 @@ class Journal:
         self.unsynced.clear()
         self.bytes_appended += self._at
         self._begin(self._number + 1, end if number == self._number else None)
-        self.on_roll(self._number)
+        self.on_roll(self._number, None)
+        self._repeats = True
         for payload in again:
             self.append(payload)
+        self._repeats = False
         return Failed(failed, end)
 
     def give_up(self, reason: str) -> None:

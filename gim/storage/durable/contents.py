@@ -12,13 +12,17 @@ from gim.storage.durable.effects import MESSAGE, encode
 
 
 class LogContent(Struct):
-    """The messages of one log: ``first_id`` is the smallest of their ids, "" without any.
+    """The messages of one log: the smallest and the largest of their ids, "" without any, and how many
+    live.
 
     ``to_erase`` says that there is content of recalled messages, or of chatrooms that ended.
     """
 
     number: int
+    size: int = 0  # bytes of the file
     first_id: str = ""
+    last_id: str = ""
+    messages: int = 0
     live_bytes: int = 0
     to_erase: bool = False
 
@@ -34,6 +38,7 @@ class Contents:
     def dead(self, message: Message, to_erase: bool = False) -> None:
         """Take a message that does not live off the log that has it."""
         if (log := self._log_of(message.id)) is not None:
+            log.messages -= 1
             log.live_bytes = max(0, log.live_bytes - size_of(message))
             log.to_erase = log.to_erase or to_erase
 

@@ -30,13 +30,16 @@ MAX_WAITING: Final = 100_000  # names, and delivery marks, that wait while nothi
 
 
 class Ledger(Protocol):
-    """Counts what the files hold that does not live any more. Neither method raises."""
+    """Counts what the files hold that does not live any more. No method raises."""
 
     def dropped(self, message: Message) -> None:
         """A message left the store."""
 
     def recalled(self, message_id: str) -> None:
-        """A message lost its content, which is still in a file."""
+        """A message loses its content, which is still in a file."""
+
+    def dismissed(self, room_id: str) -> None:
+        """A chatroom, which is there, ends with all its content, which is still in files."""
 
 
 class JournalRecorder(Recorder):
@@ -100,9 +103,13 @@ class JournalRecorder(Recorder):
 
     def left(self, room_id: str, user_id: str, owner: str, is_gone: bool) -> None:
         self._write(MemberLeft(room_id, user_id, owner, is_gone))
+        if is_gone and self._ledger is not None:
+            self._ledger.dismissed(room_id)
 
     def dismissed(self, room_id: str) -> None:
         self._write(RoomDismissed(room_id))
+        if self._ledger is not None:
+            self._ledger.dismissed(room_id)
 
     def muted(self, room_id: str, user_id: str, until: int) -> None:
         self._write(UserMuted(room_id, user_id, until))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
@@ -25,6 +25,7 @@ from gim.storage.durable.settle import Settlement
 from gim.storage.memory.data import MemoryData
 
 AT_ONCE: Final = 4000  # records, some 20 ms
+TRIMMED_AT_ONCE: Final = 1000  # messages, some 10 ms
 CHUNK: Final = 4 * 1024 * 1024  # bytes that are read at once
 MAX_PROBLEMS: Final = 100  # that are told of
 
@@ -41,11 +42,17 @@ class Restored(Struct, frozen=True):
     problems: list[str]
 
 
-def restore(data: MemoryData, survey: Survey, progress: Progress) -> Iterator[Restored | None]:
+def restore(
+    data: MemoryData,
+    survey: Survey,
+    progress: Progress,
+    counted: Callable[[list[LogContent]], None] = lambda logs: None,
+) -> Iterator[Restored | None]:
     """Load what was surveyed, and repaired, into data that holds nothing.
 
-    Yields None after portions, and the result at last. *progress* counts the bytes. Garbage collection is
-    off meanwhile: nothing of what is loaded is garbage.
+    Yields None after portions, and the result at last. *progress* counts the bytes. *counted* is called
+    with what each log holds, before messages are trimmed that are beyond the limit of all. Garbage
+    collection is off meanwhile: nothing of what is loaded is garbage.
     """
     had_gc = gc.isenabled()
     gc.disable()
@@ -54,6 +61,9 @@ def restore(data: MemoryData, survey: Survey, progress: Progress) -> Iterator[Re
         yield from reading.read()
         contents = Contents(reading.logs)
         yield from Settlement(data, reading.found, contents).run()
+        counted(contents.logs)
+        while data.archive.trim_total(TRIMMED_AT_ONCE):
+            yield None
         yield Restored(survey.end, contents.logs, reading.problems)
     finally:
         if had_gc:
@@ -121,7 +131,7 @@ class _Reading:
 
     def _read_messages(self, log: Finding) -> Iterator[None]:
         """Read a log from before the checkpoint: only messages count."""
-        content = LogContent(log.number)
+        content = LogContent(log.number, log.end)
         self.logs.append(content)
         counted = 0
         for count, (offset, payload) in enumerate(_walk(log)):
@@ -140,13 +150,16 @@ class _Reading:
             self._problem(log, offset, error)
             return
         if self.found.message(record):
+            content.messages += 1
             content.live_bytes += HEADER_SIZE + len(payload)
             if not content.first_id or record.id < content.first_id:
                 content.first_id = record.id
+            if record.id > content.last_id:
+                content.last_id = record.id
 
     def _read_log(self, log: Finding) -> Iterator[None]:
         """Read a log of which everything counts."""
-        content = LogContent(log.number)
+        content = LogContent(log.number, log.end)
         self.logs.append(content)
         counted, due = 0, self._due(log.number, 0)
         for count, (offset, payload) in enumerate(_walk(log)):

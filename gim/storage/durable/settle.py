@@ -31,7 +31,7 @@ _NOBODY: Final = PersonFound()
 class Settlement:
     """Fills a store that holds nothing. `run` yields every few milliseconds.
 
-    What the limits and the time to live do not allow any more does not come back. A person's
+    What the limit of a session and the time to live do not allow any more does not come back. A person's
     ``newest_dropped`` may become larger than it was, never smaller: a client that trusts it may load once
     too often, but never misses a gap.
     """
@@ -59,8 +59,6 @@ class Settlement:
         yield from self._private_sessions()
         yield from self._persons()
         self._rest()
-        while self._data.archive.trim_total(AT_ONCE):
-            yield
 
     def _person(self, user_id: str) -> Person:
         person = self._people.get(user_id)
@@ -100,12 +98,21 @@ class Settlement:
             session = sessions.pop(session_id)
             messages = session.messages
             if not session.is_ordered:
-                messages = sorted({one.id: one for one in messages}.values(), key=_id_of)
+                messages = self._ordered(messages)
             if messages:
                 self._last_id = max(self._last_id, messages[-1].id)
             self._session(session, messages)
         self._data.archive.messages.fill(self._by_key, self._heads)
         self._by_key = {}
+
+    def _ordered(self, messages: list[Message]) -> list[Message]:
+        """Return messages in order, each once."""
+        by_id: dict[str, Message] = {}
+        for message in messages:
+            if message.id in by_id:
+                self._contents.dead(message)
+            by_id[message.id] = message
+        return sorted(by_id.values(), key=_id_of)
 
     def _session(self, session: SessionFound, messages: list[Message]) -> None:
         kind, *parts = session.id.split(":")
@@ -174,7 +181,7 @@ class Settlement:
         if not session.first or (kept and kept[0].id == session.first):
             return ""
         cap = min(self._cap, self._found.session_cap or self._cap)
-        return _below(kept[0].id) if len(kept) >= cap else self._found.floor
+        return _below(kept[0].id) if len(kept) >= cap else self._low
 
     def _store(self, session: SessionFound, kept: list[Message], conversation: Conversation) -> None:
         """Index the messages of a conversation, recalled ones as stubs."""

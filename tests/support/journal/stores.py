@@ -18,7 +18,9 @@ from gim.journal.repair import repair
 from gim.journal.settings import JournalSettings
 from gim.journal.survey import Progress
 from gim.journal.threads import AtOnce
+from gim.storage.durable.contents import LogContent
 from gim.storage.durable.effects import Seal, Slice, encode
+from gim.storage.durable.ledger import Ledger
 from gim.storage.durable.recorder import JournalRecorder
 from gim.storage.durable.restore import Restored, restore
 from gim.storage.durable.state import slices
@@ -53,7 +55,8 @@ class JournalledStore:
             data_dir=path, sync="no", damage="refuse", segment_size=segment_size
         )
         self.journal = Journal(self.directory, journal_settings, AtOnce())
-        self.recorder = JournalRecorder(self.journal)
+        self.ledger = Ledger(self.journal, clock.seconds)
+        self.recorder = JournalRecorder(self.journal, self.ledger)
         self.data = MemoryData(
             clock,
             wall,
@@ -65,10 +68,15 @@ class JournalledStore:
         )
         repaired = last_of(repair(self.directory, "refuse", Progress()))
         self.progress = Progress()
-        self.restored: Restored = last_of(restore(self.data, repaired.survey, self.progress))
+        self.restored: Restored = last_of(
+            restore(self.data, repaired.survey, self.progress, self._counted)
+        )
         self.journal.open_at(self.restored.position)
         self.ticker = Ticker(self.data, self.recorder, self.journal, lambda: (0, 0), clock)
         self.store = MemoryStore(self.data)
+
+    def _counted(self, logs: list[LogContent]) -> None:
+        self.ledger.load(logs, self.data.archive)
 
     def kill(self) -> None:
         """End the process without another word."""

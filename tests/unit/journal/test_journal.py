@@ -28,14 +28,16 @@ class AppendTests(DirectoryTestCase):
         self.assertEqual(self.survey().end, journal.position)
 
     def test_a_full_file_is_followed_by_another(self) -> None:
-        rolled: list[int] = []
+        rolled: list[tuple[int, bytes | None]] = []
         journal = self.journal()
-        journal.on_roll = rolled.append
+        journal.on_roll = lambda number, first: rolled.append((number, first))
         sent = [[1, number, "x" * 1000] for number in range(200)]
         for one in sent:
             journal.append(encode(one))
         found = self.survey()
-        self.assertEqual(rolled, [log.number for log in found.logs[1:]])
+        later = [log.number for log in found.logs[1:]]
+        firsts = [encode(_payloads(self.content(number))[0]) for number in later]
+        self.assertEqual(rolled, list(zip(later, firsts, strict=True)))
         self.assertEqual([log.kind for log in found.logs], ["clean"] * len(found.logs))
         every = [one for log in found.logs for one in _payloads(self.content(log.number))]
         self.assertEqual(every, sent)
