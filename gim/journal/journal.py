@@ -87,6 +87,7 @@ class Journal:
         self.closed: list[Closed] = []  # segments to sync and to finish, the oldest first
         # payloads since the last sync, to be written again should it fail
         self.unsynced: deque[bytes] = deque(maxlen=0 if settings.sync == "no" else None)
+        self.other_bytes = 0  # of all that was appended, those of records that are not messages
         self.synced: Position = 0, 0  # up to where a sync has covered the log
         self.has_new_file = False  # whose name in the directory is not synced
         self.bytes_appended = 0  # in segments that are closed
@@ -134,6 +135,11 @@ class Journal:
         self._map[start:end] = _pack(size, crc32(payload, size)) + payload
         self._at = end
         self.unsynced.append(payload)
+
+    def append_other(self, payload: bytes) -> None:
+        """Write a record as `append` does, and count its bytes in ``other_bytes``."""
+        self.append(payload)
+        self.other_bytes += HEADER_SIZE + len(payload)
 
     def _make_room(self, payload: bytes) -> None:
         """Make room for a record, in a new file if it doesn't fit into this one."""

@@ -67,11 +67,12 @@ class NewFile:
 
     async def discard(self) -> None:
         """Remove what was written. Never raises."""
-        await self._threads.run(_remove, self._file, self.path + TEMPORARY)
+        await self._threads.run(remove_temporary, self._file, self.path + TEMPORARY)
         self._file = -1
 
 
-def _remove(file: int, path: str) -> None:
+def remove_temporary(file: int, path: str) -> None:
+    """Close a file unless it is -1, and remove it. Never raises."""
     with suppress(OSError):
         if file >= 0:
             os.close(file)

@@ -44,6 +44,13 @@ class LogPart:
         self.live_bytes += live_bytes
         self.messages += messages
 
+    def join(self, other: LogPart) -> None:
+        """Take over what another part holds, the logs after those of this one."""
+        self.numbers += other.numbers
+        self.add(other.size, other.live_bytes, other.messages)
+        times = [at for at in (self.erase_at, other.erase_at) if at is not None]
+        self.erase_at = min(times, default=None)
+
 
 class Ledger:
     """The parts of the log in the order of the ids in them: a message's part is found by bisection.
@@ -60,49 +67,53 @@ class Ledger:
         self._parts = [LogPart([])]
         self._archive: Archive
         # where the journal and the store stood when the last part began
-        self._offset = self._appended = self._stored = 0
+        self._offset = self._appended = self._others = self._stored = 0
 
     def load(self, logs: list[LogContent], archive: Archive) -> None:
         """Begin with what a start found, in the order of the numbers: the last log is written to."""
         self._archive = archive
-        self._first_ids, self._parts = [], []
-        last_id = ""
-        for log in logs:
-            first_id = log.first_id or last_id + "0"  # above all ids before
-            if not self._parts or first_id > last_id:
-                self._add_part(first_id if self._parts else "")
-            self._join(self._parts[-1], log)
-            last_id = max(last_id, log.last_id)
-        if not self._parts:
-            self._add_part("").numbers.append(1)
+        found: list[tuple[str, str, LogPart]] = []  # parts with their first and last ids
+        for log in logs or [LogContent(1)]:
+            first_id = log.first_id or (found[-1][1] + "0" if found else "")  # above all before
+            last_id, part = max(first_id, log.last_id), self._part_of(log)
+            while found and found[-1][1] >= first_id:
+                first, last, before = found.pop()
+                before.join(part)
+                first_id, last_id, part = min(first_id, first), max(last_id, last), before
+            found.append((first_id, last_id, part))
+        self._first_ids = ["", *(first_id for first_id, _, _ in found[1:])]
+        self._parts = [part for _, _, part in found]
         self._offset = logs[-1].size if logs else 0
         self._parts[-1].size -= self._offset  # which is added when it is full
         self._mark()
         self._journal.on_roll = self._rolled
 
-    def _add_part(self, first_id: str) -> LogPart:
-        self._first_ids.append(first_id)
-        self._parts.append(LogPart([]))
-        return self._parts[-1]
-
-    def _join(self, part: LogPart, log: LogContent) -> None:
-        part.numbers.append(log.number)
+    def _part_of(self, log: LogContent) -> LogPart:
+        part = LogPart([log.number])
         part.add(log.size, log.live_bytes, log.messages)
         if log.to_erase:
             part.erase_at = self._seconds() + ERASE_AFTER_START
+        return part
 
     def _mark(self) -> None:
-        self._appended, self._stored = self._journal.bytes_appended, self._archive.stored
+        self._appended, self._others = self._journal.bytes_appended, self._journal.other_bytes
+        self._stored = self._archive.stored
 
     def _rolled(self, number: int, payload: bytes | None) -> None:
         """Count in a new log from now on: see `Journal.on_roll`."""
         part, size = self._parts[-1], self._journal.bytes_appended - self._appended
-        part.add(size, size - self._offset, self._archive.stored - self._stored)
-        if payload is not None:  # else messages of the older log come again
-            part = self._add_part(self._first_id(payload))
-        part.numbers.append(number)
+        part.add(size, self._written(size), self._archive.stored - self._stored)
+        if payload is None:  # messages of the older log come again
+            part.numbers.append(number)
+        else:
+            self._first_ids.append(self._first_id(payload))
+            self._parts.append(LogPart([number]))
         self._offset = 0
         self._mark()
+
+    def _written(self, end: int) -> int:
+        """Return the bytes of messages that were written to the last log, which ends at *end*."""
+        return end - self._offset - (self._journal.other_bytes - self._others)
 
     def _first_id(self, payload: bytes) -> str:
         """Return an id that is above those of all messages before a record, and not above later ones."""
@@ -177,9 +188,9 @@ class Ledger:
 
     @property
     def live_bytes(self) -> int:
-        """The bytes of all messages that live, about, and of all other records in the last log."""
-        written = self._journal.position[1] - self._offset
-        return sum(max(0, part.live_bytes) for part in self._parts) + written
+        """The bytes of all messages that live, about."""
+        older = sum(max(0, part.live_bytes) for part in self._parts[:-1])
+        return older + max(0, self._parts[-1].live_bytes + self._written(self._journal.position[1]))
 
     @property
     def live_ratio(self) -> float:

@@ -75,7 +75,7 @@ class JournalRecorder(Recorder):
         """Write the names that wait. Raises `Unavailable`; those that are not written wait on."""
         while self._names:
             user_id, name = next(iter(self._names.items()))
-            self._journal.append(encode(UserNamed(user_id, name)))
+            self._journal.append_other(encode(UserNamed(user_id, name)))
             del self._names[user_id]
 
     def take_marks(self) -> dict[str, str]:
@@ -132,7 +132,7 @@ class JournalRecorder(Recorder):
     def _write(self, change: Change | Together) -> None:
         if self._names:
             self.write_names()
-        self._journal.append(encode(change))
+        self._journal.append_other(encode(change))
 
 
 def _writer_of_messages(journal: Journal) -> Callable[[Message, str], None]:

@@ -57,7 +57,7 @@ class Ticker(Periodic):
     def _write(self, marks: dict[str, str]) -> None:
         archive, people = self._data.archive, self._data.people
         places = archive.ids.last, archive.newest_trimmed, people.forgotten_dropped
-        self._journal.append(encode(Tick(*places, *self._synced(), marks)))
+        self._journal.append_other(encode(Tick(*places, *self._synced(), marks)))
         self._written = self._state()
 
     def _state(self) -> tuple[object, ...]:

@@ -104,12 +104,11 @@ class Tidying:
 
     def _replace(self, group: list[LogPart], number: int, made: Compacted, live_bytes: int) -> None:
         """Note what a group has become. *live_bytes* is what it had before; messages died since."""
-        joined = LogPart([number])
-        died = live_bytes - sum(part.live_bytes for part in group)
-        joined.add(made.size, made.bytes - died, sum(part.messages for part in group))
-        joined.erase_at = min(
-            (part.erase_at for part in group if part.erase_at is not None), default=None
-        )
+        joined = LogPart([])
+        for part in group:
+            joined.join(part)
+        joined.numbers, joined.size = [number], made.size
+        joined.live_bytes += made.bytes - live_bytes
         self._ledger.replace(group, joined if made.records else None)
 
     def _group(self, part: LogPart, number: int) -> list[LogPart]:
