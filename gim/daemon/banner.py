@@ -100,7 +100,8 @@ def _with_workers(count: int) -> str:
 def _described(storage: MemorySettings | RedisSettings) -> str:
     if isinstance(storage, RedisSettings):
         return storage.redis_url.describe()
-    return f"memory for {storage.max_messages} messages"
+    journal = f" with a journal in {storage.journal.data_dir}" if storage.journal is not None else ""
+    return f"memory for {storage.max_messages} messages{journal}"
 
 
 def _written(limit: int) -> str:

@@ -36,7 +36,11 @@ class DaemonBuilder(NodeParts):
     def daemon(self) -> Daemon:
         """Return the daemon with all its services."""
         gateway, drain = self._gateway_port, self._settings.daemon.drain
-        daemon = Daemon(self._chat, self._gateway, gateway, self._reactor, drain, self._prepare_process)
+        durable = self._store_parts.durable
+        daemon = Daemon(
+            self._chat, self._gateway, gateway, self._reactor, drain, self._prepare_process, durable
+        )
+        self._fatal_end.hurry = daemon.cut_short
         StopSignals(self._reactor, daemon.hurry).setServiceParent(daemon)
         for service in self._services():
             service.setServiceParent(daemon)

@@ -23,6 +23,7 @@ from gim.daemon.banner import StartupBanner
 from gim.daemon.build_admission import make_rules
 from gim.daemon.build_observing import ObservingParts, make_observing
 from gim.daemon.build_reloading import add_files
+from gim.daemon.fatal_end import FatalEnd
 from gim.daemon.gc_tuning import GcTuner
 from gim.daemon.parent_daemon import ParentDaemon
 from gim.daemon.shared_files import SharedFiles
@@ -87,6 +88,7 @@ class ParentBuilder:
         self._secrets = {name: os.environ[name] for name in _SECRETS if name in os.environ}
         self._files = SharedFiles(settings)
         self._target = LogTarget(settings.log.log_level, json=True)
+        self._fatal_end = FatalEnd(reactor)
         self._hand_overs: dict[Worker, HandOver] = {}  # of workers that have joined
 
     def daemon(self) -> ParentDaemon:
@@ -98,7 +100,9 @@ class ParentBuilder:
             self._reactor,
             self._settings.daemon.drain,
             self._prepare_process,
+            self._store.durable if self._store is not None else None,
         )
+        self._fatal_end.hurry = daemon.cut_short
         StopSignals(self._reactor, daemon.hurry).setServiceParent(daemon)
         for service in self._services():
             service.setServiceParent(daemon)
@@ -117,7 +121,8 @@ class ParentBuilder:
         yield from self._store.services if self._store is not None else ()
         yield from self._observed.services
         yield LimitReport(self._hits, self._reactor)
-        yield from (self._acceptor, *self._before_workers, self._gateway_port, self._supervisor)
+        before = [service for service in self._before_workers if service.parent is None]
+        yield from (self._acceptor, *before, self._gateway_port, self._supervisor)
         is_open = self._resources.keyring is None
         yield StartupBanner(self._settings, self._gateway_port, self._api_port, is_open)
 
@@ -157,7 +162,8 @@ class ParentBuilder:
         if not isinstance(memory, MemorySettings):
             return None
         limits = StorageLimits.of(settings.limits, self._hits, self._reactor)
-        return SharedStore(memory, settings.webhooks, limits, self._reactor, self._wall)
+        fail = self._fatal_end.end
+        return SharedStore(memory, settings.webhooks, limits, self._reactor, self._wall, fail)
 
     @cached_property
     def _observed(self) -> ObservingParts:

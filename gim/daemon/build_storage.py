@@ -16,16 +16,27 @@ from gim.webhooks.service import Webhooks
 from gim.webhooks.settings import WebhookSettings
 
 if TYPE_CHECKING:
+    from gim.daemon.durable_data import DurableData
     from gim.storage.redis.store.store import RedisStore
 
 
 class StoreParts(NamedTuple):
-    """The storage, counts of its messages if it knows them, and the services that it needs."""
+    """The storage, counts of its messages if it knows them, and the services that it needs. ``durable``
+    is None unless there is a journal."""
 
     storage: Storage
     kept: Callable[[], int] | None
     stored: Callable[[], int] | None  # since the start
     services: tuple[Service, ...]
+    durable: DurableData | None = None
+
+    def when_restored(self, services: tuple[Service, ...]) -> tuple[Service, ...]:
+        """Have services start when the data is there; return those that are to start with the daemon."""
+        if self.durable is None:
+            return services
+        for service in services:
+            service.setServiceParent(self.durable)
+        return ()
 
 
 class WebhookParts(NamedTuple):
@@ -46,14 +57,16 @@ def make_store(
     reactor: Any,
     wall: WallClock,
     meters: Meters | None,
+    fail: Callable[[str], None],
 ) -> StoreParts:
-    """Return the storage that the settings choose, measured by *meters* if there are any."""
+    """Return the storage that the settings choose, measured by *meters* if there are any. *fail* ends the
+    daemon for the reason that it is called with."""
     if isinstance(settings, RedisSettings):
         redis = _redis_store(settings, limits, reactor, wall)
         stored = redis if meters is None else meters.measured(redis, all_appends=True)
         services = (limits.send_rate,)
         return StoreParts(stored, None, lambda: redis.messages.stored, services)
-    return _memory_store(settings, limits, reactor, wall, meters)
+    return _memory_store(settings, limits, reactor, wall, meters, fail)
 
 
 def _memory_store(
@@ -62,16 +75,20 @@ def _memory_store(
     reactor: Any,
     wall: WallClock,
     meters: Meters | None,
+    fail: Callable[[str], None],
 ) -> StoreParts:
-    from gim.storage.memory.data import MemoryData  # nodes on Redis and workers do without
-    from gim.storage.memory.store import MemoryStore
-    from gim.storage.memory.sweeper import Sweeper
+    from gim.daemon.memory_parts import MemoryParts  # nodes on Redis and workers do without
 
-    data = MemoryData(reactor, wall, settings, limits)
-    store = MemoryStore(data)
+    memory = MemoryParts(settings, limits, reactor, wall, fail)
+    data, store = memory.data, memory.store()
     storage = store if meters is None else meters.measured(store, all_appends=False)
-    services = Sweeper(data.sweep, reactor), limits.send_rate
-    return StoreParts(storage, lambda: data.kept_messages, lambda: data.stored_messages, services)
+    return StoreParts(
+        storage,
+        lambda: data.kept_messages,
+        lambda: data.stored_messages,
+        memory.services,
+        memory.durable,
+    )
 
 
 def _redis_store(

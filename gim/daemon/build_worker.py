@@ -33,6 +33,7 @@ from gim.startup import reported
 from gim.storage.linked.calls import TO_WORKER as STORED
 from gim.storage.linked.store import LinkedStore
 from gim.storage.node_names import listener_of
+from gim.storage.settings import MemorySettings
 from gim.workers.admission import WorkerAdmission
 from gim.workers.closings import Closings
 from gim.workers.control import TO_WORKER as CONTROL
@@ -88,7 +89,10 @@ def settings_in_memory(start: Start, files: FilesInMemory) -> Settings:
         gateway_address=without_socket(settings.net.gateway_address),
         api_address=without_socket(settings.net.api_address),
     )
-    return replace(settings, net=net)
+    storage = settings.storage
+    if isinstance(storage, MemorySettings):
+        storage = replace(storage, journal=None)  # the parent has it
+    return replace(settings, net=net, storage=storage)
 
 
 class WorkerBuilder(NodeParts):

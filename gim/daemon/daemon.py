@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
@@ -16,12 +17,16 @@ from gim.gateway.factory import GatewayFactory
 from gim.log.logger import Logger
 from gim.net.listening import Listening
 
+if TYPE_CHECKING:
+    from gim.daemon.durable_data import DurableData
+
 
 class Daemon(TopService):
     """All services of a daemon that is one process.
 
     Starting: all ports are bound, the HTTP API answers at once, and the gateway accepts connections as
-    soon as the storage serves. Clients that connect before that wait in the kernel's queue.
+    soon as the storage serves. Clients that connect before that wait in the kernel's queue. Restoring
+    durable data begins with the start, and may take long.
 
     Stopping: the gateway's port is closed, then the connections are, evenly over *drain* seconds. Each
     gets first what waits to be pushed to it. `CLOSING_TIME` later the remaining ones are dropped. The
@@ -39,15 +44,18 @@ class Daemon(TopService):
         clock: IReactorTime,
         drain: float,
         prepare_process: Callable[[Componentized], None],
+        durable: DurableData | None = None,
     ) -> None:
         """*listening* is where the *gateway* listens; it becomes one of the last children.
-        *prepare_process* is called with the application that the daemon becomes a part of."""
+        *prepare_process* is called with the application that the daemon becomes a part of. *durable*, a
+        child as well, is closed when nothing uses it any more."""
         super().__init__(prepare_process)
         self._chat = chat
         self._gateway = gateway
         self._listening = listening
         self._drain = ClientDrain(chat, gateway, clock)
         self._duration = drain
+        self._durable = durable
 
     def startService(self) -> None:
         Deferred.fromCoroutine(self._start()).addErrback(self._failed)
@@ -67,11 +75,17 @@ class Daemon(TopService):
         await self._drain.run(self._duration)
         await self._stop_children()
         await self._chat.stop()
+        if self._durable is not None:
+            await self._durable.close()
         self._log.info("stopped")
 
     def hurry(self) -> None:
-        """Cut the stopping short: close what is left, and wait for no client's answer."""
+        """Cut the stopping short at a second signal."""
         self._log.info("second stop signal: not waiting for clients any more")
+        self.cut_short()
+
+    def cut_short(self) -> None:
+        """Close what is left when the daemon stops, and wait for no client's answer."""
         self._duration = 0.0  # if it has not begun yet
         self._drain.hurry()
 

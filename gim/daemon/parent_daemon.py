@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.application.service import IService
 from twisted.internet.defer import maybeDeferred
@@ -17,6 +17,9 @@ from gim.log.logger import Logger
 from gim.workers.control import Drain, PrepareToDrain
 from gim.workers.supervisor import Supervisor
 from gim.workers.worker_process import Worker
+
+if TYPE_CHECKING:
+    from gim.daemon.durable_data import DurableData
 
 DRAIN_PATIENCE = 4.0  # seconds after the duration of a drain that a worker has for the last clients
 HURRY_PATIENCE = 2.0  # seconds that a worker has for its clients after a second stop signal
@@ -53,10 +56,12 @@ class ParentDaemon(TopService):
         clock: IReactorTime,
         drain: float,
         prepare_process: Callable[[Componentized], None],
+        durable: DurableData | None = None,
     ) -> None:
         """*before_workers* are services that need the workers until they have stopped, such as the port
         of the HTTP API. They, *supervisor* and *gateway* must be made children as well. *prepare_process*
-        is called with the application that the daemon becomes a part of."""
+        is called with the application that the daemon becomes a part of. *durable*, a child as well, is
+        closed when nothing uses it any more."""
         super().__init__(prepare_process)
         self._supervisor = supervisor
         self._gateway = gateway
@@ -64,6 +69,7 @@ class ParentDaemon(TopService):
         self._clock = clock
         self._duration = drain
         self._draining: set[Worker] = set()
+        self._durable = durable
 
     def startService(self) -> None:
         self._supervisor.settled().addCallback(lambda _: self._gateway.accept())
@@ -76,6 +82,8 @@ class ParentDaemon(TopService):
         await gather(maybeDeferred(service.disownServiceParent) for service in self._before_workers)
         await self._supervisor.stopService()
         await self._stop_children()
+        if self._durable is not None:
+            await self._durable.close()
         self._log.info("stopped")
 
     async def _drain(self) -> None:
@@ -101,8 +109,12 @@ class ParentDaemon(TopService):
         self._draining.discard(worker)
 
     def hurry(self) -> None:
-        """Cut the stopping short: close what is left, and wait for no client's answer."""
+        """Cut the stopping short at a second signal."""
         self._log.info("second stop signal: not waiting for clients any more")
+        self.cut_short()
+
+    def cut_short(self) -> None:
+        """Close what is left when the daemon stops, and wait for no client's answer."""
         self._duration = 0.0  # if it has not begun yet
         self._supervisor.hurry()
         self._clock.callLater(HURRY_PATIENCE, self._kill_the_slow)

@@ -27,6 +27,7 @@ from gim.daemon.build_console import console_routes, make_sessions
 from gim.daemon.build_inspection import Seen, admin_routes, make_sampler
 from gim.daemon.build_reloading import add_files
 from gim.daemon.build_storage import StoreParts, WebhookParts, make_store, make_webhooks
+from gim.daemon.fatal_end import FatalEnd
 from gim.daemon.gc_tuning import GcTuner
 from gim.daemon.signals import Reloader
 from gim.gateway import closing
@@ -83,13 +84,14 @@ class NodeParts:
         self._write_batch = WriteBatch(reactor)
         self._turns = Turns(reactor)
         self._profiler = Profiler(reactor, wall)
+        self._fatal_end = FatalEnd(reactor)
 
     def _services(self) -> Iterator[Service]:
         """Yield all services in the order in which they start."""
         yield GcTuner(self._reactor)
         yield from self._store_parts.services
         yield from self._meters.services if self._meters is not None else ()
-        yield from self._webhook_parts.services
+        yield from self._store_parts.when_restored(self._webhook_parts.services)
         yield from (self._timeout_wheel, self._read_rate)
         if isinstance(self._login_rate, Service):  # that of a worker runs in another process
             yield self._login_rate
@@ -116,7 +118,14 @@ class NodeParts:
     @cached_property
     def _store_parts(self) -> StoreParts:
         limits = StorageLimits.of(self._limits, self._hits, self._reactor)
-        return make_store(self._settings.storage, limits, self._reactor, self._wall, self._meters)
+        return make_store(
+            self._settings.storage,
+            limits,
+            self._reactor,
+            self._wall,
+            self._meters,
+            self._fatal_end.end,
+        )
 
     @cached_property
     def _webhook_parts(self) -> WebhookParts:
@@ -278,6 +287,7 @@ class NodeParts:
             self._health,
             self._webhooks,
             self._number,
+            self._store_parts.durable,
         )
 
     @cached_property

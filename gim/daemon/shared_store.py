@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 
 from gim.concurrency.clocks import WallClock
+from gim.daemon.memory_parts import MemoryParts
 from gim.storage.linked.news import EncodedNews
 from gim.storage.linked.server import StoreServer
-from gim.storage.memory.data import MemoryData
-from gim.storage.memory.store import MemoryStore
-from gim.storage.memory.sweeper import Sweeper
 from gim.storage.node_names import listener_of
 from gim.storage.settings import MemorySettings
 from gim.storage.storage_limits import StorageLimits
@@ -33,16 +31,20 @@ class SharedStore:
         limits: StorageLimits,
         reactor: Any,
         wall: WallClock,
+        fail: Callable[[str], None],
     ) -> None:
+        """*fail* ends the daemon for the reason that it is called with."""
         self._reactor = reactor
-        self.data = data = MemoryData(reactor, wall, settings, limits)
-        self.services: tuple[Service, ...] = (Sweeper(data.sweep, reactor), limits.send_rate)
+        self._memory = memory = MemoryParts(settings, limits, reactor, wall, fail)
+        self.data, self.durable, self.services = memory.data, memory.durable, memory.services
         self._posts = WorkerPosts()
         self.webhooks: Webhooks | None = None
         if webhooks is not None:
             self.webhooks = Webhooks(
-                MemoryStore(data), webhooks.events, webhooks.grace, self._posts.post, reactor, wall
+                memory.store(), webhooks.events, webhooks.grace, self._posts.post, reactor, wall
             )
+            if self.durable is not None:
+                self.webhooks.setServiceParent(self.durable)
         self._news = EncodedNews()
         self._servers: dict[Worker, StoreServer] = {}
 
@@ -53,7 +55,7 @@ class SharedStore:
 
     def spawned(self, worker: Worker) -> None:
         """Serve a worker that was started."""
-        store = MemoryStore(self.data, listener_of(self.data.node, worker.number))
+        store = self._memory.store(listener_of(self.data.node, worker.number))
         observed = store if self.webhooks is None else self.webhooks.observed(store)
         server = StoreServer(observed, worker.channel, self._news, self._reactor)
         self._servers[worker] = server

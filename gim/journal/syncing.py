@@ -77,6 +77,7 @@ class Syncing(Periodic):
         self._has_warned = False
         self._distrusted: Failed | None = None  # files whose records are written again
         self._synced_bytes = 0
+        self.on_sync: Callable[[float], object] = lambda seconds: None  # called with how long one took
         self.failure = ""  # why nothing can be synced any more
         self.count = self.failures = 0  # of syncs
         self.last_seconds = self.longest_seconds = self.all_seconds = 0.0
@@ -173,6 +174,7 @@ class Syncing(Periodic):
 
     def _succeeded(self, seconds: float, part: _Part) -> None:
         self._is_running = self._is_last_try = self._has_warned = False
+        self.on_sync(seconds)
         self.last_seconds = seconds
         self.longest_seconds = max(self.longest_seconds, seconds)
         self.all_seconds += seconds

@@ -24,7 +24,7 @@ class Threads(Protocol):
 
 
 class DiskThread:
-    """One thread of its own.
+    """One thread of its own, begun with the first call: a thread does not outlive a fork.
 
     With ``--sync always`` there are thousands of syncs a second, and a thread pool of Twisted takes 70 us
     more for each.
@@ -34,9 +34,12 @@ class DiskThread:
         self._call_in_reactor = reactor.callFromThread
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name="journal", daemon=True)
-        self._thread.start()
+        self._has_begun = False
 
     def run(self, function: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        if not self._has_begun:
+            self._has_begun = True
+            self._thread.start()
         done: Deferred[Any] = Deferred()
         self._jobs.put((done, function, args))
         return done
@@ -52,7 +55,8 @@ class DiskThread:
 
     def stop(self) -> None:
         self._jobs.put(None)
-        self._thread.join()
+        if self._has_begun:
+            self._thread.join()
 
 
 class AtOnce:

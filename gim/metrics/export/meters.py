@@ -20,9 +20,11 @@ from gim.metrics.export.collector import (
     StorageCollector,
 )
 from gim.metrics.export.health import HealthCollector
+from gim.metrics.export.journal import JournalCollector
 from gim.metrics.export.numbers import (
     DataNumbers,
     GatewayNumbers,
+    JournalNumbers,
     PushNumbers,
     WebhookNumbers,
     WorkerNumbers,
@@ -75,12 +77,14 @@ class ParentMeters:
         hits: LimitHits,
         overload: Overload,
         webhooks: WebhookNumbers | None = None,
+        journal: JournalNumbers | None = None,
     ) -> MetricsPage:
         """Return the parent's part of the page. *storage* is its kind; *data* is None if another process
-        has it; without *webhooks* the page has no metrics of them."""
+        has it; without *webhooks* or *journal* the page has no metrics of them."""
         return MetricsPage(
             [
                 *([WebhookCollector(webhooks)] if webhooks is not None else ()),
+                *([JournalCollector(journal)] if journal is not None else ()),
                 *([DataCollector(data)] if data is not None else ()),
                 ShareCollector(0),
                 WorkersCollector(workers),
@@ -124,13 +128,15 @@ class Meters:
         health: Health,
         webhooks: WebhookNumbers | None = None,
         worker: int | None = None,
+        journal: JournalNumbers | None = None,
     ) -> MetricsPage:
         """Return the page of a daemon. *storage* is its kind; *stored* returns how many messages it has,
-        None if that is unknown; without *webhooks* the page has no metrics of them; *worker* is this
-        process's number, None if it is the only one."""
+        None if that is unknown; without *webhooks* or *journal* the page has no metrics of them; *worker*
+        is this process's number, None if it is the only one."""
         return MetricsPage(
             [
                 *([WebhookCollector(webhooks)] if webhooks is not None else ()),
+                *([JournalCollector(journal)] if journal is not None else ()),
                 *([ShareCollector(worker, gateway.connections)] if worker is not None else ()),
                 HealthCollector(health),
                 GatewayCollector(gateway),

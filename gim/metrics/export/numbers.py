@@ -115,6 +115,38 @@ class WebhookNumbers(Protocol):
         """Return the seconds since the oldest event happened that waits, 0 if none does."""
 
 
+class JournalNumbers(Protocol):
+    """The journal of the memory store."""
+
+    @property
+    def written_bytes(self) -> int:
+        """Bytes that were written since the start."""
+
+    @property
+    def unsynced_bytes(self) -> int:
+        """Those of them that no sync has covered."""
+
+    @property
+    def sync_times(self) -> Row:
+        """How long syncs took."""
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether nothing can be written now."""
+
+    @property
+    def segments(self) -> int:
+        """Log files."""
+
+    @property
+    def damaged(self) -> int:
+        """Damaged places that the start found, and went on without."""
+
+    @property
+    def load_seconds(self) -> float:
+        """How long the start took to restore the data, 0 until it has."""
+
+
 class WorkerNumbers(Protocol):
     """Worker processes, as their parent knows them."""
 

@@ -29,6 +29,13 @@ def add(row: Row, began: int, weight: int = 1) -> None:
     row[-1] += passed * weight
 
 
+def add_seconds(row: Row, seconds: float) -> None:
+    """Add a duration that was measured elsewhere."""
+    passed = max(0, round(seconds * 1e9))
+    row[passed.bit_length()] += 1
+    row[-1] += passed
+
+
 def count(row: Row) -> int:
     """Return the number of durations in a row."""
     return sum(row[:-1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import treq
 from prometheus_client import parser
 from prometheus_client.openmetrics import parser as openmetrics
+from twisted.python.filepath import FilePath
 
 from tests.support.daemon_process import PATIENCE, DaemonTestCase
 from tests.support.paths import ROOT
@@ -152,7 +154,10 @@ class DocumentTests(PageTestCase):
         """Compare the metrics that *document* lists with those of a daemon."""
         hook = start_hook(self)
         environment: Any = {"GIM_WEBHOOK_SECRET": SECRET}
-        process = await self.daemon("--webhook-url", hook.url, *options, **environment)
+        data = FilePath(self.mktemp())
+        data.makedirs()
+        words = "--webhook-url", hook.url, "--data-dir", os.path.abspath(data.path)
+        process = await self.daemon(*words, *options, **environment)
         await self.use()
         _, page = await self.page()
         served = await self.samples()

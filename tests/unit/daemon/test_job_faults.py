@@ -15,12 +15,14 @@ from gim.concurrency.periodic import Periodic
 from gim.daemon.gc_tuning import COLLECTION_INTERVAL, GcTuner
 from gim.gateway.timeout_wheel import TimeoutWheel
 from gim.inspection.sampler import Sampler
+from gim.journal.syncing import Syncing
 from gim.limits import overload
 from gim.limits.overload import IN_A_ROW, SAMPLE_INTERVAL, Overload
 from gim.limits.rate_per_second import RatePerSecond
 from gim.limits.read_rate import ReadRate
 from gim.limits.report import REPORT_INTERVAL, LimitReport
 from gim.metrics.instruments.sampling import RequestSampling
+from gim.storage.durable.ticker import Ticker
 from gim.storage.memory.sweeper import Sweeper
 from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.webhooks.presence_grace import PresenceGrace
@@ -87,7 +89,9 @@ class DaemonJobTests(GatewayTestCase):
 
     def test_none_is_left_out_here(self) -> None:
         self.assertEqual(set(map(type, self.jobs())), set(self.KINDS))
-        elsewhere = {GcTuner, Heartbeat}  # below, and in tests.integration.redis.test_life
+        # below, in tests.integration.redis.test_life, and with a journal in tests.unit.journal and
+        # tests.unit.storage.durable
+        elsewhere = {GcTuner, Heartbeat, Syncing, Ticker}
         self.assertEqual(set(Periodic.__subclasses__()), {*self.KINDS, *elsewhere})
 
     def test_each_goes_on_after_a_fault_and_the_stop_is_clean(self) -> None:

@@ -1,0 +1,226 @@
+"""The data of the memory store with the journal below it: opened, restored, and closed."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from functools import partial
+from time import perf_counter
+from typing import Any, Final, TypeVar
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
+
+from gim.concurrency.clocks import WallClock
+from gim.errors import Unavailable
+from gim.journal.directory import DataDirectory
+from gim.journal.journal import Journal
+from gim.journal.repair import repair
+from gim.journal.settings import JournalSettings
+from gim.journal.survey import Progress
+from gim.journal.syncing import Syncing
+from gim.journal.threads import DiskThread
+from gim.log.logger import Logger
+from gim.metrics.instruments.durations import add_seconds, new_row
+from gim.startup import StartupError
+from gim.storage.durable.recorder import JournalRecorder
+from gim.storage.durable.restore import restore
+from gim.storage.durable.restored import RestoredStorage
+from gim.storage.durable.synced import SyncedStorage
+from gim.storage.durable.ticker import Ticker
+from gim.storage.interface import Storage
+from gim.storage.memory.data import MemoryData
+from gim.storage.settings import MemorySettings
+from gim.storage.storage_limits import StorageLimits
+
+SLICE_TIME: Final = 0.02  # seconds of an iteration of the reactor that restoring takes
+PROGRESS_STEP: Final = 10  # per cent between two lines of the log
+PROGRESS_INTERVAL: Final = 2.0  # seconds between them at most
+
+T = TypeVar("T")
+
+
+class Stopped(Exception):
+    """The daemon stops while its data is being restored."""
+
+
+class DurableData(MultiService):
+    """The data, and what keeps its journal. The children start when the data is restored.
+
+    Starting takes the directory, which may raise `StartupError`, and begins to restore the data while
+    the reactor runs. What is wrong then ends the daemon. Stopping stops the children. `close` comes after
+    everything that uses the data.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        settings: MemorySettings,
+        journal: JournalSettings,
+        limits: StorageLimits,
+        reactor: Any,
+        wall: WallClock,
+        fail: Callable[[str], None],
+    ) -> None:
+        """*fail* ends the daemon for the reason that it is called with."""
+        super().__init__()
+        self._settings = journal
+        self._reactor = reactor
+        self._fail = fail
+        self._threads = DiskThread(reactor)
+        self._directory = DataDirectory(journal.data_dir)
+        self.journal = Journal(self._directory, journal, self._threads)
+        self._recorder = JournalRecorder(self.journal)
+        self.data = MemoryData(reactor, wall, settings, limits, recorder=self._recorder)
+        self.syncing = Syncing(self.journal, reactor, fail)
+        self._ticker = Ticker(self.data, self._recorder, self.journal, self._synced, reactor)
+        self._keepers = MultiService()  # of the journal, from when it is open until it is closed
+        for service in self.syncing, self._ticker:
+            service.setServiceParent(self._keepers)
+        self._progress = Progress()
+        self._doing = "checked"
+        self._waiting: list[Deferred[None]] = []
+        self._is_restored = self._is_stopping = False
+        self._restoring: Deferred[None] | None = None
+        self.damaged = 0  # places in the files that the start went on without
+        self.load_seconds = 0.0
+        self.sync_times = new_row()
+        self.syncing.on_sync = partial(add_seconds, self.sync_times)
+        self._first_byte = 0  # of the journal that this process wrote
+
+    def stored(self, store: Storage) -> Storage:
+        """Return a store on the data as it is to be served: restored and, if all is synced, synced."""
+        if self._settings.sync == "always":
+            store = SyncedStorage(store, self.syncing)
+        return RestoredStorage(store, self)
+
+    def _synced(self) -> tuple[int, int]:
+        return self.journal.synced
+
+    # figures: see `gim.metrics.export.numbers.JournalNumbers`
+
+    @property
+    def written_bytes(self) -> int:
+        return self.journal.bytes_written - self._first_byte
+
+    @property
+    def unsynced_bytes(self) -> int:
+        return self.syncing.unsynced_bytes if self._settings.sync != "no" else 0
+
+    @property
+    def is_failing(self) -> bool:
+        return bool(self.journal.failing)
+
+    @property
+    def segments(self) -> int:
+        return len(self._directory.logs())
+
+    # restoring
+
+    def startService(self) -> None:
+        self._directory.open()
+        self.data.epoch, self.data.token_key = self._directory.epoch, self._directory.token_key
+        self._restoring = Deferred.fromCoroutine(self._restore()).addErrback(self._not_restored)
+
+    async def restored(self) -> None:
+        """Return when all data is there."""
+        if not self._is_restored:
+            restored: Deferred[None] = Deferred()
+            self._waiting.append(restored)
+            await restored
+
+    def check_restored(self) -> None:
+        """Raise `Unavailable` until all data is there."""
+        if not self._is_restored:
+            raise Unavailable(f"the server is starting: it has {self._said()}")
+
+    def _said(self) -> str:
+        return f"{self._doing} {self._percent()} % of {self._directory.path}"
+
+    def _percent(self) -> int:
+        return 100 * self._progress.done // max(1, self._progress.total)
+
+    async def _restore(self) -> None:
+        began = self._reactor.seconds()
+        repaired = await self._in_slices(repair(self._directory, self._settings.damage, self._progress))
+        self.damaged = repaired.damaged
+        self.data.epoch = self._directory.epoch  # another one if data is lost
+        self._doing = "restored"
+        found = await self._in_slices(restore(self.data, repaired.survey, self._progress))
+        for problem in found.problems:
+            self._log.error("{problem}", problem=problem)
+        self.journal.open_at(found.position)
+        self._first_byte = self.journal.bytes_written
+        gc.freeze()  # what was restored: no collection is to follow it
+        self.load_seconds = self._reactor.seconds() - began
+        self._log.info(
+            "restored {messages} messages from {path} in {seconds:.1f} s",
+            messages=self.data.kept_messages,
+            path=self._directory.path,
+            seconds=self.load_seconds,
+        )
+        self._serve()
+
+    def _serve(self) -> None:
+        self._is_restored = True
+        self._keepers.startService()
+        super().startService()
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            each.callback(None)
+
+    async def _in_slices(self, work: Iterator[T | None]) -> T:
+        """Do work that yields None now and then and its result at last, some in each iteration."""
+        logged_at, logged = self._reactor.seconds(), 0
+        until = 0.0
+        for found in work:
+            if found is not None:
+                return found
+            if perf_counter() < until:
+                continue
+            now, percent = self._reactor.seconds(), self._percent()
+            if percent >= logged + PROGRESS_STEP or now >= logged_at + PROGRESS_INTERVAL:
+                logged_at, logged = now, percent
+                self._log.info("{said}", said=self._said())
+            await deferLater(self._reactor, 0)
+            if self._is_stopping:
+                raise Stopped
+            until = perf_counter() + SLICE_TIME
+        raise AssertionError("the work has no result")
+
+    def _not_restored(self, failure: Failure) -> None:
+        error = failure.value
+        if isinstance(error, StartupError):
+            self._fail(str(error))
+        elif isinstance(error, OSError):
+            self._fail(f"--data-dir: {self._directory.path} can't be read or written: {error.strerror}")
+        elif not isinstance(error, Stopped):
+            self._log.failure("the data could not be restored", failure)
+            self._fail(f"--data-dir: {self._directory.path} could not be restored: see the log")
+
+    # stopping
+
+    def stopService(self) -> Deferred[Any] | None:
+        self._is_stopping = True
+        return super().stopService() if self._is_restored else None
+
+    async def close(self) -> None:
+        """Write what waits, close the journal, and let go of the directory. Nothing uses the data now."""
+        self._is_stopping = True
+        if self._restoring is not None:
+            await self._restoring
+        if self._is_restored:
+            await maybeDeferred(self._keepers.stopService)
+            await self._close_journal()
+        self._threads.stop()
+        self._directory.close()
+
+    async def _close_journal(self) -> None:
+        self._ticker.tick()
+        try:
+            await self.journal.close()
+        except Exception as error:
+            self._log.error("the journal could not be closed in order: {error}", error=error)
