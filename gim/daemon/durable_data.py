@@ -135,10 +135,8 @@ class DurableData(MultiService):
     def check_restored(self) -> None:
         """Raise `Unavailable` until all data is there."""
         if not self._is_restored:
-            raise Unavailable(f"the server is starting: it has {self._said()}")
-
-    def _said(self) -> str:
-        return f"{self._doing} {self._percent()} % of {self._directory.path}"
+            said = f"{self._doing} {self._percent()} % of its data"
+            raise Unavailable(f"the server is starting and has {said}: try again in a moment")
 
     def _percent(self) -> int:
         return 100 * self._progress.done // max(1, self._progress.total)
@@ -184,7 +182,12 @@ class DurableData(MultiService):
             now, percent = self._reactor.seconds(), self._percent()
             if percent >= logged + PROGRESS_STEP or now >= logged_at + PROGRESS_INTERVAL:
                 logged_at, logged = now, percent
-                self._log.info("{said}", said=self._said())
+                self._log.info(
+                    "{doing} {percent} % of {path}",
+                    doing=self._doing,
+                    percent=percent,
+                    path=self._directory.path,
+                )
             await deferLater(self._reactor, 0)
             if self._is_stopping:
                 raise Stopped
