@@ -25,11 +25,14 @@ from gim.journal.threads import DiskThread
 from gim.log.logger import Logger
 from gim.metrics.instruments.durations import add_seconds, new_row
 from gim.startup import StartupError
+from gim.storage.durable.contents import LogContent
+from gim.storage.durable.ledger import Ledger
 from gim.storage.durable.recorder import JournalRecorder
 from gim.storage.durable.restore import restore
 from gim.storage.durable.restored import RestoredStorage
 from gim.storage.durable.synced import SyncedStorage
 from gim.storage.durable.ticker import Ticker
+from gim.storage.durable.upkeep import Upkeep
 from gim.storage.interface import Storage
 from gim.storage.memory.data import MemoryData
 from gim.storage.settings import MemorySettings
@@ -73,12 +76,17 @@ class DurableData(MultiService):
         self._threads = DiskThread(reactor)
         self._directory = DataDirectory(journal.data_dir)
         self.journal = Journal(self._directory, journal, self._threads)
-        self._recorder = JournalRecorder(self.journal)
+        self._ledger = Ledger(self.journal, reactor.seconds)
+        self._recorder = JournalRecorder(self.journal, self._ledger)
         self.data = MemoryData(reactor, wall, settings, limits, recorder=self._recorder)
         self.syncing = Syncing(self.journal, reactor, fail)
         self._ticker = Ticker(self.data, self._recorder, self.journal, self._synced, reactor)
+        self._upkeep_threads = DiskThread(reactor)
+        upkeep = Upkeep(
+            self.data, self.journal, self._ledger, self._settle, self._upkeep_threads, reactor
+        )
         self._keepers = MultiService()  # of the journal, from when it is open until it is closed
-        for service in self.syncing, self._ticker:
+        for service in self.syncing, self._ticker, upkeep:
             service.setServiceParent(self._keepers)
         self._progress = Progress()
         self._doing = "checked"
@@ -100,6 +108,11 @@ class DurableData(MultiService):
     def _synced(self) -> tuple[int, int]:
         return self.journal.synced
 
+    async def _settle(self) -> None:
+        """Return when all that has happened by now is on the disk."""
+        self._ticker.tick()
+        await self.syncing.synced()
+
     # figures: see `gim.metrics.export.numbers.JournalNumbers`
 
     @property
@@ -116,7 +129,11 @@ class DurableData(MultiService):
 
     @property
     def segments(self) -> int:
-        return len(self._directory.logs())
+        return self._ledger.segments
+
+    @property
+    def live_ratio(self) -> float:
+        return self._ledger.live_ratio
 
     # restoring
 
@@ -147,7 +164,7 @@ class DurableData(MultiService):
         self.damaged = repaired.damaged
         self.data.epoch = self._directory.epoch  # another one if data is lost
         self._doing = "restored"
-        found = await self._in_slices(restore(self.data, repaired.survey, self._progress))
+        found = await self._in_slices(restore(self.data, repaired.survey, self._progress, self._counted))
         for problem in found.problems:
             self._log.error("{problem}", problem=problem)
         self.journal.open_at(found.position)
@@ -161,6 +178,9 @@ class DurableData(MultiService):
             seconds=self.load_seconds,
         )
         self._serve()
+
+    def _counted(self, logs: list[LogContent]) -> None:
+        self._ledger.load(logs, self.data.archive)
 
     def _serve(self) -> None:
         self._is_restored = True
@@ -218,6 +238,7 @@ class DurableData(MultiService):
         if self._is_restored:
             await maybeDeferred(self._keepers.stopService)
             await self._close_journal()
+        self._upkeep_threads.stop()
         self._threads.stop()
         self._directory.close()
 

@@ -139,6 +139,10 @@ class JournalNumbers(Protocol):
         """Log files."""
 
     @property
+    def live_ratio(self) -> float:
+        """The share of what still counts in their bytes, 0 to 1."""
+
+    @property
     def damaged(self) -> int:
         """Damaged places that the start found, and went on without."""
 

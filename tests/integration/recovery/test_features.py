@@ -40,7 +40,9 @@ class FeatureTests(DaemonTestCase):
 
     async def ask(self, method: str, path: str, user: str = "", **fields: Any) -> Any:
         """Return the data of an answer to a user, or to the administrator."""
-        headers = {"Authorization": f"Bearer {self.tokens[user]}"} if user else {"X-API-Key": KEY}
+        headers: Any = {"X-API-Key": KEY}
+        if user:
+            headers = {"Authorization": f"Bearer {self.tokens[user]}"}
         url = f"http://127.0.0.1:{self.http}/v1{'' if user else '/admin'}{path}"
         response = await treq.request(
             method, url, json=fields or None, headers=headers, persistent=False, timeout=PATIENCE
@@ -60,7 +62,9 @@ class FeatureTests(DaemonTestCase):
         await client.gone
 
     async def send(self, user: str, kind: int, target: str, text: str, **more: Any) -> Any:
-        return await self.ask("POST", "/messages", user, type=kind, target_id=target, content=text, **more)
+        return await self.ask(
+            "POST", "/messages", user, type=kind, target_id=target, content=text, **more
+        )
 
     async def appoint(self, owner: str, room: str, user: str) -> None:
         """Make a member an administrator of a chatroom, which the owner does over WebSocket."""

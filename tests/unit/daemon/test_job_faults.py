@@ -23,6 +23,7 @@ from gim.limits.read_rate import ReadRate
 from gim.limits.report import REPORT_INTERVAL, LimitReport
 from gim.metrics.instruments.sampling import RequestSampling
 from gim.storage.durable.ticker import Ticker
+from gim.storage.durable.upkeep import Upkeep
 from gim.storage.memory.sweeper import Sweeper
 from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.webhooks.presence_grace import PresenceGrace
@@ -91,7 +92,7 @@ class DaemonJobTests(GatewayTestCase):
         self.assertEqual(set(map(type, self.jobs())), set(self.KINDS))
         # below, in tests.integration.redis.test_life, and with a journal in tests.unit.journal and
         # tests.unit.storage.durable
-        elsewhere = {GcTuner, Heartbeat, Syncing, Ticker}
+        elsewhere = {GcTuner, Heartbeat, Syncing, Ticker, Upkeep}
         self.assertEqual(set(Periodic.__subclasses__()), {*self.KINDS, *elsewhere})
 
     def test_each_goes_on_after_a_fault_and_the_stop_is_clean(self) -> None:
