@@ -35,6 +35,8 @@ GROUPS: Final = (
             "config": "print all options as a TOML file, as variables or as a page",
             "token": "make and check login tokens, make keys",
             "bench": "measure a running server: messages, chatrooms, logins, idle connections",
+            "log": "check the files of a data directory, say what they hold",
+            "backup": "copy the data directory of a server, which may run meanwhile",
             "doctor": "check this machine and the server for common problems",
             "version": "print the version of this program, and of the server",
         },

@@ -59,6 +59,7 @@ def _name(file: NumberedFile) -> str:
 def _copy_last(log: NumberedFile, target: str, cuts: bool) -> None:
     data = read_growing(log.path)
     finding = check_now(log.path, log.number, data)
+    cuts = cuts and finding.kind != "damaged"  # what is behind a damaged record is not for a copy to drop
     write_file(target, data[: finding.end if cuts else finding.size])
 
 

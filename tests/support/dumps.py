@@ -10,7 +10,6 @@ from gim.model import Role
 from gim.storage.interface import Storage
 from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.store.keys import Keys
-from gim.storage.redis.store.retention import Retention
 from gim.storage.transfer.from_redis import RedisSource
 from gim.storage.transfer.reader import entries, read_head
 from gim.storage.transfer.to_redis import RedisTarget
@@ -75,9 +74,9 @@ class Dump:
         return [line for line in found if line["kind"] == kind]
 
 
-async def dump_of_redis(redis: Redis, prefix: str, retention: Retention) -> Dump:
+async def dump_of_redis(redis: Redis, prefix: str, ttl_ms: int = 30 * DAY) -> Dump:
     """Dump what is below a prefix."""
-    source, out = RedisSource(redis, Keys(prefix), retention), StringIO()
+    source, out = RedisSource(redis, Keys(prefix), ttl_ms), StringIO()
     writer = DumpWriter(out)
     writer.begin(await source.head())
     async for line in source.entries():
@@ -87,10 +86,10 @@ async def dump_of_redis(redis: Redis, prefix: str, retention: Retention) -> Dump
 
 
 async def load_into_redis(
-    dump: Dump, redis: Redis, prefix: str, retention: Retention, keeps_epoch: bool = False
+    dump: Dump, redis: Redis, prefix: str, ttl_ms: int = 30 * DAY, keeps_epoch: bool = False
 ) -> bool:
     """Load a dump below a prefix; return False if it was there already."""
-    head, target = read_head(dump.lines[0]), RedisTarget(redis, Keys(prefix), retention)
+    head, target = read_head(dump.lines[0]), RedisTarget(redis, Keys(prefix), ttl_ms)
     if not await target.begin(head):
         return False
     for _, line in entries(iter(dump.lines[1:])):

@@ -21,7 +21,6 @@ from gim.storage.redis.store.keys import Keys
 from gim.storage.redis.store.message_reads import MessageReads, Stored
 from gim.storage.redis.store.reading import Reading
 from gim.storage.redis.store.records import message_of
-from gim.storage.redis.store.retention import Retention
 from gim.storage.rules import REQUEST_ID_WINDOW, USERS_OUTLIVE_MESSAGES
 from gim.storage.transfer.lines import (
     FORMAT,
@@ -50,12 +49,12 @@ class NoData(Exception):
 class RedisSource:
     """The lines of all that is below a prefix, at one server, a master of Sentinels or a cluster."""
 
-    def __init__(self, redis: Redis, keys: Keys, retention: Retention) -> None:
-        """Messages that are older than *retention* says are left out, as no server shows them."""
+    def __init__(self, redis: Redis, keys: Keys, ttl_ms: int) -> None:
+        """Messages that are older than *ttl_ms* are left out, as no server shows them."""
         self._redis = redis
         self._keys = keys
-        self._retention = retention
-        self._reads = MessageReads(keys, retention)
+        self._ttl_ms = ttl_ms
+        self._reads = MessageReads(keys, ttl_ms)
         self._now_ms = 0
 
     async def head(self) -> Head:
@@ -180,7 +179,7 @@ class RedisSource:
         return max([*scores, 0 if kept else last])
 
     def _floor(self) -> int:
-        return (self._now_ms - self._retention.ttl_ms) * 1000
+        return (self._now_ms - self._ttl_ms) * 1000
 
     async def _ban(self, user_id: str) -> BanLine | None:
         base = self._keys.user(user_id)

@@ -55,17 +55,21 @@ class _Caller:
 async def connected(target: Target, prefix: str, reactor: Any, name: str) -> AsyncIterator[Redis]:
     """Connect to the servers for as long as the context lasts; *name* is what CLIENT LIST shows.
 
-    Raises `TimeoutError` when they do not answer within `CONNECT_TIMEOUT` seconds.
+    Raises `Unavailable` when they do not answer within `CONNECT_TIMEOUT` seconds.
     """
     caller = _Caller(Keys(prefix).data)
     redis = connect(target, reactor, name)(caller)
     redis.start()
     try:
-        await caller.serves.addTimeout(CONNECT_TIMEOUT, reactor)
+        await caller.serves.addTimeout(CONNECT_TIMEOUT, reactor, _too_late)
         await _all_answer(redis, reactor)
         yield redis
     finally:
         redis.stop()
+
+
+def _too_late(result: object, timeout: float) -> None:
+    raise Unavailable(f"no answer within {timeout:g} s")
 
 
 async def _all_answer(redis: Redis, reactor: Any) -> None:

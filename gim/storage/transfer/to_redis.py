@@ -19,7 +19,7 @@ from gim.storage.redis.store.finding import KEYS_PER_SCAN, literal
 from gim.storage.redis.store.heartbeat import LAYOUT
 from gim.storage.redis.store.keys import Keys
 from gim.storage.redis.store.records import Value
-from gim.storage.redis.store.retention import Retention
+from gim.storage.redis.store.retention import users_ms_of
 from gim.storage.rules import REQUEST_ID_WINDOW
 from gim.storage.transfer.lines import (
     BanLine,
@@ -54,13 +54,13 @@ class RedisTarget:
     again: every command sets what the line says, whatever is there.
     """
 
-    def __init__(self, redis: Redis, keys: Keys, retention: Retention) -> None:
-        """*retention* says how long keys outlive their load."""
+    def __init__(self, redis: Redis, keys: Keys, ttl_ms: int) -> None:
+        """*ttl_ms* is how long the server keeps a message: keys expire a while after that."""
         self._redis = redis
         self._keys = keys
-        self._retention = retention
+        self._users_ms = users_ms_of(ttl_ms)
         self._now_ms = 0
-        self._left = retention.ttl_ms + 2 * _renewal(retention.ttl_ms)
+        self._left = ttl_ms + 2 * _renewal(ttl_ms)
         self._waiting: list[Command] = []
         self._last: MessageLine | None = None  # of the session whose lines come
 
@@ -154,7 +154,7 @@ class RedisTarget:
         if line.event_number:
             fields |= {"events": line.event_number, "online": int(line.online)}
         yield base, "HSET", f"{base}:user", *_pairs(fields)
-        yield base, "PEXPIRE", f"{base}:user", self._retention.users_ms
+        yield base, "PEXPIRE", f"{base}:user", self._users_ms
         if line.online:
             data = self._keys.data
             yield data, "SADD", f"{data}:orphans", _LOADER
@@ -173,7 +173,7 @@ class RedisTarget:
             yield base, "PEXPIRE", f"{base}:state", self._left
         yield from self._sequence(base, line.sequence)
         if line.sequence:
-            yield base, "PEXPIRE", f"{base}:sequence", self._retention.users_ms + self._left
+            yield base, "PEXPIRE", f"{base}:sequence", self._users_ms + self._left
 
     def _chatroom(self, line: ChatroomLine) -> Iterator[Command]:
         base = self._keys.session(chatroom_session(line.id).id)
@@ -237,12 +237,12 @@ class RedisTarget:
             return
         if self._redis.is_cluster:
             base = self._keys.session(line.session_id)
-            yield base, "SET", f"{base}:last", line.id, "PX", self._retention.users_ms
+            yield base, "SET", f"{base}:last", line.id, "PX", self._users_ms
         found = session(line.session_id)
         for user_id in () if found.type == CHATROOM else found.parts:
             user = self._keys.user(user_id)
             yield user, "ZADD", f"{user}:sessions", score_of(line.id), line.session_id
-            yield user, "PEXPIRE", f"{user}:sessions", self._retention.users_ms
+            yield user, "PEXPIRE", f"{user}:sessions", self._users_ms
 
     def _answer(self, base: str, line: MessageLine, score: int) -> Iterator[Command]:
         """Remember that a message answers a request, for as long as if it had been sent here."""

@@ -37,7 +37,6 @@ class DumpTests(RedisStoreCase):
         self.server = self.shared()
         self.make_replies_small()
         self.store = await self.make_store("from", sequences=True)
-        self.retention = self.store.heartbeat._retention
         self.client: Redis = self.store._redis
 
     def shared(self) -> Any:
@@ -48,10 +47,10 @@ class DumpTests(RedisStoreCase):
 
     async def dump(self, prefix: str = "from") -> Dump:
         await settled(self.store)
-        return await dump_of_redis(self.client, f"{self.id()}:{prefix}", self.retention)
+        return await dump_of_redis(self.client, f"{self.id()}:{prefix}")
 
     async def load(self, dump: Dump, prefix: str = "to", **how: Any) -> bool:
-        return await load_into_redis(dump, self.client, f"{self.id()}:{prefix}", self.retention, **how)
+        return await load_into_redis(dump, self.client, f"{self.id()}:{prefix}", **how)
 
     async def test_a_loaded_dump_gives_the_same_dump(self) -> None:
         await live(self.store)

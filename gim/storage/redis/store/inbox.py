@@ -73,7 +73,7 @@ class Inbox:
         self._marks = marks
         self._retention = retention
         self._overlap_ms = overlap_ms
-        self._reads = MessageReads(keys, retention)
+        self._reads = MessageReads(keys, retention.ttl_ms)
 
     def newest_rank(self) -> str:
         """See `gim.storage.interface.Messages.newest_rank`."""

@@ -12,7 +12,6 @@ from gim.storage.redis.store import scripts
 from gim.storage.redis.store.keys import Keys
 from gim.storage.redis.store.reading import BYTES_PER_REPLY, MESSAGE_BYTES, Reading, bytes_for
 from gim.storage.redis.store.records import Value, message_of, value_of
-from gim.storage.redis.store.retention import Retention
 
 IDS_PER_REPLY = 500
 ID_BYTES = 48  # of an id in a reply
@@ -26,9 +25,10 @@ Stored = tuple[str, str, Value]  # and what is stored
 class MessageReads:
     """Reads of the messages of sessions."""
 
-    def __init__(self, keys: Keys, retention: Retention) -> None:
+    def __init__(self, keys: Keys, ttl_ms: int) -> None:
+        """*ttl_ms* is how long a message is kept."""
         self._keys = keys
-        self._ttl_ms = retention.ttl_ms
+        self._ttl_ms = ttl_ms
 
     async def newest(
         self, session_id: str, point: str, but: str, limit: int, reading: Reading

@@ -126,7 +126,7 @@ class RedisMessages:
             return [session.id]
 
         reading = Reading(self._redis, session.id, is_long=True)
-        return NewerMessages(MessageReads(self._keys, self._retention), reading, sessions, point)
+        return NewerMessages(MessageReads(self._keys, self._retention.ttl_ms), reading, sessions, point)
 
     async def news(self, session: Session, newer: NewerMessages) -> list[MessageStored]:
         """Return the next messages of a chatroom as announcements, ascending; none at the end."""

@@ -20,4 +20,9 @@ class Retention(Struct, frozen=True):
     @property
     def users_ms(self) -> int:
         """How long a user to which nothing refers is kept: longer than any message."""
-        return self.ttl_ms + USERS_OUTLIVE_MESSAGES * 1000
+        return users_ms_of(self.ttl_ms)
+
+
+def users_ms_of(ttl_ms: int) -> int:
+    """Return how long users are kept where messages are kept for *ttl_ms*."""
+    return ttl_ms + USERS_OUTLIVE_MESSAGES * 1000
