@@ -37,6 +37,8 @@ GROUPS: Final = (
             "bench": "measure a running server: messages, chatrooms, logins, idle connections",
             "log": "check the files of a data directory, say what they hold",
             "backup": "copy the data directory of a server, which may run meanwhile",
+            "dump": "print all that a data directory or Redis holds as lines of JSON",
+            "load": "read such lines into a new data directory, or into Redis",
             "doctor": "check this machine and the server for common problems",
             "version": "print the version of this program, and of the server",
         },
@@ -86,7 +88,7 @@ GROUPS: Final = (
     ),
 )
 COMMANDS: Final = {name: line for group in GROUPS for name, line in group.commands.items()}
-PASS_ON: Final = frozenset({"serve", "check"})  # take the options of the server as well
+PASS_ON: Final = frozenset({"serve", "check", "dump", "load"})  # take the options of the server as well
 
 
 def load(name: str) -> Command:

@@ -6,14 +6,18 @@ import json
 from io import StringIO
 from typing import Any
 
+from gim.concurrency.clocks import WallClock
 from gim.model import Role
 from gim.storage.interface import Storage
 from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.store.keys import Keys
+from gim.storage.settings import MemorySettings
+from gim.storage.transfer.directories import dump_directory, load_directory
 from gim.storage.transfer.from_redis import RedisSource
 from gim.storage.transfer.reader import entries, read_head
 from gim.storage.transfer.to_redis import RedisTarget
 from gim.storage.transfer.writer import DumpWriter
+from tests.support.journal.stores import SEGMENT_SIZE, SETTINGS
 from tests.support.storage_behaviour.base import AB, join, posted, private, send, user
 
 DAY = 86_400_000  # ms
@@ -83,6 +87,19 @@ async def dump_of_redis(redis: Redis, prefix: str, ttl_ms: int = 30 * DAY) -> Du
         writer.put(line)
     writer.finish()
     return Dump(out.getvalue())
+
+
+def dump_of_directory(path: str, wall: WallClock, settings: MemorySettings = SETTINGS) -> Dump:
+    """Dump a data directory."""
+    out = StringIO()
+    dump_directory(path, settings, DumpWriter(out), lambda: None, wall)
+    return Dump(out.getvalue())
+
+
+def load_into_directory(dump: Dump, path: str, keeps_epoch: bool = False) -> None:
+    """Make a data directory of a dump."""
+    head, rest = read_head(dump.lines[0]), entries(iter(dump.lines[1:]))
+    load_directory(path, SEGMENT_SIZE, head, (line for _, line in rest), keeps_epoch)
 
 
 async def load_into_redis(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -63,6 +63,12 @@ class IdempotencyCache:
         if len(answers) > self._per_sender:
             answers.popitem(last=False)
         _drop_older(answers, now - REQUEST_ID_WINDOW)
+
+    def kept(self) -> Iterator[tuple[str, str]]:
+        """Yield the id of each message that an answer names, with the ``request_id``."""
+        for answers in self._senders.values():
+            for (_, request_id), (_, _, sent) in answers.items():
+                yield sent.id, request_id
 
     def sweep(self, limit: int) -> bool:
         """Forget up to *limit* senders who have been silent for the window; say if more may wait."""

@@ -7,13 +7,13 @@ from typing import TextIO
 
 from gim.storage.transfer.lines import End, Entry, Head, encode
 
-_NAMES = {  # of the kinds of lines, as one counts them
-    "message": "messages",
-    "user": "users",
-    "private": "private sessions",
-    "chatroom": "chatrooms",
-    "member": "memberships",
-    "ban": "bans",
+_NAMES = {  # of the kinds of lines, for one and for several
+    "message": ("message", "messages"),
+    "user": ("user", "users"),
+    "private": ("private session", "private sessions"),
+    "chatroom": ("chatroom", "chatrooms"),
+    "member": ("membership", "memberships"),
+    "ban": ("ban", "bans"),
 }
 
 
@@ -37,7 +37,8 @@ class Tally:
         return {kind: self._counts[kind] for kind in _NAMES}
 
     def __str__(self) -> str:
-        return ", ".join(f"{self._counts[kind]:,} {name}" for kind, name in _NAMES.items())
+        counts = ((self._counts[kind], names) for kind, names in _NAMES.items())
+        return ", ".join(f"{count:,} {names[count != 1]}" for count, names in counts)
 
 
 class DumpWriter:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from tempfile import mkdtemp
 from typing import Any
 
+from twisted.internet.task import Clock
+
+from gim.concurrency.clocks import WallClock
 from gim.ids import private_session
 from gim.model import Role
 from gim.storage.redis.client.interface import Redis
@@ -13,7 +19,17 @@ from gim.storage.transfer.from_redis import NoData
 from gim.storage.transfer.reader import BadDump
 from gim.storage.transfer.to_redis import Occupied
 from tests.integration.redis.test_store import RedisStoreCase
-from tests.support.dumps import DAY, Dump, dump_of_redis, live, load_into_redis, trimmed
+from tests.support.dumps import (
+    DAY,
+    Dump,
+    dump_of_directory,
+    dump_of_redis,
+    live,
+    load_into_directory,
+    load_into_redis,
+    trimmed,
+)
+from tests.support.journal.stores import JournalledStore
 from tests.support.redis.server import SKEW_MISSING
 from tests.support.redis.settling import settled
 from tests.support.redis.shared import shared_cluster, shared_server
@@ -30,7 +46,7 @@ from tests.support.storage_behaviour.base import (
 )
 
 
-class DumpTests(RedisStoreCase):
+class DumpTestCase(RedisStoreCase):
     skip = SKEW_MISSING
 
     async def setUp(self) -> None:  # type: ignore[override]
@@ -51,6 +67,10 @@ class DumpTests(RedisStoreCase):
 
     async def load(self, dump: Dump, prefix: str = "to", **how: Any) -> bool:
         return await load_into_redis(dump, self.client, f"{self.id()}:{prefix}", **how)
+
+
+class DumpTests(DumpTestCase):
+    """A dump of Redis, loaded below another prefix."""
 
     async def test_a_loaded_dump_gives_the_same_dump(self) -> None:
         await live(self.store)
@@ -176,6 +196,42 @@ class DumpTests(RedisStoreCase):
         await enter(self.store, "ann")
         dump = await self.dump()
         self.assertEqual([line["content"] for line in dump.of("message")], [str(n) for n in range(30)])
+
+
+class MoveTests(DumpTestCase):
+    """From a data directory to Redis and back."""
+
+    def directory(self) -> str:
+        parent = mkdtemp()
+        self.addCleanup(shutil.rmtree, parent)
+        return os.path.join(parent, "data")
+
+    async def lived(self) -> Dump:
+        """Let a server live with a data directory; return the dump of that."""
+        path = self.directory()
+        os.mkdir(path)
+        process = JournalledStore(path, Clock(), WallClock())
+        await live(process.store)
+        process.close()
+        return dump_of_directory(path, WallClock())
+
+    async def test_from_memory_to_redis_and_back(self) -> None:
+        dump = await self.lived()
+        await self.load(dump)
+        between = await self.dump("to")
+        self.assertEqual(between.body, dump.body)
+        path = self.directory()
+        load_into_directory(between, path)
+        self.assertEqual(dump_of_directory(path, WallClock()).body, dump.body)
+
+    async def test_from_redis_to_memory_and_back(self) -> None:
+        await live(self.store)
+        dump, path = await self.dump(), self.directory()
+        load_into_directory(dump, path)
+        between = dump_of_directory(path, WallClock())
+        self.assertEqual(between.body, dump.body)
+        await self.load(between)
+        self.assertEqual((await self.dump("to")).body, dump.body)
 
 
 class ClusterDumpTests(DumpTests):
