@@ -47,6 +47,15 @@ def storage_of(words: Sequence[str]) -> MemorySettings | RedisSettings:
     return found
 
 
+def without_limits() -> MemorySettings:
+    """Return settings by which a data directory is read whole."""
+    from gim.storage.settings import MemorySettings
+
+    return MemorySettings(
+        max_session_messages=_ANY_NUMBER, max_messages=_ANY_NUMBER, ttl=MAX_DURATION, sequences=True
+    )
+
+
 def _implied(words: Iterable[str]) -> list[str]:
     given = {word[2:].partition("=")[0] for word in words if word.startswith("--")}
     named = {storage for option, storage in _NAMED_BY.items() if option in given}

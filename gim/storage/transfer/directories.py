@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 from twisted.internet.task import Clock
@@ -37,8 +38,8 @@ def dump_directory(
 
     Raises `Unfit`, `gim.startup.StartupError`, `gim.journal.copying.Restless` or `OSError`.
     """
-    data, meta, _ = read_directory(path, settings, wall)
-    source = MemorySource(data, meta.created)
+    with opened(path, settings, wall) as directory:
+        source = MemorySource(directory.data, directory.meta.created)
     writer.begin(source.head())
     for line in source.entries():
         writer.put(line)
@@ -46,25 +47,32 @@ def dump_directory(
     writer.finish()
 
 
-def read_directory(
-    path: str, settings: MemorySettings, wall: WallClock
-) -> tuple[MemoryData, Meta, Survey]:
-    """Return what a data directory holds, as a server would load it. Raises as `dump_directory` does.
+class OpenDirectory(NamedTuple):
+    """What a data directory holds: as a server would load it, and file by file."""
+
+    data: MemoryData
+    meta: Meta
+    files: Survey
+
+
+@contextmanager
+def opened(path: str, settings: MemorySettings, wall: WallClock) -> Iterator[OpenDirectory]:
+    """Load a data directory, whose files stay as they are while the context lasts.
 
     The limits of the *settings* apply. Sequences are kept whether the settings number messages or not.
+    Raises as `dump_directory` does.
     """
     meta = meta_of(path)
     with snapshot(path, cuts=True) as copy:
         found = survey_now(copy)
         if found.problems:
-            raise Unfit(
-                f"{found.problems[0].text.replace(copy, path)}: `gim log verify {path}` lists all damage"
-            )
+            text = found.problems[0].text.replace(copy, path)
+            raise Unfit(f"{text}: `gim log verify {path}` lists all damage")
         data = _empty(replace(settings, sequences=True), meta, wall)
         restored = [one for one in restore(data, found, Progress()) if one is not None]
         if restored[0].problems:
             raise Unfit(restored[0].problems[0].replace(copy, path))
-    return data, meta, found
+        yield OpenDirectory(data, meta, found)
 
 
 def _empty(settings: MemorySettings, meta: Meta, wall: WallClock) -> MemoryData:

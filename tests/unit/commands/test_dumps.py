@@ -62,6 +62,38 @@ class DumpTests(DumpTestCase):
         self.assertIn("name one of them", self.refused("dump", *both, status=2))
 
 
+class StatsTests(DumpTestCase):
+    def test_it_counts_by_file_and_by_kind(self) -> None:
+        found = json.loads(self.said("log", "stats", self.path, "--json"))
+        self.assertEqual((found["messages"], found["live_messages"]), (5, 5))
+        self.assertEqual([file["file"] for file in found["files"]], ["log-00000001.gim"])
+        kinds = {kind["kind"]: kind["records"] for kind in found["kinds"]}
+        self.assertEqual((kinds["message"], kinds["recall"], kinds["begin of a log"]), (5, 1, 1))
+        self.assertEqual(sum(kinds.values()), found["records"])
+        self.assertEqual(sum(kind["bytes"] for kind in found["kinds"]) + 8, found["bytes"])
+        self.assertLessEqual(found["oldest"], found["newest"])
+
+    def test_as_text(self) -> None:
+        lines = self.said("log", "stats", self.path).splitlines()
+        self.assertRegex(lines[0], r"^format 1, epoch [0-9a-f]{16}, made ")
+        self.assertRegex(lines[1], r"^FILE +BYTES +RECORDS +MESSAGES +LIVE +OLDEST +NEWEST$")
+        self.assertRegex(lines[3], r"^total +[\d,]+ +\d+ +5 +5 +2")
+
+    def test_what_does_not_live(self) -> None:
+        process = JournalledStore(self.path, Clock(), WallClock())
+        self.successResultOf(Deferred.fromCoroutine(process.store.moderation.dismiss("room", ".")))
+        process.close()
+        found = json.loads(self.said("log", "stats", self.path, "--json"))
+        self.assertEqual((found["messages"], found["live_messages"]), (5, 3))
+        self.assertEqual(found["files"][0]["live_messages"], 3)
+
+    def test_a_damaged_directory_is_refused(self) -> None:
+        content = bytearray(self.content())
+        content[100] ^= 1
+        self.put(bytes(content))
+        self.assertIn("gim log verify", self.refused("log", "stats", self.path))
+
+
 class LoadTests(DumpTestCase):
     def setUp(self) -> None:
         super().setUp()
