@@ -1,4 +1,4 @@
-"""compose.yaml, as far as it can be checked without Docker: its form, and what its parts need."""
+"""compose.yaml and compose.alone.yaml, as far as they can be checked without Docker."""
 
 from __future__ import annotations
 
@@ -29,9 +29,11 @@ def read(*path: str) -> Any:
 
 
 class ComposeTestCase(CommandTestCase):
+    file = "compose.yaml"
+
     def setUp(self) -> None:
         super().setUp()
-        self.compose = read("compose.yaml")
+        self.compose = read(self.file)
         self.services: dict[str, Any] = self.compose["services"]
 
     def mounts(self, service: str) -> dict[str, str]:
@@ -41,6 +43,8 @@ class ComposeTestCase(CommandTestCase):
 
 
 class FormTests(ComposeTestCase):
+    port_count = 4
+
     def test_it_is_what_the_specification_allows(self) -> None:
         path = files("check_jsonschema").joinpath("builtin_schemas/vendor/compose-spec.json")
         schema = json.loads(path.read_text())
@@ -62,10 +66,10 @@ class FormTests(ComposeTestCase):
 
     def test_only_this_machine_reaches_the_ports(self) -> None:
         ports = [port for service in self.services.values() for port in service.get("ports", [])]
-        self.assertGreater(len(ports), 3)
+        self.assertEqual(len(ports), self.port_count)
         for port in ports:
             self.assertRegex(port, r"^127\.0\.0\.1:(\d+):\1$")
-        self.assertNotIn("ports", self.services["redis"])
+        self.assertNotIn("ports", self.services.get("redis", {}))
 
     def test_no_service_gets_more_rights_than_it_has(self) -> None:
         for name, service in self.services.items():
@@ -84,9 +88,14 @@ class FormTests(ComposeTestCase):
                 self.assertIn(other, self.services)
 
 
+class FormTestsAlone(FormTests):
+    file = "compose.alone.yaml"
+    port_count = 2
+
+
 class SecretTests(ComposeTestCase):
     def test_secrets_are_not_in_the_file_and_it_says_how_to_make_them(self) -> None:
-        made = set(re.findall(r"([A-Z_]+)=%s", text_of("compose.yaml")))
+        made = set(re.findall(r"([A-Z_]+)=%s", text_of(self.file)))
         asked: set[str] = set()
         for service in self.services.values():
             for name, value in service.get("environment", {}).items():
@@ -98,13 +107,17 @@ class SecretTests(ComposeTestCase):
         self.assertEqual(asked, made)
 
     def test_the_document_says_the_same(self) -> None:
-        commands = re.findall(r"(?m)^#     (.+)$", text_of("compose.yaml"))
+        commands = re.findall(r"(?m)^#     (.+)$", text_of(self.file))
         self.assertEqual(len(commands), 2)
         self.assertIn("\n".join(["```", *commands, "```"]), text_of("docs", "deployment.md"))
 
     def test_git_and_the_image_leave_them_out(self) -> None:
         self.assertIn(".env", text_of(".gitignore").splitlines())
         self.assertEqual(text_of(".dockerignore").splitlines()[0], "*")
+
+
+class SecretTestsAlone(SecretTests):
+    file = "compose.alone.yaml"
 
 
 class GimTests(ComposeTestCase):
@@ -123,6 +136,22 @@ class GimTests(ComposeTestCase):
         redis = " ".join(self.services["redis"]["command"])
         self.assertIn("--appendonly yes --maxmemory-policy noeviction", redis)
         self.assertEqual(self.mounts("redis"), {"/data": "redis-data"})
+
+
+class GimTestsAlone(ComposeTestCase):
+    file = "compose.alone.yaml"
+
+    def test_gim_takes_its_options_and_keeps_its_data_in_the_volume_of_the_image(self) -> None:
+        (service,) = self.services.values()
+        option, directory = service["command"]
+        self.assertEqual((option, self.mounts("gim")), ("--data-dir", {directory: "gim-data"}))
+        self.assertIn(f'\nVOLUME ["{directory}"]\n', text_of("Dockerfile"))
+        self.environment = {"HOME": self.home} | dict.fromkeys(service["environment"], SECRET)
+        self.said("check", option, self.home)
+
+    def test_it_has_the_time_to_stop(self) -> None:
+        (seconds,) = re.findall(r"^(\d+)s$", self.services["gim"]["stop_grace_period"])
+        self.assertGreater(int(seconds), DRAIN + CLOSING_TIME + DROPPING_TIME + STOP_TIMEOUT)
 
 
 class ObservationTests(ComposeTestCase):

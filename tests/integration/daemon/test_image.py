@@ -37,6 +37,13 @@ class ContentTests(SynchronousTestCase):
         (user,) = re.findall(r"(?m)^USER (\d+)$", DOCKERFILE)
         self.assertIn(f"--uid {user} ", DOCKERFILE)
 
+    def test_its_user_alone_may_use_the_volume(self) -> None:
+        (volume,) = command("VOLUME")
+        (user,) = re.findall(r"(?m)^USER (\d+)$", DOCKERFILE)
+        self.assertIn(f"install --directory --owner={user} --mode=0700 {volume}\n", DOCKERFILE)
+        self.assertIn(f"-v gim-data:{volume}", DOCKERFILE)
+        self.assertIn(f"--data-dir {volume}", DOCKERFILE)
+
 
 class CommandTests(DaemonTestCase):
     starts_afresh = True

@@ -74,6 +74,13 @@ class VariantTests(SynchronousTestCase):
             {"Description", "After", "ExecStart"},
         )
 
+    def test_the_data_are_in_a_directory_that_systemd_gives_to_the_user(self) -> None:
+        for unit in "gim.service", "gim-activated.service":
+            lines = settings(unit)
+            (name,) = [line for line in lines if line.startswith("StateDirectory=")]
+            self.assertIn("StateDirectoryMode=0700", lines)
+            self.assertIn(f"Environment=GIM_DATA_DIR=/var/lib/{name.partition('=')[2]}", lines)
+
     def test_systemd_waits_until_all_connections_are_closed(self) -> None:
         (line,) = [line for line in settings("gim.service") if line.startswith("TimeoutStopSec=")]
         self.assertGreater(float(line.partition("=")[2]), DRAIN + CLOSING_TIME + 5)
