@@ -187,13 +187,14 @@ class Syncing(Periodic):
         if self._distrusted is not None:
             self._journal.threads.run(self._distrusted.abandon)
             self._distrusted = None
-        held, calls = self.held, part.calls
+        held = self.held
         if self.unsynced or not self._keeps:
-            if len(self._calls) - held.free > calls:
+            held.free += part.calls  # first, as the next sync counts the calls behind these
+            if len(self._calls) > held.free:
                 self._begin()
         else:
-            calls = len(self._calls) - held.free
-        held.release(calls)
+            held.free = len(self._calls)
+        held.release(0)
 
     def _not_finished(self, failure: Failure) -> None:
         self._log.failure("a log file could not be cut to its length", failure)

@@ -99,6 +99,18 @@ class GroupCommitTests(SyncingTestCase):
         self.assertEqual((self.called, syncing.count - before), (list("abcdef"), 2))
         self.assertEqual((len(syncing.unsynced), syncing.unsynced_bytes), (0, 0))
 
+    def test_what_comes_during_each_of_many_syncs_waits_for_the_next_one(self) -> None:
+        self.begin()
+        self.append("a")
+        self.hold("a")
+        for earlier, later in zip("abc", "bcd", strict=True):
+            self.append(later)
+            self.hold(later)
+            self.threads.work()
+            self.assertEqual(self.called[-1], earlier)
+        self.threads.work()
+        self.assertEqual((self.called, len(self.threads)), (list("abcd"), 0))
+
     def test_the_next_sync_begins_before_what_waited_is_served(self) -> None:
         self.begin()
         self.append("a")
