@@ -29,11 +29,11 @@ def read(*path: str) -> Any:
 
 
 class ComposeTestCase(CommandTestCase):
-    file = "compose.yaml"
+    compose_file = "compose.yaml"
 
     def setUp(self) -> None:
         super().setUp()
-        self.compose = read(self.file)
+        self.compose = read(self.compose_file)
         self.services: dict[str, Any] = self.compose["services"]
 
     def mounts(self, service: str) -> dict[str, str]:
@@ -89,13 +89,13 @@ class FormTests(ComposeTestCase):
 
 
 class FormTestsAlone(FormTests):
-    file = "compose.alone.yaml"
+    compose_file = "compose.alone.yaml"
     port_count = 2
 
 
 class SecretTests(ComposeTestCase):
     def test_secrets_are_not_in_the_file_and_it_says_how_to_make_them(self) -> None:
-        made = set(re.findall(r"([A-Z_]+)=%s", text_of(self.file)))
+        made = set(re.findall(r"([A-Z_]+)=%s", text_of(self.compose_file)))
         asked: set[str] = set()
         for service in self.services.values():
             for name, value in service.get("environment", {}).items():
@@ -107,7 +107,7 @@ class SecretTests(ComposeTestCase):
         self.assertEqual(asked, made)
 
     def test_the_document_says_the_same(self) -> None:
-        commands = re.findall(r"(?m)^#     (.+)$", text_of(self.file))
+        commands = re.findall(r"(?m)^#     (.+)$", text_of(self.compose_file))
         self.assertEqual(len(commands), 2)
         self.assertIn("\n".join(["```", *commands, "```"]), text_of("docs", "deployment.md"))
 
@@ -117,7 +117,7 @@ class SecretTests(ComposeTestCase):
 
 
 class SecretTestsAlone(SecretTests):
-    file = "compose.alone.yaml"
+    compose_file = "compose.alone.yaml"
 
 
 class GimTests(ComposeTestCase):
@@ -139,7 +139,7 @@ class GimTests(ComposeTestCase):
 
 
 class GimTestsAlone(ComposeTestCase):
-    file = "compose.alone.yaml"
+    compose_file = "compose.alone.yaml"
 
     def test_gim_takes_its_options_and_keeps_its_data_in_the_volume_of_the_image(self) -> None:
         (service,) = self.services.values()
