@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import pwd
-import time
 from contextlib import suppress
 from secrets import token_bytes, token_hex
 from typing import Final
@@ -13,6 +12,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from gim.concurrency.clocks import WallClock
 from gim.journal.files import (
     LOG,
     STATE,
@@ -181,7 +181,7 @@ def _new_meta(path: str) -> Meta:
         format=FORMAT,
         epoch=token_hex(8),
         token_key=token_bytes(32).hex(),
-        created=time.time_ns() // 1_000_000,
+        created=WallClock().now_ms(),
     )
     write_meta(path, meta)
     return meta

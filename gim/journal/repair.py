@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from gim.concurrency.clocks import WallClock
 from gim.journal.directory import DataDirectory
 from gim.journal.files import read_file, sync_directory, write_file
 from gim.journal.records import MAGIC, frame
@@ -60,7 +60,7 @@ def _cut(directory: DataDirectory, found: Survey) -> Survey:
     first, *others = found.torn
     lost = [read_file(first.path)[first.end : first.size]]
     lost += [read_file(other.path)[: other.size] for other in others]
-    name = os.path.join(directory.path, f"lost-{time.time_ns() // 1_000_000}.bin")
+    name = os.path.join(directory.path, f"lost-{WallClock().now_ms()}.bin")
     write_file(name, b"".join(lost))
     for other in others:
         os.unlink(other.path)
