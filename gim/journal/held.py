@@ -23,9 +23,13 @@ class HeldCalls:
         self.free = 0  # so many, the first ones, wait only for those before them
         self._is_releasing = False
 
-    def release(self, count: int) -> None:
-        """Make the first *count* calls that are not free yet. A call may hold others."""
-        self.free += count
+    @property
+    def bound(self) -> int:
+        """How many calls wait for something else than those before them."""
+        return len(self.calls) - self.free
+
+    def release(self) -> None:
+        """Make the calls that are free. A call may hold others."""
         if self._is_releasing:
             return
         self._is_releasing = True

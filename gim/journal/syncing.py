@@ -111,7 +111,8 @@ class Syncing(Periodic):
         elif self.unsynced or not self._keeps:
             self._begin()
         else:
-            self.held.release(len(self._calls) - self.held.free)
+            self.held.free = len(self._calls)
+            self.held.release()
 
     def synced(self) -> Deferred[None]:
         """Return a Deferred that fires when all that is written by now is synced."""
@@ -161,8 +162,8 @@ class Syncing(Periodic):
         """Sync all that is written by now. *before* is called in the thread first."""
         journal, held = self._journal, self.held
         closed = journal.closed.copy()
-        calls = len(held.calls) - held.free
-        part = _Part(journal.position, journal.bytes_written, len(self.unsynced), calls, closed)
+        end, records = journal.position, len(self.unsynced)
+        part = _Part(end, journal.bytes_written, records, held.bound, closed)
         directory = journal.directory.path if journal.has_new_file else ""
         journal.has_new_file = False
         self._is_running = True
@@ -171,6 +172,7 @@ class Syncing(Periodic):
         self.count += 1
         syncing = journal.threads.run(_sync, before, closed, journal.segment, directory)
         syncing.addCallbacks(self._succeeded, self._not_synced, callbackArgs=(part,), errbackArgs=(part,))
+        syncing.addErrback(self._at_fault)
 
     def _succeeded(self, seconds: float, part: _Part) -> None:
         self._is_running = self._is_last_try = self._has_warned = False
@@ -190,11 +192,11 @@ class Syncing(Periodic):
         held = self.held
         if self.unsynced or not self._keeps:
             held.free += part.calls  # first, as the next sync counts the calls behind these
-            if len(self._calls) > held.free:
+            if held.bound:
                 self._begin()
         else:
             held.free = len(self._calls)
-        held.release(0)
+        held.release()
 
     def _not_finished(self, failure: Failure) -> None:
         self._log.failure("a log file could not be cut to its length", failure)
@@ -234,6 +236,10 @@ class Syncing(Periodic):
             return
         self._journal.before_growing = self._check_unsynced
         self._begin(self._distrusted.replace)
+
+    def _at_fault(self, failure: Failure) -> None:
+        self._log.failure("a fault after a sync", failure)
+        self._give_up("a fault of gim: see the log")
 
     def _give_up(self, reason: str) -> None:
         self._is_running = False

@@ -185,6 +185,20 @@ class GroupCommitTests(SyncingTestCase):
         self.assertEqual(self.log_.synced, self.log_.position)
 
 
+class FaultTests(SyncingTestCase):
+    """A fault of gim after a sync."""
+
+    def test_it_stops_the_server_rather_than_let_all_wait_for_ever(self) -> None:
+        self.begin()
+        self.append("a")
+        result = self.syncing.synced()
+        self.syncing.unsynced.clear()
+        self.threads.work()
+        self.failureResultOf(result, Unavailable)
+        self.assertEqual(len(self.stopped), 1)
+        self.assertEqual(len(self.flushLoggedErrors(IndexError)), 1)
+
+
 class PolicyTests(SyncingTestCase):
     """When a sync begins that nothing waits for."""
 
