@@ -73,7 +73,7 @@ class Compaction:
             await self._settle()
             if self._records:
                 await new.replace()
-        except BaseException:
+        except Exception:
             await new.discard()
             raise
         if not self._records:
@@ -88,7 +88,7 @@ class Compaction:
             size = (await self._threads.run(os.fstat, file)).st_size
             await self._copy_records(path, file, size)
         finally:
-            await self._threads.run(os.close, file)
+            self._threads.run(os.close, file)
 
     async def _copy_records(self, path: str, file: int, size: int) -> None:
         data = await self._read(file, PORTION)

@@ -35,7 +35,7 @@ async def write_checkpoint(
         await new.complete()
         await settle()
         await new.replace()
-    except BaseException:
+    except Exception:
         await new.discard()
         raise
     return number

@@ -92,7 +92,7 @@ class Tidying:
             each.erase_at = None  # set again for content that is recalled from now on
         try:
             made = await Compaction(sources, keep, self._settle, self._pace, self._threads).run()
-        except BaseException as error:
+        except Exception as error:
             for each, earlier in zip(group, since, strict=True):
                 each.erase_at = each.erase_at if earlier is None else earlier
             if not isinstance(error, Damaged):

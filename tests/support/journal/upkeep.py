@@ -113,10 +113,12 @@ class UpkeepTestCase(SynchronousTestCase):
         return process
 
     def wait(self, seconds: float) -> None:
-        """Let time pass, as steps of a second and less."""
+        """Let time pass: a second, and then steps of up to half a minute."""
         until = self.clock.seconds() + seconds
+        step = 1.0
         while self.clock.seconds() < until:
-            self.clock.advance(min(1.0, until - self.clock.seconds()))
+            self.clock.advance(min(step, until - self.clock.seconds()))
+            step = 30.0
 
     def work(self, times: int = 400) -> None:
         """Let work that pauses after each step go on."""
