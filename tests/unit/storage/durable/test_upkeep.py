@@ -7,6 +7,7 @@ import shutil
 from errno import ENOSPC
 from random import Random
 from tempfile import mkdtemp
+from typing import Any
 
 from gim.ids import SYSTEM
 from gim.journal import pace
@@ -114,13 +115,12 @@ class SizeTests(UpkeepTestCase):
 
     def test_caps_and_ages_keep_the_disk_small(self) -> None:
         size = 64 * 1024
-        for seed, changes in enumerate(
-            (
-                {"max_messages": 500, "max_session_messages": 500},
-                {"max_messages": 10**6, "max_session_messages": 5},
-                {"max_messages": 10**6, "max_session_messages": 100, "ttl": 40.0},
-            )
-        ):
+        limits: list[dict[str, Any]] = [
+            {"max_messages": 500, "max_session_messages": 500},
+            {"max_messages": 10**6, "max_session_messages": 5},
+            {"max_messages": 10**6, "max_session_messages": 100, "ttl": 40.0},
+        ]
+        for seed, changes in enumerate(limits):
             self.path = mkdtemp()
             self.addCleanup(shutil.rmtree, self.path)
             random, process = Random(seed), self.start(segment_size=size, **changes)
