@@ -16,7 +16,7 @@ from gim.ids import SYSTEM, chatroom_session, private_session
 from gim.journal import new_file
 from gim.journal.files import LOG, STATE, files_of, read_file
 from gim.journal.threads import AtOnce, Threads
-from gim.model import Sent, User
+from gim.model import Message, Sent, User
 from gim.storage.durable.upkeep import Upkeep
 from gim.storage.interface import Draft
 from tests.support.clocks import SettableWallClock
@@ -139,7 +139,7 @@ class UpkeepTestCase(SynchronousTestCase):
         """Return the result of a coroutine that does not wait."""
         return self.successResultOf(Deferred.fromCoroutine(coroutine))
 
-    def recall(self, process: KeptStore, sent: Sent) -> None:
+    def recall(self, process: KeptStore, sent: Sent | Message) -> None:
         """Recall a message."""
         kind, *parts = sent.session_id.split(":")
         session = chatroom_session(*parts) if kind == "1" else private_session(*parts)
