@@ -12,6 +12,8 @@ from typing import NamedTuple
 from gim.cli.tree import Node, Option, nodes
 
 _FILE, _CONTEXT = "FILE", "CONTEXT"  # how values and arguments are called that are one
+_DIRECTORIES = frozenset({"DIR", "TO"})
+_OF_FILES = ("-file", "-dir")  # how options end whose values are files or directories
 
 # prints the names of all contexts: see gim.cli.contexts
 _NAMES = r"""_gim_contexts() {
@@ -78,13 +80,13 @@ def bash() -> str:
         other="return",
     )
     words = [(node, " ".join(_entries(node))) for node in found]
-    contexts = {node.name: " $(_gim_contexts)" if _takes_context(node) else "" for node in found}
+    more = {node.name: _more_in_bash(node) for node in found}
     return _BASH.format(
         names=_NAMES,
         walk="\n".join(_walk(found)),
         values="\n".join(values.cases(found)),
         words="\n".join(
-            f'    "{node.name}") words="{entries}{contexts[node.name]}" ;;' for node, entries in words
+            f'    "{node.name}") words="{entries}{more[node.name]}" ;;' for node, entries in words
         ),
     )
 
@@ -105,7 +107,8 @@ def zsh() -> str:
         walk="\n".join(_walk(found)),
         values="\n".join(values.cases(found)),
         words="\n".join(
-            f'    ("{node.name}") entries=({entries}{f" {contexts}" if _takes_context(node) else ""}) ;;'
+            f'    ("{node.name}") entries=({entries}{f" {contexts}" if _takes_context(node) else ""})'
+            f"{'; _files -/' if _takes_directory(node) else ''} ;;"
             for node, entries in words
         ),
     )
@@ -146,12 +149,22 @@ class _Values(NamedTuple):
             return self.choices.format(" ".join(option.choices))
         if option.value == _CONTEXT:
             return self.contexts
-        is_file = option.value == _FILE or option.names[0].endswith("-file")
+        is_file = option.value in {_FILE, *_DIRECTORIES} or option.names[0].endswith(_OF_FILES)
         return self.files if is_file else self.other
+
+
+def _more_in_bash(node: Node) -> str:
+    """Return what the shell adds to the words that may follow."""
+    contexts = " $(_gim_contexts)" if _takes_context(node) else ""
+    return contexts + (' $(compgen -d -- "$cur")' if _takes_directory(node) else "")
 
 
 def _takes_context(node: Node) -> bool:
     return _CONTEXT in node.arguments
+
+
+def _takes_directory(node: Node) -> bool:
+    return not _DIRECTORIES.isdisjoint(node.arguments)
 
 
 def _entries(node: Node) -> dict[str, str]:

@@ -202,6 +202,7 @@ class CompletionTests(DaemonTestCase):
         self.know_contexts()
         with open(os.path.join(self.home, "live.key"), "w"):
             pass
+        os.mkdir(os.path.join(self.home, "data"))
         for words, expected in (
             (["ro"], {"room", "rooms"}),
             (["room", "re"], {"rename", "remove"}),
@@ -219,6 +220,8 @@ class CompletionTests(DaemonTestCase):
             (["context", "use", "l"], {"live"}),
             (["context", "remove", ""], {"live", "test-2", "by_hand", "-h", "--help"}),
             (["context", "add", "l"], set[str]()),
+            (["log", "verify", "da"], {"data"}),
+            (["dump", "--data-dir", "da"], {"data"}),
             (["completion", ""], {"bash", "zsh", "-h", "--help"}),
         ):
             self.assertEqual(await self.completed(*words), expected, words)
