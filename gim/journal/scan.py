@@ -100,9 +100,9 @@ def check_now(path: str, number: int, data: bytes) -> Finding:
 
 def _without_magic(path: str, number: int, data: bytes) -> Finding:
     content = data.rstrip(b"\0")
-    is_torn = MAGIC.startswith(content)
-    following = None if is_torn else _next_record(data, 0)
-    kind: Literal["torn", "damaged"] = "torn" if is_torn or following is None else "damaged"
+    following = None if MAGIC.startswith(content) else _next_record(data, 0)
+    is_torn = following is None or _may_be_torn(data, number, 0, following)
+    kind: Literal["torn", "damaged"] = "torn" if is_torn else "damaged"
     return Finding(
         path=path, number=number, kind=kind, end=0, size=len(content), records=0, following=following
     )
@@ -141,6 +141,8 @@ def _may_be_torn(data: bytes, number: int, end: int, following: int) -> bool:
     if notes.synced > (number, end):
         return False
     first = -(-end // _SECTOR) * _SECTOR
+    if first > end and not any(data[end:first]):
+        return True  # the block that the last sync ended in is as it was then
     zeros = bytes(_SECTOR)
     return any(data[at : at + _SECTOR] == zeros for at in range(first, following - _SECTOR + 1, _SECTOR))
 

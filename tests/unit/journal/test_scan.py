@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from mmap import PAGESIZE
 
 from gim.journal.records import MAGIC, TICK, encode, frame, records
 from gim.journal.scan import check_now
@@ -67,6 +68,15 @@ class TornTests(DirectoryTestCase):
         found = check_now("a file", 1, hole)
         self.assertEqual(found.kind, "torn")
         self.assertLessEqual(found.end, 600)
+
+    def test_a_page_that_is_as_of_the_last_sync_while_the_next_one_is_there(self) -> None:
+        """Wherever the last sync ended in it, also in its last bytes."""
+        content = MAGIC + b"".join(frame(encode(record)) for record in RECORDS * 3)
+        ends = [0, *(offset for offset, _ in records(content) if offset < PAGESIZE)]
+        self.assertGreater(ends[-1], PAGESIZE - 100)
+        for end in ends:
+            found = check_now("a file", 1, content[:end].ljust(PAGESIZE, b"\0") + content[PAGESIZE:])
+            self.assertEqual((found.kind, found.end), ("torn", end))
 
     def test_but_not_if_a_later_record_says_that_they_were_there(self) -> None:
         content = MAGIC + b"".join(frame(encode([1, "x" * 100])) for _ in range(40))
