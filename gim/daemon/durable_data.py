@@ -132,6 +132,10 @@ class DurableData(MultiService):
         return self._ledger.segments
 
     @property
+    def free_bytes(self) -> int:
+        return self._directory.free_bytes()
+
+    @property
     def live_ratio(self) -> float:
         return self._ledger.live_ratio
 

@@ -88,6 +88,14 @@ class DataDirectory:
         """Return the state files in the order of their numbers."""
         return files_of(self.path, STATE)
 
+    def free_bytes(self) -> int:
+        """Return what may still be written to its file system, 0 if that does not answer."""
+        try:
+            status = os.statvfs(self.path)
+        except OSError:
+            return 0
+        return status.f_bavail * status.f_frsize
+
     def close(self) -> None:
         """Let another process use the directory. May be repeated."""
         if self._lock is not None:

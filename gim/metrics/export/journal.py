@@ -36,6 +36,8 @@ class JournalCollector(Collector):
         words = "1 while the journal can't be written, so that nothing new is stored."
         yield GaugeMetricFamily("gim_journal_failing", words, journal.is_failing)
         yield GaugeMetricFamily("gim_journal_segments", "Log files of the journal.", journal.segments)
+        words = "Bytes that the server may still write to the file system of the data directory."
+        yield GaugeMetricFamily("gim_journal_free_bytes", words, journal.free_bytes)
         words = "Share of the bytes of the log files that are of records which still count, 0 to 1."
         yield GaugeMetricFamily("gim_journal_live_ratio", words, journal.live_ratio)
         words = "Damaged places in the files that the start went on without."

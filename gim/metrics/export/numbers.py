@@ -139,6 +139,10 @@ class JournalNumbers(Protocol):
         """Log files."""
 
     @property
+    def free_bytes(self) -> int:
+        """What the disk has room for."""
+
+    @property
     def live_ratio(self) -> float:
         """The share of what still counts in their bytes, 0 to 1."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from unittest.mock import patch
 
 from gim.journal.directory import check_directory, open_directory
@@ -47,6 +48,14 @@ class DirectoryTests(DirectoryTestCase):
             pass
         open_directory(self.path).close()
         self.assertFalse(os.path.exists(left))
+
+    def test_the_room_on_its_disk(self) -> None:
+        directory = open_directory(self.path)
+        self.addCleanup(directory.close)
+        free = shutil.disk_usage(self.path).free
+        self.assertLess(abs(directory.free_bytes() - free), free / 10)
+        with patch("os.statvfs", side_effect=OSError):
+            self.assertEqual(directory.free_bytes(), 0)
 
     def test_a_missing_directory(self) -> None:
         self.path = os.path.join(self.path, "missing")
