@@ -176,7 +176,10 @@ class DocumentTests(PageTestCase):
     async def test_the_dashboard_asks_for_what_is_served(self) -> None:
         hook = start_hook(self)
         environment: Any = {"GIM_WEBHOOK_SECRET": SECRET}
-        await self.daemon("--gateway-worker", "2", "--webhook-url", hook.url, **environment)
+        data = FilePath(self.mktemp())
+        data.makedirs()
+        words = "--webhook-url", hook.url, "--data-dir", os.path.abspath(data.path)
+        await self.daemon("--gateway-worker", "2", *words, **environment)
         await self.use()
         client = await self.client()
         client.sendClose(1000)
