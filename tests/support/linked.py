@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from msgspec.msgpack import decode
@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 from gim.concurrency.clocks import WallClock
 from gim.link.channel import Channel
 from gim.link.frames import FrameCutter
+from gim.storage.interface import Storage
 from gim.storage.linked.calls import TO_STORE, TO_WORKER
 from gim.storage.linked.news import EncodedNews
 from gim.storage.linked.server import StoreServer
@@ -24,14 +25,22 @@ from tests.support.channels import EagerClock, MemoryEnd, connect
 class LinkedStores:
     """The parent's data, and what serves it to each worker, the first one at index 0."""
 
-    def __init__(self, data: MemoryData, wall: WallClock, clock: Clock | None = None) -> None:
-        """Without a *clock*, answers come before the call that asks returns."""
+    def __init__(
+        self,
+        data: MemoryData,
+        wall: WallClock,
+        clock: Clock | None = None,
+        served: Callable[[MemoryStore], Storage] = lambda store: store,
+    ) -> None:
+        """Without a *clock*, answers come before the call that asks returns. *served* returns what the
+        parent serves of a store, the store itself if left out."""
         self.data = data
         self.clock = clock or EagerClock()
         self.servers: list[StoreServer] = []
         self.parent_ends: list[MemoryEnd] = []
         self.worker_ends: list[MemoryEnd] = []
         self._wall = wall
+        self._served = served
         self._news = EncodedNews()
 
     def add(self) -> LinkedStore:
@@ -40,7 +49,7 @@ class LinkedStores:
         worker = Channel(TO_WORKER, self.clock, on_end=lambda why: None)
         data = self.data
         listener = listener_of(data.node, len(self.servers) + 1)
-        server = StoreServer(MemoryStore(data, listener), parent, self._news, self.clock)
+        server = StoreServer(self._served(MemoryStore(data, listener)), parent, self._news, self.clock)
         self.servers.append(server)
         for ends, end in zip((self.parent_ends, self.worker_ends), connect(parent, worker), strict=True):
             ends.append(end)

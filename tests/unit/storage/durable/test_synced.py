@@ -7,8 +7,9 @@ from errno import EIO
 from typing import Any
 from unittest.mock import patch
 
+from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from gim.concurrency.clocks import Moment
@@ -17,12 +18,14 @@ from gim.model import Counts
 from gim.storage.announcements import Announcement, MemberJoined, MessageStored
 from gim.storage.durable.synced import SyncedStorage
 from gim.storage.interface import Storage
+from gim.storage.linked.store import LinkedStore
 from gim.storage.memory.store import MemoryStore
 from gim.webhooks.emitting_storage import EventEmittingStorage
 from gim.webhooks.event_types import JOINED, SENT
 from tests.support.clocks import DAY, SettableWallClock
 from tests.support.journal.synced import RecordOfEach, make_syncing
 from tests.support.journal.threads import OnDemand
+from tests.support.linked import LinkedStores
 from tests.support.settings import memory_store
 from tests.support.storage_behaviour.base import (
     AB,
@@ -41,8 +44,6 @@ class EachTurn(OnDemand):
     """Runs what is asked for in the next iteration of the reactor."""
 
     def run(self, function: Any, *args: Any) -> Deferred[Any]:
-        from twisted.internet import reactor  # of trial
-
         reactor.callLater(0, self.work)
         return super().run(function, *args)
 
@@ -74,6 +75,47 @@ class SyncedBehaviourTests(StorageBehaviour, TotalBehaviour, TestCase):
     async def let_be_forgotten(self) -> None:
         await self.advance(31 * DAY)  # a message may be kept for 30 days, a user for one more
         while self.inner.data.sweep(10):
+            pass
+
+    async def lose_data(self, store: Storage) -> Storage:
+        await store.stop()
+        return await self.make_store()
+
+    async def settle(self) -> None:
+        await self.syncing.synced()
+
+
+class SyncedWorkersTests(StorageBehaviour, TotalBehaviour, TestCase):
+    """The same for a worker, whose parent has the store."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.clock.advance(START)
+        self.wall = SettableWallClock(self.clock.seconds)
+
+    async def make_store(self, **limits: Any) -> LinkedStore:
+        journal, self.syncing = make_syncing(self, EachTurn(), self.clock)
+        memory = memory_store(self.clock, self.wall, recorder=RecordOfEach(journal), **limits)
+        self.stores = LinkedStores(
+            memory.data, self.wall, served=lambda store: SyncedStorage(store, self.syncing)
+        )
+        store, other = self.stores.add(), self.stores.add()
+        self.listener = RecordingListener(store)
+        self.news = self.listener.news
+        await store.start(self.listener)
+        await other.start(RecordingListener(other))
+        return store
+
+    async def advance(self, seconds: float) -> None:
+        if seconds < 0:  # only the wall clock goes back
+            self.wall.step(seconds)
+        else:
+            self.clock.advance(seconds)
+
+    async def let_be_forgotten(self) -> None:
+        await deferLater(reactor, 0)  # the answer before is still on its way, and what was sent waits
+        await self.advance(31 * DAY)  # a message may be kept for 30 days, a user for one more
+        while self.stores.data.sweep(10):
             pass
 
     async def lose_data(self, store: Storage) -> Storage:
