@@ -15,7 +15,7 @@ from gim.journal.records import BEGIN, HEADER, HEADER_SIZE, MAGIC, encode, frame
 from gim.journal.threads import Threads
 
 PORTION: Final = 256 * 1024  # bytes that are read at a time
-RECORDS_PER_CHECK: Final = 32  # some 0.06 ms
+RECORDS_PER_CHECK: Final = 32  # some 0.08 ms
 
 
 class Damaged(Exception):
@@ -115,22 +115,20 @@ class Compaction:
 
     async def _take(self, data: bytes) -> int:
         """Take the whole records at the beginning of some data; return how many bytes they are."""
-        keep, end = self._keep, 0
+        keep, add, end = self._keep, self._new.add, 0
         for count, (offset, payload) in enumerate(records(data, 0), 1):
             end = offset + HEADER_SIZE + len(payload)
             kept = keep(payload)
             if kept is not None:
-                await self._put(data[offset:end] if kept is payload else frame(kept))
+                record = data[offset:end] if kept is payload else frame(kept)
+                self._records += 1
+                self._bytes += len(record)
+                if add(record):
+                    await self._new.write()
+                    self._pace.begin()
             if count % RECORDS_PER_CHECK == 0 and self._pace.is_over():
                 await self._pace.pause()
         return end
-
-    async def _put(self, record: bytes) -> None:
-        self._records += 1
-        self._bytes += len(record)
-        if self._new.add(record):
-            await self._new.write()
-            self._pace.begin()
 
 
 def _is_end(data: bytes) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
-STEP: Final = 0.0005  # seconds of work, after which others get their turn
+STEP: Final = 0.0003  # seconds of work, after which others get their turn
 MIN_PAUSE: Final = 0.002  # seconds after each step
 WORK_PER_PAUSE: Final = 0.25  # so the work takes a fifth of a core at most
 
