@@ -30,11 +30,12 @@ def makeService(
         prepare_process(reactor)  # before the imports below, which take most of the time of a start
         follow_monotonic_time(reactor)
     from gim.config.settings import settings_of
+    from gim.config.twistd_files import user_of
     from gim.config.validate import validate
 
     with reported():
         settings = settings_of(options)
-        resources = validate(settings, reactor, starts=True)
+        resources = validate(settings, reactor, starts=True, user=user_of(options.parent))
         wall = wall or WallClock()
         if settings.daemon.gateway_worker == 1:
             from gim.daemon.build import DaemonBuilder  # late: --help, --version and --check do without

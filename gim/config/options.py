@@ -95,7 +95,8 @@ class Options(usage.Options):
         from gim.config.settings import settings_of
         from gim.config.validate import validate
 
-        validate(settings_of(self), reactor, starts=False)
+        user = twistd_files.user_of(self.parent)
+        validate(settings_of(self), reactor, starts=False, user=user)
         for line in suggestions.of_variables(os.environ):
             print(f"gim: {line}", file=sys.stderr)
         print("gim: all options and files are good")

@@ -24,6 +24,11 @@ def check(twistd: Mapping[str, Any], workers: int) -> None:
         _check_file("pidfile", os.path.join(directory or "", pid_file))
 
 
+def user_of(twistd: Mapping[str, Any] | None) -> int | None:
+    """Return the id of the user that twistd lets the process become, None if it stays as it is."""
+    return twistd.get("uid") if twistd is not None else None
+
+
 def _check_file(option: str, path: str) -> None:
     directory = os.path.dirname(os.path.abspath(path))
     if os.path.isdir(path):

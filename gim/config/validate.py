@@ -16,7 +16,6 @@ from gim.auth import from_settings as auth
 from gim.config.files import files_of
 from gim.config.settings import Settings
 from gim.config.table import OPTIONS
-from gim.journal.settings import JournalSettings
 from gim.net.endpoints import NOWHERE, NotHandedOver, make_endpoint, on_loopback
 from gim.net.listening import check_free
 from gim.startup import InvalidSetting, StartupError
@@ -40,20 +39,21 @@ class Resources(Struct, frozen=True, kw_only=True):
         return "<Resources>"  # no keys in logs
 
 
-def validate(settings: Settings, reactor: Any, *, starts: bool) -> Resources:
+def validate(settings: Settings, reactor: Any, *, starts: bool, user: int | None = None) -> Resources:
     """Return what the start needs, or raise `StartupError` for what can't work.
 
-    When gim *starts*, its ports must be free, its sockets of systemd be there, and its Redis must
-    answer; until then nothing is bound, and Redis is not asked.
+    When gim *starts*, its ports must be free, its sockets of systemd be there, its data directory not be
+    in use, and its Redis must answer; until then nothing is bound, and Redis is not asked. *user* is the
+    id of the user that the process becomes later, None if it stays as it is.
     """
     try:
-        return _validated(settings, reactor, starts)
+        return _validated(settings, reactor, starts, user)
     except InvalidSetting as error:
         source = settings.origin(error.source) if error.source in OPTIONS else error.source
         raise StartupError(f"{source}: {error.reason}") from error
 
 
-def _validated(settings: Settings, reactor: Any, starts: bool) -> Resources:
+def _validated(settings: Settings, reactor: Any, starts: bool, user: int | None) -> Resources:
     if settings.daemon.gateway_worker > 1:
         _check_files(settings)
     keyring, net = auth.keyring(settings.auth), settings.net
@@ -66,8 +66,8 @@ def _validated(settings: Settings, reactor: Any, starts: bool) -> Resources:
     )
     if isinstance(settings.storage, RedisSettings):
         _check_redis(settings.storage, starts)
-    elif settings.storage.journal is not None and not starts:  # the start opens it, as another user
-        _check_data_directory(settings.storage.journal)
+    elif settings.storage.journal is not None:
+        _check_data_directory(settings.storage.journal.data_dir, starts, user)
     if starts:
         check_free("gateway", resources.gateway)
         check_free("api", resources.api)
@@ -106,10 +106,15 @@ def _endpoint(
         raise InvalidSetting(option, str(error)) from error
 
 
-def _check_data_directory(settings: JournalSettings) -> None:
-    from gim.journal.directory import check_directory  # a store that ends with the process does without
+def _check_data_directory(path: str, starts: bool, user: int | None) -> None:
+    from gim.journal.directory import (  # a store that ends with the process does without
+        check_directory,
+        check_unused,
+    )
 
-    check_directory(settings.data_dir)
+    check_directory(path, user)
+    if starts:  # the start takes it in the background, where stderr is closed
+        check_unused(path)
 
 
 def _check_redis(settings: RedisSettings, starts: bool) -> None:

@@ -33,6 +33,9 @@ class FatalEnd:
         print(f"gim: {line}", file=sys.__stderr__, flush=True)
         atexit.register(_exit_with_failure)
         self.hurry()
+        self._reactor.callWhenRunning(self._stop)
+
+    def _stop(self) -> None:
         with suppress(ReactorNotRunning):  # it is stopping already
             self._reactor.stop()
 

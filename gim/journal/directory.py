@@ -110,9 +110,11 @@ def open_directory(path: str) -> DataDirectory:
     return directory
 
 
-def check_directory(path: str) -> None:
-    """Raise `StartupError` if this user can't use a directory, or its format is newer. Changes
-    nothing."""
+def check_directory(path: str, user: int | None = None) -> None:
+    """Raise `StartupError` if a user can't use a directory, or its format is newer. Changes nothing.
+
+    *user* is the id of one that this process will become, None for its own.
+    """
     try:
         status = os.stat(path)
     except FileNotFoundError:
@@ -121,14 +123,27 @@ def check_directory(path: str) -> None:
         raise _refused(path, f"can't be read: {error.strerror}") from error
     if not os.path.isdir(path):
         raise _refused(path, "is not a directory")
-    if status.st_uid != os.geteuid():
-        owner, own = _name_of(status.st_uid), _name_of(os.geteuid())
+    own_id = os.geteuid() if user is None else user
+    if status.st_uid != own_id:
+        owner, own = _name_of(status.st_uid), _name_of(own_id)
         raise _refused(
             path, f"belongs to {owner}, and gim runs as {own}: run it as {owner}, or change the owner"
         )
     if not os.access(path, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
         raise _refused(path, "can't be written to: change its mode, or mount its file system for writing")
     read_meta(path)
+
+
+def check_unused(path: str) -> None:
+    """Raise `StartupError` if another process uses a directory. Changes nothing."""
+    with suppress(OSError):  # without a lock it was never used
+        lock = os.open(os.path.join(path, _LOCK), os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _in_use(path, lock) from None
+        finally:
+            os.close(lock)
 
 
 def read_meta(path: str) -> Meta | None:
@@ -168,13 +183,18 @@ def _take_lock(path: str) -> int:
         os.ftruncate(lock, 0)
         os.pwrite(lock, str(os.getpid()).encode(), 0)
     except BlockingIOError:
-        user = os.pread(lock, 20, 0).decode(errors="replace")
+        refusal = _in_use(path, lock)
         os.close(lock)
-        raise _refused(path, f"is in use by process {user or '(unknown)'}: stop that one first") from None
+        raise refusal from None
     except OSError as error:
         os.close(lock)
         raise _refused(path, f"can't be written to: {error.strerror}") from error
     return lock
+
+
+def _in_use(path: str, lock: int) -> StartupError:
+    user = os.pread(lock, 20, 0).decode(errors="replace")
+    return _refused(path, f"is in use by process {user or '(unknown)'}: stop that one first")
 
 
 def _remove_temporary_files(path: str) -> None:

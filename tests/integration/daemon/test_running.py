@@ -15,6 +15,7 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 from twisted.python.filepath import FilePath
 
+from gim.journal.directory import open_directory
 from tests.support.daemon_process import PATIENCE, DaemonTestCase, Process
 from tests.support.paths import ROOT
 
@@ -108,6 +109,13 @@ class WaysToRunTests(DaemonTestCase):
 
     async def test_twistd_gim_as_a_daemon_with_log_and_pid_file(self) -> None:
         await self.run_as_daemon("gim", "--ws", FREE, "--http", FREE)
+
+    async def test_as_a_daemon_with_a_data_directory_more_than_once(self) -> None:
+        data = FilePath(self.mktemp())
+        data.makedirs()
+        words = "gim", "--ws", FREE, "--http", FREE, "--data-dir", os.path.abspath(data.path)
+        for _ in range(2):
+            await self.run_as_daemon(*words)
 
     async def run_as_daemon(self, *words: str, **environment: str) -> None:
         files = FilePath(self.mktemp())
@@ -239,6 +247,16 @@ class RefusalTests(DaemonTestCase):
                 line = await self.refused(*words, "gim", "--ws", address, "--http", FREE)
                 self.assertTrue(line.startswith(f"gim: gateway: cannot listen on {address}: "), line)
                 self.assertFalse(self.directory.child("x.pid").exists())
+
+    async def test_a_data_directory_that_is_in_use_too(self) -> None:
+        path = os.path.abspath(self.mktemp())
+        os.mkdir(path)
+        self.addCleanup(open_directory(path).close)
+        for words in ("twistd", "-n"), ("twistd", "--logfile=x.log", "--pidfile=x.pid"), ("twist",):
+            line = await self.refused(*words, "gim", "--ws", FREE, "--http", FREE, "--data-dir", path)
+            said = f"gim: --data-dir: {path} is in use by process {os.getpid()}: stop that one first"
+            self.assertEqual(line, said)
+            self.assertFalse(self.directory.child("x.pid").exists())
 
     async def test_a_socket_path_that_is_taken_too(self) -> None:
         directory = FilePath(tempfile.mkdtemp())  # that of the test may be too long for a socket

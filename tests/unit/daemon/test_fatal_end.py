@@ -17,6 +17,16 @@ class StoppedReactor:
     """Counts calls of stop, and refuses the second one."""
 
     stops = 0
+    is_running = True
+
+    def __init__(self) -> None:
+        self.waiting: list[Callable[[], None]] = []
+
+    def callWhenRunning(self, call: Callable[[], None]) -> None:
+        if self.is_running:
+            call()
+        else:
+            self.waiting.append(call)
 
     def stop(self) -> None:
         self.stops += 1
@@ -45,6 +55,14 @@ class FatalEndTests(SynchronousTestCase):
         self.fatal.end("the journal is gone")
         self.assertEqual(self.stderr.getvalue(), "gim: the disk is gone\n")
         self.assertEqual((self.reactor.stops, len(self.at_exit)), (1, 1))
+
+    def test_before_the_reactor_runs_it_stops_as_soon_as_it_does(self) -> None:
+        self.reactor.is_running = False
+        self.fatal.end("the disk is gone")
+        self.assertEqual(self.reactor.stops, 0)
+        for call in self.reactor.waiting:
+            call()
+        self.assertEqual(self.reactor.stops, 1)
 
     def test_a_daemon_that_stops_already_ends_with_the_reason_too(self) -> None:
         self.reactor.stop()

@@ -7,7 +7,7 @@ import os
 import shutil
 from unittest.mock import patch
 
-from gim.journal.directory import check_directory, open_directory
+from gim.journal.directory import check_directory, check_unused, open_directory
 from gim.startup import StartupError
 from tests.support.journal.directories import DirectoryTestCase
 
@@ -37,9 +37,13 @@ class DirectoryTests(DirectoryTestCase):
 
     def test_a_second_server_is_refused(self) -> None:
         first = open_directory(self.path)
-        self._refused(f"is in use by process {os.getpid()}: stop that one first")
+        said = f"is in use by process {os.getpid()}: stop that one first"
+        self._refused(said)
+        with self.assertRaisesRegex(StartupError, said):
+            check_unused(self.path)
         check_directory(self.path)
         first.close()
+        check_unused(self.path)
         open_directory(self.path).close()
 
     def test_files_of_an_interrupted_start_are_removed(self) -> None:
@@ -70,6 +74,15 @@ class DirectoryTests(DirectoryTestCase):
     def test_a_directory_of_another_user(self) -> None:
         with patch("gim.journal.directory.os.geteuid", return_value=os.geteuid() + 70_000):
             self._refused("belongs to .*, and gim runs as user 7.*: run it as .*, or change the owner")
+
+    def test_a_directory_of_another_user_than_the_one_that_it_becomes(self) -> None:
+        check_directory(self.path, os.geteuid())
+        with self.assertRaisesRegex(StartupError, "belongs to .*, and gim runs as user 7"):
+            check_directory(self.path, 70_000)
+
+    def test_a_directory_that_was_never_used_is_not_in_use(self) -> None:
+        check_unused(self.path)
+        self.assertEqual(os.listdir(self.path), [])
 
     def test_a_directory_that_is_not_writable(self) -> None:
         with patch("gim.journal.directory.os.access", return_value=False):
