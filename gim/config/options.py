@@ -65,7 +65,7 @@ class Options(usage.Options):
         consistency.check(self, self.origins, self.chosen)
         self._check_logger()
         if self.parent is not None:
-            twistd_files.check(self.parent, self["gateway-worker"])
+            twistd_files.check(self.parent, self["gateway-worker"], self["data-dir"])
         if self["check"]:
             self._check_and_exit()
 

@@ -10,11 +10,13 @@ from typing import Any
 from gim.startup import StartupError
 
 
-def check(twistd: Mapping[str, Any], workers: int) -> None:
+def check(twistd: Mapping[str, Any], workers: int, data_dir: str | None = None) -> None:
     """Raise `StartupError` if the log, the pid file or the directory of twistd can't be used. Makes no
     file. *twistd* may be the options of twist, which have none of these."""
     if workers > 1 and twistd.get("chroot"):
         raise StartupError("--chroot: use one worker, as no other process could be started there")
+    if data_dir is not None and twistd.get("chroot"):
+        raise StartupError("--chroot: leave out --data-dir, whose path would be another one there")
     log, pid_file, directory = (twistd.get(name) for name in ("logfile", "pidfile", "rundir"))
     if log and log != "-":
         _check_file("logfile", log)

@@ -51,6 +51,8 @@ class GcTuner(Periodic):
         return ended
 
     def _collect(self) -> None:
+        if not gc.isenabled():  # data is being restored: none of it is garbage, and it is much to follow
+            return
         if _weight(gc.get_objects(generation=2)) <= MAX_WEIGHT:
             gc.collect()
         else:

@@ -53,6 +53,16 @@ class GarbageTests(SynchronousTestCase):
         self.clock.advance(COLLECTION_INTERVAL)
         self.assertIsNone(reference())
 
+    def test_while_the_collector_is_off_nothing_is_followed(self) -> None:
+        reference = self.make_old()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        self.clock.advance(COLLECTION_INTERVAL)
+        self.assertIsNotNone(reference())
+        gc.enable()
+        self.clock.advance(COLLECTION_INTERVAL)
+        self.assertIsNone(reference())
+
     def test_after_a_rush_what_is_old_is_left_alone_and_later_garbage_goes(self) -> None:
         frozen = gc.get_freeze_count()
         rush = [[] for _ in range(MAX_WEIGHT)]

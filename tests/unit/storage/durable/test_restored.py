@@ -10,21 +10,8 @@ from gim.errors import Unavailable
 from gim.model import Counts
 from gim.storage.announcements import Announcement
 from gim.storage.durable.restored import RestoredStorage
+from tests.support.restoring import RestoringData
 from tests.support.settings import memory_store
-
-
-class FakeRestoring:
-    """Data that is restored when a test says so."""
-
-    def __init__(self) -> None:
-        self.done: Deferred[None] = Deferred()
-
-    async def restored(self) -> None:
-        await self.done
-
-    def check_restored(self) -> None:
-        if not self.done.called:
-            raise Unavailable("7 % of it")
 
 
 class DeafListener:
@@ -37,7 +24,7 @@ class DeafListener:
 
 class RestoredStorageTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.restoring = FakeRestoring()
+        self.restoring = RestoringData()
         self.inner = memory_store(Clock())
         self.store = RestoredStorage(self.inner, self.restoring)
         self.started = Deferred.fromCoroutine(self.store.start(DeafListener()))
