@@ -55,7 +55,7 @@ def make_observing(
             hits,
             overload,
             store.webhooks if store is not None else None,
-            store.durable if store is not None else None,
+            store.figures if store is not None else None,
         )
         snapshots = SnapshotCollector(page.snapshot, channels)
     profiles = ProfileRelay(profiler, channels)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
-from functools import partial
 from time import perf_counter
 from typing import Any, Final, TypeVar
 
@@ -14,6 +13,7 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from gim.concurrency.clocks import WallClock
+from gim.daemon.journal_figures import JournalFigures
 from gim.errors import Unavailable
 from gim.journal.directory import DataDirectory
 from gim.journal.journal import Journal
@@ -23,7 +23,6 @@ from gim.journal.survey import Progress
 from gim.journal.syncing import Syncing
 from gim.journal.threads import DiskThread
 from gim.log.logger import Logger
-from gim.metrics.instruments.durations import add_seconds, new_row
 from gim.startup import StartupError
 from gim.storage.durable.contents import LogContent
 from gim.storage.durable.ledger import Ledger
@@ -39,8 +38,7 @@ from gim.storage.settings import MemorySettings
 from gim.storage.storage_limits import StorageLimits
 
 SLICE_TIME: Final = 0.02  # seconds of an iteration of the reactor that restoring takes
-PROGRESS_STEP: Final = 10  # per cent between two lines of the log
-PROGRESS_INTERVAL: Final = 2.0  # seconds between them at most
+PROGRESS_INTERVAL: Final = 2.0  # seconds between two lines of the log that say how far this is
 
 T = TypeVar("T")
 
@@ -93,11 +91,7 @@ class DurableData(MultiService):
         self._waiting: list[Deferred[None]] = []
         self._is_restored = self._is_stopping = False
         self._restoring: Deferred[None] | None = None
-        self.damaged = 0  # places in the files that the start went on without
-        self.load_seconds = 0.0
-        self.sync_times = new_row()
-        self.syncing.on_sync = partial(add_seconds, self.sync_times)
-        self._first_byte = 0  # of the journal that this process wrote
+        self.figures = JournalFigures(self.journal, self.syncing, self._ledger)
 
     def stored(self, store: Storage) -> Storage:
         """Return a store on the data as it is to be served: restored and, if all is synced, synced."""
@@ -112,32 +106,6 @@ class DurableData(MultiService):
         """Return when all that has happened by now is on the disk."""
         self._ticker.tick()
         await self.syncing.synced()
-
-    # figures: see `gim.metrics.export.numbers.JournalNumbers`
-
-    @property
-    def written_bytes(self) -> int:
-        return self.journal.bytes_written - self._first_byte
-
-    @property
-    def unsynced_bytes(self) -> int:
-        return self.syncing.unsynced_bytes if self._settings.sync != "no" else 0
-
-    @property
-    def is_failing(self) -> bool:
-        return bool(self.journal.failing)
-
-    @property
-    def segments(self) -> int:
-        return self._ledger.segments
-
-    @property
-    def free_bytes(self) -> int:
-        return self._directory.free_bytes()
-
-    @property
-    def live_ratio(self) -> float:
-        return self._ledger.live_ratio
 
     # restoring
 
@@ -165,23 +133,34 @@ class DurableData(MultiService):
     async def _restore(self) -> None:
         began = self._reactor.seconds()
         repaired = await self._in_slices(repair(self._directory, self._settings.damage, self._progress))
-        self.damaged = repaired.damaged
+        self.figures.damaged = repaired.damaged
         self.data.epoch = self._directory.epoch  # another one if data is lost
         self._doing = "restored"
         found = await self._in_slices(restore(self.data, repaired.survey, self._progress, self._counted))
-        for problem in found.problems:
-            self._log.error("{problem}", problem=problem)
+        if found.problems:
+            self._go_on_without(found.problems)
         self.journal.open_at(found.position)
-        self._first_byte = self.journal.bytes_written
         gc.freeze()  # what was restored: no collection is to follow it
-        self.load_seconds = self._reactor.seconds() - began
+        self.figures.begin(self._reactor.seconds() - began)
         self._log.info(
             "restored {messages} messages from {path} in {seconds:.1f} s",
             messages=self.data.kept_messages,
             path=self._directory.path,
-            seconds=self.load_seconds,
+            seconds=self.figures.load_seconds,
         )
         self._serve()
+
+    def _go_on_without(self, problems: list[str]) -> None:
+        """Go on without records that can't be read, if that is allowed; clients load their data anew."""
+        if self._settings.damage == "refuse":
+            raise StartupError(
+                f"--data-dir: {problems[0]}: start with --data-damage keep-going to go on without it"
+            )
+        for problem in problems:
+            self._log.error("{problem}. The server goes on without it", problem=problem)
+        self.figures.damaged += len(problems)
+        self._directory.renew_epoch()
+        self.data.epoch = self._directory.epoch
 
     def _counted(self, logs: list[LogContent]) -> None:
         self._ledger.load(logs, self.data.archive)
@@ -196,27 +175,25 @@ class DurableData(MultiService):
 
     async def _in_slices(self, work: Iterator[T | None]) -> T:
         """Do work that yields None now and then and its result at last, some in each iteration."""
-        logged_at, logged = self._reactor.seconds(), 0
+        log_at = self._reactor.seconds() + PROGRESS_INTERVAL
         until = 0.0
         for found in work:
             if found is not None:
                 return found
             if perf_counter() < until:
                 continue
-            now, percent = self._reactor.seconds(), self._percent()
-            if percent >= logged + PROGRESS_STEP or now >= logged_at + PROGRESS_INTERVAL:
-                logged_at, logged = now, percent
-                self._log.info(
-                    "{doing} {percent} % of {path}",
-                    doing=self._doing,
-                    percent=percent,
-                    path=self._directory.path,
-                )
+            if self._reactor.seconds() >= log_at:
+                log_at = self._reactor.seconds() + PROGRESS_INTERVAL
+                self._log_progress()
             await deferLater(self._reactor, 0)
             if self._is_stopping:
                 raise Stopped
             until = perf_counter() + SLICE_TIME
         raise AssertionError("the work has no result")
+
+    def _log_progress(self) -> None:
+        percent, path = self._percent(), self._directory.path
+        self._log.info("{doing} {percent} % of {path}", doing=self._doing, percent=percent, path=path)
 
     def _not_restored(self, failure: Failure) -> None:
         error = failure.value
@@ -235,7 +212,8 @@ class DurableData(MultiService):
         return super().stopService() if self._is_restored else None
 
     async def close(self) -> None:
-        """Write what waits, close the journal, and let go of the directory. Nothing uses the data now."""
+        """Write what waits, close the journal, and let go of the directory. Nothing uses the data any
+        more."""
         self._is_stopping = True
         if self._restoring is not None:
             await self._restoring

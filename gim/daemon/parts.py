@@ -277,6 +277,7 @@ class NodeParts:
     def _own_page(self) -> MetricsPage | None:
         if self._meters is None:
             return None
+        durable = self._store_parts.durable
         return self._meters.page(
             self._gateway,
             self._pushes,
@@ -287,7 +288,7 @@ class NodeParts:
             self._health,
             self._webhooks,
             self._number,
-            self._store_parts.durable,
+            durable.figures if durable is not None else None,
         )
 
     @cached_property

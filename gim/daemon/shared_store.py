@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 
 from gim.concurrency.clocks import WallClock
 from gim.daemon.memory_parts import MemoryParts
+from gim.metrics.export.numbers import JournalNumbers
 from gim.storage.linked.news import EncodedNews
 from gim.storage.linked.server import StoreServer
 from gim.storage.node_names import listener_of
@@ -47,6 +48,11 @@ class SharedStore:
                 self.webhooks.setServiceParent(self.durable)
         self._news = EncodedNews()
         self._servers: dict[Worker, StoreServer] = {}
+
+    @property
+    def figures(self) -> JournalNumbers | None:
+        """What is measured of the journal, None without one."""
+        return self.durable.figures if self.durable is not None else None
 
     @property
     def identity(self) -> StoreIdentity:

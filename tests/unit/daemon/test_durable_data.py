@@ -16,6 +16,7 @@ from gim.daemon.durable_data import DurableData
 from gim.errors import Unavailable
 from gim.ids import private_session
 from gim.journal.directory import check_directory, open_directory
+from gim.journal.records import frame
 from gim.journal.settings import JournalSettings
 from gim.model import Sent, User
 from gim.startup import StartupError
@@ -130,7 +131,24 @@ class DurableDataTests(TestCase):
         data = self.data(damage="keep-going")
         data.startService()
         await data.restored()
-        self.assertEqual((data.damaged, data.data.kept_messages), (1, 2))
+        self.assertEqual((data.figures.damaged, data.data.kept_messages), (1, 2))
+        self.assertNotEqual(data.data.epoch, before)
+
+    async def test_a_record_that_can_not_be_read_is_damage_too(self) -> None:
+        before = await self.fill()
+        directory = open_directory(self.path)
+        with open(directory.logs()[-1].path, "ab") as file:
+            file.write(frame(b"\x91\x07"))  # a record of a kind with other fields
+        directory.close()
+        data = self.data()
+        data.startService()
+        await data._restoring  # type: ignore[misc]
+        self.assertRegex(self.failures.pop(), r"^--data-dir: .* can't be read: .*keep-going to go on")
+        await self.end(data)
+        data = self.data(damage="keep-going")
+        data.startService()
+        await data.restored()
+        self.assertEqual((data.figures.damaged, data.data.kept_messages), (1, 3))
         self.assertNotEqual(data.data.epoch, before)
 
     async def damaged(self) -> str:
@@ -149,8 +167,10 @@ class DurableDataTests(TestCase):
         await data.restored()
         store = data.stored(MemoryStore(data.data))
         self.assertIsInstance(store, RestoredStorage)
-        before = data.written_bytes
+        figures = data.figures
+        self.assertEqual(figures.written_bytes, 0)
         await store.messages.append(Draft(private_session("ann", "bob"), User("ann", "Ann"), "x"))
-        self.assertGreater(data.written_bytes, before)
-        self.assertEqual((data.unsynced_bytes, data.segments, data.is_failing), (0, 1, False))
-        self.assertGreater(sum(data.sync_times), 0)
+        self.assertGreater(figures.written_bytes, 50)
+        self.assertEqual((figures.unsynced_bytes, figures.segments, figures.is_failing), (0, 1, False))
+        self.assertGreater(sum(figures.sync_times), 0)
+        self.assertGreater(figures.free_bytes, 0)
