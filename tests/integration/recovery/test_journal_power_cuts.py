@@ -19,7 +19,7 @@ CUTS = 8
 PROGRAM = "tests.support.disk.journal_writer"
 
 
-class JournalTests(SynchronousTestCase):
+class JournalPowerTests(SynchronousTestCase):
     skip = MISSING
 
     def setUp(self) -> None:
