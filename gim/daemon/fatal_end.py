@@ -33,7 +33,7 @@ class FatalEnd:
         print(f"gim: {line}", file=sys.__stderr__, flush=True)
         atexit.register(_exit_with_failure)
         self.hurry()
-        self._reactor.callWhenRunning(self._stop)
+        self._reactor.callWhenRunning(self._stop)  # at once, unless it is only about to run
 
     def _stop(self) -> None:
         with suppress(ReactorNotRunning):  # it is stopping already
