@@ -79,15 +79,25 @@ static int fails(int kind) {
     return 1;
 }
 
+/* Return how many bytes of a part of a file are holes, or behind its end: they need room to be written. */
+static off_t holes_in(int file, off_t at, off_t end) {
+    off_t before = lseek(file, 0, SEEK_CUR), holes = 0;
+    while (at >= 0 && at < end) {
+        off_t data = lseek(file, at, SEEK_DATA);
+        data = data < 0 || data > end ? end : data;
+        holes += data - at;
+        at = data < end ? lseek(file, data, SEEK_HOLE) : end;
+    }
+    lseek(file, before, SEEK_SET);
+    return holes;
+}
+
 /* Return how many of the bytes may be written, or -1 with ENOSPC. */
 static ssize_t room_for(int file, off_t at, size_t size) {
-    struct stat status;
-    if (disk->room < 0 || fstat(file, &status) < 0)
+    if (disk->room < 0)
         return (ssize_t)size;
-    off_t end = at + (off_t)size, grows = end > status.st_size ? end - status.st_size : 0;
+    off_t grows = holes_in(file, at, at + (off_t)size);
     long long room = disk->room, taken = grows < room ? grows : room;
-    if (grows > (off_t)size)
-        grows = (off_t)size;
     disk->room = room - taken;
     if (size > 0 && (off_t)size - grows + taken == 0) {
         errno = ENOSPC;
