@@ -17,7 +17,7 @@ SIDE_BY_SIDE = $(MAKE) --no-print-directory --keep-going --output-sync=target --
 # keeps it, with what the servers wrote; the second argument is the Python, if it is not that of $(VENV)
 TRIAL = temp=build/trial/$@-$$$$; $(or $(2),$(BIN)/python) -m twisted.trial --random=0 --temp-directory=$$temp $(1) && rm -r $$temp
 
-.PHONY: vendor run test test-unit test-unit-1 test-unit-2 test-integration check lint docs coverage lowest other-python news proto failover chaos clients workers kills proxies go-example fuzz differential package bench conformance conformance-quick format clean
+.PHONY: vendor run test test-unit test-unit-1 test-unit-2 test-integration check lint docs coverage lowest other-python news proto failover chaos clients workers kills recovery-soak proxies go-example fuzz differential package bench conformance conformance-quick format clean
 
 run: $(VENV)/.installed-run
 	$(BIN)/twistd -n gim $(GIM)
@@ -106,6 +106,11 @@ workers: $(VENV)/.installed-test
 # 100,000 messages while one of three workers is killed every two seconds, some minutes
 kills: $(VENV)/.installed-test
 	$(call TRIAL,tests.integration.workers.kills)
+
+# 100,000 messages on one data directory while gim is killed and started again 50 times, some minutes; the variables
+# MESSAGES, RESTARTS and SEED of the environment have other values
+recovery-soak: $(VENV)/.installed-test
+	$(call TRIAL,tests.integration.recovery.soak)
 
 # quiet connections through nginx and Apache with their own timeouts, two minutes
 proxies: $(VENV)/.installed-test
