@@ -70,6 +70,7 @@ class KeptStore(JournalledStore):
     """A store with its upkeep; everything runs when the clock is moved."""
 
     def __init__(self, path: str, clock: Clock, threads: Threads | None = None, **changes: Any) -> None:
+        """*changes* are as for a `JournalledStore`."""
         wall = SettableWallClock(clock.seconds)
         super().__init__(path, clock, wall, **changes)
         self.upkeep = Upkeep(
@@ -83,11 +84,18 @@ class KeptStore(JournalledStore):
         self.journal.finish_closed()
         return succeed(None)
 
+    def kill(self) -> None:
+        self.upkeep.stopService()
+        super().kill()
+
+    def close(self) -> None:
+        self.upkeep.stopService()
+        super().close()
+
     def end(self, killed: bool = False) -> None:
-        """End the process."""
+        """End the process, unless it has ended."""
         if not self.ended:
             self.ended = True
-            self.upkeep.stopService()
             if killed:
                 self.kill()
             else:
