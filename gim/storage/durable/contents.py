@@ -26,6 +26,13 @@ class LogContent(Struct):
     live_bytes: int = 0
     to_erase: bool = False
 
+    def add(self, first_id: str, last_id: str, messages: int, live_bytes: int) -> None:
+        """Count messages that live, by their smallest and their largest id."""
+        self.first_id = min(self.first_id or first_id, first_id)
+        self.last_id = max(self.last_id, last_id)
+        self.messages += messages
+        self.live_bytes += live_bytes
+
 
 class Contents:
     """The logs in the order of their numbers, which is that of the ids in them."""

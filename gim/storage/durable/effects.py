@@ -263,6 +263,7 @@ LogRecord: TypeAlias = MessageStored | Change | Tick | Together | LogBegins | Lo
 StateRecord: TypeAlias = Slice | Seal
 
 encode: Final = msgspec.msgpack.Encoder().encode
+decode_message: Final = msgspec.msgpack.Decoder(MessageStored).decode
 _decode_log: Final = msgspec.msgpack.Decoder[LogRecord](LogRecord).decode
 _decode_state: Final = msgspec.msgpack.Decoder[StateRecord](StateRecord).decode
 

@@ -6,7 +6,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
+from msgspec import DecodeError
+
+from gim.journal.records import HEADER_SIZE
 from gim.model import Message, MessageStatus, User
+from gim.storage.durable.contents import LogContent
 from gim.storage.durable.effects import (
     Chatroom,
     Emptied,
@@ -15,7 +19,6 @@ from gim.storage.durable.effects import (
     MemberJoined,
     MemberLeft,
     MessageRecalled,
-    MessageStored,
     Person,
     Private,
     ReadUpTo,
@@ -26,6 +29,7 @@ from gim.storage.durable.effects import (
     UserBanned,
     UserMuted,
     UserNamed,
+    decode_message,
 )
 from gim.storage.message_ids import FIRST, first_id_of
 from gim.storage.rules import REQUEST_ID_WINDOW
@@ -45,9 +49,9 @@ class SessionFound:
         self.id = session_id
         self.messages: list[Message] = []
         self.is_ordered = True
-        self.sequence = 0
-        self.reads: dict[str, str] = {}  # of a private one, by user
-        self.recalled: set[str] = set()
+        self.sequence = 0  # of the checkpoint; that of the newest message may be larger
+        self.reads: dict[str, str] | None = None  # of a private one, by user
+        self.recalled: tuple[str, ...] = ()
         self.first = ""  # the oldest message when a checkpoint was made, "" for none
 
 
@@ -78,7 +82,7 @@ class PersonFound:
 
 
 class Replay:
-    """Takes records one after the other: `message` those of messages, `apply` all others.
+    """Takes records one after the other: `messages` those of messages, `apply` all others.
 
     A record may come before the portion of a checkpoint that its user or session is in. What such records
     leave half known is replaced by the portion.
@@ -97,6 +101,7 @@ class Replay:
         self.last_id = self.floor = self.forgotten_dropped = FIRST
         self.events_floor = 0
         self.session_cap = 0  # 0 for not known
+        self._newest = FIRST  # message
         self._categories: dict[str, str] = {}
         self._young = first_id_of(now_ms - _WINDOW_MS)
         self._appliers: dict[type, Callable[[Any], None]] = {
@@ -119,39 +124,57 @@ class Replay:
             Globals: self._globals,
         }
 
-    def message(self, record: MessageStored) -> bool:
-        """Take a message; return False for one that is known to be dead."""
-        message_id = record.id
-        if message_id <= self.floor:
-            return False
-        found = self.sessions.get(record.session)
-        if found is None:
-            found = self._session(record.session)
-        messages = found.messages
-        user = self.users.get(record.sender_id)
-        if messages and messages[-1].id >= message_id:  # one that was copied, or comes again
-            found.is_ordered = False
-            user = User(record.sender_id, record.sender_name)
-        elif user is None or user.name != record.sender_name:
-            user = self._user(record.sender_id, record.sender_name)
-        message = Message(
-            message_id,
-            found.id,
-            user,
-            self._categories.get(record.category) or self._category(record.category),
-            record.content,
-            record.sequence,
-            record.status,
-            int(message_id[:12], 16),
-        )
-        messages.append(message)
-        if record.status == _RECALLED:
-            found.recalled.add(message_id)
-        if record.sequence > found.sequence:
-            found.sequence = record.sequence
-        if record.request_id and message_id > self._young:
-            self._request(message, record.request_id)
-        return True
+    def messages(
+        self, payloads: list[bytes], content: LogContent, report: Callable[[Exception], None]
+    ) -> None:
+        """Take records of messages of one log, and count those in *content*; *report* bad ones.
+
+        A million pass through here, so it is one loop, with all that it needs at hand.
+        """
+        sessions, users, categories = self.sessions, self.users, self._categories
+        floor, newest, young, size, time, at_ms = self.floor, self._newest, self._young, 0, "", 0
+        ids: list[str] = []
+        for payload in payloads:
+            try:
+                record = decode_message(payload)
+            except DecodeError as error:
+                report(error)
+                continue
+            message_id, name = record.id, record.sender_name
+            if message_id <= floor:
+                continue
+            ids.append(message_id)
+            size += HEADER_SIZE + len(payload)
+            found = sessions.get(record.session) or self._session(record.session)
+            user = users.get(record.sender_id)
+            if message_id <= newest:  # one that was copied, or comes again
+                found.is_ordered = False
+                user = User(record.sender_id, name)
+            else:
+                newest = message_id
+                if user is None or user.name != name:
+                    user = self._user(record.sender_id, name)
+            if time != message_id[:12]:
+                time = message_id[:12]
+                at_ms = int(time, 16)
+            message = Message(
+                message_id,
+                found.id,
+                user,
+                categories.get(record.category) or self._category(record.category),
+                record.content,
+                record.sequence,
+                record.status,
+                at_ms,
+            )
+            found.messages.append(message)
+            if record.status == _RECALLED:
+                found.recalled += (message_id,)
+            if record.request_id and message_id > young:
+                self._request(message, record.request_id)
+        self._newest = newest
+        if ids:
+            content.add(min(ids), max(ids), len(ids), size)
 
     def _session(self, session_id: str) -> SessionFound:
         found = self.sessions.get(session_id)
@@ -194,7 +217,8 @@ class Replay:
                 joined, read = members[record.reader]
                 members[record.reader] = joined, max(read, record.id)
         else:
-            reads = self._session(record.session).reads
+            session = self._session(record.session)
+            reads = session.reads = session.reads or {}
             reads[record.reader] = max(reads.get(record.reader, FIRST), record.id)
 
     def _room_of(self, room_id: str) -> RoomFound:
@@ -240,7 +264,7 @@ class Replay:
             mutes[record.user] = record.until
 
     def _recalled(self, record: MessageRecalled) -> None:
-        self._session(record.session).recalled.add(record.id)
+        self._session(record.session).recalled += (record.id,)
 
     def _banned(self, record: UserBanned) -> None:
         self.bans[record.user] = record
@@ -283,7 +307,7 @@ class Replay:
         session.sequence, session.first = record.sequence, record.first
         _, one, other = record.session.split(":")
         session.reads = {one: record.read_a, other: record.read_b}
-        session.recalled.update(record.recalled)
+        session.recalled += record.recalled
 
     def _emptied(self, record: Emptied) -> None:
         found = self.sessions.get(record.session)
@@ -297,7 +321,7 @@ class Replay:
         self._room_of(record.id).mutes = dict(record.mutes)
         session = self._session(f"1:{record.id}")
         session.sequence, session.first = record.sequence, record.first
-        session.recalled.update(record.recalled)
+        session.recalled += record.recalled
 
     def _globals(self, record: Globals) -> None:
         self._tick(record)

@@ -13,13 +13,7 @@ from gim.journal.records import HEADER, HEADER_SIZE, MAGIC
 from gim.journal.scan import Finding, Position
 from gim.journal.survey import Progress, Survey
 from gim.storage.durable.contents import Contents, LogContent
-from gim.storage.durable.effects import (
-    MESSAGE,
-    MessageStored,
-    Slice,
-    decode_log,
-    decode_state,
-)
+from gim.storage.durable.effects import MESSAGE, Slice, decode_log, decode_state
 from gim.storage.durable.replay import Replay
 from gim.storage.durable.settle import Settlement
 from gim.storage.memory.data import MemoryData
@@ -30,7 +24,6 @@ CHUNK: Final = 4 * 1024 * 1024  # bytes that are read at once
 MAX_PROBLEMS: Final = 100  # that are told of
 
 _NEVER: Final = 1 << 62  # an offset that no file has
-_decode_message: Final = msgspec.msgpack.Decoder(MessageStored).decode
 
 
 class Restored(Struct, frozen=True):
@@ -89,10 +82,8 @@ class _Reading:
         self._progress.total = sum(file.end for file in (*logs, *([state] if state else [])))
         self._take_slice()
         for log in logs:
-            if state is not None and log.number < state.number:
-                yield from self._read_messages(log)
-            else:
-                yield from self._read_log(log)
+            is_old = state is not None and log.number < state.number
+            yield from self._read_log(log, is_old)
         while self._next is not None:
             self._take_slice()
             yield
@@ -100,17 +91,17 @@ class _Reading:
     def _read_slices(self, state: Finding | None) -> Iterator[Slice]:
         if state is None:
             return
-        counted = 0
-        for offset, payload in _walk(state):
-            try:
-                record = decode_state(payload)
-            except msgspec.DecodeError as error:
-                self._problem(state, offset, error)
-            else:
-                if isinstance(record, Slice):
-                    yield record
-            self._progress.done += offset + HEADER_SIZE + len(payload) - counted
-            counted = offset + HEADER_SIZE + len(payload)
+        self._progress.done += len(MAGIC)
+        for payloads, size in _blocks(state):
+            for payload in payloads:
+                try:
+                    record = decode_state(payload)
+                except msgspec.DecodeError as error:
+                    self._problem(state, error)
+                else:
+                    if isinstance(record, Slice):
+                        yield record
+            self._progress.done += size
 
     def _take_slice(self) -> None:
         """Apply the next portion of the checkpoint, and read the one after it.
@@ -118,62 +109,43 @@ class _Reading:
         The very first is applied before any log is read: its values only grow, and tell which messages
         are dead.
         """
-        if self._next is None:
-            first = next(self._slices, None)
-            self._apply(first)
-        else:
-            self._apply(self._next)
-        self._next = next(self._slices, None)
-
-    def _apply(self, portion: Slice | None) -> None:
+        portion = self._next if self._next is not None else next(self._slices, None)
         for effect in portion.effects if portion is not None else ():
             self.found.apply(effect)
+        self._next = next(self._slices, None)
 
-    def _read_messages(self, log: Finding) -> Iterator[None]:
-        """Read a log from before the checkpoint: only messages count."""
-        content = LogContent(log.number, log.end)
+    def _read_log(self, log: Finding, is_old: bool) -> Iterator[None]:
+        """Read a log; of one from before the checkpoint only messages count."""
+        content, messages = LogContent(log.number, log.end), list[bytes]()
         self.logs.append(content)
-        counted = 0
-        for count, (offset, payload) in enumerate(_walk(log)):
-            if payload[1] == MESSAGE:
-                self._message(log, offset, payload, content)
-            if not count % AT_ONCE:
-                self._progress.done += offset - counted
-                counted = offset
-                yield
-        self._progress.done += log.end - counted
+        offset, due = len(MAGIC), _NEVER if is_old else self._due(log.number, 0)
+        self._progress.done += offset
+        for payloads, size in _blocks(log):
+            for payload in payloads:
+                if offset >= due:
+                    self._take_messages(log, messages, content)
+                    due = self._due(log.number, offset)
+                offset += HEADER_SIZE + len(payload)
+                if payload[1] == MESSAGE:
+                    messages.append(payload)
+                elif not is_old:
+                    self._take_messages(log, messages, content)
+                    self._take_other(log, payload)
+            self._take_messages(log, messages, content)
+            self._progress.done += size
+            yield
 
-    def _message(self, log: Finding, offset: int, payload: bytes, content: LogContent) -> None:
+    def _take_messages(self, log: Finding, payloads: list[bytes], content: LogContent) -> None:
+        """Take the messages that were collected, and forget them."""
+        if payloads:
+            self.found.messages(payloads, content, lambda error: self._problem(log, error))
+            payloads.clear()
+
+    def _take_other(self, log: Finding, payload: bytes) -> None:
         try:
-            record = _decode_message(payload)
+            self.found.apply(decode_log(payload))
         except msgspec.DecodeError as error:
-            self._problem(log, offset, error)
-            return
-        if self.found.message(record):
-            content.messages += 1
-            content.live_bytes += HEADER_SIZE + len(payload)
-            if not content.first_id or record.id < content.first_id:
-                content.first_id = record.id
-            if record.id > content.last_id:
-                content.last_id = record.id
-
-    def _read_log(self, log: Finding) -> Iterator[None]:
-        """Read a log of which everything counts."""
-        content = LogContent(log.number, log.end)
-        self.logs.append(content)
-        counted, due = 0, self._due(log.number, 0)
-        for count, (offset, payload) in enumerate(_walk(log)):
-            if offset >= due:
-                due = self._due(log.number, offset)
-            if payload[1] == MESSAGE:
-                self._message(log, offset, payload, content)
-            else:
-                self._other(log, offset, payload)
-            if not count % AT_ONCE:
-                self._progress.done += offset - counted
-                counted = offset
-                yield
-        self._progress.done += log.end - counted
+            self._problem(log, error)
 
     def _due(self, number: int, offset: int) -> int:
         """Apply the portions of the checkpoint up to a place; return the offset of the next one."""
@@ -183,31 +155,29 @@ class _Reading:
             return _NEVER
         return self._next.offset
 
-    def _other(self, log: Finding, offset: int, payload: bytes) -> None:
-        try:
-            self.found.apply(decode_log(payload))
-        except msgspec.DecodeError as error:
-            self._problem(log, offset, error)
-
-    def _problem(self, file: Finding, offset: int, error: Exception) -> None:
+    def _problem(self, file: Finding, error: Exception) -> None:
         if len(self.problems) < MAX_PROBLEMS:
-            self.problems.append(f"{file.path}: the record at offset {offset} can't be read: {error}")
+            self.problems.append(f"{file.path}: a record can't be read: {error}")
 
 
-def _walk(file: Finding) -> Iterator[tuple[int, bytes]]:
-    """Walk over the records of a file that was checked: each with its offset."""
-    unpack, at, data, offset = HEADER.unpack_from, 0, b"", len(MAGIC)
+def _blocks(file: Finding) -> Iterator[tuple[list[bytes], int]]:
+    """Yield the records of a file that was checked, some at a time, with the bytes that they take."""
+    unpack, offset, data, at = HEADER.unpack_from, len(MAGIC), b"", 0
     with open(file.path, "rb") as source:
         source.seek(offset)
         while offset < file.end:
-            if len(data) - at < HEADER_SIZE or len(data) - at - HEADER_SIZE < unpack(data, at)[0]:
-                more = source.read(CHUNK)
-                if not more:
-                    return
+            begin, payloads, last = at, list[bytes](), len(data) - HEADER_SIZE
+            while at <= last and len(payloads) < AT_ONCE:
+                start = at + HEADER_SIZE
+                end = start + unpack(data, at)[0]
+                if end > len(data):
+                    break
+                payloads.append(data[start:end])
+                at = end
+            if payloads:
+                offset += at - begin
+                yield payloads, at - begin
+            elif more := source.read(min(CHUNK, file.end - offset)):
                 data, at = data[at:] + more, 0
-                continue
-            start = at + HEADER_SIZE
-            end = start + unpack(data, at)[0]
-            yield offset, data[start:end]
-            offset += end - at
-            at = end
+            else:
+                return

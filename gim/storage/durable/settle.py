@@ -153,15 +153,18 @@ class Settlement:
         conversation = Conversation(Session(session.id, PRIVATE, (one.id, other.id)))
         self._store(session, kept, conversation)
         self._data.archive.put_back(conversation)
-        own = {message.sender.id: message.id for message in kept}
-        reads = [max(session.reads.get(one, FIRST), own.get(one, FIRST)) for one in parts]
-        self._private.append((kept[-1].id, session.id, one, reads[0], other, reads[1]))
+        reads, own = session.reads or {}, _own_newest(kept)
+        of_one = max(reads.get(one.id, FIRST), own.get(one.id, FIRST))
+        of_other = max(reads.get(other.id, FIRST), own.get(other.id, FIRST))
+        self._private.append((kept[-1].id, session.id, one, of_one, other, of_other))
 
     def _kept(self, session: SessionFound, messages: list[Message]) -> tuple[list[Message], str]:
         """Return the messages that live, and the newest one that does not, "" for none.
 
         Those from before the oldest one of a checkpoint had been dropped before it.
         """
+        if messages:
+            session.sequence = max(session.sequence, messages[-1].sequence)
         dead = max(0, len(messages) - self._cap)
         if messages and (messages[0].id <= self._low or messages[0].id < session.first):
             dead = max(dead, bisect_right(messages, self._low, key=_id_of))
@@ -189,7 +192,8 @@ class Settlement:
             conversation.sequence = session.sequence
         if not kept:
             return
-        conversation.recalled = self._stubs(session, kept) or None
+        if session.recalled:
+            conversation.recalled = self._stubs(session, kept) or None
         conversation.count, conversation.last = len(kept), kept[-1]
         session_id = conversation.session.id
         prefix = prefix_of(session_id)
@@ -199,7 +203,7 @@ class Settlement:
     def _stubs(self, session: SessionFound, kept: list[Message]) -> list[str]:
         """Replace the recalled messages by stubs; return their ids, ascending."""
         found: list[str] = []
-        for message_id in sorted(session.recalled):
+        for message_id in sorted(set(session.recalled)):
             place = bisect_left(kept, message_id, key=_id_of)
             if place < len(kept) and kept[place].id == message_id:
                 found.append(message_id)
@@ -262,6 +266,15 @@ def _chatroom(room_id: str, room: RoomFound) -> Chatroom:
     chatroom.kept_mutes = len(room.mutes)
     chatroom.members = len(room.members)
     return chatroom
+
+
+def _own_newest(messages: list[Message]) -> dict[str, str]:
+    """Return the newest message of both users of a private session, as far as they sent any."""
+    newest = messages[-1]
+    for message in reversed(messages):
+        if message.sender.id != newest.sender.id:
+            return {newest.sender.id: newest.id, message.sender.id: message.id}
+    return {newest.sender.id: newest.id}
 
 
 def _below(message_id: str) -> str:
