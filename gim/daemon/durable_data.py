@@ -22,6 +22,7 @@ from gim.journal.settings import JournalSettings
 from gim.journal.survey import Progress
 from gim.journal.syncing import Syncing
 from gim.journal.threads import DiskThread
+from gim.link.answering import Answering, Outlet
 from gim.log.logger import Logger
 from gim.startup import StartupError
 from gim.storage.durable.contents import LogContent
@@ -29,7 +30,7 @@ from gim.storage.durable.ledger import Ledger
 from gim.storage.durable.recorder import JournalRecorder
 from gim.storage.durable.restore import restore
 from gim.storage.durable.restored import RestoredStorage
-from gim.storage.durable.synced import SyncedStorage
+from gim.storage.durable.synced import SyncedStorage, held_call
 from gim.storage.durable.ticker import Ticker
 from gim.storage.durable.upkeep import Upkeep
 from gim.storage.interface import Storage
@@ -98,6 +99,13 @@ class DurableData(MultiService):
         if self._settings.sync == "always":
             store = SyncedStorage(store, self.syncing)
         return RestoredStorage(store, self)
+
+    def served(self, store: Storage, channel: Answering) -> tuple[Storage, Answering]:
+        """Return the same for a worker: a store, and where it goes out, which shows only what is synced
+        if all is."""
+        if self._settings.sync == "always":
+            channel = Outlet(channel, held_call(self.syncing, channel.send_encoded))
+        return RestoredStorage(store, self), channel
 
     def _synced(self) -> tuple[int, int]:
         return self.journal.synced

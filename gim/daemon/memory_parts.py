@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.application.service import Service
 
 from gim.concurrency.clocks import WallClock
+from gim.link.answering import Answering
 from gim.storage.interface import Storage
 from gim.storage.memory.data import MemoryData
 from gim.storage.memory.store import MemoryStore
@@ -52,3 +53,8 @@ class MemoryParts:
         """Return a store for one listener: see `MemoryStore`."""
         store = MemoryStore(self.data, listener)
         return store if self.durable is None else self.durable.stored(store)
+
+    def served(self, listener: str, channel: Answering) -> tuple[Storage, Answering]:
+        """Return a store for the listener of a worker, and where what it answers and announces goes."""
+        store = MemoryStore(self.data, listener)
+        return (store, channel) if self.durable is None else self.durable.served(store, channel)

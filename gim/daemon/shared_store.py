@@ -61,9 +61,11 @@ class SharedStore:
 
     def spawned(self, worker: Worker) -> None:
         """Serve a worker that was started."""
-        store = self._memory.store(listener_of(self.data.node, worker.number))
+        listener = listener_of(self.data.node, worker.number)
+        store, channel = self._memory.served(listener, worker.channel)
+        # an event waits for the sync with its number, which the store of the webhooks gives it
         observed = store if self.webhooks is None else self.webhooks.observed(store)
-        server = StoreServer(observed, worker.channel, self._news, self._reactor)
+        server = StoreServer(observed, channel, self._news, self._reactor)
         self._servers[worker] = server
         Deferred.fromCoroutine(server.start())
 

@@ -2,42 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from functools import partial, reduce
+from collections.abc import Callable, Sequence
+from functools import reduce
 from operator import or_
 from typing import Any, TypeVar
 
-from msgspec import Raw, Struct
-from msgspec.msgpack import Decoder, Encoder
+from msgspec import Struct
+from msgspec.msgpack import Decoder
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from gim.concurrency.deadline import ANSWER_TIMEOUT
-from gim.concurrency.steps import go_on
-from gim.errors import GimError, Unavailable
+from gim.errors import Unavailable
+from gim.link.answering import Answering
 from gim.link.flushes import Flushes
 from gim.link.frames import FrameCutter, encode, frames_of
 from gim.link.messages import Answer, Ping, Pong, Question, Refused, Reply
-from gim.link.refusals import error_of, refused
+from gim.link.refusals import error_of
 from gim.link.waiting import WaitingQuestions
-from gim.log.logger import Logger, new_trace, traced
+from gim.log.logger import Logger
 
 MAX_QUEUED = 64 * 2**20  # bytes that the other side has not read
 MAX_WAITING = 20_000  # questions without an answer
 
-Handler = Callable[[Any], Coroutine[Deferred[Any], Any, Any]]
-ReplyOf = Callable[[int, Any], Reply]
-
 T = TypeVar("T")
 M = TypeVar("M", bound=Struct)
-Q = TypeVar("Q", bound=Question)
-
-_encode_result = Encoder().encode
 
 
-class Channel(Protocol):
+class Channel(Answering, Protocol):
     """Sends and receives messages (`gim.link.messages`), and asks and answers questions.
 
     Both directions keep the order of messages. What is sent within an iteration of the reactor goes out
@@ -90,25 +84,7 @@ class Channel(Protocol):
         """Call *handler* with each message of a kind. What it raises is logged."""
         self._handlers[kind] = handler
 
-    def serve(
-        self,
-        kind: type[Q],
-        handler: Callable[[Q], Coroutine[Deferred[Any], Any, Any]],
-        reply: ReplyOf | None = None,
-    ) -> None:
-        """Answer the questions of a kind with what *handler* returns, or the `GimError` that it raises.
-
-        Any other exception is logged, and `Unavailable` for the other side. A coroutine that does not
-        wait is answered at once and needs no Deferred. *reply* makes the answer from its number and the
-        result, for a kind whose answers have a type of their own.
-        """
-        self._handlers[kind] = partial(self._serve, handler, reply)
-
     # what goes out
-
-    def send(self, message: Struct) -> None:
-        """Send a message. After the end of the channel nothing happens."""
-        self.send_encoded(encode(message))
 
     def send_encoded(self, message: bytes) -> None:
         """Send a message that was encoded by `gim.link.frames.encode`, for several channels at once."""
@@ -259,44 +235,3 @@ class Channel(Protocol):
     def _on_refused(self, message: Refused) -> None:
         if (taken := self._waiting.take(message.ask)) is not None:
             taken[0].errback(error_of(message))
-
-    # answering
-
-    def _serve(self, handler: Handler, reply: ReplyOf | None, question: Question) -> None:
-        """Run a handler until it waits, which one of the memory store never does."""
-        try:
-            work = handler(question)
-            pending = work.send(None)
-        except StopIteration as end:
-            self._answer(question.ask, reply, end.value)
-        except Exception as error:
-            self._refuse(question.ask, error)
-        else:
-            Deferred.fromCoroutine(self._finish(question.ask, reply, go_on(work, pending)))
-
-    async def _finish(self, ask: int, reply: ReplyOf | None, work: Awaitable[Any]) -> None:
-        try:
-            result = await work
-        except Exception as error:
-            self._refuse(ask, error)
-        else:
-            self._answer(ask, reply, result)
-
-    def _answer(self, ask: int, reply: ReplyOf | None, result: object) -> None:
-        try:
-            if reply is None:
-                encoded = encode(Answer(ask, Raw(_encode_result(result))))
-            else:
-                encoded = encode(reply(ask, result))
-        except Exception as error:
-            self._refuse(ask, error)
-        else:
-            self.send_encoded(encoded)
-
-    def _refuse(self, ask: int, error: Exception) -> None:
-        if not isinstance(error, GimError):
-            trace = new_trace()
-            with traced(trace):
-                self._log.failure("a question of another process failed", Failure(error))
-            error = Unavailable(f"a fault of the server: tell its operator the trace id {trace}")
-        self.send(refused(ask, error))

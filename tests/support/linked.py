@@ -9,9 +9,9 @@ from msgspec.msgpack import decode
 from twisted.internet.task import Clock
 
 from gim.concurrency.clocks import WallClock
+from gim.link.answering import Answering
 from gim.link.channel import Channel
 from gim.link.frames import FrameCutter
-from gim.storage.interface import Storage
 from gim.storage.linked.calls import TO_STORE, TO_WORKER
 from gim.storage.linked.news import EncodedNews
 from gim.storage.linked.server import StoreServer
@@ -30,17 +30,17 @@ class LinkedStores:
         data: MemoryData,
         wall: WallClock,
         clock: Clock | None = None,
-        served: Callable[[MemoryStore], Storage] = lambda store: store,
+        outlet: Callable[[Channel], Answering] = lambda channel: channel,
     ) -> None:
-        """Without a *clock*, answers come before the call that asks returns. *served* returns what the
-        parent serves of a store, the store itself if left out."""
+        """Without a *clock*, answers come before the call that asks returns. *outlet* returns where the
+        parent's side of a channel goes out, the channel itself if left out."""
         self.data = data
         self.clock = clock or EagerClock()
         self.servers: list[StoreServer] = []
         self.parent_ends: list[MemoryEnd] = []
         self.worker_ends: list[MemoryEnd] = []
         self._wall = wall
-        self._served = served
+        self._outlet = outlet
         self._news = EncodedNews()
 
     def add(self) -> LinkedStore:
@@ -49,7 +49,8 @@ class LinkedStores:
         worker = Channel(TO_WORKER, self.clock, on_end=lambda why: None)
         data = self.data
         listener = listener_of(data.node, len(self.servers) + 1)
-        server = StoreServer(self._served(MemoryStore(data, listener)), parent, self._news, self.clock)
+        store_view, outlet = MemoryStore(data, listener), self._outlet(parent)
+        server = StoreServer(store_view, outlet, self._news, self.clock)
         self.servers.append(server)
         for ends, end in zip((self.parent_ends, self.worker_ends), connect(parent, worker), strict=True):
             ends.append(end)

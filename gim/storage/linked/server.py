@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from gim.errors import Unavailable
 from gim.ids import session
-from gim.link.channel import Channel
+from gim.link.answering import Answering
 from gim.model import Counts, Sent, User
 from gim.storage.announcements import Announcement, MemberJoined, MemberLeft
 from gim.storage.interface import Draft, Entry, Storage
@@ -26,7 +26,9 @@ class StoreServer:
     what the view has of it: connections and subscriptions.
     """
 
-    def __init__(self, store: Storage, channel: Channel, news: EncodedNews, clock: IReactorTime) -> None:
+    def __init__(
+        self, store: Storage, channel: Answering, news: EncodedNews, clock: IReactorTime
+    ) -> None:
         """The *channel* takes `gim.storage.linked.calls.TO_STORE`. All servers share *news*."""
         self._store = store
         self._channel = channel
@@ -147,7 +149,7 @@ class StoreServer:
 class _Observer:
     """Tells a worker of all memberships that begin or end."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Answering) -> None:
         self._channel = channel
 
     def on_announcement(self, news: Announcement) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gim.ids import session
-from gim.link.channel import Channel
+from gim.link.answering import Answering
 from gim.storage.interface import Chatrooms, Messages, Missed, Moderation, Nodes, Storage
 from gim.storage.linked import calls
 
@@ -13,7 +13,7 @@ def missed_messages(missed: Missed) -> calls.MissedMessages:
     return calls.MissedMessages(missed.messages, missed.titles, missed.complete)
 
 
-def serve_simple_calls(store: Storage, channel: Channel) -> None:
+def serve_simple_calls(store: Storage, channel: Answering) -> None:
     """Answer the questions that are one call of the store each."""
     _serve_users(store, channel)
     _serve_messages(store.messages, channel)
@@ -22,7 +22,7 @@ def serve_simple_calls(store: Storage, channel: Channel) -> None:
     _serve_nodes(store.nodes, channel)
 
 
-def _serve_users(store: Storage, channel: Channel) -> None:
+def _serve_users(store: Storage, channel: Answering) -> None:
     users, log = store.users, store.webhook_log
 
     async def event_number(it: calls.NextEventNumber) -> tuple[int | None]:
@@ -36,7 +36,7 @@ def _serve_users(store: Storage, channel: Channel) -> None:
     channel.serve(calls.PingStore, lambda _: store.ping())
 
 
-def _serve_messages(messages: Messages, channel: Channel) -> None:
+def _serve_messages(messages: Messages, channel: Answering) -> None:
     async def newest_rank(_: calls.NewestRank) -> str:
         return messages.newest_rank()
 
@@ -64,7 +64,7 @@ def _serve_messages(messages: Messages, channel: Channel) -> None:
     )
 
 
-def _serve_chatrooms(chatrooms: Chatrooms, channel: Channel) -> None:
+def _serve_chatrooms(chatrooms: Chatrooms, channel: Answering) -> None:
     channel.serve(calls.Create, lambda it: chatrooms.create(it.chatroom_id, it.name, it.owner))
     channel.serve(calls.Leave, lambda it: chatrooms.leave(it.chatroom_id, it.user_id))
     channel.serve(
@@ -75,7 +75,7 @@ def _serve_chatrooms(chatrooms: Chatrooms, channel: Channel) -> None:
     channel.serve(calls.FindChatrooms, lambda it: chatrooms.find(it.prefix, it.cursor, it.count))
 
 
-def _serve_moderation(moderation: Moderation, channel: Channel) -> None:
+def _serve_moderation(moderation: Moderation, channel: Answering) -> None:
     channel.serve(calls.Rename, lambda it: moderation.rename(it.chatroom_id, it.by, it.name))
     channel.serve(calls.Dismiss, lambda it: moderation.dismiss(it.chatroom_id, it.by))
     channel.serve(calls.Remove, lambda it: moderation.remove(it.chatroom_id, it.by, it.user_id))
@@ -93,7 +93,7 @@ def _serve_moderation(moderation: Moderation, channel: Channel) -> None:
     channel.serve(calls.BanOf, lambda it: moderation.ban_of(it.user_id))
 
 
-def _serve_nodes(nodes: Nodes, channel: Channel) -> None:
+def _serve_nodes(nodes: Nodes, channel: Answering) -> None:
     channel.serve(calls.CommandConnections, lambda it: nodes.command_connections(it.command))
     channel.handle(calls.CommandReply, lambda it: nodes.reply_to_command(it.command, it.connections))
     channel.serve(calls.BroadcastEvent, lambda it: nodes.broadcast(it.event))

@@ -14,9 +14,12 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from gim.concurrency.clocks import Moment
 from gim.errors import Conflict, Forbidden, NotFound, Unavailable
+from gim.journal.syncing import Syncing
+from gim.link.answering import Outlet
+from gim.link.channel import Channel
 from gim.model import Counts
 from gim.storage.announcements import Announcement, MemberJoined, MessageStored
-from gim.storage.durable.synced import SyncedStorage
+from gim.storage.durable.synced import SyncedStorage, held_call
 from gim.storage.interface import Storage
 from gim.storage.linked.store import LinkedStore
 from gim.storage.memory.store import MemoryStore
@@ -85,6 +88,11 @@ class SyncedBehaviourTests(StorageBehaviour, TotalBehaviour, TestCase):
         await self.syncing.synced()
 
 
+def held_outlet(syncing: Syncing) -> Callable[[Channel], Outlet]:
+    """Return what makes the way out of a channel to a worker that gets only what is synced."""
+    return lambda channel: Outlet(channel, held_call(syncing, channel.send_encoded))
+
+
 class SyncedWorkersTests(StorageBehaviour, TotalBehaviour, TestCase):
     """The same for a worker, whose parent has the store."""
 
@@ -96,9 +104,7 @@ class SyncedWorkersTests(StorageBehaviour, TotalBehaviour, TestCase):
     async def make_store(self, **limits: Any) -> LinkedStore:
         journal, self.syncing = make_syncing(self, EachTurn(), self.clock)
         memory = memory_store(self.clock, self.wall, recorder=RecordOfEach(journal), **limits)
-        self.stores = LinkedStores(
-            memory.data, self.wall, served=lambda store: SyncedStorage(store, self.syncing)
-        )
+        self.stores = LinkedStores(memory.data, self.wall, outlet=held_outlet(self.syncing))
         store, other = self.stores.add(), self.stores.add()
         self.listener = RecordingListener(store)
         self.news = self.listener.news
@@ -123,6 +129,7 @@ class SyncedWorkersTests(StorageBehaviour, TotalBehaviour, TestCase):
         return await self.make_store()
 
     async def settle(self) -> None:
+        await deferLater(reactor, 0)
         await self.syncing.synced()
 
 
@@ -243,6 +250,81 @@ class HeldTests(SyncedCase):
             self.begun(self.store.messages.append(private("ann", receiver)))
         self.threads.work_off()
         self.assertEqual([one.reader for one in self.news], ["bob", "cat", "bob"])
+
+
+class WorkerTests(SyncedCase):
+    """What goes to a worker is held where it goes out."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        wall = SettableWallClock(self.clock.seconds)
+        outlet = held_outlet(self.syncing)
+        self.stores = LinkedStores(self.memory.data, wall, self.clock, outlet=outlet)
+        self.worker = self.stores.add()
+        self.begun(self.worker.start(self))
+
+    def deliver(self) -> None:
+        """Let what was sent be read at the other end."""
+        for _ in range(4):
+            self.clock.advance(0)
+
+    def asked(self, work: Coroutine[Any, Any, Any]) -> Deferred[Any]:
+        result = self.begun(work)
+        self.deliver()
+        return result
+
+    def done(self, work: Coroutine[Any, Any, Any]) -> Any:
+        result = self.asked(work)
+        self.sync()
+        self.deliver()
+        return self.successResultOf(result)
+
+    def test_answers_and_announcements_wait_for_the_sync_in_their_order(self) -> None:
+        self.done(enter(self.worker, "bob"))
+        order: list[str] = []
+        self.take = lambda news: order.append(news.message.content)
+        for content in "ab":
+            sent = self.asked(self.worker.messages.append(private("ann", "bob", content)))
+            sent.addCallback(lambda _, content: order.append("sent " + content), content)
+        read = self.asked(self.worker.messages.history(AB, "bob", None, 10))
+        self.assertEqual(order, [])
+        self.assertNoResult(read)
+        self.threads.work_off()
+        self.deliver()
+        self.assertEqual(order, ["a", "sent a", "b", "sent b"])
+        self.assertEqual(len(self.successResultOf(read)[0]), 2)
+
+    def test_nothing_waits_when_all_is_synced(self) -> None:
+        self.sync()
+        self.successResultOf(self.asked(self.worker.chatrooms.of_user("ann")))
+        self.assertEqual(len(self.threads), 0)
+
+    def test_a_subscription_stays_that_the_worker_can_not_know_of(self) -> None:
+        self.done(self.worker.chatrooms.join("room", user("ann"), ""))
+        login = self.asked(enter(self.worker, "ann", "Ann"))
+        self.assertNoResult(login)
+        self.worker.chatrooms.unsubscribe("room")
+        self.deliver()
+        self.sync()
+        self.deliver()
+        self.successResultOf(login)
+        self.done(self.worker.messages.append(posted("room", "ann")))
+        self.assertEqual([type(one) for one in self.news], [MessageStored])
+
+    def test_the_number_of_a_webhook_event_waits_for_what_happened_before(self) -> None:
+        self.begun(self.memory.messages.append(private("ann", "bob")))
+        number = self.begun(self.store.webhook_log.next_event_number("ann"))
+        self.assertNoResult(number)
+        self.threads.work_off()
+        self.assertIsNotNone(self.successResultOf(number))
+
+    def test_a_worker_that_ends_leaves_no_subscription(self) -> None:
+        self.done(self.worker.chatrooms.join("room", user("ann"), ""))
+        self.asked(enter(self.worker, "ann", "Ann"))
+        self.begun(self.stores.servers[0].stop())
+        self.sync()
+        self.assertFalse(self.memory.data.archive.chatroom("room").subscribers)
+        self.assertFalse(self.memory.data.people["ann"].subscribers)
 
 
 class LoginTests(SyncedCase):
