@@ -141,7 +141,7 @@ class DurableData(MultiService):
     async def _restore(self) -> None:
         began = self._reactor.seconds()
         repaired = await self._in_slices(repair(self._directory, self._settings.damage, self._progress))
-        self.figures.damaged = repaired.damaged
+        self.figures.damaged_at_start = repaired.damaged
         self.data.epoch = self._directory.epoch  # another one if data is lost
         self._doing = "restored"
         found = await self._in_slices(restore(self.data, repaired.survey, self._progress, self._counted))
@@ -166,7 +166,7 @@ class DurableData(MultiService):
             )
         for problem in problems:
             self._log.error("{problem}. The server goes on without it", problem=problem)
-        self.figures.damaged += len(problems)
+        self.figures.damaged_at_start += len(problems)
         self._directory.renew_epoch()
         self.data.epoch = self._directory.epoch
 

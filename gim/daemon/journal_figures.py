@@ -18,7 +18,7 @@ class JournalFigures:
         self._syncing = syncing
         self._ledger = ledger
         self._first_byte = 0
-        self.damaged = 0
+        self.damaged_at_start = 0
         self.load_seconds = 0.0
         self.sync_times = new_row()
         syncing.on_sync = partial(add_seconds, self.sync_times)
@@ -43,6 +43,10 @@ class JournalFigures:
     @property
     def segments(self) -> int:
         return self._ledger.segments
+
+    @property
+    def damaged(self) -> int:
+        return self.damaged_at_start + self._ledger.damaged
 
     @property
     def free_bytes(self) -> int:

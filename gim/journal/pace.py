@@ -18,7 +18,6 @@ class Pace:
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self._since = clock.seconds()
-        self.longest_step = 0.0  # seconds
 
     def is_over(self) -> bool:
         """Say whether this step has used its time."""
@@ -31,6 +30,5 @@ class Pace:
     async def pause(self) -> None:
         """End a step, and begin another after a pause."""
         used = self._clock.seconds() - self._since
-        self.longest_step = max(self.longest_step, used)
         await deferLater(self._clock, max(MIN_PAUSE, used / WORK_PER_PAUSE))
         self.begin()

@@ -40,7 +40,7 @@ class JournalCollector(Collector):
         yield GaugeMetricFamily("gim_journal_free_bytes", words, journal.free_bytes)
         words = "Share of the bytes of the log files that are of records which still count, 0 to 1."
         yield GaugeMetricFamily("gim_journal_live_ratio", words, journal.live_ratio)
-        words = "Damaged places in the files that the start went on without."
+        words = "Damaged places that the start went on without, and damaged log files found later."
         yield CounterMetricFamily("gim_journal_damaged", words, journal.damaged)
         words = "Time that the start took to restore the data."
         yield GaugeMetricFamily("gim_journal_load_seconds", words, journal.load_seconds)

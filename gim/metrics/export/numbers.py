@@ -148,7 +148,7 @@ class JournalNumbers(Protocol):
 
     @property
     def damaged(self) -> int:
-        """Damaged places that the start found, and went on without."""
+        """Damaged places that the start went on without, and damaged log files that were found later."""
 
     @property
     def load_seconds(self) -> float:

@@ -66,6 +66,7 @@ class Ledger:
         self._first_ids = [""]
         self._parts = [LogPart([])]
         self._archive: Archive
+        self.damaged = 0  # logs that can't be written again as a record is not valid
         # where the journal and the store stood when the last part began
         self._offset = self._appended = self._others = self._stored = 0
 

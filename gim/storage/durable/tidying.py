@@ -46,8 +46,6 @@ class Tidying:
         self._threads = threads
         self._path = journal.directory.path
         self._segment_size = journal.settings.segment_size
-        self.rewritten = 0  # logs, so far
-        self.damaged = 0  # logs that can't be written again as a record is not valid
 
     async def drop(self, number: int) -> None:
         """Remove the logs without a live message."""
@@ -99,7 +97,13 @@ class Tidying:
                 raise
             self._set_aside(group, error)
             return
-        self.rewritten += len(sources)
+        self._log.debug(
+            "wrote {count} logs again, from {path} on: {before} bytes became {after}",
+            count=len(sources),
+            path=sources[0][1],
+            before=sum(each.size for each in group),
+            after=made.size,
+        )
         self._replace(group, sources[0][0], made, live_bytes)
 
     def _replace(self, group: list[LogPart], number: int, made: Compacted, live_bytes: int) -> None:
@@ -132,7 +136,7 @@ class Tidying:
         """Never write a damaged log again: what is left of it is as it was."""
         for part in group:
             part.is_damaged = any(path == error.path for _, path in self._files(part))
-        self.damaged += 1
+        self._ledger.damaged += 1
         self._log.error(
             "{text}. The log stays as it is; `gim log verify {path}` lists all damage",
             text=str(error),

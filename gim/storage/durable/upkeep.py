@@ -52,8 +52,8 @@ class Upkeep(Periodic):
         self._settle = settle
         self._threads = threads
         self._clock = clock
-        self.pace = Pace(clock)
-        self.tidying = Tidying(data.archive.messages, journal, ledger, settle, self.pace, threads)
+        self._pace = Pace(clock)
+        self.tidying = Tidying(data.archive.messages, journal, ledger, settle, self._pace, threads)
         self._work: Deferred[None] | None = None
         self._checkpoint_at = self._tidy_at = 0.0  # not before these times of the reactor
         self.number = 1  # of the newest checkpoint: of older logs only messages count
@@ -92,7 +92,7 @@ class Upkeep(Periodic):
 
     async def _write_checkpoint(self) -> None:
         number = await write_checkpoint(
-            slices(self._data), self._journal, self._settle, self.pace, self._threads
+            slices(self._data), self._journal, self._settle, self._pace, self._threads
         )
         self.number = number
         older = [state.path for state in self._journal.directory.states() if state.number < number]

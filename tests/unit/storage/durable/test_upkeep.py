@@ -246,7 +246,7 @@ class EraseTests(UpkeepTestCase):
         self.recall(process, sent[3])
         self.wait(2 * HOUR)
         self.assertEqual(read_file(path_of(self.path, LOG, 1)), before)
-        self.assertEqual(process.upkeep.tidying.damaged, 1)
+        self.assertEqual(process.ledger.damaged, 1)
 
 
 class DisasterTests(UpkeepTestCase):
