@@ -20,6 +20,7 @@ from gim.net.endpoints import scheme_and_port
 from gim.net.listening import Listening
 from gim.net.origins import host_name
 from gim.storage.interface import Storage
+from gim.storage.settings import MemorySettings
 
 
 class GatewayUrl:
@@ -68,6 +69,7 @@ def console_routes(
     facts = ConsoleFacts(
         login_needs_token=resources.keyring is not None,
         storage=settings.storage.kind,
+        journal=isinstance(settings.storage, MemorySettings) and settings.storage.journal is not None,
         max_content=settings.chat.max_content,
         read_only=is_read_only,
         gateway_at=GatewayUrl(settings.net.gateway_address, gateway).at,

@@ -28,8 +28,8 @@ class ConsoleState(Struct, frozen=True):
 
     ``mode`` is ``open`` without a key of the administrator. ``session`` is the number of the console's
     session, null without one. ``gateway`` is the URL of the gateway's own port, null where it can't be
-    known; ``ws_path`` is the path of the gateway on this server. ``has_live`` says whether this client
-    may follow the live figures.
+    known; ``ws_path`` is the path of the gateway on this server. ``journal`` says whether the memory
+    store has one, ``has_live`` whether this client may follow the live figures.
     """
 
     mode: Literal["open", "key"]
@@ -42,6 +42,7 @@ class ConsoleState(Struct, frozen=True):
     ws_path: str
     version: str
     storage: Literal["memory", "redis"]
+    journal: bool
     max_content: int
     has_live: bool
 
@@ -51,6 +52,7 @@ class ConsoleFacts(Struct, frozen=True):
 
     login_needs_token: bool
     storage: Literal["memory", "redis"]
+    journal: bool
     max_content: int
     read_only: bool
     gateway_at: Callable[[str], str | None]
@@ -127,6 +129,7 @@ class ConsoleRoutes:
             ws_path=PATH.decode(),
             version=__version__,
             storage=facts.storage,
+            journal=facts.journal,
             max_content=facts.max_content,
             has_live=self._may_follow(request),
         )

@@ -15,7 +15,7 @@ const word = words("about");
 export default function About({ session }) {
   const facts = [
     [word("version"), session.version],
-    [word("storage"), session.storage],
+    [word("storage"), session.journal ? word("journal") : session.storage],
     [word("gateway"), session.gateway ?? undefined],
     [word("path"), session.ws_path],
   ];

@@ -109,7 +109,7 @@ function inWords({ code, detail, text }) {
 function State({ live, session, isStale }) {
   const state = isStale ? word("stopped") : word("live");
   return html`<p class="state"><span class="dot ${isStale ? "off" : "on"}"></span><span>${state}</span>
-    <span class="muted">${word("nodes", { n: live.nodes.length })}, gim ${session.version}, ${word(`storage_${session.storage}`)}</span></p>`;
+    <span class="muted">${word("nodes", { n: live.nodes.length })}, gim ${session.version}, ${word(session.journal ? "storage_journal" : `storage_${session.storage}`)}</span></p>`;
 }
 
 function Stopped({ live, isLate }) {

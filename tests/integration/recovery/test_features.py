@@ -135,6 +135,18 @@ class FeatureTests(DaemonTestCase):
         self.assertTrue(data["recovered"])
 
 
+class ConsoleTests(DaemonTestCase):
+    async def test_the_console_says_that_there_is_a_journal(self) -> None:
+        data = os.path.abspath(self.mktemp())
+        os.mkdir(data, 0o700)
+        for words, journal in ((), False), (("--data-dir", data), True):
+            await self.daemon(*words)
+            url = f"http://127.0.0.1:{self.http}/console/session"
+            answer = await treq.json_content(await treq.get(url, persistent=False, timeout=PATIENCE))
+            state = answer["data"]
+            self.assertEqual((state["storage"], state["journal"]), ("memory", journal))
+
+
 class KilledTests(FeatureTests):
     ending = signal.SIGKILL
     status = None
