@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from gim.cli.failures import Failure, Misuse, Unreachable
 from gim.cli.in_reactor import in_reactor
+from gim.cli.output import count
+from gim.cli.progress import Progress
 from gim.units import MAX_DURATION
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_LINES_A_STEP = 1000  # of a progress line: some 20 ms
 _ANY_NUMBER = 10**12  # of messages: no storage holds so many
 # the storage that an option is of
 _NAMED_BY = {"data-dir": "memory", "redis-url": "redis", "redis-prefix": "redis"}
@@ -62,6 +65,12 @@ def _implied(words: Iterable[str]) -> list[str]:
     if len(named) > 1:
         raise Misuse("--data-dir and --redis-url: name one of them")
     return [f"--storage={one}" for one in named if "storage" not in given]
+
+
+def show_lines(progress: Progress, lines: int) -> None:
+    """Show how many lines were written or read so far."""
+    if not lines % _LINES_A_STEP:
+        progress.show(f"{count(lines)} lines")
 
 
 def of_redis(settings: RedisSettings, work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:

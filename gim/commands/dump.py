@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, TextIO
 
 from gim.cli.data_directories import explained
 from gim.cli.failures import Failure
-from gim.cli.output import Output, count
+from gim.cli.output import Output
 from gim.cli.progress import Progress
 from gim.cli.server_options import list_of_options
-from gim.cli.storages import of_redis, storage_of
+from gim.cli.storages import of_redis, show_lines, storage_of
 
 if TYPE_CHECKING:
     from gim.storage.settings import MemorySettings, RedisSettings
@@ -42,7 +42,7 @@ def run(args: Namespace) -> int:
     with _opened(args.output) as out:
         writer = DumpWriter(out)
         try:
-            _dump(settings, writer, lambda: progress.show(f"{count(writer.tally.lines)} lines"))
+            _dump(settings, writer, lambda: show_lines(progress, writer.tally.lines))
         finally:
             progress.clear()
     output.note(f"dumped {writer.tally}")

@@ -15,7 +15,7 @@ from gim.cli.failures import Failure
 from gim.cli.output import Output, count
 from gim.cli.progress import Progress
 from gim.cli.server_options import list_of_options
-from gim.cli.storages import of_redis, storage_of
+from gim.cli.storages import of_redis, show_lines, storage_of
 
 if TYPE_CHECKING:
     from gim.storage.settings import MemorySettings, RedisSettings
@@ -115,7 +115,7 @@ def _counted(file: IO[bytes], tally: Tally, progress: Progress) -> Iterator[Entr
     for _, line in entries(file):
         yield line
         tally.add(line)
-        progress.show(f"{count(tally.lines)} lines")
+        show_lines(progress, tally.lines)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 from msgspec import msgpack
 
 from gim.concurrency.gather import gather, gather_some
+from gim.errors import BadRequest
 from gim.ids import CHATROOM, PRIVATE, SYSTEM, Session
 from gim.ids import session as session_of
 from gim.storage.message_ids import FIRST, first_id_of
@@ -34,6 +35,7 @@ from gim.storage.transfer.lines import (
     UserLine,
 )
 from gim.storage.transfer.positions import id_before, position, score_of
+from gim.storage.transfer.redis_client import LOADING
 
 T = TypeVar("T")
 
@@ -64,6 +66,8 @@ class RedisSource:
         epoch, created, layout = await self._redis.call(base, "HMGET", f"{base}:data", *names)
         if layout is None:
             raise NoData("no data of gim is below this prefix: correct --redis-url or --redis-prefix")
+        if layout == LOADING.encode():
+            raise NoData("a dump was loaded halfway here: load it again, or remove its keys")
         if layout != LAYOUT.encode():
             raise NoData(f"the keys have layout {layout.decode()!r}, and this gim reads {LAYOUT}")
         seconds, micros = await self._redis.call(base, "TIME")
@@ -115,7 +119,7 @@ class RedisSource:
         while True:
             keys, cursor = await self._redis.scan(cursor, pattern, KEYS_PER_SCAN)
             for key in keys:
-                found = key.decode()[len(before) : -len(behind)]
+                found = key.decode(errors="replace")[len(before) : -len(behind)]
                 if found not in seen:
                     seen.add(found)
                     yield found
@@ -127,7 +131,10 @@ class RedisSource:
         seen = set[str]()
         for part in parts:
             async for session_id in self._ids(self._keys.around_session(part)):
-                session = session_of(session_id)
+                try:
+                    session = session_of(session_id)
+                except BadRequest:  # no session of gim, so no server serves it
+                    continue
                 if session.type == kind and session_id not in seen:
                     seen.add(session_id)
                     yield session

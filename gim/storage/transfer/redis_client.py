@@ -13,11 +13,26 @@ from gim.errors import Unavailable
 from gim.storage.redis.client.connect import connect
 from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.client.protocol import RedisProtocol
+from gim.storage.redis.client.script import Script
 from gim.storage.redis.client.url import Target
 from gim.storage.redis.store import scripts
 from gim.storage.redis.store.keys import Keys
 
+LOADING = "loading"  # the layout of keys that are not all there: no server uses them
 CONNECT_TIMEOUT = 10.0  # seconds
+# Runs commands, each behind the number of its words.
+COMMANDS = Script(
+    "commands",
+    """
+local at = 1
+while at <= #ARGV do
+  local last = at + tonumber(ARGV[at])
+  redis.call(unpack(ARGV, at + 1, last))
+  at = last + 1
+end
+return 1
+""",
+)
 _PINGS = 50  # attempts until all masters of a cluster are connected
 _PING_PAUSE = 0.1  # seconds between two of them
 
@@ -25,7 +40,7 @@ _PING_PAUSE = 0.1  # seconds between two of them
 class _Caller:
     """Implements `gim.storage.redis.client.subscriber.Subscriber` without a channel."""
 
-    scripts = (scripts.SINCE, scripts.VALUES)
+    scripts = (scripts.SINCE, scripts.VALUES, COMMANDS)
 
     def __init__(self, data_base: str) -> None:
         self.data_base = data_base

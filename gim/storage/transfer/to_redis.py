@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from hashlib import sha1
 from secrets import token_bytes, token_hex
@@ -32,9 +33,10 @@ from gim.storage.transfer.lines import (
     UserLine,
 )
 from gim.storage.transfer.positions import score_of
+from gim.storage.transfer.redis_client import COMMANDS, LOADING
 
-LOADING: Final = "loading"  # the layout of keys that are not all there: no server uses them
-_COMMANDS_AT_A_TIME: Final = 500
+_COMMANDS_AT_A_TIME: Final = 2000
+_COMMANDS_PER_SCRIPT: Final = 100  # so that one run takes a server less than a millisecond
 _DIGEST_LENGTH: Final = 20  # of the digest in an answer to a request_id
 _LOADER: Final = (
     "load"  # the node that is gone, by which servers find users whose going is to be reported
@@ -106,9 +108,21 @@ class RedisTarget:
             await self.flush()
 
     async def flush(self) -> None:
-        """Write what waits."""
+        """Write what waits: many commands with one script, those of one base alone in a cluster."""
         waiting, self._waiting = self._waiting, []
-        await gather(self._redis.call(str(base), *words) for base, *words in waiting)
+        by_slot: dict[Word, list[Command]] = defaultdict(list)
+        for command in waiting:
+            by_slot[command[0] if self._redis.is_cluster else ""].append(command)
+        await gather(
+            self._run(commands[start : start + _COMMANDS_PER_SCRIPT])
+            for commands in by_slot.values()
+            for start in range(0, len(commands), _COMMANDS_PER_SCRIPT)
+        )
+
+    async def _run(self, commands: list[Command]) -> None:
+        bases = tuple(dict.fromkeys(str(base) for base, *_ in commands))
+        words = (word for _, *words in commands for word in (len(words), *words))
+        await self._redis.run(COMMANDS, bases, *words)
 
     async def finish(self, head: Head, keeps_epoch: bool) -> None:
         """Let servers use the data."""

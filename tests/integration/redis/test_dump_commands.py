@@ -85,7 +85,7 @@ class DumpCommandTests(DumpCommandTestCase):
         self.assertIn("cut off behind line 9", process.output[2])
         self.assertIn("which no server uses", process.output[2])
         _, said = await self.gim("dump", status=1)
-        self.assertIn("layout 'loading'", said)
+        self.assertIn("a dump was loaded halfway here", said)
         await self.gim("load", "--input", self.dump_file)
 
     async def test_what_is_not_there(self) -> None:

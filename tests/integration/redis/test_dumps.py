@@ -14,7 +14,7 @@ from gim.ids import private_session
 from gim.model import Role
 from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.store.store import RedisStore
-from gim.storage.transfer import to_redis
+from gim.storage.transfer import redis_client
 from gim.storage.transfer.from_redis import NoData
 from gim.storage.transfer.reader import BadDump
 from gim.storage.transfer.to_redis import Occupied
@@ -167,7 +167,7 @@ class DumpTests(DumpTestCase):
             await self.load(half)
         base = f"{self.id()}:to:{{gim}}"
         layout = await self.client.call(base, "HGET", f"{base}:data", "layout")
-        self.assertEqual(layout, to_redis.LOADING.encode())
+        self.assertEqual(layout, redis_client.LOADING.encode())
         with self.assertRaises(NoData):
             await self.dump("to")
         with self.assertRaises(Occupied):
