@@ -4,9 +4,9 @@ What it needs of memory is bounded, but for the ids of the users and sessions th
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from secrets import token_hex
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from msgspec import msgpack
 
@@ -16,6 +16,10 @@ from gim.ids import CHATROOM, PRIVATE, SYSTEM, Session
 from gim.ids import session as session_of
 from gim.storage.message_ids import FIRST, first_id_of
 from gim.storage.redis.client.interface import Redis
+from gim.storage.redis.client.protocol import Word
+from gim.storage.redis.client.script import Script
+from gim.storage.redis.store import message_reads
+from gim.storage.redis.store.batches import run_for_each
 from gim.storage.redis.store.finding import KEYS_PER_SCAN, literal
 from gim.storage.redis.store.heartbeat import LAYOUT
 from gim.storage.redis.store.keys import Keys
@@ -35,13 +39,21 @@ from gim.storage.transfer.lines import (
     UserLine,
 )
 from gim.storage.transfer.positions import id_before, position, score_of
-from gim.storage.transfer.redis_client import LOADING
+from gim.storage.transfer.redis_client import LOADING, LOST, PRIVATE_STATE
 
 T = TypeVar("T")
 
 _MEMBERS_PER_PAGE: Final = 500
 _AT_A_TIME: Final = 64  # reads under way together
+_STATE_BYTES: Final = 160  # of what a script says of a session
 _SESSIONS_PER_READ: Final = 500  # of a user's list of sessions
+
+
+class _Page(NamedTuple):
+    """Some messages of a session, and the id that the next page comes after, "" for none."""
+
+    messages: list[Stored]
+    end: str
 
 
 class NoData(Exception):
@@ -96,7 +108,7 @@ class RedisSource:
             for ban in filter(None, await gather(map(self._ban, users))):
                 yield ban
         async for sessions in _batches(self._sessions(("state", "sequence"), PRIVATE)):
-            for session, private, page in await gather(map(self._private, sessions)):
+            for session, private, page in await self._privates(sessions):
                 if private is not None:
                     yield private
                 async for message in self._messages(session, page):
@@ -162,28 +174,20 @@ class RedisSource:
         while True:
             words = start, start + _SESSIONS_PER_READ - 1, "WITHSCORES"
             page = await self._redis.call(base, "ZRANGE", f"{base}:sessions", *words)
-            scores: list[int] = await gather_some(
-                (self._lost_in(name.decode(), int(score)) for name, score in page), _AT_A_TIME
-            )
-            lost = max(lost, *scores, 0)
+            bases = [self._keys.session(name.decode()) for name, _ in page]
+            found = await self._of_each(LOST, bases, self._floor())
+            for (kept, *ids), (_, last) in zip(found, page, strict=True):
+                lost = max(
+                    lost, *(score_of(one.decode()) for one in ids if one), 0 if kept else int(last)
+                )
             if len(page) < _SESSIONS_PER_READ:
                 return lost
             start += _SESSIONS_PER_READ
 
-    async def _lost_in(self, session_id: str, last: int) -> int:
-        """Return the same for one session, whose last message has the score *last*."""
-        base, floor = self._keys.session(session_id), self._floor()
-        expired, kept, removed = await gather(
-            [
-                self._redis.call(
-                    base, "ZREVRANGEBYSCORE", f"{base}:ids", f"({floor}", "-inf", "LIMIT", 0, 1
-                ),
-                self._redis.call(base, "EXISTS", f"{base}:ids"),
-                self._redis.call(base, "HGET", f"{base}:state", "lost"),
-            ]
-        )
-        scores = [score_of(one.decode()) for one in (*expired, removed) if one]
-        return max([*scores, 0 if kept else last])
+    async def _of_each(self, script: Script, bases: Sequence[str], *words: Word) -> list[Any]:
+        """Return what a script says of each session."""
+        reading = Reading(self._redis, SYSTEM, is_long=True)
+        return await run_for_each(reading, _STATE_BYTES, script, bases, *words)
 
     def _floor(self) -> int:
         return (self._now_ms - self._ttl_ms) * 1000
@@ -202,26 +206,18 @@ class RedisSource:
 
     # sessions
 
-    async def _private(self, session: Session) -> tuple[Session, PrivateLine | None, list[Stored]]:
-        """Return the line of a private session, None if nothing is left of it, and the first messages."""
-        base = self._keys.session(session.id)
-        names = (f"read:{one}" for one in session.parts)
-        read, sequence, page = await gather(
-            [
-                self._redis.call(base, "HMGET", f"{base}:state", *names),
-                self._redis.call(base, "GET", f"{base}:sequence"),
-                self._page(session, FIRST),
-            ]
+    async def _privates(self, sessions: list[Session]) -> list[tuple[Session, PrivateLine | None, _Page]]:
+        """Return for each session its line, None if nothing is left of it, and its first messages."""
+        bases = [self._keys.session(session.id) for session in sessions]
+        states, *pages = await gather(
+            [self._of_each(PRIVATE_STATE, bases), *(self._page(one, FIRST) for one in sessions)]
         )
-        positions = {
-            one: position(found.decode())
-            for one, found in zip(session.parts, read, strict=True)
-            if page and found is not None and position(found.decode())
-        }
-        line = PrivateLine(id=session.id, sequence=int(sequence or 0), read=positions)
-        return session, line if page or sequence else None, page
+        return [
+            (session, _private_line(session, state, bool(page.messages)), page)
+            for session, state, page in zip(sessions, states, pages, strict=True)
+        ]
 
-    async def _chatroom(self, session: Session) -> tuple[Session, ChatroomLine | None, list[Stored]]:
+    async def _chatroom(self, session: Session) -> tuple[Session, ChatroomLine | None, _Page]:
         """Return the line of a chatroom, None if there is none, and the first messages."""
         base = self._keys.session(session.id)
         (name, owner, kept), admins, muted, sequence, members, page = await gather(
@@ -235,7 +231,7 @@ class RedisSource:
             ]
         )
         if name is None or not (members or kept):
-            return session, None, []
+            return session, None, page
         line = ChatroomLine(
             id=session.parts[0],
             name=name.decode(),
@@ -275,23 +271,27 @@ class RedisSource:
 
     # messages
 
-    async def _page(self, session: Session, after: str) -> list[Stored]:
-        """Return the next messages, none at the end."""
+    async def _page(self, session: Session, after: str) -> _Page:
+        """Return the next messages of a session."""
         reading = Reading(self._redis, SYSTEM, is_long=True)
-        while found := await self._reads.oldest(session.id, after, reading):
-            if stored := await self._reads.values(found, reading):
-                return stored
+        while True:
+            found = await self._reads.oldest(session.id, after, reading)
+            is_last = len(found) < message_reads.IDS_PER_REPLY
+            stored = await self._reads.values(found, reading) if found else []
+            if stored or is_last:
+                return _Page(stored, "" if is_last else found[-1][0])
             after = found[-1][0]  # they were all removed meanwhile
-        return []
 
-    async def _messages(self, session: Session, page: list[Stored]) -> AsyncIterator[MessageLine]:
+    async def _messages(self, session: Session, page: _Page) -> AsyncIterator[MessageLine]:
         """Yield the lines of the messages of a session, of which the first page is here."""
-        while page:
-            request_ids = await self._request_ids(session, page)
-            for message_id, _, value in page:
+        while True:
+            request_ids = await self._request_ids(session, page.messages)
+            for message_id, _, value in page.messages:
                 message = message_of(session.id, message_id, value)
                 yield MessageLine.of(message, request_ids.get(message_id, ""))
-            page = await self._page(session, page[-1][0])
+            if not page.end:
+                return
+            page = await self._page(session, page.end)
 
     async def _request_ids(self, session: Session, page: list[Stored]) -> dict[str, str]:
         """Return which messages of a page answer a ``request_id`` that is still remembered."""
@@ -306,6 +306,19 @@ class RedisSource:
             for reply in replies
             for request_id, answer in reply.items()
         }
+
+
+def _private_line(session: Session, state: list[bytes], has_messages: bool) -> PrivateLine | None:
+    """Return the line of a private session, of what `PRIVATE_STATE` says."""
+    *read, sequence = (one.decode() for one in state)
+    if not (has_messages or sequence):
+        return None
+    positions = {
+        one: upto
+        for one, upto in zip(session.parts, read, strict=True)
+        if has_messages and position(upto)
+    }
+    return PrivateLine(id=session.id, sequence=int(sequence or 0), read=positions)
 
 
 async def _batches(items: AsyncIterator[T]) -> AsyncIterator[list[T]]:

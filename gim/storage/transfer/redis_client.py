@@ -33,6 +33,34 @@ end
 return 1
 """,
 )
+# Returns for each session whether it holds messages, the newest of them below the score *floor*, and the
+# newest that was removed; "" for none.
+LOST = Script(
+    "lost",
+    """
+local found = {}
+for at, S in ipairs(KEYS) do
+  local ids = S .. ':ids'
+  local old = redis.call('ZREVRANGEBYSCORE', ids, '(' .. ARGV[1], '-inf', 'LIMIT', 0, 1)[1]
+  local removed = redis.call('HGET', S .. ':state', 'lost')
+  found[at] = {redis.call('EXISTS', ids), old or '', removed or ''}
+end
+return found
+""",
+)
+# Returns for each private session the read positions of both users and the sequence; "" for none.
+PRIVATE_STATE = Script(
+    "private state",
+    """
+local found = {}
+for at, S in ipairs(KEYS) do
+  local one, other = string.match(S, '{s:2:([^:]+):([^:]+)}$')
+  local read = redis.call('HMGET', S .. ':state', 'read:' .. one, 'read:' .. other)
+  found[at] = {read[1] or '', read[2] or '', redis.call('GET', S .. ':sequence') or ''}
+end
+return found
+""",
+)
 _PINGS = 50  # attempts until all masters of a cluster are connected
 _PING_PAUSE = 0.1  # seconds between two of them
 
@@ -40,7 +68,7 @@ _PING_PAUSE = 0.1  # seconds between two of them
 class _Caller:
     """Implements `gim.storage.redis.client.subscriber.Subscriber` without a channel."""
 
-    scripts = (scripts.SINCE, scripts.VALUES, COMMANDS)
+    scripts = (scripts.SINCE, scripts.VALUES, COMMANDS, LOST, PRIVATE_STATE)
 
     def __init__(self, data_base: str) -> None:
         self.data_base = data_base
