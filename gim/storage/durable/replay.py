@@ -98,6 +98,8 @@ class Replay:
         self.emptied: dict[str, int] = {}
         self.bans: dict[str, UserBanned] = {}
         self.requests: deque[tuple[Message, str]] = deque()
+        self.requests_ahead: deque[tuple[Message, str]] = deque()  # of messages newer than the clock
+        self._now_ms = now_ms
         self.last_id = self.floor = self.forgotten_dropped = FIRST
         self.events_floor = 0
         self.session_cap = 0  # 0 for not known
@@ -197,9 +199,13 @@ class Replay:
         return user
 
     def _request(self, message: Message, request_id: str) -> None:
-        self.requests.append((message, request_id))
-        while self.requests[0][0].created_at <= message.created_at - _WINDOW_MS:
-            self.requests.popleft()
+        if message.created_at <= self._now_ms:
+            self.requests.append((message, request_id))
+            return
+        ahead = self.requests_ahead
+        ahead.append((message, request_id))
+        while ahead[0][0].created_at <= message.created_at - _WINDOW_MS:
+            ahead.popleft()
 
     def apply(self, record: object) -> None:
         """Take any record but a message; what belongs to the journal itself changes nothing."""

@@ -246,11 +246,20 @@ class Settlement:
         for user_id, ban in self._found.bans.items():
             if ban.forget_at > forgotten:
                 self._data.bans.put(user_id, Ban(ban.since, ban.until), ban.forget_at)
-        now_ms = max(archive.now_ms(), int(self._last_id[:12], 16))
-        for message, request_id in self._found.requests:
-            age = (now_ms - message.created_at) / 1000
-            if age < REQUEST_ID_WINDOW:
-                self._remember(message, request_id, age)
+        self._remember_all(archive.now_ms())
+
+    def _remember_all(self, now_ms: int) -> None:
+        """Remember the answers of the window, the oldest first.
+
+        The clock was set back if messages are newer than it. The age of each of those is the time until
+        the last one. So a clock that was ahead for a while does not make the messages before it seem old.
+        """
+        last_ms = int(self._last_id[:12], 16)
+        aged = [(now_ms - one[0].created_at, *one) for one in self._found.requests]
+        aged += [(last_ms - one[0].created_at, *one) for one in self._found.requests_ahead]
+        for age_ms, message, request_id in sorted(aged, key=lambda one: one[0], reverse=True):
+            if age_ms < REQUEST_ID_WINDOW * 1000:
+                self._remember(message, request_id, age_ms / 1000)
 
     def _remember(self, message: Message, request_id: str, age: float) -> None:
         sent = Sent(message.id, message.session_id, message.sequence, message.created_at)
