@@ -3,11 +3,12 @@
     python -m tests.integration.chaos [--seconds 500] [--seed N] [--setups memory,cluster]
         [--faults "node killed,clock set"] [--pause 0.01]
 
-Starts gim on each setup in turn: one node on memory, one with three workers, two or three on one Redis,
-on one with AOF, on Sentinels, and on a Cluster. While clients talk, faults come that the seed chooses:
-``plan`` has their kinds. Then all is healed, and `checks` compares what clients were told with what is
-stored, and with what each device got. The seconds are those of the faults, for all setups together; each
-needs some 20 more. Exit status 1 if anything is wrong; what servers wrote is in build/chaos then.
+Starts gim on each setup in turn: one node on memory, one with three workers, one with a data directory,
+two or three on one Redis, on one with AOF, on Sentinels, and on a Cluster. While clients talk, faults
+come that the seed chooses: ``plan`` has their kinds. Then all is healed, and `checks` compares what
+clients were told with what is stored, and with what each device got. The seconds are those of the faults,
+for all setups together; each needs some 20 more. Exit status 1 if anything is wrong; what servers wrote
+is in build/chaos then.
 """
 
 from __future__ import annotations

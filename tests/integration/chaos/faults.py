@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
+from tests.integration.chaos.disk_faults import DiskFaults
 from tests.integration.chaos.injection import Inject
 from tests.integration.chaos.journal import Journal
 from tests.integration.chaos.link_faults import LinkFaults
@@ -21,7 +22,7 @@ class Faults:
     def __init__(self, topology: Topology, journal: Journal) -> None:
         self._journal = journal
         self.kinds: dict[str, Inject] = {}
-        for part in (NodeFaults, WorkerFaults, LinkFaults, RedisFaults):
+        for part in (NodeFaults, WorkerFaults, DiskFaults, LinkFaults, RedisFaults):
             self.kinds |= part(topology, journal).kinds
 
     async def run(self, faults: list[Fault], until_at: float) -> None:

@@ -22,6 +22,13 @@ KILLED_WORKER = re.compile(
     r"^.*\.Supervisor#error\] worker \d+ \(pid \d+\) was killed by SIGKILL.*$", re.MULTILINE
 )
 
+# of a journal that runs, and of a start and a stop on such a disk
+BROKEN_DISK = re.compile(
+    r"^.*(the data directory \S+ can't be written to|the disk of \S+ fails|can't go on: --data-dir"
+    r"|the journal could not be closed in order).*$",
+    re.MULTILINE,
+)
+
 
 async def check_leftovers(
     topology: Topology, baseline: dict[str, int], sessions: set[str], users: set[str]
@@ -108,7 +115,7 @@ async def _keys(server: RedisServer) -> list[str]:
 
 def check_log(node: GimNode) -> Iterator[Violation]:
     """No fault of its own is in the log of a node, whatever was done to it."""
-    log = KILLED_WORKER.sub("", node.log())  # which is what was done to it
+    log = BROKEN_DISK.sub("", KILLED_WORKER.sub("", node.log()))  # which are what was done to it
     if found := FAULTS_OF_LOGS.search(log):
         begin = log.rfind("\n", 0, found.start()) + 1
         yield Violation("traceback", f"node {node.name}: {log[max(0, begin - 300) : begin + 3000]}")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import socket
+from random import Random
 
 from twisted.internet import reactor
 
 from tests.integration.chaos.injection import Inject, Injection
 from tests.integration.chaos.journal import CLOCK
 from tests.integration.chaos.plan import Fault
-from tests.integration.chaos.topology import OPEN_FILES, GimNode
+from tests.integration.chaos.topology import OPEN_FILES, SYNCED_ALWAYS, GimNode
 from tests.support.clocks import DAY, HOUR
 from tests.support.redis.environment import HOST
 
@@ -24,6 +25,7 @@ class NodeFaults(Injection):
         return {
             "node killed": self._kill_node,
             "node restarted": self._restart_node,
+            "power cut": self._cut_power,
             "node frozen": self._freeze_node,
             "clock set": self._set_clock,
             "files used up": self._use_up_files,
@@ -39,6 +41,16 @@ class NodeFaults(Injection):
     async def _restart_node(self, fault: Fault) -> None:
         node = self.node(fault)
         await node.stop()
+        await self.last(fault)
+        await self._start(node)
+
+    async def _cut_power(self, fault: Fault) -> None:
+        """Kill a node; where it promises so, leave on its disk only what was synced."""
+        node = self.node(fault)
+        node.kill()
+        await node.ended()
+        if node.disk is not None and SYNCED_ALWAYS in node.options:
+            node.disk.cut_power(Random(fault.variant) if fault.variant % 2 else None)
         await self.last(fault)
         await self._start(node)
 

@@ -6,7 +6,9 @@ from random import Random
 from typing import NamedTuple
 
 REDIS_SETUPS = ("plain", "redis-workers", "aof", "sentinel", "cluster")
-SETUPS = ("memory", "workers", *REDIS_SETUPS)
+DURABLE = "durable"  # memory with a data directory
+SETUPS = ("memory", "workers", DURABLE, *REDIS_SETUPS)
+KEPT = (DURABLE, *REDIS_SETUPS)  # whose data outlive a node
 WORKERS = ("workers", "redis-workers")
 SINGLE = ("plain", "redis-workers", "aof")  # setups of one server, which nodes reach through relays
 
@@ -22,8 +24,9 @@ class Kind(NamedTuple):
 
 
 KINDS = (
-    Kind("node killed", "node", REDIS_SETUPS, 2, (0.1, 3)),
-    Kind("node restarted", "node", REDIS_SETUPS, 1, (0, 0.1)),
+    Kind("node killed", "node", KEPT, 2, (0.1, 3)),
+    Kind("node restarted", "node", KEPT, 1, (0, 0.1)),
+    Kind("power cut", "node", (DURABLE,), 2, (0.1, 1)),
     Kind("node frozen", "node", SETUPS, 2, (0.3, 6)),
     Kind("clock set", "node", SETUPS, 3, (0.5, 4)),
     Kind("files used up", "node", SETUPS, 2, (1, 4)),
@@ -35,6 +38,10 @@ KINDS = (
     Kind("worker killed", "worker", WORKERS, 4, (0.05, 0.5)),
     Kind("worker paused", "worker", WORKERS, 2, (0.3, 4)),
     Kind("worker stopped", "worker", WORKERS, 1, (6.5, 8)),  # so long that its parent kills it
+    Kind("disk full", "disk", (DURABLE,), 2, (0.5, 3)),
+    Kind("disk broken", "disk", (DURABLE,), 2, (0.5, 3)),
+    Kind("disk slow", "disk", (DURABLE,), 2, (0.5, 3)),
+    Kind("sync failed", "disk", (DURABLE,), 2, (0.5, 1)),
     Kind("Redis link cut", "redis", SINGLE, 3, (0.05, 0.2)),
     Kind("Redis link in a black hole", "redis", SINGLE, 2, (0.5, 6)),
     Kind("Redis replies in a black hole", "redis", SINGLE, 2, (0.5, 6)),
@@ -54,7 +61,7 @@ KINDS = (
     Kind("failover planned", "redis", ("sentinel", "cluster"), 2, (0.5, 1)),
     Kind("master killed", "redis", ("sentinel", "cluster"), 3, (0.5, 2)),
 )
-LANES = ("redis", "worker", "node")
+LANES = ("redis", "worker", "disk", "node")
 GAP = 1.5  # seconds from the end of a fault to the next one, on average
 
 

@@ -13,6 +13,8 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 from twisted.python.filepath import FilePath
 
+from tests.integration.chaos.plan import DURABLE
+from tests.support.disk.failing_disk import FailingDisk
 from tests.support.multiprocess.processes import runs, workers_of
 from tests.support.redis.environment import HOST, hold_port, move_clock, skew_library, until
 from tests.support.redis.process import Process
@@ -21,12 +23,13 @@ from tests.support.redis.server import RedisServer
 from tests.support.redis.setups import NAME, ClusterSetup, SentinelSetup, at_once
 
 NODE_COUNTS = {"plain": 2, "aof": 3, "sentinel": 2, "cluster": 3}  # by setup, else one
+SYNCED_ALWAYS = "--sync=always"
 WORKER_COUNTS = {"workers": 3, "redis-workers": 2}  # of a node, by setup, else it is one process
 RELAYS = 2  # in front of each gateway, so that a fault meets some of its clients
 OPEN_FILES = 256  # of a process
 START_LIMIT = 60.0  # seconds until a node serves, on a busy machine
 STOP_LIMIT = 30.0  # seconds until a node has ended
-DURABLE = ("--appendonly", "yes", "--appendfsync", "always")  # what it acknowledged survives a SIGKILL
+SYNCED_AOF = ("--appendonly", "yes", "--appendfsync", "always")  # what it acknowledged survives a SIGKILL
 SILENCE_MS = 3000  # after which a server of Redis is replaced
 TWISTD = str(Path(sys.executable).with_name("twistd"))
 
@@ -39,7 +42,8 @@ class GimNode(Process):
     ) -> None:
         super().__init__(directory)
         self.name, self.worker_count = name, worker_count
-        self._options = options + (("--gateway-worker", str(worker_count)) if worker_count > 1 else ())
+        self.options = options + (("--gateway-worker", str(worker_count)) if worker_count > 1 else ())
+        self.disk: FailingDisk | None = None  # that its data are on, if they are on any
         self._holders = hold_port(), hold_port()
         self.ws, self.http = (holder.getsockname()[1] for holder in self._holders)
         self.relays = [Proxy(self.ws) for _ in range(RELAYS)]
@@ -50,6 +54,15 @@ class GimNode(Process):
     @property
     def _skew(self) -> str:
         return self.directory.child("skew").path
+
+    def keep_data(self) -> None:
+        """Let it have a data directory."""
+        data, beside = self.directory.child("data"), self.directory.child("disk")
+        for directory in data, beside:
+            directory.makedirs()
+        data.chmod(0o700)
+        self.disk = FailingDisk(data, beside)
+        self.options += ("--data-dir", os.path.abspath(data.path), "--segment-size", "1MiB")
 
     def step_clock(self, seconds: float) -> None:
         """Set its wall clock, back if negative."""
@@ -72,8 +85,10 @@ class GimNode(Process):
         shell = ("sh", "-c", f'ulimit -n {OPEN_FILES} && exec "$@"', "sh")
         addresses = [f"tcp:{port}:interface={HOST}" for port in (self.ws, self.http)]
         words = (TWISTD, "-n", "--pidfile=", "gim", "--ws", addresses[0], "--http", addresses[1])
-        environment = {"LD_PRELOAD": os.path.abspath(skew_library()), "TEST_SKEW": self._skew}
-        self.spawn((*shell, *words, *self._options), environment)
+        disk = self.disk.environment if self.disk is not None else {}
+        libraries = [os.path.abspath(skew_library()), *filter(None, [disk.get("LD_PRELOAD")])]
+        environment = disk | {"LD_PRELOAD": ":".join(libraries), "TEST_SKEW": self._skew}
+        self.spawn((*shell, *words, *self.options), environment)
 
     async def serves(self) -> None:
         """Wait until /readyz is a 200. Raises `AssertionError` also if it has ended."""
@@ -140,6 +155,9 @@ class Topology:
         self.sequences = dice.random() < 0.7
         self.push_count = dice.choice((10, 10, 3, 0))
         self.push_duration_ms = dice.choice((100, 300, 1000))
+        self.sync, self.workers = "", WORKER_COUNTS.get(name, 1)
+        if name == DURABLE:
+            self.sync, self.workers = dice.choice(("--sync=1s", SYNCED_ALWAYS)), dice.choice((1, 2))
         self.redis: Any = None  # None, `RedisServer`, `SentinelSetup` or `ClusterSetup`
         self.nodes: list[GimNode] = []
 
@@ -159,8 +177,9 @@ class Topology:
             name = "abc"[number]
             directory = self._directory.child(f"node-{name}")
             relay = Proxy(self.redis.port) if isinstance(self.redis, RedisServer) else None
-            workers = WORKER_COUNTS.get(self.name, 1)
-            node = GimNode(directory, name, self.options + self._storage(relay), workers)
+            node = GimNode(directory, name, self.options + self._storage(relay), self.workers)
+            if self.sync:
+                node.keep_data()
             node.to_redis = relay
             self.nodes.append(node)
         await at_once(node.start() for node in self.nodes)
@@ -170,7 +189,7 @@ class Topology:
         if self.name in ("plain", "redis-workers"):
             self.redis = RedisServer(directory, skewed=True)
         elif self.name == "aof":
-            self.redis = RedisServer(directory, *DURABLE, skewed=True)
+            self.redis = RedisServer(directory, *SYNCED_AOF, skewed=True)
         elif self.name == "sentinel":
             self.redis = SentinelSetup(directory)
         elif self.name == "cluster":
@@ -181,7 +200,7 @@ class Topology:
 
     def _storage(self, relay: Proxy | None) -> tuple[str, ...]:
         if self.redis is None:
-            return ()
+            return (self.sync,) if self.sync else ()
         url = self.redis.url
         if relay is not None:
             url = url.replace(f":{self.redis.port}/", f":{relay.port}/")
