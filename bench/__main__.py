@@ -20,6 +20,7 @@ from bench.jobs import (
     console,
     counting,
     dear,
+    durable,
     fanout,
     generator,
     hub,
@@ -46,6 +47,7 @@ JOBS: dict[str, Callable[[Plan], list[Table]]] = {
     "counting": counting.run,
     "dear": dear.run,
     "workers": workers.run,
+    "durable": durable.run,
     "hub": hub.run,
     "generator": generator.run,
     "collector": collector.run,
@@ -54,7 +56,7 @@ JOBS: dict[str, Callable[[Plan], list[Table]]] = {
     "console": console.run,
     "against": against.run,
 }
-LETTERS = dict(zip("abcdefghij", JOBS, strict=False))  # the others have none
+LETTERS = dict(zip("abcdefghijk", JOBS, strict=False))  # the others have none
 
 FULL = Plan(
     rounds=5,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from statistics import median
 
 from msgspec import Struct
 
@@ -66,6 +67,10 @@ def judge(plan: Plan, tables: Mapping[str, Table]) -> list[Bar]:
         "workers-fanout": _workers_fanout,
         "workers-logins": _workers_logins,
         "workers-spread": _workers_spread,
+        "durable": _durable,
+        "durable-latency": _durable_latency,
+        "durable-start": _durable_start,
+        "durable-work": _durable_work,
         "against": _against,
     }
     return [bar for job, table in tables.items() if job in judges for bar in judges[job](plan, table)]
@@ -187,6 +192,39 @@ def _workers_spread(plan: Plan, table: Table) -> Iterator[Bar]:
     farthest = max(abs(count - even) for count in (*rounds["fewest"], *rounds["most"]))
     what = f"{SPREAD_OVER} workers: connections that one has more or fewer than {even:g}"
     yield Bar("j", what, farthest, 5, False)
+
+
+def _durable(plan: Plan, table: Table) -> Iterator[Bar]:
+    for n in (1, 8):
+        ratio = table.ratio(f"1s-{n}", f"none-{n}", "cpu_us")
+        yield Bar("k", f"--sync 1s: CPU per message by that without, {n} in flight", ratio, 1.1, False)
+    ratio = table.ratio("always-64", "none-64", "per_s")
+    yield Bar("k", "--sync always: messages/s by those without, 64 in flight", ratio, 0.5, True)
+
+
+def _durable_latency(plan: Plan, table: Table) -> Iterator[Bar]:
+    always, none = table.rounds["always"], table.rounds["none"]
+    more = [
+        (ours - theirs) / sync
+        for ours, theirs, sync in zip(always["p50_ms"], none["p50_ms"], always["sync_ms"], strict=True)
+    ]
+    yield Bar("k", "--sync always: p50 more, by the disk's fdatasync", median(more), 2, False)
+
+
+def _durable_start(plan: Plan, table: Table) -> Iterator[Bar]:
+    for row in ("started", "many"):
+        yield Bar("k", f"seconds: {table.labels[row]}", table.median(row, "seconds"), 6, False)
+    peak, live = table.median("started", "peak_mb"), table.median("live", "rss_mb")
+    ratio = peak / live if peak is not None and live else None
+    yield Bar("k", "most memory of a start by that of the messages as sent", ratio, 1.3, False)
+
+
+def _durable_work(plan: Plan, table: Table) -> Iterator[Bar]:
+    alone = table.median("alone", "p99_ms")
+    for kind in ("checkpoint", "compaction"):
+        p99 = table.median(kind, "p99_ms")
+        ratio = p99 / alone if p99 is not None and alone else None
+        yield Bar("k", f"p99 {table.labels[kind]}, by p99 while neither is", ratio, 2, False)
 
 
 def _against(plan: Plan, table: Table) -> Iterator[Bar]:

@@ -24,6 +24,11 @@ def rss(pid: int) -> int:
     return _kib(Path(f"/proc/{pid}/status"), "VmRSS") * 1024
 
 
+def peak_rss(pid: int) -> int:
+    """Return the most memory that a process has had in RAM, in bytes."""
+    return _kib(Path(f"/proc/{pid}/status"), "VmHWM") * 1024
+
+
 def pss(pid: int) -> int:
     """Return the memory of a process in bytes, where n processes share a page, 1/n of it."""
     return _kib(Path(f"/proc/{pid}/smaps_rollup"), "Pss") * 1024

@@ -146,6 +146,10 @@ class Process:
         """Return the memory that it has in RAM, in bytes."""
         return proc.rss(self._child.pid)
 
+    def peak_rss(self) -> int:
+        """Return the most memory that it has had in RAM, in bytes."""
+        return proc.peak_rss(self._child.pid)
+
 
 class Others:
     """How much of the machine other programs use from now on: with much of it, figures are noise."""
