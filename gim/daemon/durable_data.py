@@ -148,6 +148,8 @@ class DurableData(MultiService):
         if found.problems:
             self._go_on_without(found.problems)
         self.journal.open_at(found.position)
+        if repaired.damaged:
+            self.journal.roll()  # what is left of the last log is less than other files say of it
         gc.freeze()  # what was restored: no collection is to follow it
         self.figures.begin(self._reactor.seconds() - began)
         self._log.info(

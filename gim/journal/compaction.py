@@ -65,7 +65,7 @@ class Compaction:
         new = self._new
         try:
             await new.open()
-            new.add(frame(encode((BEGIN, self._sources[0][0], None))))
+            new.add(frame(encode((BEGIN, self._sources[0][0], None, True))))
             for _, path in self._sources:
                 await self._copy(path)
             if self._records:

@@ -23,7 +23,11 @@ HEADER_SIZE: Final = HEADER.size
 
 # Kinds that the journal reads; all others are those of gim.storage.durable.effects.
 TICK: Final = 12  # its fields 4 and 5: the number and the offset up to which the logs are synced
-BEGIN: Final = 40  # number of the log, length of the log before it as far as it is valid (null for all)
+SLICE: Final = 30  # its fields 1 and 2: the place in the logs up to which a checkpoint needs them
+SEAL: Final = 31  # the end of a checkpoint that is complete
+# number of the log, length of the log before it as far as it is valid (null for all), and whether it was
+# written again, so that it has nothing but messages (missing for not)
+BEGIN: Final = 40
 END: Final = 41  # the log was closed here, and synced
 
 encode: Final = msgspec.msgpack.Encoder().encode

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from gim.concurrency.clocks import WallClock
 from gim.journal.directory import DataDirectory
 from gim.journal.files import read_file, sync_directory, write_file
-from gim.journal.records import MAGIC, frame
+from gim.journal.records import BEGIN, MAGIC, SEAL, encode, frame, kind_of
 from gim.journal.scan import Finding, check_now, valid_records
 from gim.journal.survey import Damage, Progress, Survey, survey
 from gim.log.logger import Logger
@@ -84,23 +84,44 @@ def _keep_going(directory: DataDirectory, found: Survey) -> Survey:
     """Set damaged files aside and go on with their valid records."""
     aside = os.path.join(directory.path, DAMAGED)
     os.makedirs(aside, mode=0o700, exist_ok=True)
+    damaged = {problem.path for problem in found.problems if problem.finding is not None}
     for problem in found.problems:
         _log.error("{text}. The server goes on without it", text=problem.text)
-        if problem.finding is not None:
-            shutil.copy2(problem.path, aside)
-            _rewrite(problem.path)
+    for path in damaged:
+        shutil.copy2(path, aside)
+    logs = found.logs
+    first = next((place for place, log in enumerate(logs) if log.path in damaged), len(logs))
+    state = found.state
+    found = replace(
+        found,
+        state=_mended_state(state) if state is not None and state.path in damaged else state,
+        logs=logs[:first] + [_mended_log(log, log.path in damaged) for log in logs[first:]],
+    )
     directory.renew_epoch()
     _log.error("some data is lost: clients load theirs anew. The damaged files are in {path}", path=aside)
-    return replace(
-        found,
-        state=_checked(found.state) if found.state is not None else None,
-        logs=[_checked(log) if log.kind == "damaged" else log for log in found.logs],
-    )
+    return found
 
 
-def _rewrite(path: str) -> None:
-    content = [MAGIC, *(frame(payload) for _, payload in valid_records(read_file(path)))]
-    write_file(path, b"".join(content))
+def _mended_log(log: Finding, is_damaged: bool) -> Finding:
+    """Write a log again: with its valid records, and without what it says of the length of the one
+    before it."""
+    found = valid_records(read_file(log.path))
+    kept = [payload for offset, payload in found if is_damaged or offset < log.end]
+    if log.records and log.begins != log.number:
+        kept = []
+    begin = encode((BEGIN, log.number, None))
+    return _written(log, [begin, *(payload for payload in kept if kind_of(payload) != BEGIN)])
+
+
+def _mended_state(state: Finding) -> Finding:
+    """Write a checkpoint again with what is left of it."""
+    found = [payload for _, payload in valid_records(read_file(state.path))]
+    return _written(state, [*(payload for payload in found if kind_of(payload) != SEAL), encode((SEAL,))])
+
+
+def _written(finding: Finding, payloads: list[bytes]) -> Finding:
+    write_file(finding.path, b"".join([MAGIC, *map(frame, payloads)]))
+    return _checked(finding)
 
 
 def _checked(finding: Finding) -> Finding:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final, Literal
 from zlib import crc32
 
+import msgspec
 from msgspec import Struct
 
 from gim.journal.records import (
@@ -15,6 +16,8 @@ from gim.journal.records import (
     HEADER,
     HEADER_SIZE,
     MAGIC,
+    SEAL,
+    SLICE,
     TICK,
     fields,
     kind_of,
@@ -49,6 +52,20 @@ class Finding(Struct, frozen=True, kw_only=True):
     following: int | None = None  # offset of the first valid record behind one that is not
     synced: Position = NOWHERE  # the newest that the file says of how far the logs were synced
     valid_before: int | None = None  # what the file says of the length of the one before it
+    begins: int | None = None  # the number of the log that the file says to be, None if it does not
+    is_rewritten: bool = False  # so it has nothing but messages
+    is_sealed: bool = False  # the file ends as a checkpoint that is complete
+
+
+class _Place(msgspec.Struct, array_like=True, gc=False):
+    """The first fields of a `SLICE`. What a checkpoint needs is on the disk before it counts."""
+
+    kind: int
+    number: int
+    offset: int
+
+
+_place_of: Final = msgspec.msgpack.Decoder(_Place).decode
 
 
 class _Notes:
@@ -58,6 +75,8 @@ class _Notes:
         self._number = number
         self.synced = NOWHERE
         self.valid_before: int | None = None
+        self.begins: int | None = None
+        self.is_rewritten = self.is_sealed = False
 
     def take(self, offset: int, payload: bytes) -> None:
         kind = kind_of(payload)
@@ -67,7 +86,14 @@ class _Notes:
         elif kind == END:
             self.synced = max(self.synced, (self._number, offset))
         elif kind == BEGIN:
-            self.valid_before = fields(payload)[2]
+            _, self.begins, self.valid_before, *rest = fields(payload)
+            self.is_rewritten = rest[:1] == [True]
+        elif kind == SLICE:
+            place = _place_of(payload)
+            self.synced = max(self.synced, (place.number, place.offset))
+            self.is_sealed = False
+        elif kind == SEAL:
+            self.is_sealed = True
 
 
 def check(path: str, number: int, data: bytes) -> Iterator[Finding | None]:
@@ -75,7 +101,7 @@ def check(path: str, number: int, data: bytes) -> Iterator[Finding | None]:
     if data[: len(MAGIC)] != MAGIC:
         yield _without_magic(path, number, data)
         return
-    unpack, last, noted = HEADER.unpack_from, len(data) - HEADER_SIZE, (TICK, BEGIN, END)
+    unpack, last, noted = HEADER.unpack_from, len(data) - HEADER_SIZE, (TICK, BEGIN, END, SLICE, SEAL)
     notes, offset, count = _Notes(number), len(MAGIC), 0
     while offset <= last:
         size, checksum = unpack(data, offset)
@@ -126,6 +152,9 @@ def _ending(path: str, number: int, data: bytes, end: int, count: int, notes: _N
         following=following,
         synced=notes.synced,
         valid_before=notes.valid_before,
+        begins=notes.begins,
+        is_rewritten=notes.is_rewritten,
+        is_sealed=notes.is_sealed,
     )
 
 

@@ -69,9 +69,9 @@ def survey(path: str, progress: Progress) -> Iterator[Survey | None]:
 
 def _judged(path: str, state: Finding | None, logs: list[Finding]) -> Survey:
     first = state.number if state is not None else 1
-    problems = [] if state is None or state.kind == "clean" else [_damaged(state)]
-    problems += _missing(path, first, logs)
-    synced = max((log.synced for log in logs), default=NOWHERE)
+    problems = [*_of_state(state), *_missing(path, first, logs), *_foreign(first, logs)]
+    files = logs if state is None else [state, *logs]
+    synced = max((file.synced for file in files), default=NOWHERE)
     kept: list[Finding] = []
     torn: list[Finding] = []
     for place, log in enumerate(logs):
@@ -79,6 +79,8 @@ def _judged(path: str, state: Finding | None, logs: list[Finding]) -> Survey:
         log, is_whole = _within_bounds(log, following if log.number >= first else None)
         kept.append(log)
         if is_whole:
+            if following is None and synced[0] == log.number and synced[1] > log.end:
+                problems.append(_shorter(log, synced[1]))
             continue
         is_last = following is None or log.number >= first
         if log.kind == "damaged" or not is_last or synced > (log.number, log.end):
@@ -115,6 +117,33 @@ def _missing(path: str, first: int, logs: list[Finding]) -> list[Problem]:
         for number in wanted
         if number not in numbers
     ]
+
+
+def _of_state(state: Finding | None) -> list[Problem]:
+    """Return what is wrong with a checkpoint."""
+    if state is None or (state.kind == "clean" and state.is_sealed):
+        return []
+    if state.kind != "clean":
+        return [_damaged(state)]
+    return [Problem(state.path, f"{state.path}: the end is missing, behind offset {state.end}", state)]
+
+
+def _foreign(first: int, logs: list[Finding]) -> list[Problem]:
+    """Return the logs that stand in the place of others. *first* is the one with the checkpoint."""
+    problems = []
+    for log in logs:
+        if log.records and log.begins != log.number:
+            text = f"{log.path}: the records are not those of this log"
+            problems.append(Problem(log.path, text, log))
+        elif log.is_rewritten and log.number >= first:
+            text = f"the checkpoint after {log.path} is missing"
+            problems.append(Problem(log.path, text, log))
+    return problems
+
+
+def _shorter(log: Finding, length: int) -> Problem:
+    text = f"{log.path}: the records from offset {log.end} to {length} are missing"
+    return Problem(log.path, text, log)
 
 
 def _damaged(finding: Finding) -> Problem:

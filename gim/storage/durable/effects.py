@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from gim.journal.records import BEGIN, END, TICK
+from gim.journal.records import BEGIN, END, SEAL, SLICE, TICK
 
 MESSAGE: Final = 1
 USER: Final = 2
@@ -34,9 +34,6 @@ PRIVATE: Final = 21
 EMPTIED: Final = 22
 CHATROOM: Final = 23
 GLOBALS: Final = 24
-
-SLICE: Final = 30
-SEAL: Final = 31
 
 
 class MessageStored(Struct, frozen=True, gc=False, array_like=True, tag=MESSAGE):

@@ -68,7 +68,7 @@ class CompactionTests(CompactionTestCase):
     def test_the_result_is_a_log_like_any_other(self) -> None:
         self.fill(3, [[1, 2]])
         self.successResultOf(self.compact([3]))
-        self.assertEqual(next(records(self.content(3)))[1], encode([40, 3, None]))
+        self.assertEqual(next(records(self.content(3)))[1], encode([40, 3, None, True]))
         self.assertEqual(os.stat(self.log(3)).st_mode & 0o777, 0o600)
 
     def test_a_record_may_be_replaced(self) -> None:

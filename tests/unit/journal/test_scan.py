@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from mmap import PAGESIZE
 
-from gim.journal.records import MAGIC, TICK, encode, frame, records
+from gim.journal.directory import open_directory
+from gim.journal.journal import Journal
+from gim.journal.records import BEGIN, MAGIC, SEAL, SLICE, TICK, encode, frame, records
 from gim.journal.scan import check_now
+from gim.journal.threads import AtOnce
 from gim.startup import StartupError
 from tests.support.journal.directories import DirectoryTestCase
 
@@ -158,3 +161,83 @@ class DamageTests(DirectoryTestCase):
         content[offset + 12] ^= 4
         self.put(bytes(content))
         return offset
+
+
+class MissingPartTests(DirectoryTestCase):
+    """Files whose records are all valid, but not all that were there."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.written(*[[1, "x" * 3000]] * 60)
+        self.last = self.survey().logs[-1].number
+        self.end = len(self.content(self.last))
+        self.put_state([self.last, len(MAGIC)], [self.last, self.end], sealed=True)
+
+    def put_state(self, *places: list[int], sealed: bool) -> None:
+        payloads = [encode([SLICE, *place, []]) for place in places] + [encode([SEAL])] * sealed
+        with open(self.state(), "wb") as file:
+            file.write(MAGIC + b"".join(map(frame, payloads)))
+
+    def state(self) -> str:
+        return f"{self.path}/state-{self.last:08}.gim"
+
+    def check(self, *texts: str) -> None:
+        """Expect that a start is refused for these reasons, and goes on once without what is lost."""
+        found = [problem.text for problem in self.survey().problems]
+        self.assertEqual(len(found), len(texts))
+        for text, problem in zip(texts, found, strict=True):
+            self.assertIn(text, problem)
+        self.assertRaises(StartupError, self.repaired)
+        self.assertEqual(self.repaired("keep-going").damaged, len(texts))
+        self.roll()
+        self.assertEqual(self.repaired().damaged, 0)
+
+    def roll(self) -> None:
+        """Begin another log, as a start does that went on without something."""
+        directory = open_directory(self.path)
+        journal = Journal(directory, self.settings(), AtOnce())
+        journal.open_at(self.survey().end)
+        journal.roll()
+        self.successResultOf(journal.close())
+        directory.close()
+
+    def test_nothing_is_missing(self) -> None:
+        self.assertEqual(self.survey().problems, [])
+
+    def test_a_checkpoint_without_its_end(self) -> None:
+        for places in [], [[self.last, self.end]]:
+            self.put_state(*places, sealed=False)
+            self.check(f"{self.state()}: the end is missing")
+
+    def test_a_log_that_is_shorter_than_its_checkpoint_needs(self) -> None:
+        for content in MAGIC, self.content(self.last)[: [*records(self.content(self.last))][2][0]]:
+            self.put(content, self.last)
+            self.check(f"the records from offset {len(content)} to {self.end} are missing")
+            os.unlink(self.log(self.last + 1))
+
+    def test_an_empty_log_that_its_checkpoint_needs(self) -> None:
+        self.put(b"", self.last)
+        self.check(f"{self.log(self.last)}: the record at offset 0 is damaged")
+
+    def test_a_log_in_the_place_of_another(self) -> None:
+        self.put(self.content(1), 2)
+        self.check(f"{self.log(2)}: the records are not those of this log")
+        self.assertEqual(len(self.survey().logs[1:2]), 1)
+        self.assertEqual(self.survey().logs[1].records, 1)
+
+    def test_a_checkpoint_that_a_rewritten_log_needs(self) -> None:
+        payloads = [payload for _, payload in records(self.content(1))][1:]
+        content = map(frame, [encode((BEGIN, 1, None, True)), *payloads])
+        self.put(MAGIC + b"".join(content), 1)
+        self.assertEqual(self.survey().problems, [])
+        os.unlink(self.state())
+        self.check(f"the checkpoint after {self.log(1)} is missing")
+
+    def test_a_start_without_what_is_lost_takes_no_later_log_for_torn(self) -> None:
+        os.unlink(self.state())
+        content = bytearray(self.content(1))
+        content[3500] ^= 4
+        self.put(bytes(content), 1)
+        self.repaired("keep-going")
+        found = self.survey()
+        self.assertEqual((found.problems, found.torn, len(found.logs)), ([], [], self.last))
