@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from gim.journal.files import read_file
-from gim.journal.records import BEGIN, END, FORMAT, HEADER_SIZE, TICK, kind_of, records
+from gim.journal.records import BEGIN, END, FORMAT, HEADER_SIZE, SEAL, SLICE, TICK, kind_of, records
 from gim.journal.scan import Finding
 from gim.storage.durable import effects
 from gim.storage.durable.effects import MessageStored
@@ -30,8 +30,8 @@ _KINDS: Final = {
     effects.EVENT: "webhook event",
     TICK: "tick",
     effects.TOGETHER: "several changes",
-    effects.SLICE: "portion of a checkpoint",
-    effects.SEAL: "end of a checkpoint",
+    SLICE: "portion of a checkpoint",
+    SEAL: "end of a checkpoint",
     BEGIN: "begin of a log",
     END: "end of a log",
 }
