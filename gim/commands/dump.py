@@ -15,7 +15,7 @@ from gim.cli.data_directories import explained
 from gim.cli.failures import Failure
 from gim.cli.output import Output
 from gim.cli.progress import Progress
-from gim.cli.server_options import list_of_options
+from gim.cli.server_options import list_of_storage_options
 from gim.cli.storages import of_redis, show_lines, storage_of
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def add(parser: ArgumentParser) -> None:
         "--output", metavar="FILE", help="write to a file; to standard output if left out"
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="print no notes on standard error")
-    parser.epilog = list_of_options()
+    parser.epilog = list_of_storage_options()
 
 
 def run(args: Namespace) -> int:

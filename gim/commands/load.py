@@ -14,7 +14,7 @@ from gim.cli.data_directories import explained
 from gim.cli.failures import Failure
 from gim.cli.output import Output, count
 from gim.cli.progress import Progress
-from gim.cli.server_options import list_of_options
+from gim.cli.server_options import list_of_storage_options
 from gim.cli.storages import of_redis, show_lines, storage_of
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def add(parser: ArgumentParser) -> None:
         " stopped for good",
     )
     add_output(parser)
-    parser.epilog = list_of_options()
+    parser.epilog = list_of_storage_options()
 
 
 def run(args: Namespace) -> int:
