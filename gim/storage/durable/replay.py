@@ -19,6 +19,7 @@ from gim.storage.durable.effects import (
     MemberJoined,
     MemberLeft,
     MessageRecalled,
+    MessageStored,
     Person,
     Private,
     ReadUpTo,
@@ -43,7 +44,7 @@ _RECALLED: Final = MessageStatus.RECALLED.value
 class SessionFound:
     """A session: its messages in the order of their ids unless it says otherwise."""
 
-    __slots__ = ("first", "id", "is_ordered", "messages", "reads", "recalled", "sequence")
+    __slots__ = ("dropped", "first", "id", "is_ordered", "messages", "reads", "recalled", "sequence")
 
     def __init__(self, session_id: str) -> None:
         self.id = session_id
@@ -53,6 +54,7 @@ class SessionFound:
         self.reads: dict[str, str] | None = None  # of a private one, by user
         self.recalled: tuple[str, ...] = ()
         self.first = ""  # the oldest message when a checkpoint was made, "" for none
+        self.dropped = ""  # the newest message that was not even taken, "" for none
 
 
 class RoomFound:
@@ -104,6 +106,7 @@ class Replay:
         self.events_floor = 0
         self.session_cap = 0  # 0 for not known
         self._newest = FIRST  # message
+        self._checkpoint_floor = self._last_floor = FIRST
         self._categories: dict[str, str] = {}
         self._young = first_id_of(now_ms - _WINDOW_MS)
         self._appliers: dict[type, Callable[[Any], None]] = {
@@ -126,6 +129,14 @@ class Replay:
             Globals: self._globals,
         }
 
+    def expect_floor(self, floor: str) -> None:
+        """Note up to where messages are dead in the end, when no more than a checkpoint's floor is known.
+
+        Those need not be made, but users may have missed the ones that lived at the checkpoint.
+        """
+        self._checkpoint_floor = self.floor
+        self._last_floor = max(floor, self.floor)
+
     def messages(
         self, payloads: list[bytes], content: LogContent, report: Callable[[Exception], None]
     ) -> None:
@@ -134,7 +145,7 @@ class Replay:
         A million pass through here, so it is one loop, with all that it needs at hand.
         """
         sessions, users, categories = self.sessions, self.users, self._categories
-        floor, newest, young, size, time, at_ms = self.floor, self._newest, self._young, 0, "", 0
+        floor, newest, young, size, time, at_ms = self._last_floor, self._newest, self._young, 0, "", 0
         ids: list[str] = []
         for payload in payloads:
             try:
@@ -144,6 +155,8 @@ class Replay:
                 continue
             message_id, name = record.id, record.sender_name
             if message_id <= floor:
+                if message_id > self._checkpoint_floor:
+                    self._pass_over(record)
                 continue
             ids.append(message_id)
             size += HEADER_SIZE + len(payload)
@@ -177,6 +190,15 @@ class Replay:
         self._newest = newest
         if ids:
             content.add(min(ids), max(ids), len(ids), size)
+
+    def _pass_over(self, record: MessageStored) -> None:
+        """Note what remains of a message that was trimmed."""
+        found = self._session(record.session)
+        found.dropped = max(found.dropped, record.id)
+        found.sequence = max(found.sequence, record.sequence)
+        user = self.users.get(record.sender_id)
+        if user is None or user.name != record.sender_name:
+            self._user(record.sender_id, record.sender_name)
 
     def _session(self, session_id: str) -> SessionFound:
         found = self.sessions.get(session_id)

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from gim.journal.records import HEADER, HEADER_SIZE, MAGIC
+from gim.journal.records import HEADER, HEADER_SIZE, MAGIC, payload_at
 from gim.journal.scan import Finding, Position
 from gim.journal.survey import Progress, Survey
 from gim.storage.durable.contents import Contents, LogContent
-from gim.storage.durable.effects import MESSAGE, Slice, decode_log, decode_state
+from gim.storage.durable.effects import MESSAGE, Slice, Tick, decode_log, decode_state, encode
 from gim.storage.durable.replay import Replay
 from gim.storage.durable.settle import Settlement
 from gim.storage.memory.data import MemoryData
+from gim.storage.message_ids import FIRST
 
 AT_ONCE: Final = 4000  # records, some 20 ms
 TRIMMED_AT_ONCE: Final = 1000  # messages, some 10 ms
 CHUNK: Final = 4 * 1024 * 1024  # bytes that are read at once
 MAX_PROBLEMS: Final = 100  # that are told of
 
+_TICK_HEAD: Final = encode(Tick(FIRST, "", "", 0, 0, {}))[:4]  # an array, the kind, a text of 32 bytes
 _NEVER: Final = 1 << 62  # an offset that no file has
 
 
@@ -81,6 +84,7 @@ class _Reading:
         self._progress.done = 0
         self._progress.total = sum(file.end for file in (*logs, *([state] if state else [])))
         self._take_slice()
+        self.found.expect_floor(_last_floor(logs))
         for log in logs:
             is_old = state is not None and log.number < state.number
             yield from self._read_log(log, is_old)
@@ -158,6 +162,28 @@ class _Reading:
     def _problem(self, file: Finding, error: Exception) -> None:
         if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(f"{file.path}: a record can't be read: {error}")
+
+
+def _last_floor(logs: list[Finding]) -> str:
+    """Return the floor of the last tick, if it is near the end of the last log, as it is within a second
+    of a message.
+
+    No text of a message looks like the head of a tick: that is not valid UTF-8.
+    """
+    if not logs:
+        return FIRST
+    start = max(len(MAGIC), logs[-1].end - CHUNK)
+    with open(logs[-1].path, "rb") as source:
+        source.seek(start)
+        data = source.read(logs[-1].end - start)
+    at = data.rfind(_TICK_HEAD)
+    while at >= HEADER_SIZE:
+        payload = payload_at(data, at - HEADER_SIZE)
+        with suppress(msgspec.DecodeError):
+            if payload is not None and isinstance(tick := decode_log(payload), Tick):
+                return tick.floor
+        at = data.rfind(_TICK_HEAD, 0, at)
+    return FIRST
 
 
 def _blocks(file: Finding) -> Iterator[tuple[list[bytes], int]]:

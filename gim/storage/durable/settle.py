@@ -141,7 +141,7 @@ class Settlement:
 
     def _private_session(self, session: SessionFound, messages: list[Message], *parts: str) -> None:
         kept, dropped = self._kept(session, messages)
-        dropped = max(dropped, self._dropped_since(session, kept))
+        dropped = max(dropped, session.dropped, self._dropped_since(session, kept))
         one, other = people = [self._person(user_id) for user_id in parts]
         for person in people:
             person.stored += len(kept)

@@ -293,6 +293,24 @@ class RepeatedTests(RestoreTestCase):
         self.check(FIRST_LOG + FIRST_LOG, CHECKPOINT + CHECKPOINT, SECOND_LOG + SECOND_LOG)
 
 
+class TrimmedTests(RestoreTestCase):
+    """Messages that were trimmed after the checkpoint are not made, but not forgotten either."""
+
+    def test_a_gap_is_known_and_the_numbers_go_on(self) -> None:
+        later = [
+            said(10, "2:ann:eve", "eve", "trimmed", sequence=1),
+            said(11, AB, "bob", "kept", sequence=5),
+            Tick(made(12), made(10), FIRST, 2, 0, {}),
+        ]
+        self.write(FIRST_LOG, CHECKPOINT, later)
+        data = self.start().data
+        self.assertEqual(data.sizes()["messages"], 1)
+        self.assertEqual(data.people["ann"].newest_dropped, made(10))
+        self.assertEqual(data.people["eve"].title, "Eve")
+        self.assertEqual(data.people["bob"].newest_dropped, made(10))  # of what was before, the least
+        self.assertIn(("2:ann:eve", 1), data.archive.emptied())
+
+
 class GoingOnTests(RestoreTestCase):
     """What a store does with what was restored, whatever the wall clock says."""
 
