@@ -3,8 +3,6 @@
 A record is a MessagePack array: the kind, then the fields in the order below. Fields that a later version
 adds go to the end, where this one passes over them. All values are absolute: to apply records in order
 gives the state, and to apply one twice changes nothing. Ids are text as in the store. Times are Unix ms.
-
-docs/durability.md has the table of the kinds.
 """
 
 from __future__ import annotations
