@@ -45,7 +45,7 @@ class Ledger(Protocol):
 class JournalRecorder(Recorder):
     """Appends a record for each change.
 
-    Names are never refused: those that can't be written wait for the next change that can, or for the
+    Names are never refused: the ones that can't be written wait for the next change that can, or for the
     next tick. Delivery marks wait for the tick anyhow. Both are kept up to `MAX_WAITING`: what is lost
     beyond it is an old name, or messages that a user gets again, should the process end meanwhile.
     """
@@ -72,7 +72,7 @@ class JournalRecorder(Recorder):
             pass
 
     def write_names(self) -> None:
-        """Write the names that wait. Raises `Unavailable`; those that are not written wait on."""
+        """Write the names that wait. Raises `Unavailable`; the rest waits on then."""
         while self._names:
             user_id, name = next(iter(self._names.items()))
             self._journal.append_other(encode(UserNamed(user_id, name)))

@@ -162,16 +162,19 @@ class Replay:
             size += HEADER_SIZE + len(payload)
             found = sessions.get(record.session) or self._session(record.session)
             user = users.get(record.sender_id)
-            if message_id <= newest:  # one that was copied, or comes again
-                found.is_ordered = False
-                user = User(record.sender_id, name)
-            else:
+            if message_id > newest:
                 newest = message_id
                 if user is None or user.name != name:
                     user = self._user(record.sender_id, name)
-            if time != message_id[:12]:
-                time = message_id[:12]
-                at_ms = int(time, 16)
+            else:  # one that was copied, or comes again
+                found.is_ordered = False
+                if user is None:
+                    user = self._user(record.sender_id, name)
+                elif user.name != name:
+                    user = User(user.id, name)
+            prefix = message_id[:12]
+            if prefix != time:  # the same as in the message before, if many come at once
+                time, at_ms = prefix, int(prefix, 16)
             message = Message(
                 message_id,
                 found.id,

@@ -25,7 +25,7 @@ from gim.storage.rules import REQUEST_ID_WINDOW
 AT_ONCE: Final = 500  # sessions, people or memberships: some 10 ms
 
 _id_of = attrgetter("id")
-_NOBODY: Final = PersonFound()
+_UNKNOWN: Final = PersonFound()
 
 
 class Settlement:
@@ -63,7 +63,7 @@ class Settlement:
     def _person(self, user_id: str) -> Person:
         person = self._people.get(user_id)
         if person is None:
-            user, found = self._found.users.get(user_id), self._found.people.get(user_id, _NOBODY)
+            user, found = self._found.users.get(user_id), self._found.people.get(user_id, _UNKNOWN)
             person = self._people[user_id] = Person(user.id if user is not None else user_id)
             if user is not None:
                 person.user, person.has_logged_in = user, True
@@ -223,7 +223,7 @@ class Settlement:
         self._private = []
 
     def _persons(self) -> Iterator[None]:
-        """Make all who are not there yet; let those go to whom nothing refers."""
+        """Make all who are not there yet; let go of persons that nothing refers to."""
         for user_id in (*self._found.users, *self._found.people):
             self._person(user_id)
         people = self._data.people
@@ -231,7 +231,7 @@ class Settlement:
         for count, person in enumerate(self._people.values()):
             if not count % AT_ONCE:
                 yield
-            found = self._found.people.get(person.id, _NOBODY)
+            found = self._found.people.get(person.id, _UNKNOWN)
             if found.event_number:
                 people.events.put(person.id, found.event_number, found.is_online or None)
             people.let_go(person)
