@@ -104,13 +104,22 @@ class Ledger:
         """Count in a new log from now on: see `Journal.on_roll`."""
         part, size = self._parts[-1], self._journal.bytes_appended - self._appended
         part.add(size, self._written(size), self._archive.stored - self._stored)
-        if payload is None:  # messages of the older log come again
-            part.numbers.append(number)
+        if payload is None:
+            self._join_unsynced().numbers.append(number)
         else:
             self._first_ids.append(self._first_id(payload))
             self._parts.append(LogPart([number]))
         self._offset = 0
         self._mark()
+
+    def _join_unsynced(self) -> LogPart:
+        """Make one part of the logs that may have lost messages, which are written again."""
+        parts, synced_number = self._parts, self._journal.synced[0]
+        while len(parts) > 1 and parts[-2].numbers[-1] >= synced_number:
+            last = parts.pop()
+            self._first_ids.pop()
+            parts[-1].join(last)
+        return parts[-1]
 
     def _written(self, end: int) -> int:
         """Return the bytes of messages that were written to the last log, which ends at *end*."""

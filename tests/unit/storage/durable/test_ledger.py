@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import chain
+from collections import deque
 from random import Random
 from typing import Any
 
@@ -12,6 +12,7 @@ from gim.journal.records import HEADER_SIZE, fields, kind_of, records
 from gim.storage.durable.contents import LogContent
 from gim.storage.durable.effects import MESSAGE
 from gim.storage.durable.ledger import ERASE_AFTER, ERASE_AFTER_START, Ledger, LogPart
+from gim.storage.message_ids import LAST
 from tests.support.journal.upkeep import ANN, Crashing, KeptStore, UpkeepTestCase
 
 
@@ -96,31 +97,40 @@ class CountTests(LedgerTestCase):
             self.send(process, "x" * 150, to=f"u{number % 7}")
             self.check(process)
 
-    def test_records_that_are_written_again_count_where_they_are(self) -> None:
-        process = self.begin(max_session_messages=30)
-        process.journal.settings = process.journal.settings.__class__(
-            data_dir=self.path, sync=1.0, damage="refuse", segment_size=16 * 1024
-        )
-        for number in range(150):
+    def test_messages_that_are_written_again_are_in_their_part(self) -> None:
+        process = self.begin(max_session_messages=80)
+        journal = process.journal
+        journal.unsynced = deque()  # as with syncs
+        for number in range(400):
             self.send(process, "x" * 150)
-            if number in (40, 90):
-                process.journal.begin_again().replace()
-        process.journal.roll()
-        joined = [part.numbers for part in self.full(process.ledger)]
-        self.assertEqual(sorted(chain(*joined)), self.numbers()[:-1])
-        self.assertTrue(any(len(numbers) > 1 for numbers in joined))
-        for part in self.full(process.ledger):
-            self.assertGreaterEqual(part.messages, len({*self.ids(process, part)}))
+            if number in (30, 250):
+                journal.synced = journal.position
+                journal.unsynced.clear()
+            if number in (200, 300):
+                failed = journal.begin_again()
+                failed.replace()
+                failed.abandon()
+        self.assertEqual(
+            [part.numbers for part in process.ledger._parts], [[1, 2, 3, 4, 5, 6], [7, 8], [9], [10]]
+        )
+        for part, first_id, following in self.parts(process.ledger):
+            found = {message_id for number in part.numbers for message_id in self.ids_in(number)}
+            wanted = {
+                message_id
+                for message_id, _, _ in self.texts(process)
+                if first_id <= message_id < following
+            }
+            self.assertLessEqual(wanted, found)
 
-    def ids(self, process: KeptStore, part: LogPart) -> list[str]:
-        found = []
-        for number in part.numbers:
-            for _, payload in records(read_file(path_of(self.path, LOG, number))):
-                if kind_of(payload) == MESSAGE:
-                    _, message_id, session_id, *_ = fields(payload)
-                    if process.data.archive.messages.get(session_id, message_id) is not None:
-                        found.append(message_id)
-        return found
+    def parts(self, ledger: Ledger) -> list[tuple[LogPart, str, str]]:
+        """Return the parts with their first ids and those of the next ones."""
+        first_ids = ledger._first_ids
+        return list(zip(ledger._parts, first_ids, [*first_ids[1:], LAST], strict=True))
+
+    def ids_in(self, number: int) -> list[str]:
+        """Return the ids of all messages in a log."""
+        found = records(read_file(path_of(self.path, LOG, number)))
+        return [fields(payload)[1] for _, payload in found if kind_of(payload) == MESSAGE]
 
 
 class FigureTests(LedgerTestCase):
