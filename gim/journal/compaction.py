@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 from msgspec import Struct
@@ -37,8 +38,7 @@ class Compacted(Struct, frozen=True):
 class Compaction:
     """Joins log files to one that has the number of the first: with what *keep* returns for each record.
 
-    *keep* returns None for a record that is to go, the payload itself, or another one. Without any record
-    left there is no file. A crash leaves the old files, or the new one and some of the old ones.
+    *keep* returns None for a record that is to go, the payload itself, or another one.
     """
 
     def __init__(
@@ -48,23 +48,28 @@ class Compaction:
         settle: Callable[[], Awaitable[object]],
         pace: Pace,
         threads: Threads,
+        room: int = 0,
     ) -> None:
         """*sources* are numbers and paths. *settle* is awaited before the old files go: what *keep*
-        went by must be on the disk then."""
+        went by must be on the disk then. *room* is about how many bytes are kept: see `NewFile.open`."""
         self._sources = sources
         self._keep = keep
         self._settle = settle
         self._pace = pace
         self._threads = threads
+        self._room = room
         self._new = NewFile(sources[0][1], threads)
         self._records = self._bytes = 0
 
     async def run(self) -> Compacted:
-        """Do it. Raises `Damaged` or `OSError`; then the old files are as they were, or some of those
-        that are not needed beside the new one are left."""
+        """Put the new file in the place of the first one, unless no record is left.
+
+        The other files, without a record all of them, are to be removed then: they are not needed, and do
+        no harm. Raises `Damaged` or `OSError`; then all files are as they were.
+        """
         new = self._new
         try:
-            await new.open()
+            await new.open(self._room)
             new.add(frame(encode((BEGIN, self._sources[0][0], None, True))))
             for _, path in self._sources:
                 await self._copy(path)
@@ -78,8 +83,6 @@ class Compaction:
             raise
         if not self._records:
             await new.discard()
-        gone = [path for _, path in (self._sources[1:] if self._records else self._sources)]
-        await remove(gone, self._threads)
         return Compacted(new.size if self._records else 0, self._records, self._bytes)
 
     async def _copy(self, path: str) -> None:
@@ -151,8 +154,16 @@ def _missing(data: bytes, left: int) -> int | None:
 
 
 async def remove(paths: list[str], threads: Threads) -> None:
-    """Remove files, the last one first, and make that last. May raise `OSError`."""
+    """Remove files that may be gone already, the last one first, and make that last.
+
+    May raise `OSError`; then it may be repeated.
+    """
     for path in reversed(paths):
-        await threads.run(os.unlink, path)
+        await threads.run(_unlink, path)
     if paths:
         await threads.run(sync_directory, os.path.dirname(paths[0]))
+
+
+def _unlink(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from errno import ENOSPC
 from typing import Final
 
 from gim.journal.files import TEMPORARY, sync_directory, write_all
@@ -11,6 +12,7 @@ from gim.journal.records import MAGIC
 from gim.journal.threads import Threads
 
 PORTION: Final = 256 * 1024  # bytes that are written at a time
+RESERVE: Final = 4 * 1024 * 1024  # bytes of the disk that are left to the log meanwhile
 SYNCED_AT_ONCE: Final = 8 * 1024 * 1024  # bytes: a larger sync would delay those of the log
 
 
@@ -30,8 +32,12 @@ class NewFile:
         self._waiting = len(MAGIC)  # bytes of ``_records``
         self._unsynced = 0
 
-    async def open(self) -> None:
-        """Make the file, under another name for now."""
+    async def open(self, room: int) -> None:
+        """Make the file, under another name for now.
+
+        Raises `OSError` unless the disk has *room* for so many bytes, and `RESERVE`.
+        """
+        await self._threads.run(_check_room, os.path.dirname(self.path), room)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         self._file = await self._threads.run(os.open, self.path + TEMPORARY, flags, 0o600)
 
@@ -69,6 +75,12 @@ class NewFile:
         """Remove what was written. Never raises."""
         await self._threads.run(remove_temporary, self._file, self.path + TEMPORARY)
         self._file = -1
+
+
+def _check_room(path: str, room: int) -> None:
+    disk = os.statvfs(path)
+    if disk.f_bavail * disk.f_frsize < room + RESERVE:
+        raise OSError(ENOSPC, f"no room on the disk for {room:,} bytes more, with a reserve for the log")
 
 
 def remove_temporary(file: int, path: str) -> None:

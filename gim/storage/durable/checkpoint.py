@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Iterator
 
 from gim.journal.files import STATE, path_of
@@ -29,7 +30,7 @@ async def write_checkpoint(
     number, _ = journal.position
     new = NewFile(path_of(journal.directory.path, STATE, number), threads)
     try:
-        await new.open()
+        await new.open(sum(os.stat(state.path).st_size for state in journal.directory.states()[-1:]))
         await _write_portions(new, portions, journal, pace)
         new.add(frame(encode(Seal())))
         await new.complete()

@@ -45,17 +45,19 @@ class Tidying:
         self._pace = pace
         self._threads = threads
         self._path = journal.directory.path
+        self._left_over: list[str] = []  # files that could not be removed yet
         self._segment_size = journal.settings.segment_size
 
     async def drop(self, number: int) -> None:
         """Remove the logs without a live message."""
+        await self._remove([])
         dead = [part for part in self._ledger.below(number) if part.messages <= 0]
         if not dead:
             return
         await self._settle()
         for part in dead:
-            await remove([path for _, path in self._files(part)], self._threads)
             self._ledger.replace([part], None)
+            await self._remove([path for _, path in self._files(part)])
 
     def _files(self, part: LogPart) -> list[tuple[int, str]]:
         return [(number, path_of(self._path, LOG, number)) for number in part.numbers]
@@ -84,36 +86,45 @@ class Tidying:
         group = self._group(part, number)
         sources = sorted(file for each in group for file in self._files(each))
         keep = keeper(self._messages, is_mixed=len(sources) > 1)
-        since = [each.erase_at for each in group]
+        erase_at = [each.erase_at for each in group]
         live_bytes = sum(each.live_bytes for each in group)
+        room = max(0, live_bytes)
+        work = Compaction(sources, keep, self._settle, self._pace, self._threads, room)
         for each in group:
             each.erase_at = None  # set again for content that is recalled from now on
         try:
-            made = await Compaction(sources, keep, self._settle, self._pace, self._threads).run()
+            made = await work.run()
         except Exception as error:
-            for each, earlier in zip(group, since, strict=True):
+            for each, earlier in zip(group, erase_at, strict=True):
                 each.erase_at = each.erase_at if earlier is None else earlier
             if not isinstance(error, Damaged):
                 raise
             self._set_aside(group, error)
             return
-        self._log.debug(
-            "wrote {count} logs again, from {path} on: {before} bytes became {after}",
-            count=len(sources),
-            path=sources[0][1],
-            before=sum(each.size for each in group),
-            after=made.size,
-        )
-        self._replace(group, sources[0][0], made, live_bytes)
+        self._replace(group, made, live_bytes)
+        await self._remove([path for _, path in (sources[1:] if made.records else sources)])
 
-    def _replace(self, group: list[LogPart], number: int, made: Compacted, live_bytes: int) -> None:
+    def _replace(self, group: list[LogPart], made: Compacted, live_bytes: int) -> None:
         """Note what a group has become. *live_bytes* is what it had before; messages died since."""
         joined = LogPart([])
         for part in group:
             joined.join(part)
-        joined.numbers, joined.size = [number], made.size
+        self._log.debug(
+            "wrote {count} logs in {path} again: {before} bytes became {after}",
+            count=len(joined.numbers),
+            path=self._path,
+            before=joined.size,
+            after=made.size,
+        )
+        joined.numbers, joined.size = joined.numbers[:1], made.size
         joined.live_bytes += made.bytes - live_bytes
         self._ledger.replace(group, joined if made.records else None)
+
+    async def _remove(self, paths: list[str]) -> None:
+        """Remove files that are not needed, and those for which that failed before."""
+        self._left_over += paths
+        await remove(self._left_over, self._threads)
+        self._left_over = []
 
     def _group(self, part: LogPart, number: int) -> list[LogPart]:
         """Return a log with the neighbours that are small or mostly dead, while all fit into one."""

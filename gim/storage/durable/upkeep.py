@@ -91,14 +91,14 @@ class Upkeep(Periodic):
             self._checkpoint_at = self._tidy_at = 0.0
 
     async def _write_checkpoint(self) -> None:
-        number = await write_checkpoint(
+        self.number = await write_checkpoint(
             slices(self._data), self._journal, self._settle, self._pace, self._threads
         )
-        self.number = number
-        older = [state.path for state in self._journal.directory.states() if state.number < number]
-        await remove(older, self._threads)
 
     async def _tidy(self) -> None:
+        states = self._journal.directory.states()
+        older = [state.path for state in states if state.number < self.number]
+        await remove(older, self._threads)
         to_erase = await self._to_erase()
         await self.tidying.drop(self.number)
         await self.tidying.save_space(self.number)

@@ -82,13 +82,13 @@ class CompactionTests(CompactionTestCase):
             self.fill(number, [[1, 10 * number + extra] for extra in range(3)])
         self.successResultOf(self.compact([1, 2, 4]))
         self.assertEqual(self.kept(), [10, 12, 20, 22, 40, 42])
-        self.assertEqual(os.listdir(self.path), ["log-00000001.gim"])
+        self.assertEqual((self.kept(2), self.kept(4)), ([21, 22], [41, 42]))  # the caller removes them
 
-    def test_a_log_of_which_nothing_is_kept_goes(self) -> None:
+    def test_logs_of_which_nothing_is_kept_become_no_log(self) -> None:
         self.fill(1, [[1, 1], [1, 3]])
         self.fill(2, [[1, 5]])
         self.assertEqual(self.successResultOf(self.compact([1, 2])), Compacted(0, 0, 0))
-        self.assertEqual((os.listdir(self.path), self.settled), ([], 1))
+        self.assertEqual((len(os.listdir(self.path)), self.settled), (2, 1))
 
     def test_zeros_behind_the_records_go(self) -> None:
         for tail in (b"\0", bytes(7), bytes(8), bytes(3 * compaction.PORTION + 5)):
@@ -160,6 +160,16 @@ class RefusingDiskTests(CompactionTestCase):
             found = [fields(payload)[1] for number in (1, 2) for payload in self.payloads(number)]
             self.assertLessEqual({2, 4}, set(found))
         self.fail("it never ends")
+
+    def test_nothing_is_written_to_a_disk_without_room_for_all_of_it(self) -> None:
+        self.fill(1, [[1, 2]])
+        disk = os.statvfs(self.path)
+        room = disk.f_bavail * disk.f_frsize
+        sources = [(1, self.log())]
+        work = Compaction(sources, _even, self._settle, Pace(self.clock), AtOnce(), room)
+        error = self.failureResultOf(Deferred.fromCoroutine(work.run()), OSError)
+        self.assertEqual(error.value.errno, ENOSPC)
+        self.assertEqual((self.settled, os.listdir(self.path)), (0, ["log-00000001.gim"]))
 
     def payloads(self, number: int) -> list[bytes]:
         if not os.path.exists(self.log(number)):

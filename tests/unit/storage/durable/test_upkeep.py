@@ -311,7 +311,7 @@ class DisasterTests(UpkeepTestCase):
             self.wait(ERASE_AFTER_START + TIDY_INTERVAL + 1.0)
             self.assertNotIn(TEMPORARY, " ".join(os.listdir(self.path)))
             self.assertEqual(self.texts(process), self.before)
-            if job % 5 == 0:
+            if job % 2 == 0:
                 self.wait(2 * TIDY_INTERVAL)
                 self.check_tidy(process)
             process.end(killed=True)
