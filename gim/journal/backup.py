@@ -78,6 +78,7 @@ def filling(target: str) -> Iterator[None]:
     try:
         yield
         sync_directory(target)
+        sync_directory(os.path.dirname(os.path.abspath(target)))
     except BaseException:
         for name in os.listdir(target):
             os.unlink(os.path.join(target, name))

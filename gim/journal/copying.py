@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from gim.journal.files import LOG, STATE, NumberedFile, files_of, write_file
@@ -12,6 +13,7 @@ from gim.journal.scan import check_now
 ROUNDS: Final = 100  # looks at the directory until nothing in it has changed
 _PAGE: Final = 4096  # bytes that are copied at once while a server writes
 
+_Identity = tuple[int, int, int]  # inode, bytes, time of the last change in ns
 Take = Callable[[str, str], None]  # from a path to a path; raises `FileNotFoundError` if the file is gone
 
 
@@ -27,29 +29,42 @@ def collect(source: str, target: str, take: Take, *, cuts: bool) -> None:
     depend on stands in it. With *cuts* its copy ends behind the last valid record, else behind the last
     byte.
 
-    A checkpoint, a new log or a compaction may come meanwhile. So the directory is listed again until
-    nothing in it is new. What was taken before a compaction stays as it was. What was taken after one
-    needs the checkpoint that preceded it, and the next list has that.
+    A checkpoint, a new log or a compaction may come meanwhile, so the directory is listed again until
+    nothing in it is new. A compaction may put what two logs held into the first of them. So a file is
+    taken again when another one has its name, and what is not there any more goes.
 
     Raises `Restless`, or `OSError`.
     """
-    taken = set[str]()
+    taken: dict[str, _Identity] = {}
     for _ in range(ROUNDS):
-        logs = files_of(source, LOG)
-        files = [*files_of(source, STATE)[-1:], *logs[:-1]]
-        wanted = [file for file in files if _name(file) not in taken]
         try:
+            logs = files_of(source, LOG)
+            files = [*files_of(source, STATE)[-1:], *logs[:-1]]
+            now = {_name(file): _identity(file.path) for file in files}
+            wanted = [file for file in files if taken.get(_name(file)) != now[_name(file)]]
             for file in wanted:
-                take(file.path, os.path.join(target, _name(file)))
-                taken.add(_name(file))
+                _take_again(take, file.path, os.path.join(target, _name(file)))
+                taken[_name(file)] = now[_name(file)]
             if not wanted and logs:
                 _copy_last(logs[-1], os.path.join(target, _name(logs[-1])), cuts)
-            if not wanted:
-                _drop_older_states(target)
-                return
         except FileNotFoundError:  # it was replaced by others
             continue
+        if not wanted:
+            _drop_others(target, {_name(file) for file in (*files, *logs)})
+            return
     raise Restless(f"{source} changes too fast")
+
+
+def _identity(path: str) -> _Identity:
+    """Return what tells the file of a path from another one that takes its place."""
+    status = os.stat(path)
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _take_again(take: Take, source: str, target: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(target)
+    take(source, target)
 
 
 def _name(file: NumberedFile) -> str:
@@ -63,9 +78,10 @@ def _copy_last(log: NumberedFile, target: str, cuts: bool) -> None:
     write_file(target, data[: finding.end if cuts else finding.size])
 
 
-def _drop_older_states(target: str) -> None:
-    for file in files_of(target, STATE)[:-1]:
-        os.unlink(file.path)
+def _drop_others(target: str, names: set[str]) -> None:
+    for name in os.listdir(target):
+        if name not in names:
+            os.unlink(os.path.join(target, name))
 
 
 def read_growing(path: str) -> bytes:

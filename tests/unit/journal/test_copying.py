@@ -134,6 +134,32 @@ class CollectTests(CopyingTestCase):
         self.collect()
         self.assertIn(f"state-{journal.position[0]:08}.gim", self.taken())
 
+    def join(self) -> None:
+        """Put what the logs 2 and 3 hold into the log 2."""
+        paths = [path_of(self.path, LOG, number) for number in (2, 3)]
+        both = [frame(payload) for path in paths for payload in payloads_in(path)]
+        write_file(paths[0], MAGIC + b"".join(both))
+        os.unlink(paths[1])
+
+    def joined_before(self, number: int) -> None:
+        """Join the logs 2 and 3 just before the log *number* is taken."""
+        journal = self.journal(SMALL)
+        self.write(journal, 400)
+        self.meanwhile = [*([lambda: None] * (number - 1)), self.join]
+        self.collect()
+        self.assertEqual(self.meanwhile, [])
+        self.assertEqual(self.numbers(), list(range(1, 401)))
+        self.assertNotIn("log-00000003.gim", self.taken())
+
+    def test_logs_that_are_joined_before_they_are_taken(self) -> None:
+        self.joined_before(2)
+
+    def test_logs_that_are_joined_when_the_first_is_taken(self) -> None:
+        self.joined_before(3)
+
+    def test_logs_that_are_joined_when_both_are_taken(self) -> None:
+        self.joined_before(4)
+
     def test_a_directory_that_never_rests(self) -> None:
         journal = self.journal(SMALL)
         self.write(journal, 100)
