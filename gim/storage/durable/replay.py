@@ -263,6 +263,8 @@ class Replay:
         if room.created not in ("", record.created):  # another one of the same id
             self._dismiss(record.id)
             room = self._room_of(record.id)
+        if not room.created:  # the messages of older logs may be those of another one
+            self._begin_sequence(record.id)
         self.last_id = max(self.last_id, record.created)
         room.created, room.name = record.created, record.name
         room.is_kept, room.owner, room.admins = record.is_kept, record.owner, record.admins
@@ -285,6 +287,9 @@ class Replay:
 
     def _dismiss(self, room_id: str) -> None:
         self.rooms.pop(room_id, None)
+        self._begin_sequence(room_id)
+
+    def _begin_sequence(self, room_id: str) -> None:
         if (session := self.sessions.get(f"1:{room_id}")) is not None:
             session.sequence = 0
 
