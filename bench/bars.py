@@ -224,7 +224,7 @@ def _durable_work(plan: Plan, table: Table) -> Iterator[Bar]:
     for kind in ("checkpoint", "compaction"):
         p99 = table.median(kind, "p99_ms")
         ratio = p99 / alone if p99 is not None and alone else None
-        yield Bar("k", f"p99 {table.labels[kind]}, by p99 while neither is", ratio, 2, False)
+        yield Bar("k", f"p99 {table.labels[kind]}, by p99 while nothing is written", ratio, 2, False)
 
 
 def _against(plan: Plan, table: Table) -> Iterator[Bar]:

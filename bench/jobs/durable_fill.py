@@ -17,7 +17,7 @@ from gim.storage.durable import effects
 BUSY_SESSIONS = 100
 BUSY_SHARE = 0.9  # of all messages, in the busy sessions; the others are in two for each quiet one
 ROOMS, MEMBERS = 1000, 50
-SEGMENT_SIZE = 64 * 1024 * 1024  # bytes
+SEGMENT_SIZE = 8 * 1024 * 1024  # bytes
 CONTENT = "x" * 64  # as long as those of the generator
 _SEED = 1
 
