@@ -71,12 +71,22 @@ def _dump(
 
 @contextmanager
 def _opened(path: str | None) -> Iterator[TextIO]:
-    """Open what is written to. A file gets its name when all is written."""
+    """Open what is written to. A file gets its name when all is written; a device or a pipe stays what it
+    is."""
     if path is None:
         yield sys.stdout
         return
-    directory = os.path.dirname(os.path.abspath(path))
-    number, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=directory)
+    if os.path.exists(path) and not os.path.isfile(path):
+        with open(path, "w", encoding="utf-8") as out:
+            yield out
+        return
+    path = os.path.realpath(path)
+    directory, name = os.path.split(path)
+    try:
+        number, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=directory)
+    except OSError as error:
+        error.filename = path
+        raise
     try:
         with open(number, "w", encoding="utf-8") as out:
             yield out

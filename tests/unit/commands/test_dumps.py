@@ -52,6 +52,21 @@ class DumpTests(DumpTestCase):
         self.refused("dump", "--data-dir", missing, "--output", other)
         self.assertEqual(os.listdir(self.parent), ["gim.dump"])
 
+    def test_a_pipe_stays_a_pipe_and_a_link_a_link(self) -> None:
+        os.mkfifo(self.dump_file)
+        pipe = os.open(self.dump_file, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, pipe)
+        self.said("dump", "--data-dir", self.path, "--output", self.dump_file, "-q")
+        self.assertEqual(Dump(os.read(pipe, 2**20).decode()).body, self.dump().body)
+        link = os.path.join(self.parent, "link")
+        os.symlink("behind", link)
+        self.said("dump", "--data-dir", self.path, "--output", link, "-q")
+        self.assertEqual(os.readlink(link), "behind")
+        self.assertTrue(os.path.isfile(os.path.join(self.parent, "behind")))
+        lacking = os.path.join(self.parent, "missing", "gim.dump")
+        error = self.refused("dump", "--data-dir", self.path, "--output", lacking)
+        self.assertIn(f"{lacking}: No such file or directory", error)
+
     def test_options_may_stand_in_the_environment_and_in_a_file(self) -> None:
         self.environment["GIM_CONFIG"] = self.file("gim.toml", f'data-dir = "{self.path}"\n')
         self.assertEqual(Dump(self.said("dump", "-q")).body, self.dump().body)
