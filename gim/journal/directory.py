@@ -27,6 +27,7 @@ from gim.startup import StartupError
 
 _LOCK: Final = "LOCK"
 _META: Final = "meta.json"
+_KEY_SIZE: Final = 32  # bytes
 
 
 class Meta(Struct, frozen=True, kw_only=True):
@@ -166,7 +167,8 @@ def read_meta(path: str) -> Meta | None:
             why = f"has the {age} format {found}, and this gim knows {FORMAT}: use the gim that wrote it"
             raise _refused(path, why)
         meta = msgspec.json.decode(content, type=Meta)
-        bytes.fromhex(meta.token_key)
+        if len(bytes.fromhex(meta.token_key)) != _KEY_SIZE or not meta.epoch:
+            raise ValueError
     except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
         raise _refused(path, f"has a damaged {_META}: put it back from a backup") from error
     return meta
@@ -208,7 +210,7 @@ def _new_meta(path: str) -> Meta:
     meta = Meta(
         format=FORMAT,
         epoch=token_hex(8),
-        token_key=token_bytes(32).hex(),
+        token_key=token_bytes(_KEY_SIZE).hex(),
         created=WallClock().now_ms(),
     )
     write_meta(path, meta)

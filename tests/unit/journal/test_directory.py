@@ -100,6 +100,16 @@ class DirectoryTests(DirectoryTestCase):
                 file.write(content)
             self._refused("has a damaged meta.json: put it back from a backup")
 
+    def test_a_key_that_is_cut_and_no_epoch(self) -> None:
+        open_directory(self.path).close()
+        for change in {"token_key": ""}, {"token_key": "00" * 31}, {"epoch": ""}:
+            with open(os.path.join(self.path, "meta.json"), "rb") as file:
+                content = file.read()
+            self._change_meta(**change)
+            self._refused("has a damaged meta.json: put it back from a backup")
+            with open(os.path.join(self.path, "meta.json"), "wb") as file:
+                file.write(content)
+
     def test_data_without_a_description(self) -> None:
         self.written([1, "hello"])
         os.unlink(os.path.join(self.path, "meta.json"))
