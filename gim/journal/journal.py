@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from zlib import crc32
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 
 from gim.errors import Unavailable
 from gim.journal import segment as segments
@@ -239,15 +239,27 @@ class Journal:
         self.failing, self._is_broken, self._room = reason, True, 0
 
     def close(self) -> Deferred[None]:
-        """Sync all, mark the end, and close the file. Fires when that is done."""
-        return self.threads.run(self._close)
+        """Sync all, mark the end, and close the file. Fires when that is done.
 
-    def _close(self) -> None:
+        Records are refused from now on: they would come behind the end.
+        """
+        return maybeDeferred(self._end)
+
+    def _end(self) -> Deferred[None]:
+        payload = encode((END, self._at))
+        if self._at + HEADER_SIZE + len(payload) > self._room:
+            self._make_room(payload)
+        at, record = self._at, frame(encode((END, self._at)))
+        self._at += len(record)
+        self.give_up("the server stops")
+        return self.threads.run(self._close, at, record)
+
+    def _close(self, at: int, record: bytes) -> None:
         self.finish_closed()
         self._segment.sync()
-        self.append(encode((END, self._at)))
+        self._map[at : at + len(record)] = record  # only now, as it says that all before it is synced
         self._segment.sync()
-        self._segment.finish(self._at)
+        self._segment.finish(at + len(record))
 
     def finish_closed(self) -> None:
         """Sync and finish the files that are full. Waits for the disk."""

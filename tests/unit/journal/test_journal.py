@@ -6,6 +6,8 @@ import os
 from errno import EIO, ENOSPC
 from unittest.mock import patch
 
+from twisted.internet.defer import Deferred
+
 from gim.errors import Unavailable
 from gim.journal.journal import Journal
 from gim.journal.records import encode, fields, records
@@ -57,6 +59,20 @@ class AppendTests(DirectoryTestCase):
         self.assertEqual(os.stat(self.log()).st_size, SEGMENT_SIZE)
         self.successResultOf(journal.close())
         self.assertEqual(os.stat(self.log()).st_size, journal.position[1])
+
+    def test_nothing_comes_behind_the_end_that_a_close_writes(self) -> None:
+        journal = self.journal()
+        journal.append(encode([1, "hello"]))
+        with patch.object(journal.threads, "run", return_value=Deferred()) as run:
+            journal.close()
+        with self.assertRaises(Unavailable):  # while the thread syncs
+            journal.append(encode([1, "late"]))
+        function, *args = run.call_args.args
+        function(*args)
+        with self.assertRaises(Unavailable):
+            journal.append(encode([1, "later"]))
+        self.assertEqual(_payloads(self.content()), [[1, "hello"]])
+        self.assertEqual(len(self.content()), journal.position[1])
 
     def test_full_files_are_cut_when_they_are_finished(self) -> None:
         journal = self.journal()
