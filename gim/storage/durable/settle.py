@@ -147,7 +147,7 @@ class Settlement:
             person.stored += len(kept)
             person.newest_dropped = max(person.newest_dropped, dropped)
         if not kept:
-            if session.sequence and self._data.settings.sequences:
+            if session.sequence:
                 self._data.archive.note_emptied(session.id, session.sequence)
             return
         conversation = Conversation(Session(session.id, PRIVATE, (one.id, other.id)))
@@ -164,7 +164,7 @@ class Settlement:
         Those from before the oldest one of a checkpoint had been dropped before it.
         """
         if messages:
-            session.sequence = max(session.sequence, messages[-1].sequence)
+            session.sequence = max(session.sequence, _newest_sequence(messages))
         dead = max(0, len(messages) - self._cap)
         if messages and (messages[0].id <= self._low or messages[0].id < session.first):
             dead = max(dead, bisect_right(messages, self._low, key=_id_of))
@@ -188,8 +188,7 @@ class Settlement:
 
     def _store(self, session: SessionFound, kept: list[Message], conversation: Conversation) -> None:
         """Index the messages of a conversation, recalled ones as stubs."""
-        if self._data.settings.sequences:
-            conversation.sequence = session.sequence
+        conversation.sequence = session.sequence  # also while messages are not numbered
         if not kept:
             return
         if session.recalled:
@@ -284,6 +283,11 @@ def _own_newest(messages: list[Message]) -> dict[str, str]:
         if message.sender.id != newest.sender.id:
             return {newest.sender.id: newest.id, message.sender.id: message.id}
     return {newest.sender.id: newest.id}
+
+
+def _newest_sequence(messages: list[Message]) -> int:
+    """Return the largest sequence of a session; those of messages that were not numbered are 0."""
+    return messages[-1].sequence or max(message.sequence for message in messages)
 
 
 def _below(message_id: str) -> str:

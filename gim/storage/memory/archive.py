@@ -163,15 +163,16 @@ class Archive:
         Raises `gim.errors.Unavailable` if it cannot be recorded; new persons are taken back then.
         """
         message_id, at_ms = self.ids.next()
+        sequence = 0
         if self._sequences:
-            conversation.sequence += 1
+            sequence = conversation.sequence = conversation.sequence + 1
         message = Message(
             message_id,
             conversation.session.id,
             sender.user,
             draft.category,
             draft.content,
-            conversation.sequence,
+            sequence,
             _NORMAL,
             at_ms,
         )

@@ -103,6 +103,28 @@ class CheckpointTests(UpkeepTestCase):
         return [self.texts(process), rooms, sequences, sorted(archive.emptied())]
 
 
+class SequenceTests(UpkeepTestCase):
+    """Sequences go on after a time without them, whatever a checkpoint has seen."""
+
+    def sequences(self, process: KeptStore) -> list[int]:
+        return [self.send(process, "text", room=room).sequence for room in ("", "r")]
+
+    def test_messages_that_are_not_numbered(self) -> None:
+        process = self.start(sequences=True)
+        self.done(process.store.chatrooms.join("r", ANN, ""))
+        self.assertEqual([self.sequences(process) for _ in range(2)], [[1, 1], [2, 2]])
+        process.end()
+        for has_checkpoint in False, True:
+            process = self.start(sequences=False)
+            self.assertEqual(self.sequences(process), [0, 0])
+            if has_checkpoint:
+                process.journal.roll()
+                self.wait(1.0)
+            process.end(killed=True)
+        self.assertEqual(len(self.numbers(STATE)), 1)
+        self.assertEqual(self.sequences(self.start(sequences=True)), [3, 3])
+
+
 class SizeTests(UpkeepTestCase):
     """The disk holds little more than what lives."""
 
