@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from errno import ENOENT
 from mmap import MADV_DONTNEED, PAGESIZE, mmap
 from typing import Final
 
@@ -41,8 +42,10 @@ class Segment:
     def extend(self, end: int) -> None:
         """Fill the file with zeros at least up to *end*, which is not above the capacity.
 
-        May raise `OSError`; what was written before is not touched.
+        May raise `OSError`, also if the file was removed; what was written before is not touched.
         """
+        if not os.fstat(self._file).st_nlink:
+            raise OSError(ENOENT, "the log was removed")
         while self.room < end:
             size = min(CHUNK - self.room % CHUNK, self.capacity - self.room)
             written = os.pwrite(self._file, _ZEROS[:size], self.room)

@@ -114,6 +114,15 @@ class FailingDiskTests(DirectoryTestCase):
             self.assertRaises(Unavailable, journal.append, encode([1, "x" * 2000]))
         self.assertEqual(sorted(os.listdir(self.path)), before)
 
+    def test_a_file_that_was_removed_is_not_written_to_for_ever(self) -> None:
+        journal = self.journal(segment_size=2**20)
+        os.unlink(self.log())
+        with self.assertRaisesRegex(Unavailable, "the log was removed"):
+            for _ in range(100):
+                journal.append(encode([1, "x" * 5000]))
+        journal.retry()
+        self.assertEqual(journal.failing, "the log was removed")
+
     def _full(self) -> Journal:
         """Return a journal whose file has no room for another 2,000 bytes."""
         journal = self.journal()
