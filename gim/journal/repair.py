@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Final
 
 from msgspec import Struct
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 
 from gim.concurrency.clocks import WallClock
 from gim.journal.directory import DataDirectory
-from gim.journal.files import read_file, sync_directory, write_file
+from gim.journal.files import LOG, path_of, read_file, sync_directory, write_file
 from gim.journal.records import BEGIN, MAGIC, SEAL, encode, frame, kind_of
 from gim.journal.scan import Finding, check_now, valid_records
 from gim.journal.survey import Damage, Progress, Survey, survey
@@ -89,8 +90,10 @@ def _keep_going(directory: DataDirectory, found: Survey) -> Survey:
         _log.error("{text}. The server goes on without it", text=problem.text)
     for path in damaged:
         shutil.copy2(path, aside)
-    logs = found.logs
-    first = next((place for place, log in enumerate(logs) if log.path in damaged), len(logs))
+    added = _put_missing(directory.path, found)
+    logs = sorted([*found.logs, *added], key=attrgetter("number"))
+    changed = damaged | {log.path for log in added}
+    first = next((place for place, log in enumerate(logs) if log.path in changed), len(logs))
     state = found.state
     found = replace(
         found,
@@ -100,6 +103,20 @@ def _keep_going(directory: DataDirectory, found: Survey) -> Survey:
     directory.renew_epoch()
     _log.error("some data is lost: clients load theirs anew. The damaged files are in {path}", path=aside)
     return found
+
+
+def _put_missing(path: str, found: Survey) -> list[Finding]:
+    """Put logs without records in the place of those that are missing."""
+    first = found.state.number if found.state is not None else 1
+    numbers = {log.number for log in (*found.logs, *found.torn)}
+    wanted = range(first, max({first, *numbers}) + 1)
+    return [_begun(path_of(path, LOG, one), one) for one in wanted if one not in numbers]
+
+
+def _begun(path: str, number: int) -> Finding:
+    """Write a log that has only begun."""
+    finding = Finding(path=path, number=number, kind="clean", end=0, size=0, records=0)
+    return _written(finding, [encode((BEGIN, number, None))])
 
 
 def _mended_log(log: Finding, is_damaged: bool) -> Finding:

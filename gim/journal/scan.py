@@ -178,10 +178,14 @@ def _may_be_torn(data: bytes, number: int, end: int, following: int) -> bool:
 
 def _next_record(data: bytes, offset: int) -> int | None:
     """Return the offset of the first valid record at or behind an offset."""
-    for head in _HEAD.finditer(data, offset + HEADER_SIZE):
+    at = offset + HEADER_SIZE
+    while (head := _HEAD.search(data, at)) is not None:
         found = head.start() - HEADER_SIZE
         if payload_at(data, found) is not None:
             return found
+        at = (
+            head.start() + 1
+        )  # bytes before a head, such as a checksum, may seem to be one that covers it
     return None
 
 

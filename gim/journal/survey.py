@@ -76,7 +76,8 @@ def _judged(path: str, state: Finding | None, logs: list[Finding]) -> Survey:
     torn: list[Finding] = []
     for place, log in enumerate(logs):
         following = logs[place + 1] if place + 1 < len(logs) else None
-        log, is_whole = _within_bounds(log, following if log.number >= first else None)
+        is_next = following is not None and following.number == log.number + 1
+        log, is_whole = _within_bounds(log, following if is_next and log.number >= first else None)
         kept.append(log)
         if is_whole:
             if following is None and synced[0] == log.number and synced[1] > log.end:

@@ -116,6 +116,13 @@ class DamageTests(DirectoryTestCase):
             self.assertEqual(check_now(self.log(), 1, bytes(damaged)).kind, "damaged", at)
         self.assertEqual(check_now(self.log(), 1, content).kind, "clean")
 
+    def test_a_checksum_that_seems_to_be_the_head_of_a_record(self) -> None:
+        payloads = (encode([1, number]) for number in range(100_000))
+        framed = next(record for record in map(frame, payloads) if record[6] == 0xDC)
+        content = MAGIC + frame(encode([1, "damaged"]))[:-1] + b"D" + framed
+        found = check_now("a file", 1, content)
+        self.assertEqual((found.kind, found.following), ("damaged", len(content) - len(framed)))
+
     def test_it_refuses_to_start_and_says_where(self) -> None:
         offset = self._flip_a_bit()
         error = self.assertRaises(StartupError, self.repaired)
@@ -214,6 +221,16 @@ class MissingPartTests(DirectoryTestCase):
             self.put(content, self.last)
             self.check(f"the records from offset {len(content)} to {self.end} are missing")
             os.unlink(self.log(self.last + 1))
+
+    def test_the_log_of_a_checkpoint_is_missing(self) -> None:
+        os.unlink(self.log(self.last))
+        self.check(f"the log with the number {self.last} is missing")
+
+    def test_a_log_between_others_is_missing(self) -> None:
+        os.unlink(self.state())
+        os.unlink(self.log(2))
+        self.check("the log with the number 2 is missing")
+        self.assertEqual(len(self.survey().logs), self.last + 1)
 
     def test_an_empty_log_that_its_checkpoint_needs(self) -> None:
         self.put(b"", self.last)
