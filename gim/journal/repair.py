@@ -49,10 +49,10 @@ def repair(directory: DataDirectory, damage: Damage, progress: Progress) -> Iter
             f"--data-dir: {found.problems[0].text}. `gim log verify {directory.path}` lists all damage; "
             "restore a backup, or start with --data-damage keep-going to go on without what is lost"
         )
-    if found.problems:
-        found = _keep_going(directory, found)
     if found.torn:
         found = _cut(directory, found)
+    if found.problems:
+        found = _keep_going(directory, found)
     yield Repaired(found, len(found.problems))
 
 
@@ -86,6 +86,7 @@ def _keep_going(directory: DataDirectory, found: Survey) -> Survey:
     aside = os.path.join(directory.path, DAMAGED)
     os.makedirs(aside, mode=0o700, exist_ok=True)
     damaged = {problem.path for problem in found.problems if problem.finding is not None}
+    damaged = set(filter(os.path.exists, damaged))  # one with nothing but a torn end is gone
     for problem in found.problems:
         _log.error("{text}. The server goes on without it", text=problem.text)
     for path in damaged:
@@ -108,7 +109,7 @@ def _keep_going(directory: DataDirectory, found: Survey) -> Survey:
 def _put_missing(path: str, found: Survey) -> list[Finding]:
     """Put logs without records in the place of those that are missing."""
     first = found.state.number if found.state is not None else 1
-    numbers = {log.number for log in (*found.logs, *found.torn)}
+    numbers = {log.number for log in found.logs}
     wanted = range(first, max({first, *numbers}) + 1)
     return [_begun(path_of(path, LOG, one), one) for one in wanted if one not in numbers]
 

@@ -232,6 +232,10 @@ class MissingPartTests(DirectoryTestCase):
         self.check("the log with the number 2 is missing")
         self.assertEqual(len(self.survey().logs), self.last + 1)
 
+    def test_an_empty_log_far_behind_the_others(self) -> None:
+        self.put(b"", self.last + 3)
+        self.check(*[f"the log with the number {self.last + more} is missing" for more in (1, 2)])
+
     def test_an_empty_log_that_its_checkpoint_needs(self) -> None:
         self.put(b"", self.last)
         self.check(f"{self.log(self.last)}: the record at offset 0 is damaged")
