@@ -8,7 +8,7 @@ from typing import Any, cast
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
 from msgspec import Struct
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.endpoints import HostnameEndpoint
 
 from tests.support.redis.environment import HOST, PATIENCE
@@ -127,12 +127,15 @@ class Client(WebSocketClientProtocol):
 
 
 async def connect(port: int) -> Client:
-    """Return a client that is connected to a gateway."""
+    """Return a client that is connected to a gateway. Raises `HungUp` if that ends before it is."""
     factory = WebSocketClientFactory(f"ws://{HOST}:{port}")
     factory.noisy = False
     factory.protocol = Client
     factory.setProtocolOptions(openHandshakeTimeout=PATIENCE)  # a process may stand still meanwhile
     client: Any = await HostnameEndpoint(reactor, HOST, port).connect(factory)
-    await client.opened.addTimeout(PATIENCE, reactor)
+    either = DeferredList([client.opened, client.gone], fireOnOneCallback=True)
+    await either.addTimeout(PATIENCE, reactor)
+    if not client.opened.called:
+        raise HungUp(port)
     client.port = port
     return cast(Client, client)

@@ -11,6 +11,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.error import ConnectError
 from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
 
 from tests.support.nodes.client import Client, HungUp, connect
 from tests.support.recovery.letters import CHATROOM, PRIVATE, Account, Letter
@@ -45,7 +46,10 @@ class Sender:
 
     def start(self) -> None:
         """Send until `stop`; ``ended`` fires when all is acknowledged."""
-        self.ended = Deferred.fromCoroutine(self._live())
+        self.ended = Deferred.fromCoroutine(self._live()).addErrback(self._failed)
+
+    def _failed(self, failure: Failure) -> None:
+        self._account.blame(f"{self.user_id} has ended: {failure.getTraceback()}")
 
     def stop(self) -> None:
         self._is_stopped = True
