@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from gim.journal.copying import collect
 from gim.journal.directory import Meta, read_meta, write_meta
-from gim.journal.files import TEMPORARY, sync_directory
+from gim.journal.files import TEMPORARY, sync_directory, sync_file
 from gim.journal.survey import Progress, Survey, survey
 
 # what a file system says that has no hard links, or not to there
@@ -94,6 +94,8 @@ def _link(source: str, target: str) -> None:
         if error.errno not in _NO_LINK:
             raise
         _copy(source, target)
+    else:
+        sync_file(target)  # a server takes a log to the disk some time after it has begun the next one
 
 
 def _copy(source: str, target: str) -> None:

@@ -45,6 +45,12 @@ def sync_directory(path: str) -> None:
         os.fsync(number)
 
 
+def sync_file(path: str) -> None:
+    """Make what is in a file last."""
+    with _opened(path, os.O_RDONLY) as number:
+        os.fdatasync(number)
+
+
 def write_file(path: str, content: bytes) -> None:
     """Replace a file as a whole: a crash leaves the old one or the new one."""
     with _opened(path + TEMPORARY, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as number:

@@ -64,6 +64,16 @@ class BackupTests(DirectoryTestCase):
         after = {name: os.path.getsize(os.path.join(self.path, name)) for name in os.listdir(self.path)}
         self.assertEqual(after, before)
 
+    def test_links_are_on_the_disk(self) -> None:
+        journal = self.journal(SMALL)
+        for record in RECORDS:
+            journal.append(encode(record))
+        synced: list[int] = []
+        with patch("os.fdatasync", side_effect=lambda file: synced.append(os.fstat(file).st_ino)):
+            back_up(self.path, self.to)
+        full = range(1, self.logs())
+        self.assertEqual(synced, [os.stat(path_of(self.path, LOG, number)).st_ino for number in full])
+
     def test_on_another_file_system_all_files_are_copies(self) -> None:
         self.written(*RECORDS, segment_size=SMALL)
         with patch("os.link", side_effect=OSError(errno.EXDEV, "other device")):
