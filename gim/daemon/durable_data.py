@@ -79,7 +79,7 @@ class DurableData(MultiService):
         self._recorder = JournalRecorder(self.journal, self._ledger)
         self.data = MemoryData(reactor, wall, settings, limits, recorder=self._recorder)
         self.syncing = Syncing(self.journal, reactor, fail)
-        self._ticker = Ticker(self.data, self._recorder, self.journal, self._synced, reactor)
+        self._ticker = Ticker(self.data, self._recorder, self.journal, reactor)
         self._upkeep_threads = DiskThread(reactor)
         upkeep = Upkeep(
             self.data, self.journal, self._ledger, self._settle, self._upkeep_threads, reactor
@@ -106,9 +106,6 @@ class DurableData(MultiService):
         if self._settings.sync == "always":
             channel = Outlet(channel, held_call(self.syncing, channel.send_encoded))
         return RestoredStorage(store, self), channel
-
-    def _synced(self) -> tuple[int, int]:
-        return self.journal.synced
 
     async def _settle(self) -> None:
         """Return when all that has happened by now is on the disk."""

@@ -14,13 +14,21 @@ from gim.errors import Unavailable
 from gim.journal import segment as segments
 from gim.journal.directory import DataDirectory
 from gim.journal.files import LOG, path_of, sync_directory, write_file
-from gim.journal.records import BEGIN, END, HEADER, HEADER_SIZE, MAGIC, encode, frame, kind_of
+from gim.journal.records import (
+    BEGIN,
+    END,
+    HEADER,
+    HEADER_SIZE,
+    MAGIC,
+    Position,
+    encode,
+    frame,
+    kind_of,
+)
 from gim.journal.segment import Segment
 from gim.journal.settings import JournalSettings
 from gim.journal.threads import Threads
 from gim.log.logger import Logger
-
-Position = tuple[int, int]  # the number of a log, and the offset in it
 
 
 class Closed:

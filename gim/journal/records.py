@@ -15,6 +15,8 @@ from zlib import crc32
 
 import msgspec
 
+Position = tuple[int, int]  # the number of a log, and an offset in it
+
 FORMAT: Final = 1
 MAGIC: Final = b"GIMLOG\0" + bytes([FORMAT])
 

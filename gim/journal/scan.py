@@ -19,13 +19,12 @@ from gim.journal.records import (
     SEAL,
     SLICE,
     TICK,
+    Position,
     fields,
     kind_of,
     payload_at,
     records,
 )
-
-Position = tuple[int, int]  # the number of a log, and an offset in it
 
 NOWHERE: Final[Position] = (0, 0)
 _SECTOR: Final = 512  # bytes that a disk writes as a whole, or not

@@ -10,7 +10,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gim.journal.files import LOG, STATE, files_of, read_file
-from gim.journal.scan import NOWHERE, Finding, Position, check
+from gim.journal.records import Position
+from gim.journal.scan import NOWHERE, Finding, check
 
 
 class Problem(Struct, frozen=True):

@@ -6,7 +6,6 @@ so many records share one wait for the disk: group commit (DeWitt et al., SIGMOD
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -21,9 +20,10 @@ from twisted.python.failure import Failure
 from gim.concurrency.deadline import ANSWER_TIMEOUT
 from gim.concurrency.periodic import Periodic
 from gim.errors import Unavailable
-from gim.journal.files import LOG, files_of, sync_directory
+from gim.journal.files import LOG, files_of, sync_directory, sync_file
 from gim.journal.held import HeldCalls
-from gim.journal.journal import Closed, Failed, Journal, Position
+from gim.journal.journal import Closed, Failed, Journal
+from gim.journal.records import Position
 from gim.journal.segment import Segment
 from gim.log.logger import Logger
 
@@ -32,7 +32,6 @@ MAX_BEHIND: Final = 4 * MAX_UNSYNCED  # bytes that wait for a slow sync until re
 SLOW: Final = 2.0  # seconds of a sync that are worth a warning
 _INTERVAL: Final = 1.0  # seconds between syncs of records that nothing waits for, with `always`
 _TICK: Final = 0.5  # seconds between two looks at the sync under way, at most
-_LATE: Final = ceil(ANSWER_TIMEOUT / _TICK)  # ticks
 _FAILS: Final = "the disk of {path} fails: {reason}"
 _REFUSED: Final = "the server's disk fails"
 
@@ -73,7 +72,9 @@ class Syncing(Periodic):
         self._is_running = False
         self._is_last_try = False
         self._began = 0.0
-        self._lengths: deque[int] = deque(maxlen=_LATE + 1)  # what was held at the ticks of this sync
+        self._late = ceil(ANSWER_TIMEOUT / tick)  # ticks
+        # what was held at the ticks of this sync
+        self._lengths: deque[int] = deque(maxlen=self._late + 1)
         self._has_warned = False
         self._distrusted: Failed | None = None  # files whose records are written again
         self._synced_bytes = 0
@@ -146,7 +147,7 @@ class Syncing(Periodic):
         """Warn of a sync that is slow, and answer what has waited for `ANSWER_TIMEOUT`."""
         seconds = self._clock.seconds() - self._began
         self._lengths.append(len(self._calls))
-        if len(self._lengths) > _LATE:
+        if len(self._lengths) > self._late:
             self.held.refuse_results(self._lengths[0], "the server's disk is slow")
         if seconds > SLOW and not self._has_warned:
             self._has_warned = True
@@ -273,11 +274,7 @@ def _finish(closed: list[Closed]) -> None:
 
 def _sync_files(paths: list[str]) -> None:
     for path in paths:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fdatasync(file)
-        finally:
-            os.close(file)
+        sync_file(path)
 
 
 def _reason(error: BaseException | None) -> str:

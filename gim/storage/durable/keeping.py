@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from gim.journal.records import kind_of
 from gim.model import MessageStatus
-from gim.storage.durable.effects import MESSAGE, MessageStored, encode
+from gim.storage.durable.effects import MESSAGE, decode_message, encode
 from gim.storage.memory.message_index import MessageIndex
 
 _RECALLED: Final = MessageStatus.RECALLED.value
@@ -26,7 +26,6 @@ class Place(Struct, array_like=True, gc=False):
 
 
 place_of: Final = msgspec.msgpack.Decoder(Place).decode
-_decode: Final = msgspec.msgpack.Decoder(MessageStored).decode
 
 
 def keeper(messages: MessageIndex, is_mixed: bool) -> Callable[[bytes], bytes | None]:
@@ -54,4 +53,4 @@ def keeper(messages: MessageIndex, is_mixed: bool) -> Callable[[bytes], bytes | 
 
 def _stub(payload: bytes) -> bytes:
     """Return a message without its content."""
-    return encode(replace(_decode(payload), content="", status=_RECALLED))
+    return encode(replace(decode_message(payload), content="", status=_RECALLED))

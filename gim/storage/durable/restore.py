@@ -10,8 +10,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from gim.journal.records import HEADER, HEADER_SIZE, MAGIC, payload_at
-from gim.journal.scan import Finding, Position
+from gim.journal.records import HEADER, HEADER_SIZE, MAGIC, Position, payload_at
+from gim.journal.scan import Finding
 from gim.journal.survey import Progress, Survey
 from gim.storage.durable.contents import Contents, LogContent
 from gim.storage.durable.effects import MESSAGE, Slice, Tick, decode_log, decode_state, encode

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from twisted.internet.interfaces import IReactorTime
@@ -16,8 +15,6 @@ from gim.storage.memory.data import MemoryData
 
 TICK_INTERVAL: Final = 1.0  # seconds
 
-Position = tuple[int, int]  # the number of a log, and an offset in it
-
 
 class Ticker(Periodic):
     """Calls `tick` every second while the service runs."""
@@ -27,14 +24,11 @@ class Ticker(Periodic):
         data: MemoryData,
         recorder: JournalRecorder,
         journal: Journal,
-        synced: Callable[[], Position],
         clock: IReactorTime,
     ) -> None:
-        """*synced* returns up to where the log is on the disk."""
         self._data = data
         self._recorder = recorder
         self._journal = journal
-        self._synced = synced
         self._written: tuple[object, ...] = ()
         super().__init__(self.tick, TICK_INTERVAL, clock)
 
@@ -57,7 +51,7 @@ class Ticker(Periodic):
     def _write(self, marks: dict[str, str]) -> None:
         archive, people = self._data.archive, self._data.people
         places = archive.ids.last, archive.newest_trimmed, people.forgotten_dropped
-        self._journal.append_other(encode(Tick(*places, *self._synced(), marks)))
+        self._journal.append_other(encode(Tick(*places, *self._journal.synced, marks)))
         self._written = self._state()
 
     def _state(self) -> tuple[object, ...]:

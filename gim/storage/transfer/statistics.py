@@ -6,13 +6,11 @@ import os
 from collections import Counter
 from typing import Any, Final
 
-import msgspec
-
 from gim.journal.files import read_file
 from gim.journal.records import BEGIN, END, FORMAT, HEADER_SIZE, SEAL, SLICE, TICK, kind_of, records
 from gim.journal.scan import Finding
 from gim.storage.durable import effects
-from gim.storage.durable.effects import MessageStored
+from gim.storage.durable.effects import decode_message
 from gim.storage.memory.data import MemoryData
 from gim.storage.transfer.directories import OpenDirectory
 
@@ -35,8 +33,6 @@ _KINDS: Final = {
     BEGIN: "begin of a log",
     END: "end of a log",
 }
-
-_decode_message = msgspec.msgpack.Decoder(MessageStored).decode
 
 
 def statistics_of(directory: OpenDirectory) -> dict[str, Any]:
@@ -82,7 +78,7 @@ class _Counts:
             self._records[kind] += 1
             self._bytes[kind] += HEADER_SIZE + len(payload)
             if kind == effects.MESSAGE:
-                message = _decode_message(payload)
+                message = decode_message(payload)
                 ids.append(message.id)
                 live += self._messages.get(message.session, message.id) is not None
         return {

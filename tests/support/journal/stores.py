@@ -72,7 +72,7 @@ class JournalledStore:
             restore(self.data, repaired.survey, self.progress, self._counted)
         )
         self.journal.open_at(self.restored.position)
-        self.ticker = Ticker(self.data, self.recorder, self.journal, lambda: (0, 0), clock)
+        self.ticker = Ticker(self.data, self.recorder, self.journal, clock)
         self.store = MemoryStore(self.data)
 
     def _counted(self, logs: list[LogContent]) -> None:

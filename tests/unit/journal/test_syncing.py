@@ -284,6 +284,17 @@ class SlowDiskTests(SyncingTestCase):
         self.threads.work()
         self.assertEqual(self.log_.synced, self.log_.position)
 
+    def test_with_a_short_interval_results_wait_no_less(self) -> None:
+        self.begin(sync=0.01)
+        self.append("a")
+        self.clock.advance(0.01)
+        result = self.syncing.synced()
+        self.clock.pump([0.01] * 149)
+        self.assertNoResult(result)
+        self.clock.pump([0.01] * 2)
+        self.failureResultOf(result, Unavailable)
+        self.threads.work_off()
+
     def test_results_are_unknown_in_time_and_announcements_wait(self) -> None:
         self.begin()
         self.append("a")

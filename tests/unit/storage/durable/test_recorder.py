@@ -44,6 +44,7 @@ class FakeJournal:
     def __init__(self) -> None:
         self.records: list[Any] = []
         self.position = 1, 0
+        self.synced = 1, 40
         self.failing = ""
         self.retries = 0
 
@@ -129,7 +130,7 @@ class TickerTests(RecorderTestCase):
         self.clock = Clock()
         self.data = memory_store(self.clock).data
         journal = cast(Journal, self.journal)
-        self.ticker = Ticker(self.data, self.recorder, journal, lambda: (1, 40), self.clock)
+        self.ticker = Ticker(self.data, self.recorder, journal, self.clock)
         self.ticker.startService()
         self.addCleanup(self.ticker.stopService)
         self.clock.advance(TICK_INTERVAL)  # the first one tells where a start went on
