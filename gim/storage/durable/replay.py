@@ -52,7 +52,7 @@ class SessionFound:
         self.is_ordered = True
         self.sequence = 0  # of the checkpoint; that of the newest message may be larger
         self.reads: dict[str, str] | None = None  # of a private one, by user
-        self.recalled: tuple[str, ...] = ()
+        self.recalled: list[str] = []
         self.first = ""  # the oldest message when a checkpoint was made, "" for none
         self.dropped = ""  # the newest message that was not even taken, "" for none
 
@@ -187,7 +187,7 @@ class Replay:
             )
             found.messages.append(message)
             if record.status == _RECALLED:
-                found.recalled += (message_id,)
+                found.recalled.append(message_id)
             if record.request_id and message_id > young:
                 self._request(message, record.request_id)
         self._newest = newest
@@ -300,7 +300,7 @@ class Replay:
             mutes[record.user] = record.until
 
     def _recalled(self, record: MessageRecalled) -> None:
-        self._session(record.session).recalled += (record.id,)
+        self._session(record.session).recalled.append(record.id)
 
     def _banned(self, record: UserBanned) -> None:
         self.bans[record.user] = record
