@@ -159,13 +159,18 @@ def _pace(plan: Plan, load: Load) -> dict[str, float]:
 
 
 def disk_sync_ms(directory: Path) -> float:
-    """Return the median time of an fdatasync after a record was written to blocks that are there."""
+    """Return the median time of an fdatasync after a record was written to blocks that are there.
+
+    The records come at the `RATE` of the messages: between them disk and processor fall asleep, as they
+    do under a server, and a sync takes half as long again as one right after another.
+    """
     file = os.open(directory / "sync", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         os.pwrite(file, bytes(len(RECORD) * SYNCS), 0)
         os.fsync(file)
         taken = []
         for number in range(SYNCS):
+            time.sleep(1 / RATE)
             os.pwrite(file, RECORD, number * len(RECORD))
             began = time.perf_counter()
             os.fdatasync(file)
