@@ -91,6 +91,7 @@ def _keep_going(directory: DataDirectory, found: Survey) -> Survey:
         _log.error("{text}. The server goes on without it", text=problem.text)
     for path in damaged:
         shutil.copy2(path, aside)
+    directory.renew_epoch()  # first: after a crash the next start may find nothing wrong
     added = _put_missing(directory.path, found)
     logs = sorted([*found.logs, *added], key=attrgetter("number"))
     changed = damaged | {log.path for log in added}
@@ -101,13 +102,15 @@ def _keep_going(directory: DataDirectory, found: Survey) -> Survey:
         state=_mended_state(state) if state is not None and state.path in damaged else state,
         logs=logs[:first] + [_mended_log(log, log.path in damaged) for log in logs[first:]],
     )
-    directory.renew_epoch()
     _log.error("some data is lost: clients load theirs anew. The damaged files are in {path}", path=aside)
     return found
 
 
 def _put_missing(path: str, found: Survey) -> list[Finding]:
-    """Put logs without records in the place of those that are missing."""
+    """Put logs without records in the place of those that are missing.
+
+    The log goes on in the last one. In one that is older than the checkpoint only messages would count.
+    """
     first = found.state.number if found.state is not None else 1
     numbers = {log.number for log in found.logs}
     wanted = range(first, max({first, *numbers}) + 1)
@@ -116,8 +119,7 @@ def _put_missing(path: str, found: Survey) -> list[Finding]:
 
 def _begun(path: str, number: int) -> Finding:
     """Write a log that has only begun."""
-    finding = Finding(path=path, number=number, kind="clean", end=0, size=0, records=0)
-    return _written(finding, [encode((BEGIN, number, None))])
+    return _written(path, number, [encode((BEGIN, number, None))])
 
 
 def _mended_log(log: Finding, is_damaged: bool) -> Finding:
@@ -127,20 +129,18 @@ def _mended_log(log: Finding, is_damaged: bool) -> Finding:
     kept = [payload for offset, payload in found if is_damaged or offset < log.end]
     if log.records and log.begins != log.number:
         kept = []
-    begin = encode((BEGIN, log.number, None))
-    return _written(log, [begin, *(payload for payload in kept if kind_of(payload) != BEGIN)])
+    kept = [payload for payload in kept if kind_of(payload) != BEGIN]
+    return _written(log.path, log.number, [encode((BEGIN, log.number, None)), *kept])
 
 
 def _mended_state(state: Finding) -> Finding:
     """Write a checkpoint again with what is left of it."""
     found = [payload for _, payload in valid_records(read_file(state.path))]
-    return _written(state, [*(payload for payload in found if kind_of(payload) != SEAL), encode((SEAL,))])
+    kept = [payload for payload in found if kind_of(payload) != SEAL]
+    return _written(state.path, state.number, [*kept, encode((SEAL,))])
 
 
-def _written(finding: Finding, payloads: list[bytes]) -> Finding:
-    write_file(finding.path, b"".join([MAGIC, *map(frame, payloads)]))
-    return _checked(finding)
-
-
-def _checked(finding: Finding) -> Finding:
-    return check_now(finding.path, finding.number, read_file(finding.path))
+def _written(path: str, number: int, payloads: list[bytes]) -> Finding:
+    content = b"".join([MAGIC, *map(frame, payloads)])
+    write_file(path, content)
+    return check_now(path, number, content)

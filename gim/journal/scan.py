@@ -182,9 +182,8 @@ def _next_record(data: bytes, offset: int) -> int | None:
         found = head.start() - HEADER_SIZE
         if payload_at(data, found) is not None:
             return found
-        at = (
-            head.start() + 1
-        )  # bytes before a head, such as a checksum, may seem to be one that covers it
+        # bytes before a head, such as a checksum, may seem to be one that covers it
+        at = head.start() + 1
     return None
 
 

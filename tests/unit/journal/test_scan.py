@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from mmap import PAGESIZE
+from unittest.mock import patch
 
 from gim.journal.directory import open_directory
 from gim.journal.journal import Journal
@@ -142,6 +143,13 @@ class DamageTests(DirectoryTestCase):
             self.assertEqual(file.read(), damaged)
         self.assertEqual(self.repaired().damaged, 0)
 
+    def test_it_is_another_data_set_also_after_a_crash_meanwhile(self) -> None:
+        self._flip_a_bit()
+        epoch = self._epoch()
+        with patch("gim.journal.repair.write_file", side_effect=OSError), self.assertRaises(OSError):
+            self.repaired("keep-going")
+        self.assertNotEqual(self._epoch(), epoch)
+
     def test_a_missing_log_is_damage(self) -> None:
         self.written(*[[1, "x" * 3000]] * 60)
         self.assertGreater(len(self.survey().logs), 2)
@@ -239,6 +247,12 @@ class MissingPartTests(DirectoryTestCase):
     def test_an_empty_log_that_its_checkpoint_needs(self) -> None:
         self.put(b"", self.last)
         self.check(f"{self.log(self.last)}: the record at offset 0 is damaged")
+
+    def test_no_log_is_left(self) -> None:
+        for number in range(1, self.last + 1):
+            os.unlink(self.log(number))
+        self.check(f"the log with the number {self.last} is missing")
+        self.assertEqual([log.number for log in self.survey().logs], [self.last, self.last + 1])
 
     def test_a_log_in_the_place_of_another(self) -> None:
         self.put(self.content(1), 2)
