@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from zlib import crc32
 
 from twisted.internet.defer import Deferred, maybeDeferred
 
 from gim.errors import Unavailable
 from gim.journal import segment as segments
+from gim.journal.closed import Closed, Failed
 from gim.journal.directory import DataDirectory
-from gim.journal.files import LOG, path_of, sync_directory, write_file
+from gim.journal.files import LOG, path_of, sync_directory
 from gim.journal.records import (
     BEGIN,
     END,
@@ -29,45 +28,6 @@ from gim.journal.segment import Segment
 from gim.journal.settings import JournalSettings
 from gim.journal.threads import Threads
 from gim.log.logger import Logger
-
-
-class Closed:
-    """A segment that is full, and will be finished when it is synced."""
-
-    __slots__ = ("end", "segment")
-
-    def __init__(self, segment: Segment, end: int) -> None:
-        self.segment = segment
-        self.end = end
-
-
-class Failed:
-    """Files that could not be synced, the oldest first. All their records are in a later file, apart from
-    those before the offset *valid* of the first one, which an earlier sync has covered."""
-
-    def __init__(self, files: list[Closed], valid: int) -> None:
-        self._files = files
-        self._valid = valid
-
-    def replace(self) -> None:
-        """Put files with nothing in them in the place of all but the first. May raise `OSError`, and
-        waits for the disk.
-
-        The later file must be there, or a crash loses records. The next file says how much of the one
-        before it is valid, and what is not on the disk can't say so.
-        """
-        valid = self._valid
-        for failed in self._files[1:]:
-            content = MAGIC + frame(encode((BEGIN, failed.segment.number, valid)))
-            write_file(failed.segment.path, content)
-            valid = len(content)
-
-    def abandon(self) -> None:
-        """Close the files, and cut the first one to what is valid. Never raises."""
-        for failed in self._files:
-            failed.segment.abandon()
-        with suppress(OSError):
-            os.truncate(self._files[0].segment.path, self._valid)
 
 
 class Journal:
@@ -119,7 +79,7 @@ class Journal:
 
     @property
     def bytes_written(self) -> int:
-        """The bytes that were written since the start, with those that were in the current file then."""
+        """The bytes that were written since the start, and those of the current file from before it."""
         return self.bytes_appended + self._at
 
     def open_at(self, position: Position | None) -> None:

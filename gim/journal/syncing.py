@@ -20,9 +20,10 @@ from twisted.python.failure import Failure
 from gim.concurrency.deadline import ANSWER_TIMEOUT
 from gim.concurrency.periodic import Periodic
 from gim.errors import Unavailable
+from gim.journal.closed import Closed, Failed
 from gim.journal.files import LOG, files_of, sync_directory, sync_file
 from gim.journal.held import HeldCalls
-from gim.journal.journal import Closed, Failed, Journal
+from gim.journal.journal import Journal
 from gim.journal.records import Position
 from gim.journal.segment import Segment
 from gim.log.logger import Logger
@@ -31,7 +32,7 @@ MAX_UNSYNCED: Final = 16 * 2**20  # bytes after which a sync begins before its t
 MAX_BEHIND: Final = 4 * MAX_UNSYNCED  # bytes that wait for a slow sync until records are refused
 SLOW: Final = 2.0  # seconds of a sync that are worth a warning
 _INTERVAL: Final = 1.0  # seconds between syncs of records that nothing waits for, with `always`
-_TICK: Final = 0.5  # seconds between two looks at the sync under way, at most
+_TICK: Final = 0.5  # seconds between two checks of the sync under way, at most
 _FAILS: Final = "the disk of {path} fails: {reason}"
 _REFUSED: Final = "the server's disk fails"
 
@@ -41,8 +42,8 @@ class _Part(NamedTuple):
 
     end: Position
     bytes: int  # that were written up to there
-    records: int  # of those that are kept
-    calls: int  # of those that are held
+    records: int  # that were kept
+    calls: int  # that were held
     closed: list[Closed]
 
 
