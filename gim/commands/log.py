@@ -42,7 +42,7 @@ def add(parser: ArgumentParser) -> None:
     )
     stats = add_action(actions, "stats", "count what a data directory holds", _stats)
     stats.description = (
-        "Counts what a data directory holds: bytes, messages, those that live, records of each kind, by"
+        "Counts what a data directory holds: bytes, messages, live messages, records of each kind, by"
         " file and in all. A server may run meanwhile. It needs as much memory as a server with this"
         " directory."
     )

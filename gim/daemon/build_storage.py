@@ -31,7 +31,7 @@ class StoreParts(NamedTuple):
     durable: DurableData | None = None
 
     def when_restored(self, services: tuple[Service, ...]) -> tuple[Service, ...]:
-        """Have services start when the data is there; return those that are to start with the daemon."""
+        """Have services start when the data is there; return the ones to start with the daemon."""
         if self.durable is None:
             return services
         for service in services:

@@ -1,4 +1,4 @@
-"""Copies a data directory while a server uses it, and looks at one as it is."""
+"""Copies a data directory while a server uses it, and holds one as it is."""
 
 from __future__ import annotations
 

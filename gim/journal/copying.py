@@ -10,7 +10,7 @@ from typing import Final
 from gim.journal.files import LOG, STATE, NumberedFile, files_of, write_file
 from gim.journal.scan import check_now
 
-ROUNDS: Final = 100  # looks at the directory until nothing in it has changed
+ROUNDS: Final = 100  # times that the directory is listed, until nothing in it has changed
 _PAGE: Final = 4096  # bytes that are copied at once while a server writes
 
 _Identity = tuple[int, int, int]  # inode, bytes, time of the last change in ns

@@ -25,7 +25,7 @@ class NewFile:
 
     def __init__(self, path: str, threads: Threads) -> None:
         self.path = path
-        self.size = len(MAGIC)  # bytes, with those that are not written yet
+        self.size = len(MAGIC)  # bytes, also of records that wait to be written
         self._threads = threads
         self._file = -1
         self._records = [MAGIC]

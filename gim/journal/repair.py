@@ -107,7 +107,7 @@ def _keep_going(directory: DataDirectory, found: Survey) -> Survey:
 
 
 def _put_missing(path: str, found: Survey) -> list[Finding]:
-    """Put logs without records in the place of those that are missing.
+    """Put logs without records in the place of missing ones.
 
     The log goes on in the last one. In one that is older than the checkpoint only messages would count.
     """

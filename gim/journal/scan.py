@@ -160,7 +160,7 @@ def _ending(path: str, number: int, data: bytes, end: int, count: int, notes: _N
 def _may_be_torn(data: bytes, number: int, end: int, following: int) -> bool:
     """Say whether a power cut explains a record that is not valid in front of one that is.
 
-    Without a sync the blocks of a file reach the disk in any order, and those that did not are zeros.
+    Without a sync the blocks of a file reach the disk in any order, and blocks that did not are zeros.
     What a later record says to have been synced was there.
     """
     notes = _Notes(number)
@@ -188,7 +188,7 @@ def _next_record(data: bytes, offset: int) -> int | None:
 
 
 def valid_records(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Walk over all valid records of a file, each with its offset, past those that are not valid."""
+    """Walk over all valid records of a file, each with its offset, and pass over others."""
     offset: int | None = len(MAGIC)
     while offset is not None:
         end = offset

@@ -31,8 +31,8 @@ place_of: Final = msgspec.msgpack.Decoder(Place).decode
 def keeper(messages: MessageIndex, is_mixed: bool) -> Callable[[bytes], bytes | None]:
     """Return what `gim.journal.compaction.Compaction` keeps of a log from before the last checkpoint.
 
-    That is the messages that the store still has, those that were recalled without their content. With
-    *is_mixed* the logs may have a message several times; one of them is kept. 1.5 us a record.
+    That is the messages that the store still has, recalled ones without their content. With *is_mixed*
+    the logs may have a message several times; one of them is kept. 1.5 us a record.
     """
 
     def keep(payload: bytes) -> bytes | None:

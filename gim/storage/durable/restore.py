@@ -23,7 +23,7 @@ from gim.storage.message_ids import FIRST
 AT_ONCE: Final = 4000  # records, some 20 ms
 TRIMMED_AT_ONCE: Final = 1000  # messages, some 10 ms
 CHUNK: Final = 4 * 1024 * 1024  # bytes that are read at once
-MAX_PROBLEMS: Final = 100  # that are told of
+MAX_PROBLEMS: Final = 100  # that are reported
 
 _TICK_HEAD: Final = encode(Tick(FIRST, "", "", 0, 0, {}))[:4]  # an array, the kind, a text of 32 bytes
 _NEVER: Final = 1 << 62  # an offset that no file has
