@@ -22,6 +22,7 @@ MAGIC: Final = b"GIMLOG\0" + bytes([FORMAT])
 
 HEADER: Final = Struct("<II")
 HEADER_SIZE: Final = HEADER.size
+MIN_SIZE: Final = 2  # bytes of a payload: an array, and the kind
 
 # Kinds that the journal reads; all others are those of gim.storage.durable.effects.
 TICK: Final = 12  # its fields 4 and 5: the number and the offset up to which the logs are synced
@@ -31,6 +32,8 @@ SEAL: Final = 31  # the end of a checkpoint that is complete
 # written again, so that it has nothing but messages (missing for not)
 BEGIN: Final = 40
 END: Final = 41  # the log was closed here, and synced
+
+_LONG_ARRAY: Final = 0xDC  # the head of an array of 16 to 65,535 values
 
 encode: Final = msgspec.msgpack.Encoder().encode
 decode: Final = msgspec.msgpack.Decoder().decode
@@ -49,7 +52,7 @@ def payload_at(data: bytes, offset: int) -> bytes | None:
         return None
     size, checksum = HEADER.unpack_from(data, offset)
     payload = data[start : start + size]
-    if not size or len(payload) != size or crc32(payload, size) != checksum:
+    if size < MIN_SIZE or len(payload) != size or crc32(payload, size) != checksum:
         return None
     return payload
 
@@ -62,7 +65,7 @@ def records(data: bytes, offset: int = len(MAGIC)) -> Iterator[tuple[int, bytes]
         size, checksum = unpack(data, offset)
         start = offset + HEADER_SIZE
         payload = data[start : start + size]
-        if not size or len(payload) != size or crc32(payload, size) != checksum:
+        if size < MIN_SIZE or len(payload) != size or crc32(payload, size) != checksum:
             return
         yield offset, payload
         offset = start + size
@@ -71,7 +74,7 @@ def records(data: bytes, offset: int = len(MAGIC)) -> Iterator[tuple[int, bytes]
 def kind_of(payload: bytes) -> int:
     """Return the kind of a record: a small number, which MessagePack writes as itself, after the array's
     head."""
-    return payload[1] if payload[0] & 0xF0 == 0x90 else payload[3]
+    return payload[3] if payload[0] == _LONG_ARRAY and len(payload) > 3 else payload[1]
 
 
 def fields(payload: bytes) -> list[Any]:

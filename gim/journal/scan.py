@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final, Literal
 from zlib import crc32
 
@@ -16,6 +17,7 @@ from gim.journal.records import (
     HEADER,
     HEADER_SIZE,
     MAGIC,
+    MIN_SIZE,
     SEAL,
     SLICE,
     TICK,
@@ -78,15 +80,22 @@ class _Notes:
         self.is_rewritten = self.is_sealed = False
 
     def take(self, offset: int, payload: bytes) -> None:
+        with suppress(msgspec.DecodeError):  # bytes of a message that is damaged may seem to be a record
+            self._take(offset, payload)
+
+    def _take(self, offset: int, payload: bytes) -> None:
         kind = kind_of(payload)
         if kind == TICK:
-            number, synced = fields(payload)[4:6]
-            self.synced = max(self.synced, (number, synced))
+            match fields(payload):
+                case [_, _, _, _, int(number), int(synced), *_]:
+                    self.synced = max(self.synced, (number, synced))
         elif kind == END:
             self.synced = max(self.synced, (self._number, offset))
         elif kind == BEGIN:
-            _, self.begins, self.valid_before, *rest = fields(payload)
-            self.is_rewritten = rest[:1] == [True]
+            match fields(payload):
+                case [_, int(number), int() | None as length, *rest]:
+                    self.begins, self.valid_before = number, length
+                    self.is_rewritten = rest[:1] == [True]
         elif kind == SLICE:
             place = _place_of(payload)
             self.synced = max(self.synced, (place.number, place.offset))
@@ -106,7 +115,7 @@ def check(path: str, number: int, data: bytes) -> Iterator[Finding | None]:
         size, checksum = unpack(data, offset)
         start = offset + HEADER_SIZE
         payload = data[start : start + size]
-        if not size or len(payload) != size or crc32(payload, size) != checksum:
+        if size < MIN_SIZE or len(payload) != size or crc32(payload, size) != checksum:
             break
         if payload[1] in noted:
             notes.take(offset, payload)

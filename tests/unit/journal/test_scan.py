@@ -103,6 +103,17 @@ class TornTests(DirectoryTestCase):
         self.assertEqual([log.number for log in found.torn], [1, 2])
         self.assertEqual(found.end, (1, ends[-2]))
 
+    def test_a_message_with_bytes_that_seem_to_be_records(self) -> None:
+        """Its own record is torn, so they are all that is left of it."""
+        self.written(*RECORDS)
+        content = self.content()
+        *_, end, _ = [offset for offset, _ in records(content)]
+        payloads = [TICK], [TICK, 1, 2, 3, "4", "5"], [BEGIN, "1"], [BEGIN], [SLICE], [SLICE, "a"]
+        seeming = b"".join(map(frame, [*map(encode, payloads), b"\x91", b"\xdc\0"]))
+        for rest in b"", *(frame(encode(payload)) for payload in payloads):
+            found = check_now(self.log(), 1, content[:end] + bytes(1024) + rest + seeming)
+            self.assertEqual((found.kind, found.end, found.begins), ("torn", end, 1))
+
 
 class DamageTests(DirectoryTestCase):
     """A record that was on the disk and is not valid is never passed over silently."""
