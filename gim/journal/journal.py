@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from zlib import crc32
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -186,7 +188,8 @@ class Journal:
 
         For a sync that failed: the kernel may have dropped what it could not write, and reports that only
         once, so nothing of the files that were to be synced is relied on any more. (See the discussion of
-        PostgreSQL from 2018, "fsyncgate".) Raises `Unavailable` or `OSError` if that fails, too.
+        PostgreSQL from 2018, "fsyncgate".) Raises `Unavailable` or `OSError` if that fails, too: then a
+        start reads what is left of the old files.
         """
         number, end = self.synced
         failed = [*self.closed, Closed(self._segment, self._at)]
@@ -194,13 +197,28 @@ class Journal:
         self.closed.clear()
         self.unsynced.clear()
         self.bytes_appended += self._at
-        self._begin(self._number + 1, end if number == self._number else None)
+        try:
+            self._repeat(again, end if number == self._number else None)
+        except (OSError, Unavailable):
+            self._remove_behind(failed[-1].segment.number)
+            raise
+        return Failed(failed, end)
+
+    def _repeat(self, payloads: list[bytes], valid: int | None) -> None:
+        """Begin a file with records that are in older files, too."""
+        self._begin(self._number + 1, valid)
         self.on_roll(self._number, None)
         self._repeats = True
-        for payload in again:
+        for payload in payloads:
             self.append(payload)
         self._repeats = False
-        return Failed(failed, end)
+
+    def _remove_behind(self, number: int) -> None:
+        """Remove the files behind one, the last one first: they say that it ends before it does."""
+        for log in reversed(self.directory.logs()):
+            if log.number > number:
+                with suppress(OSError):
+                    os.unlink(log.path)
 
     def give_up(self, reason: str) -> None:
         """Refuse all records from now on."""

@@ -13,6 +13,7 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 
 from gim.errors import Unavailable
+from gim.journal import segment as segments
 from gim.journal import syncing
 from gim.journal.files import read_file
 from gim.journal.records import encode, fields, records
@@ -395,6 +396,22 @@ class FailingDiskTests(SyncingTestCase):
         full = patch("gim.journal.segment.make", side_effect=OSError(ENOSPC, os.strerror(ENOSPC)))
         with full:
             self._fails_for_good(lambda: self.failing(_FAILURE))
+
+    def test_a_disk_that_is_full_meanwhile_leaves_the_old_files_as_they_are(self) -> None:
+        self.begin()
+        texts = [f"{number} " + "x" * 1000 for number in range(2 * SEGMENT_SIZE // 1000)]
+        self.append(*texts)
+        make, made = segments.make, list[int]()
+
+        def make_one(number: int, path: str, capacity: int) -> segments.Segment:
+            made.append(number)
+            if len(made) > 1:
+                raise OSError(ENOSPC, os.strerror(ENOSPC))
+            return make(number, path, capacity)
+
+        with patch("gim.journal.segment.make", make_one):
+            self._fails_for_good(lambda: self.failing(_FAILURE))
+        self.assertEqual((len(made), self.texts()), (2, [*texts, "a"]))
 
     def _fails_for_good(self, break_: Callable[[], Any]) -> None:
         self.append("a")
