@@ -52,8 +52,8 @@ def _check_data_directory(
         for name in "data-dir", *of_directory:
             if name in chosen:
                 raise StartupError(
-                    f"{origins[name]}: it is for --storage memory; Redis keeps its data itself:"
-                    " docs/redis.md"
+                    f"{origins[name]}: it is for --storage memory: leave it out, as Redis keeps"
+                    " its data itself: docs/redis.md"
                 )
     elif options["data-dir"] is None:
         for name in of_directory:

@@ -207,7 +207,9 @@ class DurableData(MultiService):
         if isinstance(error, StartupError):
             self._fail(str(error))
         elif isinstance(error, OSError):
-            self._fail(f"--data-dir: {self._directory.path} can't be read or written: {error.strerror}")
+            path = error.filename or self._directory.path
+            cure = ": give it to the user that gim runs as" if isinstance(error, PermissionError) else ""
+            self._fail(f"--data-dir: {path} can't be read or written: {error.strerror}{cure}")
         elif not isinstance(error, Stopped):
             self._log.failure("the data could not be restored", failure)
             self._fail(f"--data-dir: {self._directory.path} could not be restored: see the log")

@@ -66,10 +66,13 @@ def back_up(source: str, target: str) -> Survey:
 def filling(target: str) -> Iterator[None]:
     """Make a directory, or take one that is empty. If what follows fails, it is as it was before.
 
-    Raises `Unfit` for a directory with anything in it.
+    Raises `Unfit` for a directory with anything in it, and for one whose parent does not exist.
     """
     is_new = not os.path.exists(target)
     if is_new:
+        parent = os.path.dirname(os.path.abspath(target))
+        if not os.path.exists(parent):
+            raise Unfit(f"{parent} does not exist: make it first")
         os.mkdir(target, 0o700)
     elif not os.path.isdir(target):
         raise Unfit(f"{target} is not a directory")

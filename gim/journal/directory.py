@@ -123,7 +123,7 @@ def check_directory(path: str, user: int | None = None) -> None:
     except OSError as error:
         raise _refused(path, f"can't be read: {error.strerror}") from error
     if not os.path.isdir(path):
-        raise _refused(path, "is not a directory")
+        raise _refused(path, "is not a directory: name one")
     own_id = os.geteuid() if user is None else user
     if status.st_uid != own_id:
         owner, own = _name_of(status.st_uid), _name_of(own_id)

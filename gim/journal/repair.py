@@ -71,8 +71,8 @@ def _cut(directory: DataDirectory, found: Survey) -> Survey:
         os.truncate(first.path, first.end)
     sync_directory(directory.path)
     _log.warn(
-        "{size} bytes at the end of {path} were being written when the server or the machine went down. "
-        "They are cut off and kept in {name}",
+        "the end of {path}, {size} B, was being written when the server or the machine went down. "
+        "It is cut off and kept in {name}",
         size=sum(map(len, lost)),
         path=first.path,
         name=name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from gim.concurrency.clocks import WallClock
@@ -150,6 +152,21 @@ class DurableDataTests(TestCase):
         await data.restored()
         self.assertEqual((data.figures.damaged, data.data.kept_messages), (1, 3))
         self.assertNotEqual(data.data.epoch, before)
+
+    async def test_a_file_that_can_not_be_read_is_named(self) -> None:
+        await self.fill()
+        name = os.path.join(self.path, "log-00000001.gim")
+        os.unlink(name)
+        os.mkdir(name)
+        data = self.data()
+        data.startService()
+        await data._restoring  # type: ignore[misc]
+        self.assertEqual(
+            self.failures.pop(), f"--data-dir: {name} can't be read or written: Is a directory"
+        )
+        data._not_restored(Failure(PermissionError(errno.EACCES, "Permission denied", name)))
+        self.assertRegex(self.failures.pop(), "Permission denied: give it to the user that gim runs as$")
+        await self.end(data)
 
     async def damaged(self) -> str:
         """Damage the first of three messages; return the epoch."""

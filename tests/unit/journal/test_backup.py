@@ -109,6 +109,8 @@ class BackupTests(DirectoryTestCase):
         with self.assertRaisesRegex(Unfit, "is not a directory"):
             back_up(os.path.join(self.path, "missing"), self.to)
         self.written(*RECORDS)
+        with self.assertRaisesRegex(Unfit, f"{self.parent}/missing does not exist: make it first"):
+            back_up(self.path, os.path.join(self.parent, "missing", "copy"))
         with self.assertRaisesRegex(Unfit, "is not empty"):
             back_up(self.path, self.parent if os.listdir(self.parent) else self.path)
         os.unlink(os.path.join(self.path, "meta.json"))
