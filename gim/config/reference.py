@@ -44,7 +44,7 @@ twistd gim --config /etc/gim/gim.toml --check
 
 It checks all options, the file, and the files and the directory that options name, says what is wrong in
 one line, and ends with exit status 0 or 1. It starts nothing, and does not check whether a port is free,
-whether the directory is in use, or whether Redis answers.
+whether the directory is in use and what is in its files, or whether Redis answers.
 
 These options are for the command line only:
 
