@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from zlib import crc32
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -14,7 +12,7 @@ from gim.errors import Unavailable
 from gim.journal import segment as segments
 from gim.journal.closed import Closed, Failed
 from gim.journal.directory import DataDirectory
-from gim.journal.files import LOG, path_of, sync_directory
+from gim.journal.files import LOG, TEMPORARY, path_of, sync_directory
 from gim.journal.records import (
     BEGIN,
     END,
@@ -64,7 +62,6 @@ class Journal:
         # called whenever the file is to grow, some 1,700 messages; may raise `Unavailable` to refuse that
         self.before_growing: Callable[[], None] = lambda: None
         self._is_broken = False
-        self._repeats = False  # while records are written that are in older files, too
         self._segment: Segment
         self._number = 0
         self._at = self._room = 0  # where the next record goes, and up to where there is room
@@ -139,14 +136,14 @@ class Journal:
         self._begin(self._number + 1, end, size)
         self.closed.append(Closed(old, end))
         self.bytes_appended += end
-        self.on_roll(self._number, None if self._repeats else payload)
+        self.on_roll(self._number, payload)
         return self._number
 
-    def _begin(self, number: int, valid: int | None, size: int = 0) -> None:
+    def _begin(self, number: int, valid: int | None, size: int = 0, suffix: str = "") -> None:
         """Make a file; *valid* is the length of the one before it as far as it can be relied on."""
         begin = encode((BEGIN, number, valid))
         least = len(MAGIC) + 2 * HEADER_SIZE + len(begin) + size
-        path = path_of(self.directory.path, LOG, number)
+        path = path_of(self.directory.path, LOG, number) + suffix
         self._use(segments.make(number, path, max(self.settings.segment_size, least)), len(MAGIC))
         self.has_new_file = True
         self.append(begin)
@@ -197,28 +194,20 @@ class Journal:
         self.closed.clear()
         self.unsynced.clear()
         self.bytes_appended += self._at
-        try:
-            self._repeat(again, end if number == self._number else None)
-        except (OSError, Unavailable):
-            self._remove_behind(failed[-1].segment.number)
-            raise
+        self._repeat(again, end if number == self._number else None)
         return Failed(failed, end)
 
     def _repeat(self, payloads: list[bytes], valid: int | None) -> None:
-        """Begin a file with records that are in older files, too."""
-        self._begin(self._number + 1, valid)
-        self.on_roll(self._number, None)
-        self._repeats = True
+        """Begin a file with records that are in older files, too.
+
+        It gets its name when it has all of them: it says that the older ones end before these records.
+        """
+        size = sum(HEADER_SIZE + len(payload) for payload in payloads)
+        self._begin(self._number + 1, valid, size, TEMPORARY)
         for payload in payloads:
             self.append(payload)
-        self._repeats = False
-
-    def _remove_behind(self, number: int) -> None:
-        """Remove the files behind one, the last one first: they say that it ends before it does."""
-        for log in reversed(self.directory.logs()):
-            if log.number > number:
-                with suppress(OSError):
-                    os.unlink(log.path)
+        self._segment.rename(path_of(self.directory.path, LOG, self._number))
+        self.on_roll(self._number, None)
 
     def give_up(self, reason: str) -> None:
         """Refuse all records from now on."""

@@ -59,6 +59,11 @@ class Segment:
             self.map.madvise(MADV_DONTNEED, self._released, passed - self._released)
             self._released = passed
 
+    def rename(self, path: str) -> None:
+        """Give the file another name. May raise `OSError`."""
+        os.rename(self.path, path)
+        self.path = path
+
     def sync(self) -> None:
         """Take all that was written to the disk. May raise `OSError`, and waits for the disk."""
         os.fdatasync(self._file)

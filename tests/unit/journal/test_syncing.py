@@ -401,17 +401,21 @@ class FailingDiskTests(SyncingTestCase):
         self.begin()
         texts = [f"{number} " + "x" * 1000 for number in range(2 * SEGMENT_SIZE // 1000)]
         self.append(*texts)
-        make, made = segments.make, list[int]()
+        self.patch(segments, "CHUNK", 4096)
+        extend, ends = segments.Segment.extend, list[int]()
 
-        def make_one(number: int, path: str, capacity: int) -> segments.Segment:
-            made.append(number)
-            if len(made) > 1:
+        def extend_once(segment: segments.Segment, end: int) -> None:
+            ends.append(end)
+            if len(ends) > 1:
                 raise OSError(ENOSPC, os.strerror(ENOSPC))
-            return make(number, path, capacity)
+            extend(segment, end)
 
-        with patch("gim.journal.segment.make", make_one):
-            self._fails_for_good(lambda: self.failing(_FAILURE))
-        self.assertEqual((len(made), self.texts()), (2, [*texts, "a"]))
+        def break_() -> Any:
+            self.patch(segments.Segment, "extend", extend_once)
+            return self.failing(_FAILURE)
+
+        self._fails_for_good(break_)
+        self.assertEqual((len(ends), self.texts()), (2, [*texts, "a"]))
 
     def _fails_for_good(self, break_: Callable[[], Any]) -> None:
         self.append("a")

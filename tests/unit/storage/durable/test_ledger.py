@@ -111,7 +111,7 @@ class CountTests(LedgerTestCase):
                 failed.replace()
                 failed.abandon()
         self.assertEqual(
-            [part.numbers for part in process.ledger._parts], [[1, 2, 3, 4, 5, 6], [7, 8], [9], [10]]
+            [part.numbers for part in process.ledger._parts], [[1, 2, 3, 4], [5, 6, 7], [8], [9]]
         )
         for part, first_id, following in self.parts(process.ledger):
             found = {message_id for number in part.numbers for message_id in self.ids_in(number)}
