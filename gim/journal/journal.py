@@ -190,11 +190,13 @@ class Journal:
         """
         number, end = self.synced
         failed = [*self.closed, Closed(self._segment, self._at)]
-        again = [payload for payload in self.unsynced if kind_of(payload) != BEGIN]
+        unsynced = list(self.unsynced)
+        again = [payload for payload in unsynced if kind_of(payload) != BEGIN]
         self.closed.clear()
-        self.unsynced.clear()
         self.bytes_appended += self._at
         self._repeat(again, end if number == self._number else None)
+        for _ in unsynced:  # only now: if that fails, nothing may be shown
+            self.unsynced.popleft()
         return Failed(failed, end)
 
     def _repeat(self, payloads: list[bytes], valid: int | None) -> None:

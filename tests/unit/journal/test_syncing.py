@@ -425,6 +425,7 @@ class FailingDiskTests(SyncingTestCase):
             self.threads.work_off()
         self.failureResultOf(result, Unavailable)
         self.assertEqual((self.called, len(self.stopped)), ([], 1))
+        self.assertTrue(self.syncing.unsynced)  # so reads wait as well, and are refused
         self.assertIn(f"--data-dir: the disk of {self.path} fails", self.stopped[0])
         self.log_.retry()
         self.assertRaises(Unavailable, self.append, "b")
