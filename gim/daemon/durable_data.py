@@ -238,4 +238,5 @@ class DurableData(MultiService):
         try:
             await self.journal.close()
         except Exception as error:
-            self._log.error("the journal could not be closed in order: {error}", error=error)
+            why = self.journal.failing or error
+            self._log.error("the journal could not be closed in order: {why}", why=why)

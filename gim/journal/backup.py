@@ -82,7 +82,9 @@ def filling(target: str) -> Iterator[None]:
         yield
         sync_directory(target)
         sync_directory(os.path.dirname(os.path.abspath(target)))
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            error.filename = target
         for name in os.listdir(target):
             os.unlink(os.path.join(target, name))
         if is_new:

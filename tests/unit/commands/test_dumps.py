@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 from tempfile import mkdtemp
+from unittest.mock import patch
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -66,6 +68,13 @@ class DumpTests(DumpTestCase):
         lacking = os.path.join(self.parent, "missing", "gim.dump")
         error = self.refused("dump", "--data-dir", self.path, "--output", lacking)
         self.assertIn(f"{lacking}: No such file or directory", error)
+
+    def test_a_full_disk_is_named(self) -> None:
+        full = OSError(errno.ENOSPC, "No space left on device")
+        with patch("os.fsync", side_effect=full):
+            said = self.refused("dump", "--data-dir", self.path, "--output", self.dump_file)
+        self.assertEqual(said, f"gim: {self.dump_file}: No space left on device")
+        self.assertEqual(os.listdir(self.parent), [])
 
     def test_options_may_stand_in_the_environment_and_in_a_file(self) -> None:
         self.environment["GIM_CONFIG"] = self.file("gim.toml", f'data-dir = "{self.path}"\n')

@@ -94,6 +94,13 @@ class BackupTests(DirectoryTestCase):
             back_up(self.path, self.to)
         self.assertEqual(os.listdir(self.to), [])
 
+    def test_a_full_disk_is_named(self) -> None:
+        self.written(*RECORDS, segment_size=SMALL)
+        full = OSError(errno.ENOSPC, "No space left on device")
+        with patch("os.link", side_effect=full), self.assertRaises(OSError) as refused:
+            back_up(self.path, self.to)
+        self.assertEqual(refused.exception.filename, self.to)
+
     def test_a_damaged_directory_is_not_copied(self) -> None:
         self.written(*RECORDS, segment_size=SMALL)
         content = bytearray(self.content())
