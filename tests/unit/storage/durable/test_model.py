@@ -18,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gim.errors import GimError
 from gim.ids import SYSTEM, Session
 from gim.journal.files import read_file, write_file
-from gim.journal.records import MAGIC, frame, records
+from gim.journal.records import BEGIN, MAGIC, frame, records
 from gim.model import Role
 from gim.storage.durable import restore, settle, state
 from gim.storage.durable.effects import MessageStored, decode_log, encode
@@ -131,11 +131,12 @@ class JournalMachine(MemoryMachine):
         states = self.process.directory.states()
         for log in self.process.directory.logs():
             if states and log.number < states[-1].number:
-                content = self.living(read_file(log.path))
-                write_file(log.path, content) if content != MAGIC else os.unlink(log.path)
+                begin = MAGIC + frame(encode((BEGIN, log.number, None, True)))
+                living = self.living(read_file(log.path))
+                write_file(log.path, begin + living) if living else os.unlink(log.path)
 
     def living(self, content: bytes) -> bytes:
-        living = MAGIC
+        living = b""
         for _, payload in records(content):
             record = decode_log(payload)
             if isinstance(record, MessageStored):
