@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from tempfile import mkdtemp
 from typing import Any
 
@@ -19,6 +20,7 @@ from gim.storage.transfer.from_redis import NoData
 from gim.storage.transfer.reader import BadDump
 from gim.storage.transfer.to_redis import Occupied
 from tests.integration.redis.test_store import RedisStoreCase
+from tests.support.clocks import SettableWallClock
 from tests.support.dumps import (
     DAY,
     Dump,
@@ -206,29 +208,37 @@ class MoveTests(DumpTestCase):
         self.addCleanup(shutil.rmtree, parent)
         return os.path.join(parent, "data")
 
-    async def lived(self) -> Dump:
+    async def clock_of_redis(self) -> WallClock:
+        """Return a clock that goes with that of the Redis, which earlier tests have set forward."""
+        seconds, micros = await self.client.call("", "TIME")
+        wall = SettableWallClock(time.time)
+        wall.step(int(seconds) + int(micros) / 1e6 - time.time())
+        return wall
+
+    async def lived(self, wall: WallClock) -> Dump:
         """Let a server live with a data directory; return the dump of that."""
         path = self.directory()
         os.mkdir(path)
-        process = JournalledStore(path, Clock(), WallClock())
+        process = JournalledStore(path, Clock(), wall)
         await live(process.store)
         process.close()
-        return dump_of_directory(path, WallClock())
+        return dump_of_directory(path, wall)
 
     async def test_from_memory_to_redis_and_back(self) -> None:
-        dump = await self.lived()
+        wall = await self.clock_of_redis()
+        dump = await self.lived(wall)
         await self.load(dump)
         between = await self.dump("to")
         self.assertEqual(between.body, dump.body)
         path = self.directory()
         load_into_directory(between, path)
-        self.assertEqual(dump_of_directory(path, WallClock()).body, dump.body)
+        self.assertEqual(dump_of_directory(path, wall).body, dump.body)
 
     async def test_from_redis_to_memory_and_back(self) -> None:
         await live(self.store)
         dump, path = await self.dump(), self.directory()
         load_into_directory(dump, path)
-        between = dump_of_directory(path, WallClock())
+        between = dump_of_directory(path, await self.clock_of_redis())
         self.assertEqual(between.body, dump.body)
         await self.load(between)
         self.assertEqual((await self.dump("to")).body, dump.body)
