@@ -59,6 +59,7 @@ class KeptMachine(JournalMachine):
         if killed:
             self.threads.left = 0
         super().restart(killed, by)
+        self.wait(0.002)  # ids go on a millisecond after the last one, which the upkeep made just now
 
 
 class UpkeepModelTests(SynchronousTestCase):
