@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator
 from time import perf_counter
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -22,7 +22,6 @@ from gim.journal.settings import JournalSettings
 from gim.journal.survey import Progress
 from gim.journal.syncing import Syncing
 from gim.journal.threads import DiskThread
-from gim.link.answering import Answering, Outlet
 from gim.log.logger import Logger
 from gim.startup import StartupError
 from gim.storage.durable.contents import LogContent
@@ -37,6 +36,9 @@ from gim.storage.interface import Storage
 from gim.storage.memory.data import MemoryData
 from gim.storage.settings import MemorySettings
 from gim.storage.storage_limits import StorageLimits
+
+if TYPE_CHECKING:
+    from gim.link.answering import Answering
 
 SLICE_TIME: Final = 0.02  # seconds of an iteration of the reactor that restoring takes
 PROGRESS_INTERVAL: Final = 2.0  # seconds between two lines of the log that say how far this is
@@ -103,6 +105,8 @@ class DurableData(MultiService):
     def served(self, store: Storage, channel: Answering) -> tuple[Storage, Answering]:
         """Return the same for a worker: a store, and where it goes out, which shows only what is synced
         if all is."""
+        from gim.link.answering import Outlet  # of no use to one process
+
         if self._settings.sync == "always":
             channel = Outlet(channel, held_call(self.syncing, channel.send_encoded))
         return RestoredStorage(store, self), channel

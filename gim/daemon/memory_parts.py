@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from twisted.application.service import Service
 
 from gim.concurrency.clocks import WallClock
-from gim.link.answering import Answering
 from gim.storage.interface import Storage
 from gim.storage.memory.data import MemoryData
 from gim.storage.memory.store import MemoryStore
@@ -18,6 +17,7 @@ from gim.storage.storage_limits import StorageLimits
 
 if TYPE_CHECKING:
     from gim.daemon.durable_data import DurableData
+    from gim.link.answering import Answering
 
 
 class MemoryParts:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from tests.support.daemon_process import DaemonTestCase
 
 SCRIPT = """
@@ -17,6 +19,8 @@ print([name for name in sys.modules if name.startswith(("gim.link", "gim.storage
 class OneProcessTests(DaemonTestCase):
     async def test_nothing_of_several_workers_is_imported(self) -> None:
         secret = "0123456789abcdef" * 2
-        for options in (), ("--webhook-url", "http://127.0.0.1:1/"):
+        data = "--data-dir", os.path.abspath(self.mktemp())
+        os.mkdir(data[1])
+        for options in (), ("--webhook-url", "http://127.0.0.1:1/"), data:
             process = self.spawn("python3", "-c", SCRIPT, *options, GIM_WEBHOOK_SECRET=secret)
             self.assertEqual((await process.exited, process.output), (0, {1: "[]\n", 2: ""}))
