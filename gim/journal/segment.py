@@ -19,9 +19,7 @@ from gim.journal.files import write_all
 from gim.journal.records import MAGIC
 
 CHUNK: Final = 256 * 1024  # bytes filled with zeros at a time: some 0.1 ms, for some 1,700 messages
-RELEASED: Final = (
-    4 * 1024 * 1024
-)  # bytes behind the end that are not mapped any more, of the process's memory
+RELEASED: Final = 4 * 1024 * 1024  # bytes before the end that stay in the memory of the process
 _ZEROS: Final = bytes(CHUNK)
 
 

@@ -88,7 +88,7 @@ class MemberJoined(Struct, frozen=True, gc=False, array_like=True, tag=JOINED):
 
 
 class MemberLeft(Struct, frozen=True, gc=False, array_like=True, tag=LEFT):
-    """A membership ended. ``owner`` owns the chatroom after it; if ``is_gone`` there is no chatroom."""
+    """A membership ended. ``owner`` owns the chatroom from then on, unless it ``is_gone``: forgotten."""
 
     room: str
     user: str
