@@ -26,6 +26,13 @@ def last_of(steps: Iterator[Any]) -> Any:
     return list(steps)[-1]
 
 
+def release(journal: Journal) -> None:
+    """Close the files of a journal as they are, as the end of a process does."""
+    for segment in (journal.segment, *(full.segment for full in journal.closed)):
+        if not segment.map.closed:
+            segment.abandon()
+
+
 class DirectoryTestCase(SynchronousTestCase):
     """Tests with a data directory of their own."""
 
@@ -50,6 +57,7 @@ class DirectoryTestCase(SynchronousTestCase):
             directory, self.settings(segment_size, sync), threads if threads is not None else AtOnce()
         )
         journal.open_at(self.survey().end)
+        self.addCleanup(release, journal)
         return journal
 
     def written(self, *payloads: list[Any], segment_size: int = SEGMENT_SIZE) -> None:

@@ -28,7 +28,7 @@ from gim.storage.durable.ticker import Ticker
 from gim.storage.memory.data import MemoryData
 from gim.storage.memory.store import MemoryStore
 from gim.storage.settings import MemorySettings
-from tests.support.journal.directories import last_of
+from tests.support.journal.directories import last_of, release
 from tests.support.settings import storage_limits
 
 SEGMENT_SIZE = 16 * 1024
@@ -80,6 +80,7 @@ class JournalledStore:
 
     def kill(self) -> None:
         """End the process without another word."""
+        release(self.journal)
         self.directory.close()
 
     def close(self) -> None:

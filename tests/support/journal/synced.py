@@ -16,6 +16,7 @@ from gim.journal.settings import JournalSettings
 from gim.journal.syncing import Syncing
 from gim.journal.threads import Threads
 from gim.storage.memory.recorder import Recorder
+from tests.support.journal.directories import release
 
 SEGMENT_SIZE = 256 * 1024
 
@@ -51,4 +52,5 @@ def make_syncing(
     settings = JournalSettings(data_dir=path, sync="always", damage="refuse", segment_size=SEGMENT_SIZE)
     journal = Journal(directory, settings, threads)
     journal.open_at(None)
+    case.addCleanup(release, journal)
     return journal, Syncing(journal, clock, stop)
