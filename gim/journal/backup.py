@@ -141,5 +141,5 @@ def snapshot(source: str, *, cuts: bool) -> Iterator[str]:
 
 def survey_now(path: str) -> Survey:
     """Check every record of a data directory at once. See `survey`."""
-    found = [one for one in survey(path, Progress()) if one is not None]
+    found = [one for one in survey(path, Progress(), counts=True) if one is not None]
     return found[0]

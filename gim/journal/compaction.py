@@ -13,6 +13,7 @@ from gim.journal.files import sync_directory
 from gim.journal.new_file import NewFile
 from gim.journal.pace import Pace
 from gim.journal.records import BEGIN, HEADER, HEADER_SIZE, MAGIC, encode, frame, records
+from gim.journal.sums import sum_record
 from gim.journal.threads import Threads
 
 PORTION: Final = 256 * 1024  # bytes that are read at a time
@@ -74,6 +75,8 @@ class Compaction:
             for _, path in self._sources:
                 await self._copy(path)
             if self._records:
+                await new.write()
+                new.add(sum_record(new.checksum))
                 await new.complete()
             await self._settle()
             if self._records:

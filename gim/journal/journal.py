@@ -124,6 +124,7 @@ class Journal:
         if end > self._segment.capacity:
             self.roll(size, payload)
             end = self._at + size
+        self._segment.add_up(self._at)
         self._segment.extend(end)
         self._room = self._segment.room
 
@@ -134,6 +135,7 @@ class Journal:
         """
         old, end = self._segment, self._at
         self._begin(self._number + 1, end, size)
+        old.add_up(end)
         self.closed.append(Closed(old, end))
         self.bytes_appended += end
         self.on_roll(self._number, payload)
@@ -236,6 +238,7 @@ class Journal:
         self._segment.sync()
         self._map[at : at + len(record)] = record  # only now, as it says that all before it is synced
         self._segment.sync()
+        self._segment.add_up(at + len(record))
         self._segment.finish(at + len(record))
 
     def finish_closed(self) -> None:

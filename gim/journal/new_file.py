@@ -6,6 +6,7 @@ import os
 from contextlib import suppress
 from errno import ENOSPC
 from typing import Final
+from zlib import crc32
 
 from gim.journal.files import TEMPORARY, sync_directory, write_all
 from gim.journal.records import MAGIC
@@ -25,6 +26,7 @@ class NewFile:
 
     def __init__(self, path: str, threads: Threads) -> None:
         self.path = path
+        self.checksum = 0  # the CRC-32 of what was written
         self.size = len(MAGIC)  # bytes, also of records that wait to be written
         self._threads = threads
         self._file = -1
@@ -52,6 +54,7 @@ class NewFile:
         """Write what was added."""
         content = b"".join(self._records)
         self._records.clear()
+        self.checksum = crc32(content, self.checksum)
         self._unsynced += self._waiting
         self._waiting = 0
         await self._threads.run(write_all, self._file, content)

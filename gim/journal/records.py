@@ -32,6 +32,7 @@ SEAL: Final = 31  # the end of a checkpoint that is complete
 # written again, so that it has nothing but messages (missing for not)
 BEGIN: Final = 40
 END: Final = 41  # the log was closed here, and synced
+SUM: Final = 42  # the CRC-32 of all that is before it in the file, which was synced: see `sums`
 
 _LONG_ARRAY: Final = 0xDC  # the head of an array of 16 to 65,535 values
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from gim.concurrency.clocks import WallClock
 from gim.journal.directory import DataDirectory
 from gim.journal.files import LOG, path_of, read_file, sync_directory, write_file
-from gim.journal.records import BEGIN, MAGIC, SEAL, encode, frame, kind_of
+from gim.journal.records import BEGIN, MAGIC, SEAL, SUM, encode, frame, kind_of
 from gim.journal.scan import Finding, check_now, valid_records
 from gim.journal.survey import Damage, Progress, Survey, survey
 from gim.log.logger import Logger
@@ -127,9 +127,9 @@ def _mended_log(log: Finding, is_damaged: bool) -> Finding:
     before it."""
     found = valid_records(read_file(log.path))
     kept = [payload for offset, payload in found if is_damaged or offset < log.end]
-    if log.records and log.begins != log.number:
+    if log.end > len(MAGIC) and log.begins != log.number:
         kept = []
-    kept = [payload for payload in kept if kind_of(payload) != BEGIN]
+    kept = [payload for payload in kept if kind_of(payload) not in (BEGIN, SUM)]
     return _written(log.path, log.number, [encode((BEGIN, log.number, None)), *kept])
 
 

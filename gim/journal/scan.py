@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from typing import Final, Literal
 from zlib import crc32
 
@@ -27,6 +28,7 @@ from gim.journal.records import (
     payload_at,
     records,
 )
+from gim.journal.sums import SUM_SIZE, has_valid_sum
 
 NOWHERE: Final[Position] = (0, 0)
 _SECTOR: Final = 512  # bytes that a disk writes as a whole, or not
@@ -49,7 +51,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     kind: Literal["clean", "torn", "damaged"]
     end: int  # offset behind the last record before anything that is not valid
     size: int  # of the file, without zeros behind the last record
-    records: int  # valid ones before ``end``
+    records: int  # valid ones before ``end``, 0 if they were not counted
     following: int | None = None  # offset of the first valid record behind one that is not
     synced: Position = NOWHERE  # the newest that the file says of how far the logs were synced
     valid_before: int | None = None  # what the file says of the length of the one before it
@@ -104,6 +106,17 @@ class _Notes:
             self.is_sealed = True
 
 
+def summed(path: str, number: int, data: bytes) -> Finding | None:
+    """Return the finding of a log that ends in its checksum if that is right, without its records."""
+    if data[: len(MAGIC)] != MAGIC or not has_valid_sum(data):
+        return None
+    notes = _Notes(number)
+    for offset, payload in islice(records(data), 1):
+        notes.take(offset, payload)
+    notes.synced = number, len(data) - SUM_SIZE
+    return _finding(path, number, notes, end=len(data), size=len(data))
+
+
 def check(path: str, number: int, data: bytes) -> Iterator[Finding | None]:
     """Look at all records of a file. Yields None now and then, and the finding at last."""
     if data[: len(MAGIC)] != MAGIC:
@@ -150,13 +163,29 @@ def _ending(path: str, number: int, data: bytes, end: int, count: int, notes: _N
         kind = "torn" if following is None or _may_be_torn(data, number, end, following) else "damaged"
     for offset, payload in records(data, following) if following is not None else ():
         notes.take(offset, payload)
+    return _finding(
+        path, number, notes, kind=kind, end=end, size=size, records=count, following=following
+    )
+
+
+def _finding(
+    path: str,
+    number: int,
+    notes: _Notes,
+    *,
+    end: int,
+    size: int,
+    kind: Literal["clean", "torn", "damaged"] = "clean",
+    records: int = 0,
+    following: int | None = None,
+) -> Finding:
     return Finding(
         path=path,
         number=number,
         kind=kind,
         end=end,
         size=size,
-        records=count,
+        records=records,
         following=following,
         synced=notes.synced,
         valid_before=notes.valid_before,

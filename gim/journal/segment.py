@@ -14,9 +14,11 @@ from contextlib import suppress
 from errno import ENOENT
 from mmap import MADV_DONTNEED, PAGESIZE, mmap
 from typing import Final
+from zlib import crc32
 
 from gim.journal.files import write_all
 from gim.journal.records import MAGIC
+from gim.journal.sums import sum_record
 
 CHUNK: Final = 256 * 1024  # bytes filled with zeros at a time: some 0.1 ms, for some 1,700 messages
 RELEASED: Final = 4 * 1024 * 1024  # bytes before the end that stay in the memory of the process
@@ -34,8 +36,9 @@ class Segment:
         self.room = room
         self._file = file
         self._released = 0
+        self._checksum = self._summed = 0  # the CRC-32 of the bytes up to an offset
         self.map = mmap(file, capacity)
-        self._release(end)
+        self.add_up(end)
 
     def extend(self, end: int) -> None:
         """Fill the file with zeros at least up to *end*, which is not above the capacity.
@@ -48,6 +51,15 @@ class Segment:
             size = min(CHUNK - self.room % CHUNK, self.capacity - self.room)
             written = os.pwrite(self._file, _ZEROS[:size], self.room)
             self.room += written
+
+    def add_up(self, end: int) -> None:
+        """Add what was written up to *end* to the checksum of the file; nothing before changes any more.
+
+        It is still in the caches of the CPU if this is called after each `CHUNK`: some 0.1 ms.
+        """
+        with memoryview(self.map) as content, content[self._summed : end] as added:
+            self._checksum = crc32(added, self._checksum)
+        self._summed = end
         self._release(end)
 
     def _release(self, end: int) -> None:
@@ -67,10 +79,13 @@ class Segment:
         os.fdatasync(self._file)
 
     def finish(self, end: int) -> None:
-        """Close the file, cut to what was written. It must be synced, and not be written to any more."""
+        """Close the file, cut to what was written, and its checksum. It must be synced, added up to the
+        *end*, and not be written to any more."""
         self.map.close()
+        record = sum_record(self._checksum)
         try:
             os.ftruncate(self._file, end)
+            os.pwrite(self._file, record, end)
             os.fsync(self._file)
         finally:
             os.close(self._file)

@@ -10,8 +10,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gim.journal.files import LOG, STATE, files_of, read_file
-from gim.journal.records import Position
-from gim.journal.scan import NOWHERE, Finding, check
+from gim.journal.records import MAGIC, Position
+from gim.journal.scan import NOWHERE, Finding, check, summed
 
 
 class Problem(Struct, frozen=True):
@@ -47,10 +47,11 @@ class Progress(Struct):
     total: int = 0
 
 
-def survey(path: str, progress: Progress) -> Iterator[Survey | None]:
-    """Check every record of a data directory. Yields None now and then, and the survey at last.
+def survey(path: str, progress: Progress, counts: bool = False) -> Iterator[Survey | None]:
+    """Check all files of a data directory. Yields None now and then, and the survey at last.
 
-    Changes nothing. May raise `OSError`.
+    Without *counts*, the records of a log that ends in its checksum are not counted. Changes nothing.
+    May raise `OSError`.
     """
     states, logs = files_of(path, STATE)[-1:], files_of(path, LOG)
     files = [*states, *logs]
@@ -58,7 +59,8 @@ def survey(path: str, progress: Progress) -> Iterator[Survey | None]:
     findings: list[Finding] = []
     for file in files:
         data = read_file(file.path)
-        for found in check(file.path, file.number, data):
+        whole = None if counts else summed(file.path, file.number, data)
+        for found in check(file.path, file.number, data) if whole is None else (whole,):
             if found is None:
                 yield None
             else:
@@ -134,7 +136,7 @@ def _foreign(first: int, logs: list[Finding]) -> list[Problem]:
     """Return the logs that stand in the place of others. *first* is the one with the checkpoint."""
     problems = []
     for log in logs:
-        if log.records and log.begins != log.number:
+        if log.end > len(MAGIC) and log.begins != log.number:
             text = f"{log.path}: the records are not those of this log"
             problems.append(Problem(log.path, text, log))
         elif log.is_rewritten and log.number >= first:

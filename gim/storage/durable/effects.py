@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from gim.journal.records import BEGIN, END, SEAL, SLICE, TICK
+from gim.journal.records import BEGIN, END, SEAL, SLICE, SUM, TICK
 
 MESSAGE: Final = 1
 USER: Final = 2
@@ -222,6 +222,10 @@ class LogEnds(Struct, frozen=True, gc=False, array_like=True, tag=END):
     """Written and read by the journal."""
 
 
+class LogSum(Struct, frozen=True, gc=False, array_like=True, tag=SUM):
+    """Written and read by the journal."""
+
+
 Change: TypeAlias = (
     UserNamed
     | ReadUpTo
@@ -254,7 +258,7 @@ class Slice(Struct, frozen=True, array_like=True, tag=SLICE):
     effects: tuple[StateEffect, ...]
 
 
-LogRecord: TypeAlias = MessageStored | Change | Tick | Together | LogBegins | LogEnds
+LogRecord: TypeAlias = MessageStored | Change | Tick | Together | LogBegins | LogEnds | LogSum
 StateRecord: TypeAlias = Slice | Seal
 
 encode: Final = msgspec.msgpack.Encoder().encode

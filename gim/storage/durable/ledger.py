@@ -27,7 +27,7 @@ class LogPart:
 
     def __init__(self, numbers: list[int], size: int = 0) -> None:
         self.numbers = numbers  # of the logs, ascending
-        self.size = size  # bytes of all files
+        self.size = size  # bytes of all files; of those that were written again, of their records
         self.messages = 0  # that live
         self.live_bytes = 0  # of their records, about
         self.erase_at: float | None = None  # when to write it again as content must leave the disk

@@ -116,7 +116,8 @@ class Tidying:
             before=joined.size,
             after=made.size,
         )
-        joined.numbers, joined.size = joined.numbers[:1], made.size
+        # not that of the file: its head and checksum do not make it worth writing again
+        joined.numbers, joined.size = joined.numbers[:1], made.bytes
         joined.live_bytes += made.bytes - live_bytes
         self._ledger.replace(group, joined if made.records else None)
 

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any, Final
 
 from gim.journal.files import read_file
-from gim.journal.records import BEGIN, END, FORMAT, HEADER_SIZE, SEAL, SLICE, TICK, kind_of, records
+from gim.journal.records import BEGIN, END, FORMAT, HEADER_SIZE, SEAL, SLICE, SUM, TICK, kind_of, records
 from gim.journal.scan import Finding
 from gim.storage.durable import effects
 from gim.storage.durable.effects import decode_message
@@ -32,6 +32,7 @@ _KINDS: Final = {
     SEAL: "end of a checkpoint",
     BEGIN: "begin of a log",
     END: "end of a log",
+    SUM: "checksum of a log",
 }
 
 

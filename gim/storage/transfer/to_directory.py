@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from operator import itemgetter
 from secrets import token_bytes, token_hex
 from typing import Any, Final
+from zlib import crc32
 
 from gim.ids import session as session_of
 from gim.journal.directory import Meta, write_meta
 from gim.journal.files import LOG, STATE, path_of, write_file
 from gim.journal.records import BEGIN, END, FORMAT, MAGIC, encode, frame
+from gim.journal.sums import sum_record
 from gim.storage.durable import effects
 from gim.storage.durable.effects import (
     Chatroom,
@@ -111,6 +113,7 @@ class DirectoryTarget:
         """Write a log; return its length. *end_before* is that of the one before it."""
         content = b"".join([MAGIC, frame(encode((BEGIN, number, end_before))), *records])
         content += frame(encode((END, len(content))))
+        content += sum_record(crc32(content))
         write_file(path_of(self._path, LOG, number), content)
         return len(content)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from gim.journal.backup import survey_now
 from gim.journal.directory import open_directory
 from gim.journal.files import read_file
 from gim.journal.journal import Journal
@@ -74,6 +75,10 @@ class DirectoryTestCase(SynchronousTestCase):
         """Return what the directory holds."""
         found: Survey = last_of(survey(self.path, Progress()))
         return found
+
+    def survey_counting(self) -> Survey:
+        """Return what the directory holds, with the number of records of each file."""
+        return survey_now(self.path)
 
     def repaired(self, damage: Damage = "refuse") -> Repaired:
         """Put the directory right, as a start does."""

@@ -40,7 +40,7 @@ class VerifyTests(DataDirectoryTestCase):
         size = len(self.content())
         self.assertEqual(
             self.said("log", "verify", self.path),
-            f"FILE              RECORDS   BYTES  VERDICT\nlog-00000001.gim      302  {size:,}  clean\n",
+            f"FILE              RECORDS   BYTES  VERDICT\nlog-00000001.gim      303  {size:,}  clean\n",
         )
         self.assertEqual(
             self.rows(),
@@ -48,7 +48,7 @@ class VerifyTests(DataDirectoryTestCase):
                 {
                     "file": "log-00000001.gim",
                     "verdict": "clean",
-                    "records": 302,
+                    "records": 303,
                     "bytes": size,
                     "valid": size,
                     "next_valid": None,
@@ -102,14 +102,14 @@ class BackupTests(DataDirectoryTestCase):
         self.written(*RECORDS)
         run = self.gim("backup", "--data-dir", self.path, self.to)
         self.assertEqual((run.status, run.out), (0, ""))
-        self.assertIn(f"copied to {self.to}: 1 file, 302 records,", run.err)
+        self.assertIn(f"copied to {self.to}: 1 file, 303 records,", run.err)
         self.assertIn("clean", self.said("log", "verify", self.to))
 
     def test_the_source_may_stand_in_the_environment(self) -> None:
         self.written(*RECORDS)
         self.environment["GIM_DATA_DIR"] = self.path
         copied = json.loads(self.said("backup", self.to, "--json"))
-        self.assertEqual((copied["to"], copied["files"], copied["records"]), (self.to, 1, 302))
+        self.assertEqual((copied["to"], copied["files"], copied["records"]), (self.to, 1, 303))
 
     def test_what_it_refuses(self) -> None:
         self.assertIn("--data-dir", self.refused("backup", self.to, status=2))

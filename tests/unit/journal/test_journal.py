@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from gim.errors import Unavailable
 from gim.journal.journal import Journal
 from gim.journal.records import encode, fields, records
+from gim.journal.sums import SUM_SIZE
 from tests.support.journal.directories import SEGMENT_SIZE, DirectoryTestCase
 
 
@@ -58,7 +59,7 @@ class AppendTests(DirectoryTestCase):
         journal.append(encode([1, "hello"]))
         self.assertEqual(os.stat(self.log()).st_size, SEGMENT_SIZE)
         self.successResultOf(journal.close())
-        self.assertEqual(os.stat(self.log()).st_size, journal.position[1])
+        self.assertEqual(os.stat(self.log()).st_size, journal.position[1] + SUM_SIZE)
 
     def test_nothing_comes_behind_the_end_that_a_close_writes(self) -> None:
         journal = self.journal()
@@ -72,7 +73,7 @@ class AppendTests(DirectoryTestCase):
         with self.assertRaises(Unavailable):
             journal.append(encode([1, "later"]))
         self.assertEqual(_payloads(self.content()), [[1, "hello"]])
-        self.assertEqual(len(self.content()), journal.position[1])
+        self.assertEqual(len(self.content()), journal.position[1] + SUM_SIZE)
 
     def test_full_files_are_cut_when_they_are_finished(self) -> None:
         journal = self.journal()
@@ -80,7 +81,7 @@ class AppendTests(DirectoryTestCase):
         end = journal.position[1]
         journal.roll()
         journal.finish_closed()
-        self.assertEqual(os.stat(self.log()).st_size, end)
+        self.assertEqual(os.stat(self.log()).st_size, end + SUM_SIZE)
 
     def test_a_start_goes_on_in_the_last_file(self) -> None:
         self.written([1, "first"])

@@ -10,6 +10,7 @@ from gim.journal.directory import open_directory
 from gim.journal.journal import Journal
 from gim.journal.records import BEGIN, MAGIC, SEAL, SLICE, TICK, encode, frame, records
 from gim.journal.scan import check_now
+from gim.journal.sums import SUM_SIZE
 from gim.journal.threads import AtOnce
 from gim.startup import StartupError
 from tests.support.journal.directories import DirectoryTestCase
@@ -172,7 +173,8 @@ class DamageTests(DirectoryTestCase):
     def test_damage_in_an_older_log(self) -> None:
         self.written(*[[1, "x" * 3000]] * 60)
         content = self.content(1)
-        self.put(content[:-5] + b"\xff" + content[-4:], number=1)
+        end = len(content) - SUM_SIZE
+        self.put(content[: end - 5] + b"\xff" + content[end - 4 :], number=1)
         self.assertEqual([problem.path for problem in self.survey().problems], [self.log(1)])
 
     def _epoch(self) -> str:

@@ -18,6 +18,7 @@ from gim.journal import syncing
 from gim.journal.files import read_file
 from gim.journal.records import encode, fields, records
 from gim.journal.settings import SyncPolicy
+from gim.journal.sums import SUM_SIZE
 from gim.journal.syncing import Syncing
 from tests.support.journal.directories import SEGMENT_SIZE, DirectoryTestCase
 from tests.support.journal.threads import OnDemand
@@ -182,7 +183,7 @@ class GroupCommitTests(SyncingTestCase):
         with patch("os.fdatasync", side_effect=os.fdatasync) as fdatasync:
             self.threads.work_off()
         self.assertEqual((self.called, fdatasync.call_count), (["b"], 2))
-        self.assertEqual((self.log_.closed, os.stat(self.log()).st_size), ([], end))
+        self.assertEqual((self.log_.closed, os.stat(self.log()).st_size), ([], end + SUM_SIZE))
         self.assertEqual(self.log_.synced, self.log_.position)
 
 
