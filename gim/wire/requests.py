@@ -110,7 +110,7 @@ class HeartbeatRequest(Struct, frozen=True):
 
 
 @operation(Op.SEND, reply=model.Sent)
-class SendRequest(Struct, frozen=True):
+class SendRequest(Struct, frozen=True, gc=False):
     """Send a message. ``request_id`` is "" if it was not given."""
 
     type: SessionType
