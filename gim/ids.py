@@ -85,6 +85,15 @@ def private_session(one: str, other: str) -> Session:
 
 
 @lru_cache(_SESSIONS)
+def session_with(user_id: str, target_id: str) -> Session:
+    """Return the session of a user with the receiver of a message, or raise `BadRequest`."""
+    check_id(target_id, "target_id")
+    if target_id == user_id:
+        raise BadRequest("target_id: this is your own id: choose another user")
+    return private_session(user_id, target_id)
+
+
+@lru_cache(_SESSIONS)
 def session(text: str) -> Session:
     """Read a session id, the two people of a private one in either order, or raise `BadRequest`."""
     kind, *parts = text.split(":")

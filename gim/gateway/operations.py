@@ -153,15 +153,23 @@ class Operations:
         _user(client)
         return self._chat.server_time()
 
-    def on_send(self, client: Client, body: requests.SendRequest) -> Awaitable[Sent]:
-        return self._chat.send(
-            _user(client),
+    async def on_send(self, client: Client, body: requests.SendRequest) -> Sent:
+        sent = self.send(client, body)
+        return sent if isinstance(sent, Sent) else await sent
+
+    def send(self, client: Client, body: requests.SendRequest) -> Sent | Awaitable[Sent]:
+        """Send a message; return the answer itself if the storage has it at once."""
+        login, user = client.login, client.user
+        if login is None or user is None:
+            raise _not_logged_in()
+        return self._chat.send_from(
+            login,
+            user,
             body.type,
             body.target_id,
             body.content,
             body.category,
             body.request_id,
-            client.outbound.key,
         )
 
     async def on_history(self, client: Client, body: requests.HistoryRequest) -> History:
@@ -211,8 +219,12 @@ class Operations:
 
 def _user(client: Client) -> User:
     if client.login is None or client.user is None:
-        raise Unauthorized('log in first, for example {"op":101,"body":{"id":"1001"}}')
+        raise _not_logged_in()
     return client.user
+
+
+def _not_logged_in() -> Unauthorized:
+    return Unauthorized('log in first, for example {"op":101,"body":{"id":"1001"}}')
 
 
 def _point(body: requests.LoginRequest) -> Point | None:

@@ -88,6 +88,10 @@ class RequestQueue:
         else:
             self._wait(work, may_overlap, False)
 
+    def is_idle(self) -> bool:
+        """Say whether a request would start at once, and its reply be the next one."""
+        return not (self._started or self._waiting or self._held)
+
     def add_dear(self, work: _Work) -> None:
         """Run *work*, which may take long, in the turn of the client."""
         if self._waiting or not self._may_start(False):

@@ -42,7 +42,7 @@ MAX_NODE_MESSAGE = 256 * 1024  # bytes of a message from one listener to others
 Position = tuple[str, str]  # rank and session id of the last line of a page of sessions
 
 
-class Draft(Struct, frozen=True):
+class Draft(Struct, frozen=True, gc=False):
     """A message to store.
 
     ``request_id`` is "" if the sender gave none. ``origin`` names the connection that sends it, "" for
@@ -188,6 +188,14 @@ class Messages(Protocol):
         raised if content or category differ. For a chatroom, raises `NotFound` if it does not exist,
         `Forbidden` if the sender is muted or not a member. Raises `TooManyRequests` above the sender's
         send rate.
+        """
+
+    @property
+    def append_at_once(self) -> Callable[[Draft], Sent] | None:
+        """What does the same as `append` before it returns, without the cost of a coroutine; None where
+        an answer takes time.
+
+        Read it anew for each message: it may change.
         """
 
     async def history(

@@ -65,6 +65,16 @@ class _EmittingMessages:
         self._put(events.sent(draft, sent, self._now()))
         return sent
 
+    @property
+    def append_at_once(self) -> Callable[[Draft], Sent] | None:
+        return self._append_at_once if self._messages.append_at_once is not None else None
+
+    def _append_at_once(self, draft: Draft) -> Sent:
+        assert self._messages.append_at_once is not None
+        sent = self._messages.append_at_once(draft)
+        self._put(events.sent(draft, sent, self._now()))
+        return sent
+
 
 class _EmittingUsers:
     def __init__(self, users: Users, presence: PresenceGrace) -> None:

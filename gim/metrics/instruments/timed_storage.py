@@ -100,6 +100,8 @@ class _TimedUsers:
 
 
 class _TimedMessages:
+    append_at_once: Callable[[Draft], Sent] | None = None  # what is measured is a coroutine
+
     def __init__(self, messages: Messages, times: StorageTimes) -> None:
         self.append = times.timed("append", messages.append)
         self.history = times.timed("history", messages.history)
@@ -168,17 +170,20 @@ class TimedStorage(WrappedStorage):
 
 
 class _SampledMessages(_TimedMessages):
-    """Puts a call that measures in the place of ``append`` for one message."""
+    """Puts a call that measures in the place of ``append`` for one message; until then, no other call
+    is offered."""
 
     def __init__(self, messages: Messages, times: StorageTimes) -> None:
         super().__init__(messages, times)
-        self._plain_append, self._timed_append = messages.append, self.append
+        self._messages, self._timed_append = messages, self.append
 
     def sample(self) -> None:
         self.append = self._measure_one
+        self.append_at_once = None
 
     def _measure_one(self, draft: Draft, /) -> Coroutine[Any, Any, Sent]:
-        self.append = self._plain_append
+        self.append = self._messages.append
+        self.append_at_once = self._messages.append_at_once
         return self._timed_append(draft)
 
 

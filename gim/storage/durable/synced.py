@@ -205,6 +205,8 @@ class _SyncedUsers:
 
 
 class _SyncedMessages:
+    append_at_once = None
+
     def __init__(self, messages: Messages, syncing: Syncing) -> None:
         self.append = held(syncing, messages.append)
         self.history = held(syncing, messages.history)

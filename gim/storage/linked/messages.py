@@ -19,6 +19,8 @@ from gim.storage.message_ids import FIRST, first_id_of
 class LinkedMessages:
     """Implements `gim.storage.interface.Messages`."""
 
+    append_at_once = None
+
     def __init__(
         self,
         channel: Channel,

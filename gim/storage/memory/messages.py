@@ -41,6 +41,9 @@ class MemoryMessages:
         self._own = own
 
     async def append(self, draft: Draft, /) -> Sent:
+        return self.append_at_once(draft)
+
+    def append_at_once(self, draft: Draft, /) -> Sent:
         self._count_send(draft.sender.id)
         if draft.request_id:
             return self._append_once(draft)

@@ -39,6 +39,8 @@ class RedisMessages:
     history of large messages.
     """
 
+    append_at_once = None
+
     def __init__(
         self,
         redis: Redis,
