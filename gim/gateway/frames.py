@@ -13,19 +13,32 @@ _TEXT = 0x81  # FIN and the opcode
 _BINARY = 0x82
 _MASKED = 0x80
 
+_TABLED = 1024  # bytes: the heads of frames with shorter payloads are in tables, 40 KiB each
+
 _short = Struct("!BB").pack
 _medium = Struct("!BBH").pack
 _long = Struct("!BBQ").pack
+_number = int.from_bytes
+
+
+def _head(first: int, length: int) -> bytes:
+    if length < 126:
+        return _short(first, length)
+    if length < 65536:
+        return _medium(first, 126, length)
+    return _long(first, 127, length)
+
+
+_TEXT_HEADS = [_head(_TEXT, length) for length in range(_TABLED)]
+_BINARY_HEADS = [_head(_BINARY, length) for length in range(_TABLED)]
 
 
 def frame(payload: bytes, is_binary: bool) -> bytes:
     """Return *payload* as one frame."""
-    first, length = _BINARY if is_binary else _TEXT, len(payload)
-    if length < 126:
-        return _short(first, length) + payload
-    if length < 65536:
-        return _medium(first, 126, length) + payload
-    return _long(first, 127, length) + payload
+    length = len(payload)
+    if length < _TABLED:
+        return (_BINARY_HEADS if is_binary else _TEXT_HEADS)[length] + payload
+    return _head(_BINARY if is_binary else _TEXT, length) + payload
 
 
 def payloads_of(frames: bytes) -> Iterator[bytes]:
@@ -52,30 +65,30 @@ def cut(data: bytes, limit: int) -> tuple[list[tuple[bytes, bool]], int]:
     at, size = 0, len(data)
     while size - at >= 6:
         first, length = data[at], data[at + 1] - _MASKED
-        begin = at + 2
-        if (first != _TEXT and first != _BINARY) or length < 0 or length == 127:
-            break
+        begin = at + 6
         if length == 126:
             length = data[at + 2] << 8 | data[at + 3]
-            begin = at + 4
+            begin = at + 8
             if length < 126:
                 break
-        end = begin + 4 + length
-        if end > size or length > limit:
+        elif length < 0 or length == 127:
             break
-        payload = _unmask(data[begin : begin + 4], data[begin + 4 : end], length)
-        if first == _TEXT and not (payload.isascii() or _is_utf_8(payload)):
+        end = begin + length
+        if end > size or length > limit or (first != _TEXT and first != _BINARY):
             break
-        messages.append((payload, first == _BINARY))
+        # XOR all bytes as one large number: linear, and without a loop in Python
+        size_of_key = length + 3 & ~3
+        key = _number(data[begin - 4 : begin] * (size_of_key >> 2), "little")
+        unmasked = _number(data[begin:end], "little") ^ key  # beyond its end is the rest of the key
+        payload = unmasked.to_bytes(size_of_key, "little")[:length]
+        if first == _TEXT:
+            if not (payload.isascii() or _is_utf_8(payload)):
+                break
+            messages.append((payload, False))
+        else:
+            messages.append((payload, True))
         at = end
     return messages, at
-
-
-def _unmask(mask: bytes, masked: bytes, length: int) -> bytes:
-    """XOR all bytes as one large number: linear, and without a loop in Python."""
-    key = (mask * ((length + 3) >> 2))[:length]
-    number = int.from_bytes(masked, "little") ^ int.from_bytes(key, "little")
-    return number.to_bytes(length, "little")
 
 
 def _is_utf_8(payload: bytes) -> bool:

@@ -128,26 +128,24 @@ class OutboundQueue:
         return True
 
     def _cork(self, frame: bytes) -> None:
-        if self._corked:
-            self._corked += frame
-            if len(self._corked) > MAX_CORKED:
+        if corked := self._corked:
+            self._corked = corked + frame
+            if len(corked) + len(frame) > MAX_CORKED:
                 self.flush()
-        elif len(frame) > MAX_CORKED or self._source is not None:
-            self._write_frames(frame)
         else:
             self._corked = frame
-            self._batch.add(self)
+            if len(frame) > MAX_CORKED or self._source is not None:
+                self.flush()
+            else:
+                self._batch.add(self)
 
     def flush(self) -> None:
         """Write at once the frames that wait for the end of the iteration."""
-        if self._corked:
-            corked, self._corked = self._corked, b""
-            self._write_frames(corked)
-
-    def _write_frames(self, frames: bytes) -> None:
-        self._write(frames)
-        if not self._buffer.free:
-            self.check_backlog(0)
+        if corked := self._corked:
+            self._corked = b""
+            self._write(corked)
+            if not self._buffer.free:
+                self.check_backlog(0)
 
     def _frame(self, push: Push | Event) -> bytes:
         """Return a push as a frame, encoded once for all connections with this codec."""

@@ -65,7 +65,7 @@ class PushDispatcher:
         `NodeMessage`."""
         self._node = storage.node
         self._users = storage.users
-        self._messages = storage.messages
+        self._delivered = storage.messages.delivered
         self._chatrooms = storage.chatrooms
         self._nodes = storage.nodes
         self._subscribes_new_members = storage.subscribes_new_members
@@ -76,6 +76,7 @@ class PushDispatcher:
         self._receive = receive
         self.pushed = PushCounts()
         self._presence = Presence()
+        self._find_user = self._presence.get
         self._local = LocalChatrooms(
             storage.chatrooms, self._presence, self._writer, settings.policy, clock, self.pushed
         )
@@ -111,8 +112,10 @@ class PushDispatcher:
     def on_announcement(self, news: Announcement) -> None:
         """See `gim.storage.interface.Listener`."""
         try:
-            if isinstance(news, MessageStored) and news.session.type == PRIVATE:
-                self._push_private(news)
+            if type(news) is MessageStored and news.reader:  # it is private
+                user = self._find_user(news.reader)
+                if user is not None:
+                    self._push_private(user, news)
             else:
                 self._dispatch(news)
         except Exception:
@@ -221,20 +224,18 @@ class PushDispatcher:
         user = self._presence.get(user_id)
         return user is None or (len(user.logins) == 1 and user.logins[0].connection.key == key)
 
-    def _push_private(self, news: MessageStored) -> None:
-        user = self._presence.get(news.reader)
-        if user is not None and (len(user.logins) > 1 or user.logins[0].connection.key != news.origin):
-            self._push_to(user, news)
-
-    def _push_to(self, user: OnlineUser, news: MessageStored) -> None:
-        push = Push(SessionHead(news.session.id, PRIVATE, news.title), [news.message])
-        written = 0
-        for login in user.logins:
-            if login.connection.key != news.origin and login.offer(push):
+    def _push_private(self, user: OnlineUser, news: MessageStored) -> None:
+        origin, logins = news.origin, user.logins
+        if len(logins) == 1 and logins[0].connection.key == origin:
+            return
+        message, written = news.message, 0
+        push = Push(SessionHead(message.session_id, PRIVATE, news.title), [message])
+        for login in logins:
+            if login.connection.key != origin and login.offer(push):
                 written += 1
         if written:
             self.pushed.private += written
-            self._messages.delivered(user.id, news.message.id)
+            self._delivered(user.id, message.id)
 
     async def enter(
         self, entry: Entry, connection: Connection, catch_up: CatchUp, admit: Callable[[str, int], None]
@@ -284,7 +285,7 @@ class PushDispatcher:
             count(login.user.id, sum(map(len, push.__dict__.values())))
             self.pushed.caught_up += 1
             self.pushed.caught_up_messages += len(push.items)
-            self._messages.delivered(login.user.id, push.items[-1].id)
+            self._delivered(login.user.id, push.items[-1].id)
         if not pushes:
             login.caught_up()
         return bool(pushes)

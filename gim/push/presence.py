@@ -89,6 +89,7 @@ class Presence:
 
     def __init__(self) -> None:
         self._users: dict[str, OnlineUser] = {}
+        self.get: Callable[[str], OnlineUser | None] = self._users.get  # a user by id
         self.connections = 0
 
     def __len__(self) -> int:
@@ -97,9 +98,6 @@ class Presence:
     def logins(self) -> list[Login]:
         """Return all connections."""
         return [login for user in self._users.values() for login in user.logins]
-
-    def get(self, user_id: str) -> OnlineUser | None:
-        return self._users.get(user_id)
 
     def enter(self, user_id: str, connection: Connection, catch_up: CatchUp, since: int) -> Login:
         """Add a connection of the user, logged in *since* Unix ms."""

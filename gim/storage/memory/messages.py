@@ -47,7 +47,9 @@ class MemoryMessages:
         self._count_send(draft.sender.id)
         if draft.request_id:
             return self._append_once(draft)
-        return self._append(draft)
+        if draft.session.type == CHATROOM:
+            return self._append_to_chatroom(draft)
+        return self._append_private(draft)
 
     def _append_once(self, draft: Draft) -> Sent:
         key = draft.sender.id, draft.session.id, draft.request_id
@@ -57,18 +59,14 @@ class MemoryMessages:
             if answer[0] != digest:
                 raise refusals.request_id_reused()
             return answer[1]
-        sent = self._append(draft)
+        if draft.session.type == CHATROOM:
+            sent = self._append_to_chatroom(draft)
+        else:
+            sent = self._append_private(draft)
         self._answers.remember(*key, digest, sent)
         return sent
 
-    def _append(self, draft: Draft) -> Sent:
-        if draft.session.type == CHATROOM:
-            message = self._append_to_chatroom(draft)
-        else:
-            message = self._append_private(draft)
-        return Sent(message.id, message.session_id, message.sequence, message.created_at)
-
-    def _append_to_chatroom(self, draft: Draft) -> Message:
+    def _append_to_chatroom(self, draft: Draft) -> Sent:
         chatroom_id = draft.session.parts[0]
         chatroom = self._archive.chatroom(chatroom_id)
         if not draft.as_admin:
@@ -84,7 +82,7 @@ class MemoryMessages:
             for subscriber in chatroom.subscribers:
                 subscriber.announce(news)
         self._archive.trim(chatroom)
-        return message
+        return Sent(message.id, message.session_id, message.sequence, message.created_at)
 
     def _check_mute(self, chatroom: Chatroom, user_id: str) -> None:
         """Raise `Forbidden` for a user who is muted in a chatroom that has mutes."""
@@ -92,29 +90,31 @@ class MemoryMessages:
         if left_ms > 0:
             raise refusals.muted(chatroom.session.parts[0], left_ms)
 
-    def _append_private(self, draft: Draft) -> Message:
-        session = draft.session
+    def _append_private(self, draft: Draft) -> Sent:
+        session_id, _, (one, other) = session = draft.session
         sender = self._people.sender(draft.sender)
-        receiver = self._people.receiver(session.peer_of(sender.id))
+        receiver = self._people.receiver(other if sender.id == one else one)
         conversation = self._archive.private(session)
         message = self._archive.store(conversation, sender, draft)
         receiver.stored += 1
         # out and in again: at the end of the order, which is where the newest is
-        receiver.private[session.id] = receiver.private.pop(session.id, FIRST)
-        sender.private.pop(session.id, None)
-        sender.private[session.id] = message.id
+        private = receiver.private
+        private[session_id] = private.pop(session_id, FIRST)
+        private = sender.private
+        private.pop(session_id, None)
+        private[session_id] = message.id
         if receiver.order is not None:
             self._inbox.moved(receiver, message)
         if sender.order is not None:
             self._inbox.moved(sender, message)
         if receiver.subscribers:
-            news = MessageStored(message, session, sender.title, draft.origin, receiver.id)
+            news = MessageStored(message, session, sender.user.name, draft.origin, receiver.id)
             for subscriber in receiver.subscribers:
                 subscriber.announce(news)
         if sender.subscribers and not (draft.is_alone and sender.subscribers is self._own.alone):
             self._announce_to_sender(sender, receiver, message, draft)
         self._archive.trim(conversation)
-        return message
+        return Sent(message.id, session_id, message.sequence, message.created_at)
 
     def _announce_to_sender(
         self, sender: Person, receiver: Person, message: Message, draft: Draft

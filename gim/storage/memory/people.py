@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import islice
 
 from sortedcontainers import SortedDict, SortedList
@@ -40,6 +41,7 @@ class People:
         """*ttl* is how many seconds a message is kept."""
         self._recorder = recorder if recorder is not None else Recorder()
         self._by_id: SortedDict[str, Person] = SortedDict()
+        self.get: Callable[[str], Person | None] = self._by_id.get  # a person by id
         self._after_acts = Countdowns(clock, ttl + USERS_OUTLIVE_MESSAGES, MAX_IDLE)
         self._after_messages = Countdowns(clock, USERS_OUTLIVE_MESSAGES, MAX_IDLE)
         self.forgotten_dropped = FIRST
@@ -57,9 +59,6 @@ class People:
 
     def __getitem__(self, user_id: str) -> Person:
         return self._by_id[user_id]
-
-    def get(self, user_id: str) -> Person | None:
-        return self._by_id.get(user_id)
 
     def make(self, user_id: str) -> Person:
         """Return the person, created if missing: not a user yet, but an id that gets a message."""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64encode
-from itertools import pairwise
+from itertools import cycle, pairwise
 from struct import pack
 from typing import Any
 
 from hypothesis import strategies as st
-
-from gim.gateway.frames import _unmask
 
 # text that is special somewhere: logs, terminals, Redis, JSON, URLs, paths, formats, markup
 NASTY = (
@@ -130,7 +128,11 @@ def frame(
     else:
         head = pack("!BB", first, flag | length)
     mask = b"\x0f\xf0\x55\xaa"
-    return head + (mask + _unmask(mask, payload, len(payload)) if masked else payload)
+    return head + (mask + _mask(mask, payload) if masked else payload)
+
+
+def _mask(mask: bytes, payload: bytes) -> bytes:
+    return bytes(one ^ other for one, other in zip(payload, cycle(mask), strict=False))
 
 
 def cut_up(whole: st.SearchStrategy[bytes]) -> st.SearchStrategy[list[bytes]]:
