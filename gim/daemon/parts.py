@@ -34,6 +34,7 @@ from gim.gateway import closing
 from gim.gateway.admission import Admission, ConnectionAdmission
 from gim.gateway.factory import GatewayFactory
 from gim.gateway.operations import Operations
+from gim.gateway.reading import DirectReads
 from gim.gateway.timeout_wheel import TimeoutWheel
 from gim.gateway.transport import write_at_once, write_at_once_later
 from gim.gateway.write_batch import WriteBatch
@@ -98,6 +99,7 @@ class NodeParts:
         yield from (self._overload, self._sampler)
         yield LimitReport(self._hits, self._reactor)
         yield from (self._profiler, self._api_port, self._site.streams, self._gateway_port)
+        yield DirectReads(self._reactor)
 
     # what is counted and limited
 

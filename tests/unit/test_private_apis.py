@@ -140,6 +140,9 @@ class PrivateApiTests(SynchronousTestCase):
         another = EPollReactor()
         self.addCleanup(another._poller.close)
         self.assertIsInstance(another._poller, epoll)
+        self.assertEqual(another.doIteration, another.doPoll)
+        self.assertIn(another.waker.fileno(), another._selectables)
+        self.assertTrue(callable(another._doReadOrWrite) and callable(another._disconnectSelectable))
 
     def test_a_channel_of_http_shows_whether_it_serves_a_request(self) -> None:
         channel = HTTPChannel()
