@@ -8,10 +8,12 @@ lines of a traceback follow the first one, each behind a tab.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
+from string import Formatter
 
-from twisted.logger import LogEvent, LogLevel, eventAsText, formatEvent
-from twisted.logger import formatTime as local_time
+from twisted.logger import LogEvent, LogLevel, eventAsText, formatEvent, formatTime
 
 
 def as_json(event: LogEvent) -> str:
@@ -52,8 +54,50 @@ def as_text(event: LogEvent, with_time: bool = True) -> str:
     """Write an event as a line of text, its traceback in lines below. Nothing to say gives ""."""
     if "log_failure" in event or event.get("isError"):
         return _with_traceback(event, with_time)
-    text = eventAsText(event, False, with_time, formatTime=local_time)
+    text = _line_of(event, with_time)
     return f"{visible(text)}\n" if text else ""
+
+
+def _line_of(event: LogEvent, with_time: bool) -> str:
+    """Return what Twisted's `eventAsText` does, at a tenth of the cost for a line of gim."""
+    try:
+        fill = _filling(event["log_format"]) if "log_flattened" not in event else None
+        if fill is None:
+            return eventAsText(event, False, with_time, formatTime=local_time)
+        message, system = fill(event), event.get("log_system")
+        if system is None:
+            system = f"{event['log_namespace']}#{event['log_level'].name}"
+    except Exception:  # Twisted writes a line about what it can't format
+        return eventAsText(event, False, with_time, formatTime=local_time)
+    if not message:
+        return ""
+    time = f"{local_time(event.get('log_time'))} " if with_time else ""
+    return f"{time}[{system}] {message}"
+
+
+@lru_cache(maxsize=512)  # formats stand in the code, so they are few
+def _filling(pattern: str) -> Callable[[LogEvent], str] | None:
+    """Return a function that fills a format from an event, None for one that is more than plain names
+    in braces."""
+    names, joined = [], ""
+    for text, name, spec, conversion in Formatter().parse(pattern):
+        joined += text.replace("%", "%%")
+        if name is not None:
+            joined += "%s"
+            names.append(name)
+            if spec or conversion or not name.isidentifier():
+                return None
+    return lambda event: joined % tuple([format(event[name]) for name in names])
+
+
+def local_time(seconds: float | None) -> str:
+    """Return a Unix time in seconds as Twisted writes it, in the time zone of the system."""
+    return "-" if seconds is None else _time_of_second(int(seconds // 1))
+
+
+@lru_cache(maxsize=2)
+def _time_of_second(seconds: int) -> str:
+    return formatTime(seconds)
 
 
 def _with_traceback(event: LogEvent, with_time: bool) -> str:

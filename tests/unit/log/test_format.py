@@ -7,8 +7,10 @@ import os
 import syslog
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.application.service import Application
-from twisted.logger import ILogObserver, LogLevel, LogPublisher, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, LogLevel, LogPublisher, eventAsText, globalLogPublisher
 from twisted.python import log
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -16,10 +18,29 @@ from zope.interface import implementer
 
 from gim.config.options import Options
 from gim.config.settings import settings_of
-from gim.log.format import as_json, as_text
+from gim.log.format import as_json, as_text, visible
 from gim.log.logger import Logger, traced
 from gim.log.output import RotatedFile, prepare_log
 from gim.log.syslog import SyslogObserver
+
+_VALUES = st.one_of(
+    st.text("a%{}\n", max_size=4), st.integers(), st.none(), st.floats(), st.lists(st.none())
+)
+_PARTS = st.sampled_from(
+    ["at 5 %", "{a}", "{b}", "{b!r}", "{a:>5}", "{b()}", "{a.x}", "{none}", "{}", "{{", "{"]
+)
+_EVENTS = st.fixed_dictionaries(
+    {"log_format": st.one_of(st.lists(_PARTS, max_size=4).map("".join), st.none(), st.just(b"{a}"))},
+    optional={
+        "a": _VALUES,
+        "b": st.sampled_from([3, int]),
+        "log_time": st.one_of(st.none(), st.integers(0, 2**33).map(lambda eighths: eighths / 8)),
+        "log_namespace": st.just("gim.here"),
+        "log_level": st.one_of(st.none(), st.just(LogLevel.warn)),
+        "log_system": st.one_of(st.none(), st.just("system")),
+        "log_flattened": st.just({}),
+    },
+)
 
 
 def logged(write: Any, observer: Any) -> None:
@@ -94,6 +115,11 @@ class TextTests(SynchronousTestCase):
         self.assertRegex(
             text, r"^\d{4}-\d\d-\d\dT[\d:]+[+-]\d{4} \[gim\.here#warn\] ☃ ann is here trace=abc\n$"
         )
+
+    @given(_EVENTS, st.booleans())
+    def test_any_event_is_written_as_twisted_writes_it(self, event: LogEvent, with_time: bool) -> None:
+        text = eventAsText(event, includeTraceback=False, includeTimestamp=with_time)
+        self.assertEqual(as_text(event, with_time), f"{visible(text)}\n" if text else "")
 
     def test_what_can_not_be_seen_as_it_is_is_an_escape(self) -> None:
         for hostile, written in (
