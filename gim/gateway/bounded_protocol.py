@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from autobahn.twisted.websocket import WebSocketServerProtocol
 from OpenSSL import SSL
 from twisted.internet.error import ConnectionLost
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
+
+from gim.gateway.lean_protocol import LeanProtocol
 
 # A message may come in any number of fragments, which may be empty, and each of them costs memory.
 MAX_FRAGMENTS = 1024  # plus one for each so many bytes of the longest message:
 BYTES_PER_EXTRA_FRAGMENT = 64
 
 
-class BoundedProtocol(WebSocketServerProtocol):
+class BoundedProtocol(LeanProtocol):
     """Autobahn's connection, within bounds."""
 
     maxMessagePayloadSize: int  # bytes

@@ -9,7 +9,6 @@ from typing import Any
 
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from msgspec import Struct
-from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from gim.errors import GimError, InternalError, Misdirected, TooManyRequests
@@ -447,9 +446,3 @@ class GatewayProtocol(TimedProtocol):
             peer=self.peer,
             code="without a close code" if code is None else f"{code} {reason[:MAX_LOGGED_REASON]!r}",
         )
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        super().connectionLost(reason)
-        # The results of these Deferreds are the connection itself. Without that cycle it is freed at
-        # once, not only by the garbage collector.
-        self.is_open = self.is_closed = None

@@ -94,7 +94,7 @@ class Recording(MixedIn):
         super().onClose(wasClean, code, reason)
 
 
-class Ours(Recording, GatewayProtocol):  # type: ignore[misc]
+class Ours(Recording, GatewayProtocol):
     pass
 
 

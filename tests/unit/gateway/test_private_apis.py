@@ -6,13 +6,16 @@ docs/architecture.md says what relies on it.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
+from autobahn.websocket.protocol import TrafficStats
 from twisted.internet import tcp, unix
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.gateway.autobahn_log import AutobahnLog
+from gim.gateway.lean_protocol import LeanProtocol
 from tests.support.both_sides import HANDSHAKE, BothSidesTestCase, Stock
 from tests.support.frames import FIN, MASK, TEXT, encode
 from tests.support.transports import build
@@ -69,10 +72,37 @@ class AutobahnTests(BothSidesTestCase):
         self.clock.advance(protocol.closeHandshakeTimeout + 1)
         self.assertEqual(protocol.state, protocol.STATE_CLOSING)
 
-    def test_the_deferreds_of_its_life_can_be_forgotten(self) -> None:
+    def test_all_that_a_connection_begins_with_has_its_place_on_the_class(self) -> None:
+        fresh = vars(self.connect(Stock))
+        own = {"events", "factory", "transport", "connected", "is_open", "is_closed", "trackedTimings"}
+        own |= {"_valid_events", "_results", "_transport_details", *Stock.CONFIG_ATTRS}
+        for name in set(fresh) - own:
+            found = vars(LeanProtocol)[name]
+            if isinstance(found, cached_property):
+                found = getattr(LeanProtocol(), name, None) if name != "peer" else fresh[name]
+                self.assertIs(type(found), type(fresh[name]), name)
+            elif name == "trafficStats":
+                self.assertIsInstance(found, TrafficStats)
+            else:
+                self.assertEqual(found, fresh[name], name)
+
+    def test_opening_sets_no_other_state_than_there_is_on_the_class(self) -> None:
+        before, after = vars(self.connect(Stock)), vars(self.opened())
+        changed = {
+            name: value
+            for name, value in after.items()
+            if name not in before and not name.startswith(("http_", "websocket_", "_ws"))
+        }
+        self.assertEqual(changed, {name: vars(LeanProtocol)[name] for name in changed})
+        self.assertEqual(after["websocket_version"], LeanProtocol.websocket_version)
+
+    def test_the_deferreds_of_its_life_are_only_called_back(self) -> None:
         protocol = self.opened()
         self.assertTrue(protocol.is_open.called)
         self.assertFalse(protocol.is_closed.called)
+        protocol.is_closed = LeanProtocol.is_closed
+        protocol.dropConnection(abort=True)
+        self.assertEqual(protocol.state, protocol.STATE_CLOSED)
 
     def test_the_side_that_closes_is_known_with_code_and_reason(self) -> None:
         protocol = self.opened()
