@@ -9,12 +9,14 @@ from typing import Any
 
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from msgspec import Struct
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from gim.errors import GimError, InternalError, Misdirected, TooManyRequests
-from gim.gateway import closing, handshake
+from gim.gateway import closing, handshake, opening
 from gim.gateway.autobahn_log import AutobahnLog
 from gim.gateway.frames import cut
+from gim.gateway.opening import Opening
 from gim.gateway.outbound import OutboundQueue
 from gim.gateway.packet_rate import TokenBucket
 from gim.gateway.request_queue import REQUESTS_PER_LOOK, RequestQueue
@@ -62,6 +64,7 @@ class GatewayProtocol(TimedProtocol):
     _packet_rate: TokenBucket  # from the end of the handshake on
     _after_reply: list[Callable[[], None]] | None = None
     _bad_tokens = 0
+    read_common = staticmethod(opening.read)  # of requests that do not go to Autobahn
     passed_on = handshake.PASSED_ON  # names of the headers that Autobahn gets
     _headers: Mapping[str, str] = {}  # of the handshake while it is read
     _awaits_admission = False  # the handshake is read, and waits for `Admission.identify`
@@ -75,22 +78,24 @@ class GatewayProtocol(TimedProtocol):
         self._use_codec(self.factory.default_codec)
 
     def onConnect(self, request: ConnectionRequest) -> Any:  # an _Answer or a Deferred of one
-        headers = self._headers
+        return self._decide(request.protocols, self._headers)
+
+    def _decide(self, protocols: list[str], headers: Mapping[str, str]) -> _Answer | Deferred[_Answer]:
         identified = self.factory.admission.identify(self, headers.get("x-forwarded-for", ""))
         if identified is None:
-            return self._accept(request, headers)
+            return self._accept(protocols, headers)
         self._awaits_admission = True
         self.transport.pauseProducing()
-        return identified.addBoth(self._identified, request, headers)
+        return identified.addBoth(self._identified, protocols, headers)
 
     def _identified(
-        self, refusal: Failure | None, request: ConnectionRequest, headers: Mapping[str, str]
+        self, refusal: Failure | None, protocols: list[str], headers: Mapping[str, str]
     ) -> Any:  # an _Answer, or a Failure
         self._awaits_admission = False
         self.transport.resumeProducing()
-        return self._accept(request, headers) if refusal is None else refusal
+        return self._accept(protocols, headers) if refusal is None else refusal
 
-    def _accept(self, request: ConnectionRequest, headers: Mapping[str, str]) -> _Answer:
+    def _accept(self, protocols: list[str], headers: Mapping[str, str]) -> _Answer:
         settings = self.factory.settings
         if settings.hosts is not None and not settings.hosts.serve(headers.get("host", "")):
             raise ConnectionDeny(421, str(Misdirected()))
@@ -103,7 +108,7 @@ class GatewayProtocol(TimedProtocol):
         self.trace = logger.accept_trace(explicit, headers.get("traceparent", ""))
         turns = self.factory.turns
         self._requests = RequestQueue(self.transport, self.trace, self._reply, turns, self._client)
-        return self._choose_codec(request.protocols), {settings.trace_header: self.trace}
+        return self._choose_codec(protocols), {settings.trace_header: self.trace}
 
     def _choose_codec(self, protocols: list[str]) -> str | None:
         """Use the codec of the first known one of *protocols*; return its name, None for the default."""
@@ -124,6 +129,10 @@ class GatewayProtocol(TimedProtocol):
         """Hand a complete request to Autobahn, with what comes behind it."""
         self._last_heard = self.factory.timeout_wheel.now  # HTTP may have received it
         end = data.index(handshake.END) + len(handshake.END)
+        common = self.read_common(data[:end])
+        if common is not None:
+            self._answer_common(common, data[end:])
+            return
         shake = handshake.read(data[:end], self.passed_on)
         if shake.has_other_version():
             self.failHandshake(f"this server speaks WebSocket version {handshake.VERSION} only", 426)
@@ -131,6 +140,35 @@ class GatewayProtocol(TimedProtocol):
         self._headers = shake.headers
         self.feed(shake.request + data[end:])
         self._headers = {}
+
+    def _answer_common(self, request: Opening, rest: bytes) -> None:
+        """Answer a common handshake as Autobahn does; *rest* came behind it."""
+        if rest:
+            self.data = rest
+        try:
+            decided = self._decide(request.protocols, request.headers)
+        except Exception as error:
+            self._deny(error)
+            return
+        if isinstance(decided, Deferred):
+            decided.addCallbacks(self._open, lambda failure: self._deny(failure.value), (request.key,))
+        else:
+            self._open(decided, request.key)
+
+    def _open(self, accepted: _Answer, key: str) -> None:
+        protocol, headers = accepted
+        self.transport.write(opening.answer(self.factory.server, key, protocol, headers))
+        self.state = self.STATE_OPEN
+        self.onOpen()
+        if self.data:
+            rest, self.data = self.data, b""
+            self.dataReceived(rest)
+
+    def _deny(self, error: BaseException) -> None:
+        if isinstance(error, ConnectionDeny):
+            self.failHandshake(str(error.reason), error.code)
+        else:
+            self.failHandshake(f"Internal server error: {error}", 500)
 
     def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
         headers = handshake.headers_of_refusal(code, retry_after.CONNECTION)
@@ -215,7 +253,9 @@ class GatewayProtocol(TimedProtocol):
         if self._awaits_admission:  # TLS hands on what it has read before the pause
             self.data += data
             return
-        received, self.data = self.data + data, b""
+        received = data
+        if self.data:
+            received, self.data = self.data + data, b""
         if len(received) > MAX_HANDSHAKE:
             self.drop("its handshake is too long")
         elif handshake.END in received:

@@ -20,8 +20,9 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import Factory
 
-from gim.gateway import handshake
+from gim.gateway import handshake, opening
 from gim.gateway.factory import GatewayFactory
+from gim.gateway.opening import Opening
 from gim.gateway.protocol import GatewayProtocol
 from gim.gateway.timeout_wheel import Timeouts
 from gim.gateway.transport import write_at_once, write_at_once_later
@@ -49,6 +50,11 @@ class _NoCodec:
 
 class Echo(GatewayProtocol):
     passed_on = handshake.PASSED_ON | {"sec-websocket-extensions"}  # the cases compress
+
+    @staticmethod
+    def read_common(request: bytes) -> Opening | None:
+        common = opening.read(request)
+        return None if common is None or "sec-websocket-extensions" in common.headers else common
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         if self.state != self.STATE_OPEN:
