@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from contextvars import ContextVar
 from secrets import token_hex
-from typing import Any
+from typing import Any, Self
 
 from constantly import NamedConstant
 
@@ -22,7 +22,14 @@ _TRACEPARENT = re.compile(
 
 
 class Logger(logger.Logger):
-    """A Twisted logger that adds the current trace id, in the text and as the field ``trace``."""
+    """A Twisted logger that adds the current trace id, in the text and as the field ``trace``.
+
+    As an attribute of a class it is the same for all objects of that class. Twisted makes one for each
+    use, so that events name the object; nothing here asks for that.
+    """
+
+    def __get__(self, instance: object, owner: type | None = None) -> Self:
+        return self
 
     def emit(self, level: NamedConstant, format: str | None = None, **kwargs: Any) -> None:
         trace = TRACE.get()

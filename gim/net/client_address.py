@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from socket import AF_INET6, inet_ntop, inet_pton
 from typing import Any
@@ -86,6 +87,7 @@ def _host(word: str) -> str:
     return _canonical(word)
 
 
+@lru_cache(maxsize=1024)  # parsing takes 5 us, and each connection needs its address twice or more
 def _canonical(word: str) -> str:
     """Return an address in its canonical form, "" for a word that is not an address."""
     try:

@@ -10,6 +10,7 @@ from typing import Any
 from twisted.internet.interfaces import IListeningPort
 
 RESERVED_FILES = 100  # open files that are not clients: listening ports, the log, Redis, HTTP
+MAX_UNMEASURED = 16  # clients between two measurements while many files are left: each opens a file
 _MOST = 2**20  # open files that Linux lets a process have by default (fs.nr_open)
 
 
@@ -46,6 +47,7 @@ class OpenFiles:
         self._reserved = min(RESERVED_FILES, self._limit // 4)
         self._for_http = self._reserved // 4
         self._close_idle_http = close_idle_http
+        self._unmeasured = 0  # clients until the next measurement
         self.max_waiting = self._for_http  # refused clients that may wait for their answer
 
     def are_short(self) -> bool:
@@ -76,13 +78,18 @@ class OpenFiles:
         return is_last and (left <= self._for_http // 2 or not has_room)
 
     def _left(self) -> int:
-        """Return how many numbers are left, from the one that the next file gets."""
+        """Return how many numbers are left, from the one that the next file gets; `_MOST` if many are."""
+        if self._unmeasured:
+            self._unmeasured -= 1
+            return _MOST
         try:
             file = os.open("/", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             return 0
         os.close(file)
-        return self._limit - file
+        left = self._limit - file
+        self._unmeasured = max(0, min(MAX_UNMEASURED, left - 2 * self._reserved - MAX_UNMEASURED))
+        return left
 
 
 def _guard(port: IListeningPort, is_full: Callable[[], bool], refused: Callable[[], object]) -> None:

@@ -35,6 +35,8 @@ class CatchUp:
         self, messages: list[Message], titles: dict[str, str], later: LaterMessages | None = None
     ) -> None:
         """Take the missed messages. One that was also announced meanwhile is pushed once."""
+        if not messages and later is None:
+            return
         self._titles, self._later = titles, later
         self._take(messages)
         created = {message.id: message.created_at for message in messages}
@@ -49,6 +51,11 @@ class CatchUp:
         for message_id in self._recalled:  # the messages may have been read before the recall
             messages = [recalled(message, message_id) for message in messages]
         self._missed.extend(messages)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing waits."""
+        return not self._missed and not self._held and self._later is None
 
     @property
     def needs_more(self) -> bool:

@@ -270,6 +270,9 @@ class PushDispatcher:
         """
         self._pending_logins.discard(login)
         self._local.add_connection(login)
+        if login.catch_up is not None and login.catch_up.is_done:  # as most have missed nothing
+            login.caught_up()
+            return
         login.connection.write_while_drained(lambda: self._catch_up(login, count))
 
     def _catch_up(self, login: Login, count: Callable[[str, int], None]) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, cast
 
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
-from gim.net.open_files import RESERVED_FILES, OpenFiles
+from gim.net.open_files import MAX_UNMEASURED, RESERVED_FILES, OpenFiles
 
 FOR_HTTP = RESERVED_FILES // 4
 
@@ -47,6 +48,20 @@ class OpenFilesTests(SynchronousTestCase):
         self.assertFalse(self.files.are_short())
         self.assertTrue(self.api.accepts())
         self.assertEqual(self.idle, 200)
+
+    def count_measurements(self, limit: int, clients: int) -> int:
+        """Return how often the files are counted while so many clients come."""
+        files, opened, opens = OpenFiles(limit, self.close_idle), [], os.open
+        self.patch(os, "open", lambda *args: opened.append(args) or opens(*args))
+        for _ in range(clients):
+            files.are_short()
+        return len(opened)
+
+    def test_while_many_are_left_they_are_counted_now_and_then(self) -> None:
+        self.assertEqual(self.count_measurements(2**20, 5 * (MAX_UNMEASURED + 1)), 5)
+
+    def test_near_the_reserve_they_are_counted_for_each_client(self) -> None:
+        self.assertEqual(self.count_measurements(2 * RESERVED_FILES, 5), 5)
 
     def test_an_idle_connection_makes_room_for_a_websocket_client(self) -> None:
         self.leave(RESERVED_FILES, idle=FOR_HTTP + 1)
