@@ -16,7 +16,7 @@ from gim.storage.durable.contents import Contents
 from gim.storage.durable.replay import PersonFound, Replay, RoomFound, SessionFound
 from gim.storage.memory.data import MemoryData
 from gim.storage.memory.idempotency import digest_of
-from gim.storage.memory.message_index import prefix_of
+from gim.storage.memory.message_index import Page, in_pages
 from gim.storage.memory.recorder import RoomFields
 from gim.storage.memory.records import Chatroom, Conversation, Membership, Person
 from gim.storage.message_ids import FIRST, LAST
@@ -43,7 +43,7 @@ class Settlement:
         self._low = max(found.floor, data.archive.floor())  # ids up to there are dead
         self._cap = data.settings.max_session_messages
         self._people: dict[str, Person] = {}
-        self._by_key: dict[str, Message] = {}
+        self._pages: dict[str, Page] = {}
         self._heads: list[tuple[str, str]] = []
         self._private: list[tuple[str, str, Person, str, Person, str]] = []
         self._last_id = found.last_id
@@ -102,8 +102,8 @@ class Settlement:
             if messages:
                 self._last_id = max(self._last_id, messages[-1].id)
             self._session(session, messages)
-        self._data.archive.messages.fill(self._by_key, self._heads)
-        self._by_key = {}
+        self._data.archive.messages.fill(self._pages, self._heads)
+        self._pages = {}
 
     def _ordered(self, messages: list[Message]) -> list[Message]:
         """Return messages in order, each once."""
@@ -195,8 +195,9 @@ class Settlement:
             conversation.recalled = self._stubs(session, kept) or None
         conversation.count, conversation.last = len(kept), kept[-1]
         session_id = conversation.session.id
-        prefix = prefix_of(session_id)
-        self._by_key.update(zip([prefix + message.id for message in kept], kept, strict=True))
+        pages = in_pages(session_id, kept)
+        conversation.newest = next(reversed(pages.values()))
+        self._pages.update(pages)
         self._heads.append((kept[0].id, session_id))
 
     def _stubs(self, session: SessionFound, kept: list[Message]) -> list[str]:

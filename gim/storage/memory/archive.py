@@ -97,11 +97,20 @@ class Archive:
 
     def unread(self, session_id: str, read: str) -> int:
         """Return how many messages wait after a read position, without recalled ones. O(log n)."""
-        after = max(read, self.floor())
-        count = self.messages.count_after(session_id, after)
         conversation = self._conversations.get(session_id)
-        recalled = conversation.recalled if conversation is not None else None
+        if conversation is None or not conversation.newest:
+            return 0
+        after = max(read, self.floor())
+        count = self.messages.count_after(session_id, conversation.newest, after)
+        recalled = conversation.recalled
         return count - (len(recalled) - bisect_right(recalled, after)) if recalled else count
+
+    def page(self, session_id: str, before: str, count: int) -> tuple[list[Message], bool]:
+        """Return the newest *count* messages of a session before an id, and if there are older."""
+        conversation = self._conversations.get(session_id)
+        if conversation is None or not conversation.newest:
+            return [], False
+        return self.messages.page(session_id, conversation.newest, self.floor(), before, count)
 
     def private(self, session: Session) -> Conversation:
         """Return a private conversation; a missing one is kept once a message is stored in it."""
@@ -185,21 +194,15 @@ class Archive:
                 raise
             if self._people.provisional:
                 self._people.provisional.clear()
-        if conversation.count:
-            self.messages.add(message)
-        else:
-            self._begin(conversation, message)
+        if not conversation.count:
+            self._conversations[conversation.session.id] = conversation
+            self._emptied.pop(conversation.session.id, None)
+        conversation.newest = self.messages.add(message, conversation.newest)
         conversation.count += 1
         conversation.last = message
         sender.stored += 1
         self.stored += 1
         return message
-
-    def _begin(self, conversation: Conversation, message: Message) -> None:
-        """Keep a conversation, and its first message."""
-        self._conversations[conversation.session.id] = conversation
-        self._emptied.pop(conversation.session.id, None)
-        self.messages.add(message, first=True)
 
     def trim(self, conversation: Conversation) -> None:
         """Remove the messages beyond the limits, after one was stored."""
@@ -306,7 +309,7 @@ class Archive:
         else:
             self._release(self._people[message.sender.id])
         if not conversation.count:
-            conversation.last = None
+            conversation.last = conversation.newest = None
             self.let_go(conversation)
 
     def _release(self, person: Person) -> None:

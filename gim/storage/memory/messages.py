@@ -129,8 +129,7 @@ class MemoryMessages:
     ) -> tuple[list[Message], bool]:
         if session.type == CHATROOM:
             self._archive.check_reader(session.parts[0], reader)
-        floor = self._archive.floor()
-        return self._archive.messages.page(session.id, floor, before or LAST, count)
+        return self._archive.page(session.id, before or LAST, count)
 
     def newest_rank(self) -> str:
         return self._archive.time_id()

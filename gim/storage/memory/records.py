@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gim.ids import CHATROOM, Session
 from gim.model import Message, Role, User
+from gim.storage.memory.message_index import Page
 from gim.storage.memory.recorder import RoomFields
 from gim.storage.memory.session_order import SessionOrder
 from gim.storage.message_ids import FIRST
@@ -83,13 +84,14 @@ class Membership:
 class Conversation:
     """A session that holds messages. About 200 bytes."""
 
-    __slots__ = ("count", "last", "recalled", "sequence", "session")
+    __slots__ = ("count", "last", "newest", "recalled", "sequence", "session")
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.count = 0
         self.sequence = 0
         self.last: Message | None = None
+        self.newest: Page | None = None  # of its pages in the index; None or empty without messages
         self.recalled: list[str] | None = None  # ids of the recalled ones, ascending; made when needed
 
     def is_needed(self) -> bool:

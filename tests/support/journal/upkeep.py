@@ -156,7 +156,7 @@ class UpkeepTestCase(SynchronousTestCase):
     def texts(self, process: KeptStore) -> list[tuple[str, str, int]]:
         """Return what the store has: ids, contents and statuses of all messages."""
         messages = process.data.archive.messages
-        return sorted((one.id, one.content, one.status) for one in messages._by_key.values())
+        return sorted((one.id, one.content, one.status) for one in messages)
 
     def on_disk(self) -> bytes:
         """Return all bytes of all files."""

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.concurrency.clocks import RetentionClock
 from gim.errors import NotFound
 from gim.model import Ban, Message, Sent, User
+from gim.storage.memory import message_index
 from gim.storage.memory.bans import Bans
 from gim.storage.memory.idempotency import IdempotencyCache
-from gim.storage.memory.message_index import MessageIndex, prefix_of
+from gim.storage.memory.message_index import PAGE_SIZE, MessageIndex, Page, in_pages
 from gim.storage.memory.people import People
 from gim.storage.memory.recorder import Recorder
 from gim.storage.memory.records import Person
@@ -241,35 +243,91 @@ operations = st.lists(
 )
 
 
+class FilledIndex(MessageIndex):
+    """An index that knows the newest page of each session itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.newest: dict[str, Page] = {}
+
+    def store(self, message: Message) -> None:
+        self.newest[message.session_id] = self.add(message, self.newest.get(message.session_id))
+
+
 class MessagesTests(SynchronousTestCase):
     """The one sorted dict, and the heap that finds the oldest message of all."""
 
     @given(operations)
     def test_the_oldest_of_all_is_found_whatever_went_before(self, steps: list[tuple[str, str]]) -> None:
-        messages, plain, cleared = MessageIndex(), [], False
+        self.patch(message_index, "PAGE_SIZE", 3)
+        messages, plain, cleared = FilledIndex(), [], False
         for number, (step, session_id) in enumerate(steps, 1):
             of_session = [kept for kept in plain if kept.session_id == session_id]
             if step == "add":
-                messages.add(message(session_id, number), first=not of_session)
+                messages.store(message(session_id, number))
                 plain.append(message(session_id, number))
             elif step == "oldest":
                 self.assertEqual(messages.drop_oldest(), plain.pop(0) if plain else None)
             elif step == "all":
                 self.assertEqual(messages.drop_all(session_id) if of_session else [], of_session)
+                messages.newest.pop(session_id, None)
                 plain = [kept for kept in plain if kept.session_id != session_id]
                 cleared = cleared or bool(of_session)
             elif len(of_session) > 1:
                 self.assertEqual(messages.drop_first(session_id), of_session[0])
                 plain.remove(of_session[0])
             self.assertEqual(len(messages), len(plain))
+            self.assertEqual(sorted(one.id for one in messages), [one.id for one in plain])
             sessions = len({kept.session_id for kept in plain})
             self.assertLessEqual(sessions, len(messages._heads))
             self.assertLessEqual(len(messages._heads), 2 * sessions + 1 if cleared else sessions)
 
+    @given(st.integers(0, 12), st.integers(0, 12), st.integers(0, 14), st.integers(0, 14))
+    def test_a_range_is_found_in_whichever_pages_it_is(
+        self, stored: int, dropped: int, after: int, before: int
+    ) -> None:
+        self.patch(message_index, "PAGE_SIZE", 3)
+        messages = FilledIndex()
+        for number in range(1, stored + 1):
+            for session_id in ("a", "b", "c"):
+                messages.store(message(session_id, number))
+        for _ in range(min(dropped, stored - 1)):
+            messages.drop_first("b")
+        kept = [message("b", number) for number in range(1, stored + 1)][
+            min(dropped, max(stored - 1, 0)) :
+        ]
+        low, high = message("b", after).id, message("b", before).id
+        found = [one for one in kept if low < one.id < high]
+        self.assertEqual([*messages.newest_first("b", low, high)], found[::-1])
+        self.assertEqual(messages.has_between("b", low, high), bool(found))
+        newer = [one for one in kept if one.id > low]
+        for one in [message("b", number) for number in range(stored + 2)]:
+            self.assertEqual(messages.get("b", one.id), one if one in kept else None)
+        self.assertEqual(messages.first_of("b"), kept[0].id if kept else None)
+        if not kept:
+            return
+        newest = messages.newest["b"]
+        self.assertEqual(messages.count_after("b", newest, low), len(newer))
+        for count in range(1, 6):
+            page = messages.page("b", newest, low, high, count)
+            self.assertEqual(page, (found[-count:], len(found) > count))
+            page = messages.page("b", newest, low, LAST, count)
+            self.assertEqual(page, (newer[-count:], len(newer) > count))
+
+    def test_a_message_is_replaced_in_whichever_page_it_is(self) -> None:
+        messages = FilledIndex()
+        for number in range(2 * PAGE_SIZE + 2):
+            messages.store(message("a", number))
+        for number in (0, PAGE_SIZE - 1, PAGE_SIZE, 2 * PAGE_SIZE + 1):
+            stub = replace(message("a", number), content="stub")
+            messages.replace(stub)
+            self.assertEqual(messages.get("a", stub.id), stub)
+        self.assertEqual(sum(one.content == "stub" for one in messages), 4)
+
     def test_the_oldest_goes_only_if_it_is_before_an_id(self) -> None:
-        messages = MessageIndex()
+        messages = FilledIndex()
         for number, session_id in enumerate("aba"):
-            messages.add(message(session_id, number), first=number < 2)
+            messages.store(message(session_id, number))
         border = message("a", 2).id
         dropped = [messages.drop_oldest(border) for _ in range(3)]
         self.assertEqual(dropped, [message("a", 0), message("b", 1), None])
@@ -278,8 +336,9 @@ class MessagesTests(SynchronousTestCase):
     def test_an_index_that_is_filled_at_once(self) -> None:
         messages = MessageIndex()
         kept = [message(session_id, number) for session_id, number in (("a", 2), ("a", 3), ("b", 1))]
-        by_key = {prefix_of(one.session_id) + one.id: one for one in kept}
-        messages.fill(by_key, [(kept[0].id, "a"), (kept[2].id, "b")])
+        messages.fill(
+            in_pages("a", kept[:2]) | in_pages("b", kept[2:]), [(kept[0].id, "a"), (kept[2].id, "b")]
+        )
         self.assertEqual([messages.first_of(one) for one in "abc"], [kept[0].id, kept[2].id, None])
         self.assertEqual(
             [messages.first_after(one) for one in ("", "a", "b")],
@@ -287,11 +346,19 @@ class MessagesTests(SynchronousTestCase):
         )
         self.assertEqual([messages.drop_oldest() for _ in range(4)], [kept[2], *kept[:2], None])
 
+    def test_a_long_session_is_filled_in_full_pages(self) -> None:
+        kept = [message("a", number) for number in range(2 * PAGE_SIZE + 1)]
+        pages = list(in_pages("a", kept).values())
+        self.assertEqual([len(page) for page in pages], [PAGE_SIZE, PAGE_SIZE, 1])
+        self.assertEqual(list(chain.from_iterable(pages)), kept)
+
     def test_an_empty_range_of_ids_holds_nothing(self) -> None:
-        messages = MessageIndex()
-        messages.add(message("a", 5), first=True)
+        messages = FilledIndex()
+        messages.store(message("a", 5))
         low, high = message("a", 1).id, message("a", 9).id
+        newest = messages.newest["a"]
         self.assertTrue(messages.has_between("a", low, high))
         self.assertFalse(messages.has_between("a", high, low))
-        self.assertEqual(messages.page("a", high, low, 10), ([], False))
-        self.assertEqual((messages.count_after("a", low), messages.count_after("a", high)), (1, 0))
+        self.assertEqual(messages.page("a", newest, high, low, 10), ([], False))
+        counts = messages.count_after("a", newest, low), messages.count_after("a", newest, high)
+        self.assertEqual(counts, (1, 0))
