@@ -27,6 +27,11 @@ def chatroom_exists(chatroom_id: str) -> Conflict:
     )
 
 
+def chatroom_ends(chatroom_id: str) -> Conflict:
+    """Return the refusal of a new chatroom while parts of one that had its id are left."""
+    return Conflict(f"chatroom {chatroom_id!r} is being dismissed: try again in a moment")
+
+
 def no_member(chatroom_id: str) -> Forbidden:
     """Return the refusal of a user who asks for what only members get."""
     return Forbidden(f"you are not a member of chatroom {chatroom_id!r}: join it first")

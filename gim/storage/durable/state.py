@@ -87,7 +87,11 @@ def _chatroom(data: MemoryData, room_id: str) -> Chatroom:
 def _memberships(data: MemoryData) -> Portions:
     last = "", ""
     while found := data.memberships.above(last, PORTION):
-        yield [MemberJoined(room, user, one.joined, one.read) for room, user, one in found]
+        yield [
+            MemberJoined(room, user, one.joined, one.read)
+            for room, user, one in found
+            if not one.chatroom.is_gone
+        ]
         last = found[-1][:2]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections import OrderedDict
+from collections.abc import Iterator
 
 from msgspec.structs import replace
 from sortedcontainers import SortedList
@@ -123,14 +124,22 @@ class Archive:
     def chatroom(self, chatroom_id: str) -> Chatroom:
         """Return a chatroom, or raise `NotFound`."""
         chatroom = self._conversations.get(chatroom_session(chatroom_id).id)
-        if not isinstance(chatroom, Chatroom):
+        if not isinstance(chatroom, Chatroom) or chatroom.is_gone:
             raise refusals.no_chatroom(chatroom_id)
         return chatroom
 
     def find_chatroom(self, chatroom_id: str) -> Chatroom | None:
         """Return a chatroom, None for none."""
         chatroom = self._conversations.get(chatroom_session(chatroom_id).id)
-        return chatroom if isinstance(chatroom, Chatroom) else None
+        return chatroom if isinstance(chatroom, Chatroom) and not chatroom.is_gone else None
+
+    def check_free(self, chatroom_id: str) -> None:
+        """Raise `Conflict` while parts of a chatroom of this id are left that has ended.
+
+        So no chatroom has members or messages of another one that had its id.
+        """
+        if chatroom_session(chatroom_id).id in self._conversations:
+            raise refusals.chatroom_ends(chatroom_id)
 
     def make_chatroom(self, fields: RoomFields) -> Chatroom:
         """Return a new chatroom. Unless it is to be kept, a member must follow."""
@@ -213,12 +222,19 @@ class Archive:
 
     def holds(self, session_id: str, message_id: str) -> bool:
         """Say whether a session still holds a message, or its stub."""
-        return message_id >= self.floor() and self.messages.get(session_id, message_id) is not None
+        return self._find(session_id, message_id) is not None
+
+    def _find(self, session_id: str, message_id: str) -> Message | None:
+        conversation = self._conversations.get(session_id)
+        has_ended = isinstance(conversation, Chatroom) and conversation.is_gone
+        if has_ended or message_id < self.floor():
+            return None
+        return self.messages.get(session_id, message_id)
 
     def message(self, session: Session, message_id: str) -> Message:
         """Return a message, or raise `NotFound`."""
-        message = self.messages.get(session.id, message_id)
-        if message is None or message.id < self.floor():
+        message = self._find(session.id, message_id)
+        if message is None:
             raise refusals.no_message()
         return message
 
@@ -235,14 +251,20 @@ class Archive:
             conversation.recalled = []
         insort(conversation.recalled, stub.id)
 
-    def clear(self, conversation: Conversation) -> None:
-        """Remove all messages, and the conversation if nothing refers to it then."""
-        if not conversation.count:
-            self.let_go(conversation)
-            return
-        conversation.recalled = None
-        for message in self.messages.drop_all(conversation.session.id):
-            self._dropped(message)
+    def end(self, chatroom: Chatroom) -> None:
+        """End a chatroom: it is gone for all. `forget` must follow when it has no members any more."""
+        chatroom.is_gone, chatroom.is_kept = True, False
+        self.chatroom_ids.remove(chatroom.session.parts[0])
+
+    def forget(self, chatroom: Chatroom) -> Iterator[None]:
+        """Remove the messages of a chatroom that has ended, in steps of some 0.5 ms, and the chatroom."""
+        chatroom.recalled = None
+        if not chatroom.count:
+            self.let_go(chatroom)
+        while chatroom.count:  # the chatroom goes with its last message
+            for message in self.messages.drop_page(chatroom.session.id):
+                self._dropped(message)
+            yield
 
     def expire(self, limit: int) -> bool:
         """Remove up to *limit* expired messages; say whether more may wait."""
@@ -255,7 +277,6 @@ class Archive:
             return
         del self._conversations[conversation.session.id]
         if isinstance(conversation, Chatroom):
-            self.chatroom_ids.remove(conversation.session.parts[0])
             self.watched -= bool(conversation.subscribers)
         elif conversation.sequence:
             self.note_emptied(conversation.session.id, conversation.sequence)

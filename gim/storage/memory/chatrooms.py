@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from gim.model import ChatroomState, Event, EventType, Member, Role, User
 from gim.storage import refusals
 from gim.storage.announcements import MemberJoined, MemberLeft, SessionEvent
 from gim.storage.interface import MembershipObserver
 from gim.storage.memory.archive import Archive
+from gim.storage.memory.endings import Endings
 from gim.storage.memory.listing import page_of
 from gim.storage.memory.memberships import Memberships
 from gim.storage.memory.people import People
@@ -15,6 +18,8 @@ from gim.storage.memory.records import Chatroom
 from gim.storage.memory.subscribers import Subscriber, Subscribers, announce
 from gim.storage.message_ids import FIRST
 from gim.storage.storage_limits import MembershipLimits
+
+MEMBERS_AT_A_TIME = 64  # of a chatroom that was dismissed
 
 
 class MemoryChatrooms:
@@ -29,6 +34,7 @@ class MemoryChatrooms:
         subscribers: Subscribers,
         recorder: Recorder,
         limits: MembershipLimits,
+        endings: Endings,
         own: Subscriber,
     ) -> None:
         self._archive = archive
@@ -37,11 +43,13 @@ class MemoryChatrooms:
         self._subscribers = subscribers
         self._recorder = recorder
         self._limits = limits
+        self._endings = endings
         self._own = own
 
     async def create(self, chatroom_id: str, name: str, owner: User | None) -> None:
         if self._archive.find_chatroom(chatroom_id) is not None:
             raise refusals.chatroom_exists(chatroom_id)
+        self._archive.check_free(chatroom_id)
         if owner is not None:
             self._check_limits(chatroom_id, owner.id)
             self._found(self._new(chatroom_id, name, True, owner.id), owner)
@@ -67,6 +75,7 @@ class MemoryChatrooms:
         self._check_limits(chatroom_id, user.id)
         chatroom = self._archive.find_chatroom(chatroom_id)
         if chatroom is None:
+            self._archive.check_free(chatroom_id)
             self._found(self._new(chatroom_id, name, False, user.id), user)
             return 1
         if (chatroom_id, user.id) not in self._memberships:
@@ -76,9 +85,10 @@ class MemoryChatrooms:
     def _check_limits(self, chatroom_id: str, user_id: str) -> None:
         person, chatroom = self._people.get(user_id), self._archive.find_chatroom(chatroom_id)
         rooms = person.rooms if person is not None else {}
-        if chatroom_id not in rooms:
+        if chatroom is None or chatroom_id not in rooms:
             members = chatroom.members if chatroom is not None else 0
-            self._limits.check(chatroom_id, members, len(rooms))
+            many = len(person.chatroom_ids()) if person is not None and self._endings else len(rooms)
+            self._limits.check(chatroom_id, members, many)
 
     def _join(self, chatroom: Chatroom, user: User) -> None:
         read = chatroom.last.id if chatroom.last is not None else FIRST
@@ -106,6 +116,10 @@ class MemoryChatrooms:
         self.end_membership(chatroom, left)
         if event is not None:
             self.announce(chatroom, event, gone=user_id)
+        if is_gone:
+            self._archive.end(chatroom)
+            self._endings.begin(self._archive.forget(chatroom))
+            return
         self._memberships.pass_on(chatroom, user_id, owner)
         if owner and owner != former:
             news = Event(EventType.APPOINTED, user_id, chatroom.session.id, owner, role=Role.OWNER)
@@ -116,13 +130,22 @@ class MemoryChatrooms:
         person = self._memberships.end(chatroom, left.user_id)
         self._subscribers.membership_changed(person, left)
 
-    def dismiss(self, chatroom: Chatroom, by: str) -> None:
-        """End a chatroom, its memberships and messages."""
+    async def dismiss(self, chatroom: Chatroom, by: str) -> None:
+        """End a chatroom, its memberships and messages.
+
+        It is gone for all at once. Then its members leave it, some in each turn of the reactor.
+        """
+        self._recorder.dismissed(chatroom.session.parts[0])
+        self._archive.end(chatroom)
+        await self._endings.run(self._end_memberships(chatroom, by))
+
+    def _end_memberships(self, chatroom: Chatroom, by: str) -> Iterator[None]:
         chatroom_id = chatroom.session.parts[0]
-        self._recorder.dismissed(chatroom_id)
-        for user_id in self._memberships.ids(chatroom_id):
-            self.end_membership(chatroom, MemberLeft(user_id, chatroom_id, EventType.DISMISSED, by))
-        self._memberships.dismiss(chatroom)
+        while ids := self._memberships.ids(chatroom_id, count=MEMBERS_AT_A_TIME):
+            for user_id in ids:
+                self.end_membership(chatroom, MemberLeft(user_id, chatroom_id, EventType.DISMISSED, by))
+                yield
+        yield from self._archive.forget(chatroom)
 
     def announce(self, chatroom: Chatroom, event: Event, gone: str = "") -> None:
         """Announce an event in a chatroom if it is subscribed to, to all but a former member."""
@@ -160,7 +183,7 @@ class MemoryChatrooms:
 
     async def of_user(self, user_id: str) -> list[str]:
         person = self._people.get(user_id)
-        return list(person.rooms) if person is not None else []
+        return person.chatroom_ids() if person is not None else []
 
     async def subscribe(self, chatroom_id: str) -> None:
         self._archive.watch(self._archive.chatroom(chatroom_id), self._own)

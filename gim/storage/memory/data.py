@@ -29,6 +29,7 @@ from twisted.internet.interfaces import IReactorTime
 from gim.concurrency.clocks import RetentionClock, WallClock
 from gim.storage.memory.archive import Archive
 from gim.storage.memory.bans import Bans
+from gim.storage.memory.endings import Endings
 from gim.storage.memory.idempotency import IdempotencyCache
 from gim.storage.memory.inbox import Inbox
 from gim.storage.memory.memberships import Memberships
@@ -83,6 +84,7 @@ class MemoryData:
         self.answers = IdempotencyCache(clock, request_ids_per_sender)
         self.bans = Bans(wall, retention, recorder)
         self.memberships = Memberships(self.archive, self.people)
+        self.endings = Endings(clock)
         self.subscribers = Subscribers()
         self.commands = Commands(clock)
 

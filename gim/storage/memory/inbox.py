@@ -86,6 +86,8 @@ class Inbox:
         floor, ranks = self._archive.floor(), []
         for membership in person.rooms.values():
             chatroom = membership.chatroom
+            if chatroom.is_gone:
+                continue
             last = chatroom.last
             rank = last.id if last is not None and last.id >= floor else membership.joined
             if after is None or rank <= after[0]:

@@ -62,13 +62,7 @@ class Memberships:
         return person
 
     def pass_on(self, chatroom: Chatroom, user_id: str, owner: str) -> None:
-        """End the role of a former member, and give the chatroom its owner.
-
-        With its last member a chatroom is forgotten, history and all, unless it is to be kept.
-        """
-        if not chatroom.is_needed():
-            self._archive.clear(chatroom)
-            return
+        """End the role of a former member, and give the chatroom its owner."""
         chatroom.owner = owner
         if chatroom.admins:
             chatroom.admins.pop(user_id, None)
@@ -81,8 +75,3 @@ class Memberships:
         members = self.ids(chatroom.session.parts[0], "", 2)
         heirs = (heir for heir in (*(chatroom.admins or ()), *members) if heir != user_id)
         return next(heirs, "")
-
-    def dismiss(self, chatroom: Chatroom) -> None:
-        """Forget a chatroom without members, history and all."""
-        chatroom.is_kept = False
-        self._archive.clear(chatroom)

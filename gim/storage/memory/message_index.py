@@ -24,6 +24,7 @@ from gim.model import Message
 from gim.storage.message_ids import LAST
 
 PAGE_SIZE = 256  # messages: removing the first one moves 2 KiB
+TIDIED_AT_A_TIME = 16  # entries of a heap, some 40 us
 
 Page: TypeAlias = list[Message]
 
@@ -47,6 +48,8 @@ class MessageIndex:
         self._count = 0  # messages
         self._heads: list[tuple[str, str]] = []  # (first message id or smaller, session id)
         self._useless = 0  # entries of sessions that were dropped as a whole, about
+        self._old_heads: list[tuple[str, str]] = []  # entries of a heap that is being made anew,
+        self._tidied: set[str] = set()  # and the sessions that have one in the new heap
 
     def __len__(self) -> int:
         return self._count
@@ -66,6 +69,8 @@ class MessageIndex:
         page = self._pages[message.session_id + _GAP + message.id] = [message]
         if not newest:
             heappush(self._heads, (message.id, message.session_id))
+            if self._old_heads:
+                self._tidied.add(message.session_id)
         return page
 
     def newest_first(self, session_id: str, after: str, before: str = LAST) -> Iterator[Message]:
@@ -136,25 +141,30 @@ class MessageIndex:
 
     def drop_oldest(self, before: str = LAST) -> Message | None:
         """Remove the oldest message of all if its id is below *before*; return it."""
-        while self._heads and self._heads[0][0] < before:
-            head, session_id = self._heads[0]
+        while (heads := self._oldest_heads()) and heads[0][0] < before:
+            head, session_id = heads[0]
             key = self._first_key(session_id)
             if key is None:
-                heappop(self._heads)
+                heappop(heads)
                 self._useless -= 1
             elif (first := self._pages[key][0].id) != head:
-                heapreplace(self._heads, (first, session_id))
+                heapreplace(heads, (first, session_id))
             else:
-                return self._drop_head(session_id, key)
+                return self._drop_head(heads, session_id, key)
         return None
 
-    def _drop_head(self, session_id: str, key: str) -> Message:
+    def _oldest_heads(self) -> list[tuple[str, str]]:
+        """Return the heap with the smallest entry of all on top, or an empty one."""
+        new, old = self._heads, self._old_heads
+        return old if old and (not new or old[0] < new[0]) else new
+
+    def _drop_head(self, heads: list[tuple[str, str]], session_id: str, key: str) -> Message:
         message = self._pop_first(key)
         following = self.first_of(session_id)
         if following is None:
-            heappop(self._heads)
+            heappop(heads)
         else:
-            heapreplace(self._heads, (following, session_id))
+            heapreplace(heads, (following, session_id))
         return message
 
     def get(self, session_id: str, message_id: str) -> Message | None:
@@ -200,23 +210,34 @@ class MessageIndex:
         page, place = found
         page[place] = message
 
-    def drop_all(self, session_id: str) -> list[Message]:
-        """Remove all messages of a session that has any, O(log n) a page; return them, ascending."""
-        keys = list(self._pages.irange(session_id + _GAP, session_id + _GAP + LAST))
-        messages = [message for key in keys for message in self._pages.pop(key)]
-        self._count -= len(messages)
-        self._useless += 1
-        if 2 * self._useless > len(self._heads):
-            self._rebuild()
-        return messages
+    def drop_page(self, session_id: str) -> Page:
+        """Remove the oldest page of a session that has any; return it. O(log n).
 
-    def _rebuild(self) -> None:
-        """Make the heap anew: rare enough to cost O(log n) for each session that was dropped."""
-        sessions = {session_id for _, session_id in self._heads}
-        firsts = ((self.first_of(one), one) for one in sessions)
-        self._heads = [(first, one) for first, one in firsts if first is not None]
-        heapify(self._heads)
-        self._useless = 0
+        A session that loses the last one is to be dropped as a whole: it has no messages any more.
+        """
+        key = self._first_key(session_id)
+        assert key is not None
+        page: Page = self._pages.pop(key)
+        self._count -= len(page)
+        if self._first_key(session_id) is None:
+            self._useless += 1
+            self._tidy()
+        return page
+
+    def _tidy(self) -> None:
+        """Make the heap anew without what is useless, a few entries each time that a session is dropped."""
+        if not self._old_heads and 2 * self._useless > len(self._heads):
+            self._old_heads, self._heads = self._heads, []
+        for _ in range(min(TIDIED_AT_A_TIME, len(self._old_heads))):
+            _, session_id = self._old_heads.pop()  # the last one of a heap leaves a heap
+            first = self.first_of(session_id)
+            if first is None or session_id in self._tidied:
+                self._useless -= 1
+            else:
+                self._tidied.add(session_id)
+                heappush(self._heads, (first, session_id))
+        if not self._old_heads:
+            self._tidied.clear()
 
     def _first_key(self, session_id: str) -> str | None:
         """Return the key of the first page of a session, None if it has none."""

@@ -60,7 +60,7 @@ class MemoryModeration:
 
     async def dismiss(self, chatroom_id: str, by: str) -> None:
         chatroom = self._allowed("dismiss", chatroom_id, by)
-        self._chatrooms.dismiss(chatroom, by)
+        await self._chatrooms.dismiss(chatroom, by)
 
     async def remove(self, chatroom_id: str, by: str, user_id: str) -> None:
         chatroom = self._allowed("remove", chatroom_id, by, user_id)

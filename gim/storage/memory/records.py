@@ -65,6 +65,10 @@ class Person:
         self.has_logged_in = False
         self.user = User(self.id, self.id)
 
+    def chatroom_ids(self) -> list[str]:
+        """Return the ids of their chatrooms, without those that have ended."""
+        return [one for one, membership in self.rooms.items() if not membership.chatroom.is_gone]
+
     def is_needed(self) -> bool:
         """Say whether anything refers to this person."""
         return bool(self.subscribers or self.stored or self.rooms)
@@ -107,6 +111,7 @@ class Chatroom(Conversation):
     __slots__ = (
         "admins",
         "created",
+        "is_gone",
         "is_kept",
         "kept_mutes",
         "members",
@@ -124,6 +129,7 @@ class Chatroom(Conversation):
         self.members = 0
         self.subscribers: tuple[Subscriber, ...] = ()  # with a member connected there
         self.is_kept = False
+        self.is_gone = False  # it has ended; members and messages that are left are being taken away
         self.owner = ""  # "" for none
         self.admins: dict[str, None] | None = None  # in the order of appointment; made when needed
         self.kept_mutes = 0  # how many there were when those that have ended were last forgotten, about

@@ -44,6 +44,7 @@ class MemoryStore:
             data.subscribers,
             data.recorder,
             data.limits.rooms,
+            data.endings,
             own,
         )
         self.moderation = MemoryModeration(

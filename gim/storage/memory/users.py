@@ -52,7 +52,7 @@ class MemoryUsers:
         self._bans.check(entry.user_id)
         person = self._people.get(entry.user_id)
         self._limit.check(_connections_of(person) if person is not None else 0)
-        chatroom_ids = list(person.rooms) if person is not None else []
+        chatroom_ids = person.chatroom_ids() if person is not None else []
         admit(chatroom_ids)
         person = self._people.log_in(entry.user_id, entry.name)
         self._people.connect(person, self._own)
