@@ -320,7 +320,10 @@ class Moderation(Protocol):
     async def dismiss(self, chatroom_id: str, by: str) -> None:
         """End a chatroom, its memberships and messages, as its owner or an administrator.
 
-        After `Unavailable` it may be half done: dismissing the chatroom again does the rest.
+        The chatroom is gone for all at once. With many members this returns after a second, while the
+        rest of them is still being taken out. Until they all are, joining or creating a chatroom of this
+        id raises `Conflict`. After `Unavailable` it may be half done: dismissing the chatroom again does
+        the rest.
         """
 
     async def remove(self, chatroom_id: str, by: str, user_id: str) -> None:

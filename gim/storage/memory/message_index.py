@@ -211,10 +211,7 @@ class MessageIndex:
         page[place] = message
 
     def drop_page(self, session_id: str) -> Page:
-        """Remove the oldest page of a session that has any; return it. O(log n).
-
-        A session that loses the last one is to be dropped as a whole: it has no messages any more.
-        """
+        """Remove the oldest page of a session that has any; return it. O(log n)."""
         key = self._first_key(session_id)
         assert key is not None
         page: Page = self._pages.pop(key)
@@ -225,7 +222,7 @@ class MessageIndex:
         return page
 
     def _tidy(self) -> None:
-        """Make the heap anew without what is useless, a few entries each time that a session is dropped."""
+        """Make the heap anew without what is useless, some entries whenever a session is dropped."""
         if not self._old_heads and 2 * self._useless > len(self._heads):
             self._old_heads, self._heads = self._heads, []
         for _ in range(min(TIDIED_AT_A_TIME, len(self._old_heads))):

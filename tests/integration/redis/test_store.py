@@ -9,7 +9,7 @@ from twisted.internet import reactor
 from gim.storage.interface import Storage
 from gim.storage.redis.client.connect import connect
 from gim.storage.redis.client.url import read
-from gim.storage.redis.store import batches, message_reads, moderation, reading
+from gim.storage.redis.store import batches, dismissals, message_reads, reading
 from gim.storage.redis.store.heartbeat import CLUSTER_LAG_MS
 from gim.storage.redis.store.store import RedisStore
 from tests.support.redis.server import SKEW_MISSING, RedisTestCase
@@ -37,7 +37,7 @@ class RedisStoreCase(RedisTestCase):
         self.patch(message_reads, "IDS_PER_REPLY", 8)
         self.patch(message_reads, "MESSAGES_PER_PAGE", 5)
         self.patch(reading, "BYTES_PER_REPLY", 1000)
-        self.patch(moderation, "EXITS_AT_A_TIME", 20)
+        self.patch(dismissals, "MEMBERS_AT_A_TIME", 20)
         self.patch(batches, "BASES_PER_SCRIPT", 2)
 
     async def make_store(self, prefix: str | None = None, **limits: Any) -> RedisStore:

@@ -19,6 +19,7 @@ from tests.support.storage_behaviour.chatrooms import (
     ChatroomBehaviour,
     MemberBehaviour,
 )
+from tests.support.storage_behaviour.dismissals import DismissalBehaviour
 from tests.support.storage_behaviour.events import EventBehaviour, ObserverBehaviour
 from tests.support.storage_behaviour.finding import (
     FindChatroomsBehaviour,
@@ -65,6 +66,7 @@ class StorageBehaviour(
     ChatroomBehaviour,
     AbandonedBehaviour,
     MemberBehaviour,
+    DismissalBehaviour,
     RoomLimitBehaviour,
     UserBehaviour,
     ForgettingBehaviour,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
+from gim.concurrency.gather import gather
 from gim.errors import Unavailable
 from gim.ids import chatroom_session
 from gim.storage.announcements import MemberLeft
@@ -49,9 +50,22 @@ class Exits:
 
     async def try_exit(self, news: MemberLeft) -> bool:
         """Make one attempt to change the user's keys."""
-        words = self._redis.publish, news.user_id, news.chatroom_id, self._retention.users_ms
-        bases = (self._keys.user(news.user_id),)
-        return bool(await self._redis.run(scripts.EXIT, bases, *words, news.why, news.by))
+        return bool(await self.try_exits([news]))
+
+    async def try_exits(self, news: list[MemberLeft]) -> list[MemberLeft]:
+        """Make one attempt for users who leave the same chatroom for the same reason.
+
+        Returns the news of those whose keys named the chatroom.
+        """
+        some = [[one] for one in news] if self._redis.is_cluster else [news] if news else []
+        found = await gather(map(self._exit, some))
+        were = [was for each in found for was in each]
+        return [one for one, was in zip(news, were, strict=True) if was]
+
+    def _exit(self, news: list[MemberLeft]) -> Awaitable[list[int]]:
+        first, users = news[0], [one.user_id for one in news]
+        words = self._redis.publish, first.chatroom_id, self._retention.users_ms, first.why, first.by
+        return self._redis.run(scripts.EXIT, tuple(map(self._keys.user, users)), *words, *users)
 
     async def _exit_later(self, news: MemberLeft) -> None:
         """Change the keys of a former member who has not joined again."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from functools import partial
 from typing import Any
 
 from gim.concurrency.deadline import shielded
 from gim.concurrency.gather import gather
-from gim.errors import Unavailable
 from gim.ids import CHATROOM, Session, chatroom_session
 from gim.model import Ban, EventType
 from gim.storage.announcements import MemberLeft
@@ -17,15 +14,13 @@ from gim.storage.redis.client.protocol import Word
 from gim.storage.redis.client.script import Script
 from gim.storage.redis.store import scripts
 from gim.storage.redis.store.chatrooms import RedisChatrooms
+from gim.storage.redis.store.dismissals import Dismissals
 from gim.storage.redis.store.exits import Exits
 from gim.storage.redis.store.keys import Keys
 from gim.storage.redis.store.records import recall_payload
 from gim.storage.redis.store.retention import Retention
-from gim.storage.redis.store.retries import WriteRetries
 from gim.storage.redis.store.script_errors import check
 from gim.storage.rules import RECALL_WITHIN_MS
-
-EXITS_AT_A_TIME = 200  # members of a dismissed chatroom whose own keys are changed in one round trip
 
 
 class RedisModeration:
@@ -43,14 +38,14 @@ class RedisModeration:
         chatrooms: RedisChatrooms,
         exits: Exits,
         retention: Retention,
-        retries: WriteRetries,
+        dismissals: Dismissals,
     ) -> None:
         self._redis = redis
         self._keys = keys
         self._chatrooms = chatrooms
         self._exits = exits
         self._retention = retention
-        self._retries = retries
+        self._dismissals = dismissals
 
     def _base(self, chatroom_id: str) -> str:
         return self._keys.session(chatroom_session(chatroom_id).id)
@@ -67,26 +62,9 @@ class RedisModeration:
 
     async def dismiss(self, chatroom_id: str, by: str) -> None:
         """See `gim.storage.interface.Moderation.dismiss`."""
-        await shielded(self._dismiss(chatroom_id, by))  # all steps follow even if no one waits any more
-
-    async def _dismiss(self, chatroom_id: str, by: str) -> None:
-        base = self._base(chatroom_id)
-        check(await self._redis.run(scripts.DISBAND, (base,), by), chatroom_id)
-        try:
-            await self._exit_all(chatroom_id, by)
-        except Unavailable:
-            self._retries.add(("dismiss", chatroom_id), partial(self._exit_all, chatroom_id, by))
-            raise
-
-    async def _exit_all(self, chatroom_id: str, by: str) -> None:
-        """Change the keys of all members of a dismissed chatroom who have not joined it again."""
-        base = self._base(chatroom_id)
-        while going := await self._redis.call(base, "ZRANGE", f"{base}:going", 0, EXITS_AT_A_TIME - 1):
-            back = await self._redis.call(base, "ZMSCORE", f"{base}:members", *going)
-            gone = [one.decode() for one, score in zip(going, back, strict=True) if score is None]
-            lefts = [MemberLeft(one, chatroom_id, EventType.DISMISSED, by) for one in gone]
-            await gather(self._report(self._exits.try_exit(left), left) for left in lefts)
-            await self._redis.call(base, "ZREM", f"{base}:going", *going)
+        await shielded(
+            self._dismissals.dismiss(chatroom_id, by)
+        )  # all steps follow even if no one waits any more
 
     async def remove(self, chatroom_id: str, by: str, user_id: str) -> None:
         """See `gim.storage.interface.Moderation.remove`."""
@@ -95,11 +73,7 @@ class RedisModeration:
     async def _remove(self, chatroom_id: str, by: str, user_id: str) -> None:
         await self._act(scripts.REMOVE, chatroom_id, by, user_id)
         left = MemberLeft(user_id, chatroom_id, EventType.REMOVED, by)
-        await self._report(self._exits.exit(left), left)
-
-    async def _report(self, exiting: Awaitable[bool], left: MemberLeft) -> None:
-        """Report a membership that ends now."""
-        if await exiting:
+        if await self._exits.exit(left):
             self._chatrooms.membership_changed(left)
 
     async def mute(self, chatroom_id: str, by: str, user_id: str, duration_ms: int) -> int:

@@ -13,6 +13,7 @@ _OF_CHATROOM: dict[bytes, Callable[[str], GimError]] = {
     b"forbidden": refusals.no_member,
     b"stranger": refusals.stranger,
     b"role": refusals.wrong_role,
+    b"ends": refusals.chatroom_ends,
     b"exists": refusals.chatroom_exists,
 }
 

@@ -34,6 +34,7 @@ from gim.storage.redis.store.cluster_announcements import ClusterAnnouncements
 from gim.storage.redis.store.cluster_news import ClusterNews, before_lag
 from gim.storage.redis.store.cluster_writes import ClusterWrites
 from gim.storage.redis.store.delivery_marks import DeliveryMarks
+from gim.storage.redis.store.dismissals import Dismissals
 from gim.storage.redis.store.exits import Exits
 from gim.storage.redis.store.finding import Finder
 from gim.storage.redis.store.heartbeat import BEAT_INTERVAL, CLUSTER_LAG_MS, Heartbeat
@@ -163,7 +164,10 @@ class RedisStore:
             limits.connections,
             finder,
         )
-        self.moderation = RedisModeration(redis, keys, self.chatrooms, exits, retention, self._retries)
+        self._dismissals = dismissals = Dismissals(
+            redis, keys, self.chatrooms, exits, self._retries, clock
+        )
+        self.moderation = RedisModeration(redis, keys, self.chatrooms, exits, retention, dismissals)
         self._node_channels = NodeChannels(redis, keys, self.node, self._announce)
         self.nodes = RedisNodes(redis, keys, heartbeat, self._node_channels, clock)
         self.webhook_log = RedisWebhookLog(redis, keys, heartbeat, subscriptions, retention)
@@ -181,6 +185,7 @@ class RedisStore:
         self._listener = None
         self.heartbeat.stopService()
         self._resync.stop()
+        self._dismissals.stop()
         last = Deferred.fromCoroutine(self._say_goodbye())
         try:
             await last.addTimeout(STOP_TIMEOUT, self._clock)
@@ -251,6 +256,7 @@ class RedisStore:
 
     def _beaten(self) -> None:
         self._presence_refresh.refresh_some()
+        self._dismissals.beaten()
 
     def _replaced(self, epoch: str) -> None:
         for subscription in self._subscriptions:

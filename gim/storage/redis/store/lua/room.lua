@@ -19,6 +19,11 @@ local function forget_abandoned(S)
   if call('HEXISTS', S .. ':state', 'kept') == 0 then forget(S) end
 end
 
+-- Says whether no chatroom can be made yet: former members of a dismissed one of this id are not out of it.
+local function ends(S)
+  return not is_chatroom(S) and call('EXISTS', S .. ':going') == 1
+end
+
 -- Makes *user* a member, and the chatroom if there is none; returns the number of members. The user who makes a
 -- chatroom owns it.
 local function admit(S, user, name)
