@@ -45,7 +45,7 @@ def _fill(redis: RedisServer, sessions: int, messages: int) -> int:
     redis.ask("SCRIPT", "LOAD", redis_words.SCRIPT.source)
     before = redis.ask("INFO", "memory")["used_memory"]
     commands = (
-        redis_words.send_private("benchmark", f"u{session}a", f"u{session}b")
+        redis_words.send_private("benchmark", [(f"u{session}a", f"u{session}b")])
         for _ in range(messages)
         for session in range(sessions)
     )

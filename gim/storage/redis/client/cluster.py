@@ -227,6 +227,9 @@ class Cluster:
             raise Unavailable("the storage can't be reached: try again in a moment")
         return link
 
+    def explained(self, base: str, error: ReplyError) -> Exception:
+        return self._owner(base).explained(error)
+
     def replies(self, base: str) -> ReplyBudget:
         return self._owner(base).replies
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any, Protocol
 
+from hiredis import ReplyError
+
 from gim.storage.redis.client.protocol import Word
 from gim.storage.redis.client.reply_budget import ReplyBudget
 from gim.storage.redis.client.script import Script
@@ -25,6 +27,12 @@ class Redis(Protocol):
 
     def call(self, base: str, *words: Word) -> Awaitable[Any]:
         """Run a command on the server of *base*."""
+
+    def explained(self, base: str, error: ReplyError) -> Exception:
+        """Return `Unavailable` for an error of the server of *base* that will pass, *error* for a bug.
+
+        `run` and `call` raise it so. This is for an error that is one of several results of a script.
+        """
 
     def replies(self, base: str) -> ReplyBudget:
         """Return the budget of the server of *base*, for reads whose replies may be large."""

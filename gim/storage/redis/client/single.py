@@ -68,6 +68,9 @@ class OneServer:
     def call(self, base: str, *words: Word) -> Awaitable[Any]:
         return self._link.command(*words)
 
+    def explained(self, base: str, error: ReplyError) -> Exception:
+        return self._link.explained(error)
+
     def replies(self, base: str) -> ReplyBudget:
         return self._link.replies
 

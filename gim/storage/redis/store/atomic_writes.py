@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from random import getrandbits
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
@@ -12,14 +11,11 @@ from gim.ids import CHATROOM
 from gim.model import User
 from gim.storage.interface import Draft
 from gim.storage.redis.client.interface import Redis
-from gim.storage.redis.client.protocol import Word
 from gim.storage.redis.store import scripts
 from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.keys import Keys
+from gim.storage.redis.store.private_sends import PrivateSends, random_tail, storing_words
 from gim.storage.redis.store.retention import Retention
-from gim.storage.rules import REQUEST_ID_WINDOW
-
-_VARIANT = 0b10 << 62
 
 
 class Writes(Protocol):
@@ -42,22 +38,6 @@ class Writes(Protocol):
         """End a membership and announce it; return 1 if there was one."""
 
 
-def random_tail() -> str:
-    """Return the 16 hex digits that end an id: the variant of RFC 9562, and 62 random bits."""
-    return f"{_VARIANT | getrandbits(62):016x}"
-
-
-def storing_words(retention: Retention) -> tuple[Word, ...]:
-    """Return the limits that the scripts take which store a message."""
-    return (
-        retention.ttl_ms,
-        retention.max_session_messages,
-        int(retention.sequences),
-        REQUEST_ID_WINDOW * 1000,
-        retention.request_ids_per_sender,
-    )
-
-
 class AtomicWrites:
     """`Writes` on one server: session, users and announcements in one step."""
 
@@ -67,9 +47,11 @@ class AtomicWrites:
         keys: Keys,
         heartbeat: Heartbeat,
         retention: Retention,
+        private: PrivateSends,
         clock: IReactorTime,
     ) -> None:
         self._redis = redis
+        self._private = private
         self._clock = clock
         self._keys = keys
         self._heartbeat = heartbeat
@@ -77,38 +59,31 @@ class AtomicWrites:
         self._storing_words = storing_words(retention)
 
     def append(self, draft: Draft) -> Awaitable[Any]:
+        if draft.session.type != CHATROOM:
+            return self._private.append(draft)
+        self._private.flush()  # what the sender sent before is stored before
         keys, session, sender = self._keys, draft.session, draft.sender
         base = keys.session(session.id)
         if draft.answer_by is None:
             deadline = self._redis.deadline(base)
         else:
             deadline = self._redis.deadline(base, draft.answer_by - self._clock.seconds())
-        bounds = deadline, *self._storing_words
-        ours = (
+        return self._redis.run(
+            scripts.SEND_CHATROOM,
+            (base, keys.user(sender.id), keys.data),
+            deadline,
+            *self._storing_words,
             self._heartbeat.retention_start(),
             self._retention.users_ms,
             random_tail(),
             session.id,
             sender.id,
             sender.name,
-        )
-        said = draft.category, draft.content, draft.request_id, draft.origin
-        if session.type == CHATROOM:
-            bases: tuple[str, ...] = base, keys.user(sender.id), keys.data
-            return self._redis.run(
-                scripts.SEND_CHATROOM, bases, *bounds, *ours, *said, int(draft.as_admin)
-            )
-        peer = session.peer_of(sender.id)
-        bases = base, keys.user(sender.id), keys.user(peer), keys.data
-        return self._redis.run(
-            scripts.SEND_PRIVATE,
-            bases,
-            *bounds,
-            *ours,
-            peer,
-            *said,
-            int(draft.is_alone),
-            self._heartbeat.node,
+            draft.category,
+            draft.content,
+            draft.request_id,
+            draft.origin,
+            int(draft.as_admin),
         )
 
     async def join(

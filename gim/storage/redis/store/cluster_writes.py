@@ -17,11 +17,11 @@ from gim.storage.announcements import MemberLeft
 from gim.storage.interface import Draft
 from gim.storage.redis.client.interface import Redis
 from gim.storage.redis.store import scripts
-from gim.storage.redis.store.atomic_writes import random_tail, storing_words
 from gim.storage.redis.store.cluster_announcements import ClusterAnnouncements, Posted
 from gim.storage.redis.store.exits import Exits
 from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.keys import Keys
+from gim.storage.redis.store.private_sends import random_tail, storing_words
 from gim.storage.redis.store.records import Value
 from gim.storage.redis.store.retention import Retention
 from gim.storage.redis.store.retries import WriteRetries

@@ -46,11 +46,12 @@ from gim.storage.redis.store.node_channels import NodeChannels
 from gim.storage.redis.store.nodes import RedisNodes, event_of
 from gim.storage.redis.store.people import People
 from gim.storage.redis.store.presence_refresh import PresenceRefresh
+from gim.storage.redis.store.private_sends import PrivateSends
 from gim.storage.redis.store.records import news_of
 from gim.storage.redis.store.resync import LookUp, Resync
 from gim.storage.redis.store.retention import Retention
 from gim.storage.redis.store.retries import WriteRetries
-from gim.storage.redis.store.subscriptions import Subscriptions
+from gim.storage.redis.store.subscriptions import Subscription, Subscriptions
 from gim.storage.redis.store.users import RedisUsers
 from gim.storage.redis.store.webhook_log import RedisWebhookLog
 from gim.storage.rules import REQUEST_IDS_PER_SENDER
@@ -129,7 +130,10 @@ class RedisStore:
         self._subscriptions = subscriptions = Subscriptions(keys, clock if redis.is_cluster else None)
         announcements = ClusterAnnouncements(redis, keys, heartbeat, retention, self._retries)
         exits = Exits(redis, keys, retention, self._retries, self._membership_ended)
-        writes = _writes(redis, keys, heartbeat, retention, announcements, exits, self._retries, clock)
+        private = PrivateSends(redis, keys, heartbeat, retention, subscriptions, self._announce_to, clock)
+        writes = _writes(
+            redis, keys, heartbeat, retention, announcements, exits, self._retries, private, clock
+        )
         people = People(redis, keys, heartbeat, retention)
         self._marks = marks = DeliveryMarks(redis, keys, heartbeat, retention, clock)
         self._inbox = inbox = Inbox(redis, keys, heartbeat, people, marks, retention, overlap_ms)
@@ -236,10 +240,18 @@ class RedisStore:
             return
         if isinstance(news, MessageStored) and not self._redis.is_cluster:
             self.heartbeat.mark_seen(news.message.id)
+        self._heard(subscription, news)
+
+    def _heard(self, subscription: Subscription, news: Announcement) -> None:
         if subscription.held is not None:
             subscription.held.append(news)
         elif subscription.recent is None or subscription.recent.is_new(news):
             self._announce(news)
+
+    def _announce_to(self, user_id: str, news: MessageStored) -> None:
+        """Announce a message that was not published, as if it had been."""
+        if (subscription := self._subscriptions.user(user_id)) is not None:
+            self._heard(subscription, news)
 
     def dropped(self, channel: bytes) -> None:
         subscription = self._subscriptions.get(channel)
@@ -302,8 +314,9 @@ def _writes(
     announcements: ClusterAnnouncements,
     exits: Exits,
     retries: WriteRetries,
+    private: PrivateSends,
     clock: IReactorTime,
 ) -> Writes:
     if redis.is_cluster:
         return ClusterWrites(redis, keys, heartbeat, retention, announcements, exits, retries, clock)
-    return AtomicWrites(redis, keys, heartbeat, retention, clock)
+    return AtomicWrites(redis, keys, heartbeat, retention, private, clock)

@@ -9,7 +9,7 @@ if many and not_in_more == '1' then return 'many' end
 touch(U, born, keep)
 known(U, name)
 local last = call('HGET', U .. ':user', 'rank') or FIRST
-local rank = next_id(last < newest and newest or last, now_score(), random)
+local rank = id_at(score_after(last < newest and newest or last, now_score()), random)
 local is_new = enter(U, chatroom, rank)
 if is_new then
   call('HSET', U .. ':user', 'rank', rank)

@@ -37,6 +37,12 @@ local function renewal(ttl)
   return math.floor(math.min(ttl / 10, 3600000))
 end
 
+-- Says whether it is time to renew what was renewed at a time, false for never.
+local function to_renew(renewed, now, ttl)
+  renewed = tonumber(renewed or nil)
+  return not renewed or now - renewed >= renewal(ttl) or now < renewed
+end
+
 -- Ids are UUIDv7: 12 digits of milliseconds, the version, 3 digits of microseconds (method 3 of RFC 9562, section
 -- 6.2, with 1,000 of the 4,096 steps used), variant and random bits. Ids made up by others may hold any digits there.
 local function score_of(id)
@@ -49,15 +55,20 @@ local function before(id)
   return string.sub(id, 1, 16) .. string.rep('0', 16)
 end
 
--- The next id after *last* (false for none), and its score: from the larger of the server's time and the last.
-local function next_id(last, score, random)
-  if last then score = math.max(score, score_of(last) + 1) end
+-- The score of the id after *last* (false for none): the larger of the server's time and the next of the last.
+local function score_after(last, now)
+  return last and math.max(now, score_of(last) + 1) or now
+end
+
+-- An id with this score, and the score as text: from two integers, which is faster than from one double.
+local function id_at(score, random)
   local ms = ms_of(score)
-  return string.format('%012x7%03x%s', ms, score - ms * 1000, random), score
+  local micros = score - ms * 1000
+  return string.format('%012x7%03x%s', ms, micros, random), string.format('%d%03d', ms, micros)
 end
 
 local function new_id(clock, now, random)
-  local id, score = next_id(call('GET', clock), now, random)
+  local id, score = id_at(score_after(call('GET', clock), now), random)
   call('SET', clock, id)
-  return id, number(score)
+  return id, score
 end

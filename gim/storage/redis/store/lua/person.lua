@@ -25,7 +25,7 @@ end
 -- is the field with the time of the last renewal: each kind of message has its own, since each renews other keys.
 local function look(U, born, keep, now, ttl, renewed)
   local user = call('HMGET', U .. ':user', 'name', renewed)
-  local is_due = not user[2] or now - user[2] >= renewal(ttl) or now < tonumber(user[2])
+  local is_due = to_renew(user[2], now, ttl)
   if is_due then
     touch(U, born, keep)
     call('HSET', U .. ':user', renewed, number(now))

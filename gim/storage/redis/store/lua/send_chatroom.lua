@@ -12,8 +12,9 @@ if again then return again end
 local state, refused, reader = admission(S, sender, now, is_exempt == '1')
 if refused then return refused end
 name = look(A, born, keep, now, ttl, 'posted') or known(A, name)
-local id, sequence, _, said = store(S, G .. ':last', score, random, ttl, tonumber(cap), numbered, false, keep,
-  state[3], reader, sender, name, category, content, origin)
+local id, rank = new_id(G .. ':last', score, random)
+local sequence, said = store(S, id, rank, now, score - ttl * 1000, ttl, tonumber(cap), numbered, false, keep,
+  to_renew(state[3], now, ttl), reader, sender, name, category, content, origin)
 remember(S, sender, request, digest, now, window, tonumber(limit), id, sequence)
 call('PUBLISH', S, news_of(id, session, state[1], said))
 return {id, sequence}

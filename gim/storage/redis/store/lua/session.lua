@@ -76,24 +76,22 @@ local function renew(S, floor, ttl, is_private, keep)
   end
 end
 
--- Stores a message under the next id of *clock* and moves the read position of *reader*, false for none. Returns
--- its id, its sequence, its score, and the end of its value that announcements share.
-local function store(S, clock, time, random, ttl, cap, numbered, is_private, keep, renewed, reader, sender, name,
+-- Stores a message under an id with its score, and moves the read position of *reader*, false for none. Returns its
+-- sequence, and the end of its value that announcements share.
+local function store(S, id, score, now, floor, ttl, cap, numbered, is_private, keep, is_due, reader, sender, name,
     category, content, origin)
-  local id, score = new_id(clock, time, random)
   local sequence = numbered == '1' and call('INCR', S .. ':sequence') or 0
   local said = cmsgpack.pack(sequence, 1, sender, name, category, content, origin)
   call('ZADD', S .. ':ids', score, id)
   call('HSET', S .. ':messages', id, '\151' .. said) -- an array of 7
-  local now = ms_of(time)
-  if not renewed or now - renewed >= renewal(ttl) or now < tonumber(renewed) then
+  if is_due then
     call('HSET', S .. ':state', 'renewed', number(now))
-    renew(S, time - ttl * 1000, tonumber(ttl), is_private, keep)
+    renew(S, floor, tonumber(ttl), is_private, keep)
   end
   if reader then call('HSET', S .. ':state', 'read:' .. reader, id) end
   local over = call('ZCARD', S .. ':ids') - cap
   if over > 0 then remove(S, call('ZRANGE', S .. ':ids', 0, math.min(over, 100) - 1)) end
-  return id, sequence, score, said
+  return sequence, said
 end
 
 -- Returns the announcement of a message: an array of 11, which ends like the stored value.

@@ -20,8 +20,9 @@ else
 end
 local clock = S .. ':last'
 if (call('GET', clock) or FIRST) < hint then call('SET', clock, hint) end
-local id, sequence, _, said = store(S, clock, score, random, ttl, tonumber(cap), numbered, kind == 'private', keep,
-  state[3], reader, sender, name, category, content, origin)
+local id, rank = new_id(clock, score, random)
+local sequence, said = store(S, id, rank, now, score - ttl * 1000, ttl, tonumber(cap), numbered, kind == 'private', keep,
+  to_renew(state[3], now, ttl), reader, sender, name, category, content, origin)
 call('PEXPIRE', clock, keep)
 remember(S, sender, request, digest, now, window, tonumber(limit), id, sequence)
 if kind ~= 'private' then call('SPUBLISH', S, news_of(id, session, state[1], said)) end
