@@ -16,6 +16,7 @@ from gim.api.server.site import ApiSite
 from gim.chat.chat import Chat
 from gim.chat.moderation import Moderation
 from gim.concurrency.clocks import WallClock
+from gim.concurrency.idle import IdleCheck
 from gim.concurrency.turns import Turns
 from gim.config.settings import Settings
 from gim.config.validate import Resources
@@ -164,7 +165,8 @@ class NodeParts:
             self._reactor,
             self._wall,
             self._settings.push,
-            before_slice=self._write_batch.flush,
+            batch=self._write_batch,
+            is_idle=IdleCheck(self._reactor).is_idle,
             replaced=self._data_lost,
             receive=self._node_talk.receive,
         )

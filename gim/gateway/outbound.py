@@ -12,16 +12,21 @@ from zope.interface import implementer
 from gim.gateway import closing
 from gim.gateway.closing import Closure
 from gim.gateway.frames import frame
-from gim.gateway.transport import buffer_of
+from gim.gateway.transport import WritesAtOnce, buffer_of
 from gim.gateway.write_batch import WriteBatch
 from gim.log.logger import Logger
 from gim.model import Event, Push
-from gim.push.presence import Drained
+from gim.push.presence import NOT_DIRECT, Drained
 from gim.wire.packets import Codec
 
 MAX_CORKED = 16 * 1024  # bytes that wait for the end of an iteration of the reactor
 CLOSE_FACTOR = 4  # times `max_unsent`: with more unsent bytes the connection is closed
 _UNLIMITED = 2**62  # bytes
+
+
+def _not_now(frame: bytes) -> int:
+    """Take no bytes: for a connection that gets no frames directly."""
+    return NOT_DIRECT
 
 
 @implementer(IPullProducer)
@@ -40,7 +45,6 @@ class OutboundQueue:
         "_buffer",
         "_close_with",
         "_codec",
-        "_codec_name",
         "_corked",
         "_max_unsent",
         "_source",
@@ -49,6 +53,8 @@ class OutboundQueue:
         "_waiting",
         "_write",
         "key",
+        "kind",
+        "send_now",
     )
 
     def __init__(
@@ -62,7 +68,7 @@ class OutboundQueue:
     ) -> None:
         self.key = key
         self._codec = codec
-        self._codec_name = codec.name
+        self.kind = codec.name
         self._transport = transport
         self._buffer = buffer_of(transport)
         self._batch = batch
@@ -73,11 +79,29 @@ class OutboundQueue:
         self._source: Callable[[], bool] | None = None
         self._waiting: dict[Drained, None] | None = None
         self._write: Callable[[bytes], None] = transport.write
+        self.send_now: Callable[[bytes], int] = _not_now
+        self._send_directly(True)
+
+    def _send_directly(self, may: bool) -> None:
+        """Let frames go to the socket while the transport is free; or let all go through `_write`.
+
+        A transport of another class is a layer such as TLS, which has no socket.
+        """
+        if isinstance(self._transport, WritesAtOnce):
+            self._transport.follower = self if may else None
+            self.send_now = _not_now
+            if may:
+                self.free_changed()
+
+    def free_changed(self) -> None:
+        """See `gim.gateway.transport.Follower`."""
+        self.send_now = self._transport.send_now if self._transport.free else _not_now
 
     def close(self) -> None:
         """Write nothing any more: a close frame is on its way, or the connection is gone."""
         self._corked = b""
         self._write = self._drop
+        self._send_directly(False)
         self._close_with = self._ignore  # it refers to the connection, which is to be freed at once
         self._source = None
         self._waiting = None
@@ -87,11 +111,13 @@ class OutboundQueue:
         """Call *seen* with the bytes of each write, which are whole frames, just before it."""
         if self._write is not self._drop:
             self._write = partial(self._write_watched, seen)
+            self._send_directly(False)
 
     def unwatch(self) -> None:
         """End what `watch` began."""
         if self._write is not self._drop:
             self._write = self._transport.write
+            self._send_directly(True)
 
     def _write_watched(self, seen: Callable[[bytes], None], frames: bytes) -> None:
         seen(frames)
@@ -112,7 +138,7 @@ class OutboundQueue:
 
     def deliver(self, push: Push | Event) -> None:
         try:
-            self._cork(push.__dict__.get(self._codec_name) or self._frame(push))
+            self._cork(push.__dict__.get(self.kind) or self._frame(push))
         except Exception:
             self._log.failure("a push could not be written")
 
@@ -122,10 +148,20 @@ class OutboundQueue:
         try:
             if self._corked:
                 self.flush()
-            self._write(push.__dict__.get(self._codec_name) or self._frame(push))
+            self._write(push.__dict__.get(self.kind) or self._frame(push))
         except Exception:
             self._log.failure("a push could not be written")
         return True
+
+    def frame_of(self, push: Push) -> bytes:
+        frame: bytes | None = push.__dict__.get(self.kind)
+        return frame or self._frame(push)
+
+    def send_later(self, rest: bytes) -> None:
+        try:
+            self._transport.write_later(rest)
+        except Exception:
+            self._log.failure("a push could not be written")
 
     def _cork(self, frame: bytes) -> None:
         if corked := self._corked:

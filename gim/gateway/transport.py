@@ -9,7 +9,7 @@ producers, closing and errors stay as they are. docs/performance.md has the figu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet import tcp, unix
 from twisted.internet.interfaces import IListeningPort
@@ -23,22 +23,31 @@ else:
     _Transport = object
 
 
+class Follower(Protocol):
+    """Wants to know whether a transport is free."""
+
+    def free_changed(self) -> None:
+        """Called when the transport's ``free`` has another value than before."""
+
+
 class WritesAtOnce(_Transport):
     """A mixin for Twisted's stream transports; it comes before their class.
 
     ``free`` says whether a write may go to the kernel at once. It is false while data waits, from the
     moment the connection begins to close in any way, under TLS that was started on the transport, and
-    with a pull producer, which Twisted asks for more in the next turn.
+    with a pull producer, which Twisted asks for more in the next turn. While it is true, ``send_now``,
+    the socket's own method, may be called too; what it does not take must go to `write_later`.
     """
 
-    __slots__ = ("_send", "free", "when_drained")
+    __slots__ = ("follower", "free", "send_now", "when_drained")
     writes_at_once = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.free = False
+        self.follower: Follower | None = None
         self.when_drained: Callable[[], None] | None = None  # called once when no data waits
         super().__init__(*args, **kwargs)
-        self._send: Callable[[bytes], int] = self.socket.send
+        self.send_now: Callable[[bytes], int] = self.socket.send
         self._update_free()
 
     def write(self, data: bytes) -> None:
@@ -46,12 +55,16 @@ class WritesAtOnce(_Transport):
             super().write(data)
             return
         try:
-            sent = self._send(data)
+            sent = self.send_now(data)
         except OSError:  # it would block or is broken: Twisted finds out which, and handles it
             sent = 0
         if sent < len(data):
-            self.free = False
-            super().write(data[sent:])
+            self.write_later(data[sent:])
+
+    def write_later(self, data: bytes) -> None:
+        """Hand Twisted what the kernel has not taken."""
+        self._set_free(False)
+        super().write(data)
 
     def writeSequence(self, iovec: Iterable[bytes]) -> None:
         if self.free:
@@ -74,19 +87,27 @@ class WritesAtOnce(_Transport):
         return waiting
 
     def _update_free(self) -> None:
-        self.free = not (
-            self.unsent
-            or self.disconnecting
-            or not self.connected
-            or self._writeDisconnecting
-            or self._writeDisconnected
-            or self._aborting
-            or self.TLS
-            or (self.producer is not None and not self.streamingProducer)
+        self._set_free(
+            not (
+                self.unsent
+                or self.disconnecting
+                or not self.connected
+                or self._writeDisconnecting
+                or self._writeDisconnected
+                or self._aborting
+                or self.TLS
+                or (self.producer is not None and not self.streamingProducer)
+            )
         )
 
+    def _set_free(self, free: bool) -> None:
+        if free != self.free:
+            self.free = free
+            if self.follower is not None:
+                self.follower.free_changed()
+
     def registerProducer(self, producer: Any, streaming: bool) -> None:
-        self.free = self.free and streaming  # Twisted asks a pull producer for data at once
+        self._set_free(self.free and streaming)  # Twisted asks a pull producer for data at once
         super().registerProducer(producer, streaming)
         self._update_free()
 
@@ -111,7 +132,8 @@ class WritesAtOnce(_Transport):
         self._update_free()
 
     def connectionLost(self, reason: Failure) -> None:
-        self.free = False
+        self._set_free(False)
+        self.follower = None  # it refers to this transport, which is to be freed at once
         super().connectionLost(reason)
 
 
@@ -136,12 +158,12 @@ class DirectUnixServer(WritesAtOnce, unix.Server):
     __slots__ = ()
 
     def sendFileDescriptor(self, fileno: int) -> None:
-        self.free = False  # it goes out with the next bytes, which Twisted must send
+        self._set_free(False)  # it goes out with the next bytes, which Twisted must send
         super().sendFileDescriptor(fileno)
 
     def _update_free(self) -> None:
         super()._update_free()
-        self.free = self.free and not self._sendmsgQueue
+        self._set_free(self.free and not self._sendmsgQueue)
 
 
 class BuffersFirst(_Transport):
@@ -204,6 +226,7 @@ def _use(port: IListeningPort, on_tcp: type[tcp.Server], on_unix: type[unix.Serv
 class OpaqueBuffer:
     """Null object for transports whose send buffer cannot be inspected."""
 
+    follower: Follower | None = None
     free = True
     unsent = 0
     when_drained: Callable[[], None] | None = None

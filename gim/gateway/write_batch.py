@@ -32,6 +32,11 @@ class WriteBatch:
         self._clock = clock
         self._waiting: list[Flushable] = []
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no frames wait."""
+        return not self._waiting
+
     def add(self, flushable: Flushable) -> None:
         """Flush *flushable* at the end of the iteration, once for each call."""
         if not self._waiting:

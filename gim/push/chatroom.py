@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from msgspec import Struct
 from twisted.internet.interfaces import IReactorTime
@@ -15,6 +15,7 @@ from gim.log.logger import Logger
 from gim.model import Event, EventType, Message, Push, SessionHead
 from gim.push.catchup import recalled
 from gim.push.counts import PushCounts
+from gim.push.direct import write_directly
 from gim.push.event_fanout import EventFanout
 from gim.push.presence import Connection
 from gim.push.recent_count import RecentCount
@@ -52,7 +53,7 @@ class ChatroomPusher:
         counts: PushCounts,
     ) -> None:
         self.id = chatroom_id
-        self._connections: dict[Connection, None] = {}  # a set that keeps its order
+        self._connections: dict[Connection, str] = {}  # with the kind of each, in the order of entering
         self._departures = 0  # so far; lets a push in progress notice that its recipients are stale
         self._policy = policy
         self._clock = clock
@@ -92,7 +93,7 @@ class ChatroomPusher:
 
     def enter(self, connection: Connection) -> None:
         """Push to a connection from now on."""
-        self._connections[connection] = None
+        self._connections[connection] = connection.kind
 
     def leave(self, connection: Connection) -> None:
         """Push nothing to a connection any more, and forget what it missed."""
@@ -174,20 +175,36 @@ class ChatroomPusher:
         """Push the messages to each connection that is here now, and still is when its turn comes."""
         if not self._arrived:  # all members left while this waited for its turn
             return
-        push, missed, departures = self._take(), self._missed, self._departures
+        push, departures, here = self._take(), self._departures, self._connections
+        for recipients in self._by_kind():
+            frame = recipients[0].frame_of(push)
+            for begin in range(0, len(recipients), chunk_size):
+                chunk: Sequence[Connection] = recipients[begin : begin + chunk_size]
+                covered = len(chunk)
+                if self._departures != departures:
+                    chunk = [connection for connection in chunk if connection in here]
+                self._write_to(chunk, push, frame)
+                yield covered
+
+    def _by_kind(self) -> list[tuple[Connection, ...]]:
+        """Return the connections here, in groups that get the same bytes."""
         here = self._connections
-        recipients = tuple(here)
-        for begin in range(0, len(recipients), chunk_size):
-            chunk = recipients[begin : begin + chunk_size]
-            written = len(chunk)
-            for connection in chunk:
-                if self._departures != departures and connection not in here:
-                    written -= 1
-                elif (missed and connection in missed) or not connection.offer(push):
-                    written -= 1
-                    self._write_own(connection, push)
-            self._counts.chatroom_push(written, len(push.items), push.skipped)
-            yield len(chunk)
+        kinds = dict.fromkeys(here.values())
+        if len(kinds) == 1:
+            return [tuple(here)]
+        return [tuple(one for one, its in here.items() if its == kind) for kind in kinds]
+
+    def _write_to(self, chunk: Sequence[Connection], push: Push, frame: bytes) -> None:
+        """Write a push to connections: the frame as it is, to those that can't have it what they need."""
+        written = len(chunk)
+        behind = [one for one in chunk if one in self._missed] if self._missed else []
+        if behind:
+            chunk = [one for one in chunk if one not in self._missed]
+        others = write_directly(frame, chunk) if self._writer.batch.is_empty else chunk
+        behind += [one for one in others if not one.offer(push)]
+        for connection in behind:
+            self._write_own(connection, push)
+        self._counts.chatroom_push(written - len(behind), len(push.items), push.skipped)
 
     def _write_own(self, connection: Connection, push: Push) -> None:
         """Offer a slow reader a push with the number of messages it missed, or add this one to them."""

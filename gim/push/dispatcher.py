@@ -20,7 +20,7 @@ from gim.push.event_fanout import EventFanout
 from gim.push.local_chatrooms import LocalChatrooms
 from gim.push.presence import Connection, Login, OnlineUser, Presence
 from gim.push.settings import PushSettings
-from gim.push.writer import PER_CHUNK, PER_TURN, PushWriter
+from gim.push.writer import PER_CHUNK, PER_TURN, Batch, PushWriter
 from gim.storage.announcements import (
     Announcement,
     Broadcast,
@@ -54,14 +54,15 @@ class PushDispatcher:
         clock: IReactorTime,
         wall: WallClock,
         settings: PushSettings,
-        before_slice: Callable[[], None] = lambda: None,
+        batch: Batch | None = None,
+        is_idle: Callable[[], bool] = lambda: False,
         replaced: Callable[[], object] = lambda: None,
         receive: Callable[[str, bytes], object] = lambda sender, body: None,
         per_turn: int = PER_TURN,
         per_chunk: int = PER_CHUNK,
     ) -> None:
-        """*before_slice*, *per_turn* and *per_chunk* are for `PushWriter`. *replaced* is called when the
-        storage serves another data set, and must close all connections. *receive* is called with each
+        """*batch*, *is_idle*, *per_turn* and *per_chunk* are for `PushWriter`. *replaced* is called when
+        the storage serves another data set, and must close all connections. *receive* is called with each
         `NodeMessage`."""
         self._node = storage.node
         self._users = storage.users
@@ -71,7 +72,7 @@ class PushDispatcher:
         self._subscribes_new_members = storage.subscribes_new_members
         self._clock = clock
         self._wall = wall
-        self._writer = PushWriter(clock, settings.concurrency, before_slice, per_turn, per_chunk)
+        self._writer = PushWriter(clock, settings.concurrency, batch, is_idle, per_turn, per_chunk)
         self._replaced = replaced
         self._receive = receive
         self.pushed = PushCounts()

@@ -8,6 +8,8 @@ from typing import Protocol
 from gim.model import Event, Push
 from gim.push.catchup import CatchUp
 
+NOT_DIRECT = -1  # what `Connection.send_now` returns if a frame must not go to the socket now
+
 
 class Drained(Protocol):
     """Waits for a slow reader."""
@@ -20,6 +22,15 @@ class Connection(Protocol):
     """What the chat asks of a connection."""
 
     key: str  # unique among all connections of all nodes
+    kind: str  # connections of one kind get the same bytes for a push
+
+    @property
+    def send_now(self) -> Callable[[bytes], int]:
+        """A function that hands the socket a frame and returns how many bytes it took, or `NOT_DIRECT`.
+
+        It raises `OSError`. What was not taken must go to `send_later` at once. It must not be called
+        while frames of the connection wait for the end of the iteration.
+        """
 
     @property
     def peer(self) -> str:
@@ -33,6 +44,12 @@ class Connection(Protocol):
 
     def offer(self, push: Push) -> bool:
         """Write a chatroom push unless too much is unsent; False if it was skipped: a slow reader."""
+
+    def frame_of(self, push: Push) -> bytes:
+        """Return the bytes of a chatroom push, encoded once for all connections of this kind."""
+
+    def send_later(self, rest: bytes) -> None:
+        """Write what the socket has not taken. Never raises, never waits."""
 
     def when_drained(self, waiting: Drained) -> None:
         """Tell *waiting* once when nothing waits unsent any more."""

@@ -20,7 +20,7 @@ from gim.model import Event, LoggedIn, Push, Sent, User
 from gim.push.catchup import MAX_MISSED
 from gim.push.chatroom import PushPolicy
 from gim.push.dispatcher import PushDispatcher
-from gim.push.presence import Drained, Login
+from gim.push.presence import NOT_DIRECT, Drained, Login
 from gim.push.settings import PushSettings
 from gim.push.writer import PER_CHUNK, PER_TURN
 from gim.storage.interface import Storage
@@ -44,6 +44,8 @@ def result_of(work: Awaitable[T]) -> T:
 
 class Recorder:
     """A connection that records its pushes. Its socket takes all at once, or only when told to."""
+
+    kind = "recorder"
 
     def __init__(self, clock: Clock, takes_all: bool = True) -> None:
         self.key = f"c{next(_keys)}"
@@ -75,6 +77,15 @@ class Recorder:
         if not self.congested:
             self.deliver(push)
         return not self.congested
+
+    def send_now(self, frame: bytes) -> int:
+        return NOT_DIRECT
+
+    def send_later(self, rest: bytes) -> None:
+        raise AssertionError("nothing was sent")
+
+    def frame_of(self, push: Push) -> bytes:
+        return b""
 
     def when_drained(self, waiting: Drained) -> None:
         self.waiting[waiting] = None
