@@ -85,6 +85,8 @@ HEADERS: Final[Mapping[type[GimError], Header]] = {
 # The envelopes of errors with more than a code and a sentence.
 ENVELOPES: Final[Mapping[type[GimError], type[Struct]]] = {NotReady: Unready}
 
+_PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}  # Twisted does not know 421
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -108,12 +110,12 @@ def _envelope(error: GimError) -> Struct:
 
 
 def plain(request: IRequest, media: str, body: bytes) -> bytes:
-    """Set the headers of a body without envelope and return it; *media* is its type."""
+    """Set the type of a body without envelope and return it; *media* is its type."""
     request.setHeader(b"Content-Type", media.encode())
-    request.setHeader(b"Content-Length", b"%d" % len(body))
     return body
 
 
 def _body(request: IRequest, status: int, envelope: Struct) -> bytes:
-    request.setResponseCode(status, HTTPStatus(status).phrase.encode())  # Twisted does not know 421
-    return plain(request, "application/json", _encode(envelope))
+    """Set the status; JSON is the type of a response that says no other."""
+    request.setResponseCode(status, _PHRASES[status])
+    return _encode(envelope)

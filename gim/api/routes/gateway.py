@@ -24,6 +24,6 @@ class GatewayRoutes:
         status=HTTPStatus.SWITCHING_PROTOCOLS,
         refuses=(UpgradeRequired,),
     )
-    def gateway(self, request: IRequest) -> bytes:
+    async def gateway(self, request: IRequest) -> bytes:
         request.responseHeaders.addRawHeader(b"Connection", b"Upgrade")
         raise UpgradeRequired

@@ -1,36 +1,23 @@
-"""The Klein app of a set of routes, and that of several sets."""
+"""The Klein app of a set of routes, and the table of the routes of several sets."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from functools import wraps
-from typing import Any
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from typing import Any, NamedTuple
 
 from klein import Klein
-from twisted.internet.defer import maybeDeferred
-from twisted.python.failure import Failure
-from twisted.web.iweb import IRequest
+from werkzeug.routing import Map
 
-from gim.api.envelope import refuse
-from gim.api.errors import refusal
 from gim.api.openapi.describe import Access, RouteSet, description_of
-from gim.api.server.changes import logged
-from gim.api.server.console_cookie import SAFE_METHODS
-from gim.api.server.event_stream import EventStream
-from gim.concurrency.deadline import ANSWER_TIMEOUT, within
 
 
 class App(Klein):
-    """Enforces the `Access` of its routes, and answers in the envelope if one raises an error.
-
-    A request learns the name of its route, for metrics. A route for the administrator may return an
-    `EventStream`. A path with ``//`` is unknown, not a redirect.
-    """
+    """Keeps the routes of a set, each of which must be described. A path with ``//`` is unknown, not a
+    redirect."""
 
     def __init__(self) -> None:
         super().__init__()
         self.url_map.merge_slashes = False
-        self.handle_errors(Exception)(_refused)
 
     def route(self, url: str, **options: Any) -> Callable[[Any], Any]:  # type: ignore[override]
         """Add a route, as Klein does; `LookupError` for one without `describe`."""
@@ -42,62 +29,47 @@ class App(Klein):
 
         return add_described
 
-    def execute_endpoint(self, endpoint: str, request: Any, *args: Any, **kwargs: Any) -> Any:
-        request.op = endpoint
-        access = description_of(self.endpoints[endpoint]).access
-        if access is Access.USER:
-            return _in_time(request, self._execute_as_user(endpoint, request, **kwargs))
-        request.site.access.check(access, request)
-        if access in (Access.ADMIN, Access.CONSOLE):
-            work = self._execute(endpoint, request, **kwargs)
-            if request.method not in SAFE_METHODS:
-                work = logged(request, kwargs, work)
-            return _to_the_end(_in_time(request, work))
-        return super().execute_endpoint(endpoint, request, *args, **kwargs)
 
-    async def _execute_as_user(self, endpoint: str, request: Any, **path: str) -> Any:
-        user = await request.site.access.user_of(request)
-        return await self._execute(endpoint, request, user, **path)
+class Route(NamedTuple):
+    """A route that requests are served by. Its name is that of its operation, for metrics.
 
-    async def _execute(self, endpoint: str, request: Any, *args: Any, **path: str) -> Any:
-        return await maybeDeferred(super().execute_endpoint, endpoint, request, *args, **path)
+    ``handle`` gets the request, the `User` for `Access.USER`, and the parameters in the path by name. It
+    returns the body of the response; a route for the administrator may return an `EventStream`.
+    """
 
-    def execute_error_handler(self, handler: Any, request: Any, failure: Failure) -> Any:
-        return handler(self, request, failure)  # a handler gets an instance, also in a `JoinedApp`
+    name: str
+    access: Access
+    handle: Callable[..., Coroutine[Any, Any, Any]]
 
 
-class JoinedApp(App):
-    """The routes of several sets, so that one path may have methods in more than one of them."""
+class RouteTable:
+    """The routes of several sets, so that one path may have methods in more than one of them.
+
+    ``fixed`` has those without parameters by method and path: a request for one of them is not matched
+    with patterns.
+    """
 
     def __init__(self, route_sets: Iterable[RouteSet]) -> None:
-        super().__init__()
+        self.url_map = Map(merge_slashes=False)
+        self._routes: dict[str, Route] = {}
         for routes in route_sets:
             self.url_map.converters.update(routes.app.url_map.converters)
-            for name, endpoint in routes.app.endpoints.items():
-                self.endpoints[name] = _of_set(routes, endpoint)
+            for name in routes.app.endpoints:
+                handle = getattr(routes, name)
+                self._routes[name] = Route(name, description_of(handle).access, handle)
             for rule in routes.app.url_map.iter_rules():
                 self.url_map.add(rule.empty())
+        self._matcher = self.url_map.bind("gim")
+        self.fixed = dict(self._fixed())
 
+    def _fixed(self) -> Iterator[tuple[tuple[bytes, bytes], Route]]:
+        for rule in self.url_map.iter_rules():
+            if not rule.arguments:
+                for method in rule.methods or ():
+                    yield (method.encode(), rule.rule.encode()), self._routes[rule.endpoint]
 
-def _of_set(routes: RouteSet, endpoint: Any) -> Any:
-    @wraps(endpoint)  # it has attributes that Klein and `description_of` read
-    def call(_: None, *args: Any, **path: Any) -> Any:
-        return endpoint(routes, *args, **path)
-
-    return call
-
-
-def _in_time(request: Any, work: Coroutine[Any, Any, Any]) -> Awaitable[Any]:
-    """Refuse a request whose calls to the storage take too long; other routes make at most one call."""
-    return within(ANSWER_TIMEOUT, request.site.clock, work)
-
-
-async def _to_the_end(answer: Awaitable[Any]) -> Any:
-    """Return an answer, or None when the stream that it is has ended, which takes any time."""
-    answered = await answer
-    return await answered.done if isinstance(answered, EventStream) else answered
-
-
-def _refused(self: Any, request: IRequest, failure: Failure) -> bytes:
-    """Handle errors; Klein calls it as a method."""
-    return refuse(request, refusal(request, failure))
+    def match(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
+        """Return the route of a path, and the parameters in it. Raises `werkzeug.exceptions.NotFound`,
+        `MethodNotAllowed` or another `HTTPException`."""
+        name, parameters = self._matcher.match(path, method)
+        return self._routes[name], dict(parameters)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from io import BytesIO
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from twisted.web import http, server
+from twisted.web import http
 
 from gim.api.server.idle_connections import IdleConnections
 
@@ -27,11 +27,13 @@ class BoundedChannel(http.HTTPChannel):
     transport: Any
     _buffer: bytes  # received and not parsed yet
     _dataBuffer: list[bytes]  # received while a request is answered, before what is in `_buffer`
+    write_whole: Callable[[bytes], None]  # writes a whole response
     _is_receiving = False
 
     def connectionMade(self) -> None:
         super().connectionMade()
         self.abortTimeout = LINGER
+        self.write_whole = getattr(self.transport, "write_whole", self.transport.write)
         self.idle.add(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -87,10 +89,3 @@ class BoundedChannel(http.HTTPChannel):
         if self._abortingCall is None:
             self._abortingCall = self.callLater(LINGER, self.forceAbortClient)
         super().loseConnection()
-
-
-class BoundedRequest(server.Request):
-    """A request with its body in memory; the site limits its size."""
-
-    def gotLength(self, length: int | None) -> None:
-        self.content = BytesIO()  # Twisted uses a file if the length is unknown or large

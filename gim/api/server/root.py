@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
-from urllib.parse import unquote_to_bytes
 
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
@@ -13,23 +12,24 @@ from twisted.web.resource import Resource
 
 from gim.api.decoding import header_of
 from gim.api.envelope import plain, refuse
-from gim.api.errors import fault, no_such_path, undecodable_path
+from gim.api.errors import no_such_path, refusal, undecodable_path
 from gim.api.openapi.describe import TEXT, Access, RouteSet
 from gim.api.openapi.document import Route, routes_of
 from gim.api.server.access import AccessControl
-from gim.api.server.app import JoinedApp
+from gim.api.server.app import RouteTable
+from gim.api.server.serving import serve
 from gim.errors import InvalidAdminKey, PayloadTooLarge, Unavailable
 from gim.limits.limits import PACKET, LimitHits
 
 _FOR_ADMIN = frozenset({Access.ADMIN, Access.CONSOLE})
 
 
-class _Branch(NamedTuple):
-    """The paths with one prefix, in all sets of routes."""
+class Branch(NamedTuple):
+    """The paths with one prefix, in all sets of routes. What is said of it is so for all of them."""
 
-    is_for_admin: bool  # all of its routes are
-    is_public: bool  # all of its routes are
-    is_for_own_pages: bool  # all of its routes are
+    is_for_admin: bool
+    is_public: bool  # web pages of every origin may request them
+    is_for_own_pages: bool  # of web pages only those of this server may request them
 
 
 class ApiRoot(Resource):
@@ -45,33 +45,43 @@ class ApiRoot(Resource):
         self, route_sets: Sequence[RouteSet], access: AccessControl, max_body: int, hits: LimitHits
     ) -> None:
         super().__init__()
-        self._klein = JoinedApp(route_sets).resource()
+        self.routes = RouteTable(route_sets)
         self._branches = _branches_of(route_sets)
         self._access = access
         self._max_body = max_body
         self._hits = hits
 
     def render(self, request: Any) -> Any:
-        branch = self._branch_of(request.postpath)
+        """Return the body of a response, or `NOT_DONE_YET`."""
+        route = self.routes.fixed.get((request.method, request.path))
+        branch = self.branch_of(request.postpath)
         try:
             if branch is not None and branch.is_for_admin and self._access.wants_key(request):
                 return refuse(request, InvalidAdminKey())
         except Unavailable as error:  # without a storage, no session of the console can be verified
             return refuse(request, error)
-        if self._leads_to_console(request):
+        if route is None and self._leads_to_console(request):
             request.redirect(b"/console/")
             return plain(request, TEXT, b"")
         if request.body_size > self._max_body:
             self._hits.hit(PACKET)
             return refuse(request, PayloadTooLarge(f"body: shorten it to {self._max_body} bytes"))
+        if route is not None:
+            return serve(route, request, {})
         if not _is_text(request):
             return refuse(request, undecodable_path())
         if branch is None or not _is_plain(request.postpath):
             return refuse(request, no_such_path())
+        return self._render_match(request)
+
+    def _render_match(self, request: Any) -> Any:
+        """Serve a path that may be one of a route with parameters."""
+        path = b"/" + b"/".join(request.postpath)
         try:
-            return self._klein.render(request)
+            route, parameters = self.routes.match(request.method.decode(), path.decode())
         except Exception:
-            return refuse(request, fault(request, Failure()))
+            return refuse(request, refusal(request, Failure()))
+        return serve(route, request, parameters)
 
     def _leads_to_console(self, request: Any) -> bool:
         """Say whether a browser is on the way to the console, and that is served."""
@@ -80,27 +90,17 @@ class ApiRoot(Resource):
         is_browser = "text/html" in header_of(request, "accept")
         return request.path == b"/console" or (request.path == b"/" and is_browser)
 
-    def is_public(self, path: bytes) -> bool:
-        """Say whether web pages of every origin may request a path, which exists or not."""
-        branch = self._branch_of(path.split(b"/")[1:])
-        return branch is not None and branch.is_public
-
-    def is_for_own_pages(self, path: bytes) -> bool:
-        """Say whether only web pages of this server may request a path, which exists or not. A path with
-        escapes, as ``/%63onsole/``, is the one that it stands for."""
-        branch = self._branch_of([unquote_to_bytes(segment) for segment in path.split(b"/")[1:]])
-        return branch is not None and branch.is_for_own_pages
-
-    def _branch_of(self, segments: list[bytes]) -> _Branch | None:
+    def branch_of(self, segments: Sequence[bytes]) -> Branch | None:
+        """Return the branch of a path, which exists or not; *segments* are its parts, without escapes."""
         return self._branches.get(tuple(segments[:2])) or self._branches.get(tuple(segments[:1]))
 
 
-def _branches_of(route_sets: Sequence[RouteSet]) -> dict[tuple[bytes, ...], _Branch]:
+def _branches_of(route_sets: Sequence[RouteSet]) -> dict[tuple[bytes, ...], Branch]:
     accesses = defaultdict(set)
     for route in routes_of(route_sets):
         accesses[_prefix(route)].add(route.description.access)
     return {
-        prefix: _Branch(
+        prefix: Branch(
             is_for_admin=found <= _FOR_ADMIN,
             is_public=found == {Access.PUBLIC},
             is_for_own_pages=found == {Access.OWN_PAGES},

@@ -2,118 +2,31 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from time import perf_counter_ns
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.web import http, server
 
-from gim.api.decoding import header_of, trace_of
-from gim.api.envelope import refuse
-from gim.api.errors import no_such_path
+from gim.api.decoding import header_of
 from gim.api.openapi.describe import RouteSet
 from gim.api.server.access import AccessControl
-from gim.api.server.channel import IDLE_TIMEOUT, BoundedChannel, BoundedRequest
+from gim.api.server.channel import IDLE_TIMEOUT, BoundedChannel
 from gim.api.server.cors import Cors
 from gim.api.server.event_stream import EventStreams
 from gim.api.server.idle_connections import IdleConnections
+from gim.api.server.request import ApiRequest
+from gim.api.server.response_head import CommonFields
 from gim.api.server.root import ApiRoot
-from gim.api.server.upgrade import ROUTE, Gateway, hand_to, is_handshake
+from gim.api.server.upgrade import Gateway
 from gim.api.settings import ApiSettings
 from gim.concurrency.turns import Turns
-from gim.console.session import Session
-from gim.errors import BadRequest, GimError, Misdirected
+from gim.errors import BadRequest, Misdirected
 from gim.limits.limits import LimitHits
 from gim.limits.rate_per_second import Rate
 from gim.log.logger import Logger, traced
 from gim.metrics.instruments.requests import RequestMetrics
 from gim.net.client_address import NO_PROXIES, Proxies, group_of, host_of
-
-_ABSOLUTE = re.compile(rb"^https?://([^/?]*)", re.IGNORECASE)
-
-
-class TracedRequest(BoundedRequest):
-    """A request with a trace id and a limit on its body."""
-
-    site: ApiSite
-    channel: Any  # an HTTPChannel, to which the site adds itself
-    trace = ""
-    began = 0.0
-    began_ns = 0  # by perf_counter_ns
-    op = ""  # the name of its route, once that is found
-    body_size = 0
-    is_counted = False
-    target = ""  # what it changes, if its path does not say that: see gim.api.server.changes
-    is_session_read = False
-    console_session: Session | None = None  # once it is read
-
-    def handleContentChunk(self, data: bytes) -> None:
-        self.body_size += len(data)
-        if self.body_size <= self.channel.site.max_body:  # more is counted, not kept
-            super().handleContentChunk(data)
-
-    def getRequestHostname(self) -> bytes:
-        """Klein decodes it, which fails for some values of the header Host."""
-        return b"gim"
-
-    def process(self) -> None:
-        site = self.channel.site
-        self._take_host_of_path()
-        self.began, self.began_ns = site.clock.seconds(), perf_counter_ns()
-        self.trace = trace_of(self, site.trace_header)
-        self.setHeader(site.trace_header, self.trace)
-        if site.gateway is not None and is_handshake(self):
-            self._become_gateway_connection(site, site.gateway)
-            return
-        try:
-            site.check_host(self)
-            if site.is_public(self.path):
-                site.cors.allow_every_page(self)
-            elif site.is_for_own_pages(self.path):
-                site.cors.check_own_page(self)
-            else:
-                site.cors.check(self)
-        except GimError as refusal:
-            self.write(refuse(self, refusal))
-            self.finish()
-            return
-        if site.cors.answer_preflight(self):
-            self.finish()
-            return
-        if site.turns.is_over():
-            site.turns.turn(group_of(site.client_of(self))).addCallback(self._serve)
-        else:
-            site.turns.run(self._serve)
-
-    def _become_gateway_connection(self, site: ApiSite, gateway: Gateway) -> None:
-        """Let the gateway answer, which checks host and origin itself; it keeps the trace id."""
-
-        def answered(status: int) -> None:
-            self.code = status
-            site.log(self)
-
-        self.op = ROUTE
-        self.requestHeaders.setRawHeaders(site.trace_header, [self.trace])
-        hand_to(gateway, self, answered)
-        self.channel = None
-
-    def _serve(self, _: object = None) -> None:
-        if self.channel is not None:  # the client has not hung up while the request waited
-            with traced(self.trace):  # a coroutine keeps the trace of where it starts
-                super().process()
-
-    def _take_host_of_path(self) -> None:
-        """Take the host of a path in absolute form for the header Host (RFC 9112, section 3.2.2)."""
-        absolute = _ABSOLUTE.match(self.path)
-        if absolute is not None:
-            self.path = self.path[absolute.end() :] or b"/"
-            self.requestHeaders.setRawHeaders(b"host", [absolute[1]])
-
-    def _handleStar(self) -> None:
-        self.write(refuse(self, no_such_path()))
-        self.finish()
 
 
 class ApiChannel(BoundedChannel):
@@ -122,7 +35,7 @@ class ApiChannel(BoundedChannel):
     transport: Any
     length: int | None  # of the body; None if it comes in chunks
     persistent: bool
-    requests: list[TracedRequest]
+    requests: list[ApiRequest]
     site: ApiSite
 
     def allHeadersReceived(self) -> None:
@@ -183,18 +96,19 @@ class ApiSite(server.Site):
         root = ApiRoot(route_sets, access, settings.max_packet, hits)
         super().__init__(
             root,
-            TracedRequest,
+            ApiRequest,
             timeout=IDLE_TIMEOUT,
             reactor=clock,
             parsePOSTFormSubmission=False,
         )
         self.access = access
-        self.is_public, self.is_for_own_pages = root.is_public, root.is_for_own_pages
         self._login_rate = login_rate
         self.turns = turns
         self.clock = clock
         self.max_body = settings.max_packet
         self.trace_header = settings.trace_header
+        self.trace_field = settings.trace_header.encode()
+        self.common_fields = CommonFields()
         self._requests = requests
         self.cors = Cors(settings.origins, settings.trace_header)
         self._proxies = proxies
@@ -215,6 +129,16 @@ class ApiSite(server.Site):
             raise BadRequest("send one header Host (RFC 9112, section 3.2)")
         if self._hosts is not None and not self._hosts.serve((hosts or [b""])[0].decode("latin-1")):
             raise Misdirected
+
+    def check_origin(self, request: Any) -> None:
+        """Set the headers that let a page of another origin read the response, or raise `Forbidden`."""
+        branch = self.resource.branch_of(request.postpath)
+        if branch is not None and branch.is_public and b"%" not in request.path:
+            self.cors.allow_every_page(request)
+        elif branch is not None and branch.is_for_own_pages:
+            self.cors.check_own_page(request)
+        else:
+            self.cors.check(request)
 
     async def count_login(self, request: Any) -> None:
         """Count a login against its client's address, or raise `TooManyRequests`."""

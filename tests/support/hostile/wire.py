@@ -25,7 +25,7 @@ class Transport(StringTransport):
 
     def write(self, data: bytes) -> None:
         super().write(data)
-        self._count += data.startswith(b"{")
+        self._count += data.startswith(b"{") or b"\r\n\r\n{" in data
         if self.takes and self._count == self.takes:
             self.producer.pauseProducing()
 

@@ -53,7 +53,7 @@ class DocumentTests(DocumentTestCase):
 
     def test_it_has_what_the_site_serves_and_nothing_else(self) -> None:
         served = set()
-        for rule in self.api.resource._klein._app.url_map.iter_rules():
+        for rule in self.api.resource.routes.url_map.iter_rules():
             path = re.sub(r"<(?:file:)?(.*?)>", r"{\1}", rule.rule)
             served |= {(method, path) for method in rule.methods & METHODS}
         self.assertEqual(set(self.operations()), served)

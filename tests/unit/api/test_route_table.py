@@ -1,4 +1,4 @@
-"""Several sets of routes on one app."""
+"""The routes of several sets in one table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from werkzeug.exceptions import MethodNotAllowed
 
 from gim.api.openapi.describe import Access, describe
-from gim.api.server.app import App, JoinedApp
+from gim.api.server.app import App, RouteTable
 
 
 class Readers:
@@ -36,22 +36,19 @@ class Writers:
         self._shelf[key] = request.text
 
 
-class JoinedAppTests(SynchronousTestCase):
+class RouteTableTests(SynchronousTestCase):
     def setUp(self) -> None:
         shelf: dict[str, str] = {}
-        self.app = JoinedApp([Readers(shelf), Writers(shelf)])
-        self.requests = self.app.url_map.bind("gim")
+        self.routes = RouteTable([Readers(shelf), Writers(shelf)])
 
     def ask(self, method: str, path: str, text: str = "") -> Any:
-        name, fields = self.requests.match(path, method)
-        access = SimpleNamespace(check=lambda access, request: None)
-        request = SimpleNamespace(text=text, site=SimpleNamespace(access=access))
-        return self.app.execute_endpoint(name, request, **fields)
+        route, fields = self.routes.match(method, path)
+        return route.handle(SimpleNamespace(text=text), **fields)
 
     def test_one_path_has_methods_of_two_sets_and_each_is_called_on_its_own(self) -> None:
         self.ask("PUT", "/books/1", "Once upon a time")
         self.assertEqual(self.ask("GET", "/books/1"), "Once upon a time")
 
     def test_another_method_is_refused_with_those_of_both(self) -> None:
-        error = self.assertRaises(MethodNotAllowed, self.requests.match, "/books/1", "DELETE")
+        error = self.assertRaises(MethodNotAllowed, self.routes.match, "DELETE", "/books/1")
         self.assertEqual(sorted(error.valid_methods or ()), ["GET", "HEAD", "PUT"])
