@@ -12,6 +12,7 @@ class ApiSettings(Struct, frozen=True):
 
     max_packet: int  # bytes of a body
     trace_header: str
+    log_requests: str  # "all", "sampled" or "off"
     hosts: Origins | None  # the hosts that requests may be for, None for any host
     origins: Origins  # web pages that may ask
     enable_profiling: bool

@@ -275,6 +275,11 @@ _OBSERVATION = Group(
             "The least severe level that is logged: `debug`, `info`, `warn`, `error` or `critical`.",
         ),
         Option(
+            "log-requests", "all", types.one_of("all", "sampled", "off"),
+            "Which HTTP requests have a line in the log: `all`, `sampled` or `off` for none.",
+            "`sampled` is one in 100 of those that succeed, counted by route, and all that fail.",
+        ),
+        Option(
             "trace-header", "trace", types.header_name,
             "HTTP header with the trace id of a request, short `--trace`.",
             "If a request lacks it, gim takes the trace id of a W3C `traceparent`.",

@@ -77,17 +77,17 @@ def _line_of(event: LogEvent, with_time: bool) -> str:
 
 @lru_cache(maxsize=512)  # formats stand in the code, so they are few
 def _filling(pattern: str) -> Callable[[LogEvent], str] | None:
-    """Return a function that fills a format from an event, None for one that is more than plain names
-    in braces."""
-    names, joined = [], ""
+    """Return a function that fills a format from an event, None for one with more than plain names, such
+    as ``{user.id}`` or ``{name!r}``."""
+    names, joined = list[tuple[str, str]](), ""
     for text, name, spec, conversion in Formatter().parse(pattern):
         joined += text.replace("%", "%%")
         if name is not None:
             joined += "%s"
-            names.append(name)
-            if spec or conversion or not name.isidentifier():
+            names.append((name, spec or ""))
+            if conversion or "{" in (spec or "") or not name.isidentifier():
                 return None
-    return lambda event: joined % tuple([format(event[name]) for name in names])
+    return lambda event: joined % tuple([format(event[name], spec) for name, spec in names])
 
 
 def local_time(seconds: float | None) -> str:
@@ -114,7 +114,16 @@ def _said(event: LogEvent) -> tuple[str, object]:
     failure = event.get("log_failure")
     if failure is None and event.get("isError") and "failure" in event:  # twisted.python.log.err
         return str(event.get("why") or "Unhandled Error"), event["failure"]
-    return formatEvent(event), failure
+    return _message_of(event), failure
+
+
+def _message_of(event: LogEvent) -> str:
+    """Return what `formatEvent` does."""
+    try:
+        fill = _filling(event["log_format"]) if "log_flattened" not in event else None
+        return fill(event) if fill is not None else formatEvent(event)
+    except Exception:  # Twisted writes a line about what it can't format
+        return formatEvent(event)
 
 
 def visible(text: str) -> str:
@@ -129,7 +138,13 @@ def _escaped(character: str) -> str:
 
 
 def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    second, microseconds = divmod(round(seconds * 1_000_000), 1_000_000)
+    return f"{_utc_second(second)}.{microseconds // 1000:03d}Z"
+
+
+@lru_cache(maxsize=2)  # of the many lines of a second one pays for it
+def _utc_second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).isoformat().removesuffix("+00:00")
 
 
 def _traceback(failure: object) -> str:

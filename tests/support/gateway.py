@@ -76,6 +76,7 @@ def make_site(gateway: GatewayFactory) -> Any:  # an ApiSite
     settings = ApiSettings(
         max_packet=65536,
         trace_header=chosen.trace_header,
+        log_requests="all",
         hosts=chosen.hosts,
         origins=chosen.origins,
         enable_profiling=False,

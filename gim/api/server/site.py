@@ -11,6 +11,7 @@ from twisted.web import http, server
 from gim.api.decoding import header_of
 from gim.api.openapi.describe import RouteSet
 from gim.api.server.access import AccessControl
+from gim.api.server.access_lines import AccessLines
 from gim.api.server.channel import IDLE_TIMEOUT, BoundedChannel
 from gim.api.server.cors import Cors
 from gim.api.server.event_stream import EventStreams
@@ -114,6 +115,7 @@ class ApiSite(server.Site):
         self._proxies = proxies
         self.gateway = gateway
         self._hosts = settings.hosts
+        self._lines = AccessLines(settings.log_requests)
         self.idle = IdleConnections()
         self.streams = EventStreams()
 
@@ -147,16 +149,22 @@ class ApiSite(server.Site):
             await counted
 
     def log(self, request: Any) -> None:
-        """Count and log a request that has been answered."""
+        """Count a request that has been answered, and log it if it is to have a line."""
         self.count(request)
+        if not self._lines.has(request.op, request.code):
+            return
+        method = request.method.decode("ascii", "backslashreplace")
+        path = request.path.decode("ascii", "backslashreplace")
+        milliseconds = 1000 * (self.clock.seconds() - request.began)
+        peer = self.client_of(request) or "-"
         with traced(request.trace):
             self._log.info(
                 "{method} {path} {status} {milliseconds:.1f} ms from {peer}",
-                method=request.method.decode("ascii", "backslashreplace"),
-                path=request.path.decode("ascii", "backslashreplace"),
+                method=method,
+                path=path,
                 status=request.code,
-                milliseconds=1000 * (self.clock.seconds() - request.began),
-                peer=self.client_of(request) or "-",
+                milliseconds=milliseconds,
+                peer=peer,
             )
 
     def client_of(self, request: Any) -> str:

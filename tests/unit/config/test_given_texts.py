@@ -63,6 +63,7 @@ VALUES = {
     "trusted-proxies": "10.0.0.0/8, fd00::/8, unix",
     "log-format": "json",
     "log-level": "debug",
+    "log-requests": "sampled",
     "trace-header": "x-trace",
     "console": "true",
     "console-read-only": "true",

@@ -76,6 +76,7 @@ DEFAULTS = {
     "trusted-proxies": None,
     "log-format": "text",
     "log-level": "info",
+    "log-requests": "all",
     "config": "",
     "check": 0,
 }
