@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from base64 import urlsafe_b64encode
 from typing import Any
+from unittest.mock import patch
 
 import jwt
 from hypothesis import given
@@ -13,6 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from gim.auth import api_tokens
 from gim.auth.api_tokens import LIFETIME, ApiTokens
 from gim.auth.constants import AUDIENCE, OPEN_AUDIENCE
 from gim.errors import Forbidden, Unauthorized, Unavailable
@@ -79,6 +81,38 @@ class TokenTests(SynchronousTestCase):
     def test_a_token_names_the_user_that_it_was_issued_for(self) -> None:
         for user in (ANN, User("1001", "1001"), User("é😀", "a\n\0\u2028b"), User("x" * 64, "😀" * 64)):
             self.assertEqual(self.read(self.issue(user)), user)
+
+    def test_a_signature_is_verified_once_and_all_else_at_each_use(self) -> None:
+        token, wrong = self.issue(), self.forge(OTHER_KEY)
+        self.read(token)
+        with patch.object(jwt, "decode", self.fail):
+            self.assertEqual(self.read(token), ANN)
+            at_ms = int(self.clock.seconds() * 1000)
+            self.bans["ann"] = Ban(at_ms, at_ms + 1000)
+            self.failureResultOf(Deferred.fromCoroutine(self.tokens.read(token)), Forbidden)
+            del self.bans["ann"]
+            self.clock.advance(LIFETIME)
+            self.assertRefused(token)
+        for _ in range(2):
+            self.assertRefused(wrong)
+
+    def test_with_another_key_it_is_not_valid_until_the_key_is_back(self) -> None:
+        token = self.issue()
+        self.read(token)
+        self.key = OTHER_KEY
+        self.assertRefused(token)
+        self.assertEqual(self.read(self.issue()), ANN)
+        self.key = KEY
+        self.assertEqual(self.read(token), ANN)
+
+    def test_those_read_last_are_kept(self) -> None:
+        self.patch(api_tokens, "MAX_VERIFIED", 2)
+        first, second, third = (self.issue(User(name, name)) for name in ("ann", "bob", "1001"))
+        for token in first, second, first, third:
+            self.read(token)
+        with patch.object(jwt, "decode", side_effect=jwt.InvalidTokenError):
+            self.assertEqual((self.read(first).id, self.read(third).id), ("ann", "1001"))
+            self.assertRefused(second)
 
     def test_a_token_fits_into_a_header_and_a_query(self) -> None:
         self.assertRegex(self.issue(User("é", "😀")), r"\A[A-Za-z0-9_.-]+\Z")
