@@ -10,6 +10,7 @@ from twisted.python.failure import Failure
 from twisted.web import http
 
 from gim.api.server.idle_connections import IdleConnections
+from gim.api.server.whole_requests import WholeRequest, read_whole
 
 IDLE_TIMEOUT = 60  # seconds without a request until a connection is closed
 REQUEST_TIMEOUT = 30  # seconds from the first byte of a request to its last
@@ -29,6 +30,8 @@ class BoundedChannel(http.HTTPChannel):
     _dataBuffer: list[bytes]  # received while a request is answered, before what is in `_buffer`
     write_whole: Callable[[bytes], None]  # writes a whole response
     _is_receiving = False
+    _peer: Any = None
+    _host: Any = None
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -39,6 +42,41 @@ class BoundedChannel(http.HTTPChannel):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.idle.discard(self)
         super().connectionLost(reason)
+
+    def getPeer(self) -> Any:
+        if self._peer is None:  # asked for by each request
+            self._peer = super().getPeer()
+        return self._peer
+
+    def getHost(self) -> Any:
+        if self._host is None:  # costs a call of the kernel
+            self._host = super().getHost()
+        return self._host
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._is_receiving or self.requests or self.paused or not self.persistent:
+            super().dataReceived(data)
+            return
+        request = read_whole(data)
+        if request is None:
+            super().dataReceived(data)
+        else:
+            self._serve_whole(request)
+
+    def _serve_whole(self, received: WholeRequest) -> None:
+        """Serve a request that Twisted has not read. What Twisted does when it has read one is done here,
+        but for the timer of an idle connection: that goes on, and is told when the request is done."""
+        request = self.requestFactory(self)
+        self.requests.append(request)
+        self.idle.discard(self)
+        self._savedTimeOut = IDLE_TIMEOUT
+        self._handlingRequest = True
+        self.setRawMode()
+        request.take_whole(received)
+
+    def timeoutConnection(self) -> None:
+        if not self._handlingRequest:
+            super().timeoutConnection()
 
     def resetTimeout(self) -> None:
         """Start the timeout of a request at its first byte. Twisted restarts it at every byte."""

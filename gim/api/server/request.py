@@ -14,6 +14,7 @@ from gim.api.decoding import trace_of
 from gim.api.envelope import refuse
 from gim.api.server.response_head import status_line, written
 from gim.api.server.upgrade import ROUTE, Gateway, hand_to, is_handshake
+from gim.api.server.whole_requests import WholeRequest
 from gim.console.session import Session
 from gim.errors import GimError
 from gim.log.logger import traced
@@ -48,6 +49,17 @@ class ApiRequest(server.Request):
         self.body_size += len(data)
         if self.body_size <= self.channel.site.max_body:  # more is counted, not kept
             super().handleContentChunk(data)
+
+    def take_whole(self, received: WholeRequest) -> None:
+        """Be a request that was received in one piece."""
+        self.requestHeaders = received.headers
+        self.content = BytesIO(received.body)
+        self.body_size = len(received.body)
+        self.method, self.uri, self.clientproto = received.method, received.uri, b"HTTP/1.1"
+        self.path, _, query = received.uri.partition(b"?")
+        self.args = http.parse_qs(query, True) if query else {}
+        self.parseCookies()
+        self.process()
 
     def process(self) -> None:
         site = self.site = self.channel.site
