@@ -169,17 +169,24 @@ class DirectUnixServer(WritesAtOnce, unix.Server):
 class BuffersFirst(_Transport):
     """A mixin before the classes above: writes as Twisted does, and at once only when told so.
 
-    The HTTP API writes a response in several parts, which Twisted sends together. A connection that
-    becomes one of the gateway writes at once from then on.
+    The HTTP API writes some responses in several parts, which Twisted sends together, and most in one. A
+    connection that becomes one of the gateway writes at once from then on.
     """
 
     writes_at_once = False
+
+    def write_whole(self, data: bytes) -> None:
+        """Write a whole response, at once if the kernel takes it."""
+        super()._update_free()  # type: ignore[misc]  # of `WritesAtOnce`, which comes behind it
+        self.write(data)
+        self._update_free()
 
     def begin_to_write_at_once(self) -> None:
         self.writes_at_once = True
         self._update_free()
 
     def _update_free(self) -> None:
+        self.free = False
         if self.writes_at_once:
             super()._update_free()  # type: ignore[misc]  # of `WritesAtOnce`, which comes behind it
 

@@ -24,6 +24,7 @@ class BoundedChannel(http.HTTPChannel):
     callLater: Any
     idle: IdleConnections  # of its site; this one is among them while it serves no request
     timeOut: Any  # seconds; None while a request is answered
+    requestFactory: Any
     requests: list[Any]
     transport: Any
     _buffer: bytes  # received and not parsed yet
@@ -54,7 +55,7 @@ class BoundedChannel(http.HTTPChannel):
         return self._host
 
     def dataReceived(self, data: bytes) -> None:
-        if self._is_receiving or self.requests or self.paused or not self.persistent:
+        if self._is_receiving or self._buffer or self.requests or self.paused or not self.persistent:
             super().dataReceived(data)
             return
         request = read_whole(data)

@@ -7,7 +7,14 @@ from functools import lru_cache
 from time import time
 
 from twisted.web.http import datetimeToString
+from twisted.web.http_headers import Headers
 from twisted.web.server import version as server_version
+
+
+def canonical(name: str) -> bytes:
+    """Return the name of a field as Twisted writes it."""
+    ((written, _),) = Headers({name.encode(): []}).getAllRawHeaders()
+    return written
 
 
 class CommonFields:

@@ -17,7 +17,7 @@ from gim.api.server.cors import Cors
 from gim.api.server.event_stream import EventStreams
 from gim.api.server.idle_connections import IdleConnections
 from gim.api.server.request import ApiRequest
-from gim.api.server.response_head import CommonFields
+from gim.api.server.response_head import CommonFields, canonical
 from gim.api.server.root import ApiRoot
 from gim.api.server.upgrade import Gateway
 from gim.api.settings import ApiSettings
@@ -108,7 +108,7 @@ class ApiSite(server.Site):
         self.clock = clock
         self.max_body = settings.max_packet
         self.trace_header = settings.trace_header
-        self.trace_field = settings.trace_header.encode()
+        self.trace_field = canonical(settings.trace_header)
         self.common_fields = CommonFields()
         self._requests = requests
         self.cors = Cors(settings.origins, settings.trace_header)

@@ -154,6 +154,20 @@ class UpgradeTests(SynchronousTestCase):
             transport.write(b"frame")
             self.assertEqual((wire.taken, wire.calls, transport.free), (b"headbodyframe", 2, True))
 
+    def test_a_whole_response_goes_at_once_and_behind_what_waits(self) -> None:
+        for kind in BufferingServer, BufferingUnixServer:
+            transport, wire, loop, _ = build(kind, [100, 3])
+            transport.write_whole(b"first ")
+            self.assertEqual((wire.taken, wire.calls, transport.free), (b"first ", 1, False))
+            transport.write_whole(b"second ")
+            self.assertEqual((wire.taken, transport.unsent), (b"first sec", 4))
+            transport.write_whole(b"third")
+            self.assertEqual(transport.unsent, 9)
+            loop.turn()
+            self.assertEqual((wire.taken, transport.unsent), (b"first second third", 0))
+            transport.write(b"a part")
+            self.assertEqual(transport.unsent, 6)
+
     def test_what_waits_at_the_upgrade_goes_first(self) -> None:
         transport, wire, loop, _ = build(BufferingServer, [])
         transport.write(b"response ")
