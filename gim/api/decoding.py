@@ -19,11 +19,15 @@ _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def from_body(request: IRequest, into: type[T], **path: str) -> T:
-    """Read a JSON body. Fields in *path* override it. Raises `BadRequest`.
+    """Read a JSON body. Fields in *path* override it. Raises `BadRequest`."""
+    return from_json(request.content.read(), into, **path)
+
+
+def from_json(body: bytes, into: type[T], **path: str) -> T:
+    """Read JSON. Fields in *path* override it. Raises `BadRequest`.
 
     An empty body is ``{}``, and so is ``null``, which generated clients send for a body that is left out.
     """
-    body = request.content.read()
     if body.strip() in (b"", b"null"):
         body = b"{}"
     try:

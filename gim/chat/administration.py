@@ -41,14 +41,38 @@ class Administration:
 
     # messages
 
+    @property
+    def keeps_order(self) -> bool:
+        """Say whether sends are stored in the order in which they were begun."""
+        return self._chat.keeps_order
+
     def send(
-        self, sender_id: str, kind: int, target_id: str, content: str, category: str, request_id: str
+        self,
+        sender_id: str,
+        kind: int,
+        target_id: str,
+        content: str,
+        category: str,
+        request_id: str,
+        answer_by: float | None = None,
     ) -> Awaitable[Sent]:
-        """Send as a user, or as the system for "". A chatroom accepts it from any user, member or not."""
+        """Send as a user, or as the system for "". A chatroom accepts it from any user, member or not.
+
+        *answer_by* is that of `gim.storage.interface.Draft`.
+        """
         sender = SYSTEM_USER
         if sender_id:
             sender = User(ids.check_id(sender_id, "sender_id"), sender_id)
-        return self._chat.send(sender, kind, target_id, content, category, request_id, as_admin=True)
+        return self._chat.send(
+            sender,
+            kind,
+            target_id,
+            content,
+            category,
+            request_id,
+            as_admin=True,
+            answer_by=answer_by,
+        )
 
     async def broadcast(self, content: str, category: str) -> None:
         """Push an event to every connection of every node. It is not stored."""

@@ -20,16 +20,21 @@ async def gather(works: Iterable[Awaitable[Any]]) -> list[Any]:
     """
     begun: list[Any] = []  # the result of each work, or a Deferred of it
     try:
-        begun.extend(map(_begin, works))
+        begun.extend(map(begin, works))
     except Exception:
         await DeferredList(_waiting(begun).values(), consumeErrors=True)
         raise
+    return await results(begun)
+
+
+async def results(begun: list[Any]) -> list[Any]:
+    """Return the results of works that `begin` has begun, or raise the first error."""
     waiting = _waiting(begun)
     try:
-        results = await gatherResults(waiting.values(), consumeErrors=True) if waiting else ()
+        ended = await gatherResults(waiting.values(), consumeErrors=True) if waiting else ()
     except FirstError as error:
         raise cast(BaseException, error.subFailure.value) from None
-    for at, result in zip(waiting, results, strict=True):
+    for at, result in zip(waiting, ended, strict=True):
         begun[at] = result
     return begun
 
@@ -38,8 +43,8 @@ def _waiting(begun: list[Any]) -> dict[int, Deferred[Any]]:
     return {at: one for at, one in enumerate(begun) if isinstance(one, Deferred)}
 
 
-def _begin(work: Awaitable[Any]) -> Any:
-    """Run a work until it waits; return its result, or a Deferred of it if it has none yet."""
+def begin(work: Awaitable[Any]) -> Any:
+    """Run a work until it waits; return its result, or a Deferred of it, which may have failed."""
     if not isinstance(work, CoroutineType):
         return Deferred.fromCoroutine(_await(work))
     try:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from gim.api.openapi.describe import RouteSet
 from gim.api.routes.admin import AdminRoutes
+from gim.api.routes.batch import BatchRoutes
 from gim.api.routes.chat import ChatRoutes
 from gim.api.routes.connections import ConnectionRoutes
 from gim.api.routes.console import ConsoleRoutes
@@ -49,6 +50,7 @@ def route_names() -> list[str]:
         ChatRoutes.app,
         GatewayRoutes.app,
         AdminRoutes.app,
+        BatchRoutes.app,
         DirectoryRoutes.app,
         ConnectionRoutes.app,
         LiveRoutes.app,

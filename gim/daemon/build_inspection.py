@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from gim import __version__
 from gim.api.openapi.describe import RouteSet
 from gim.api.routes.admin import AdminRoutes
+from gim.api.routes.batch import BatchRoutes
 from gim.api.routes.connections import ConnectionRoutes
 from gim.api.routes.directory import DirectoryRoutes
 from gim.api.routes.live import LiveRoutes
@@ -69,7 +70,8 @@ def admin_routes(seen: Seen, resources: Resources, figures: Figures) -> list[Rou
         ChatroomDirectory(seen.store.chatrooms, activity),
         _options(seen.settings, seen.store.node),
     )
-    return [live, AdminRoutes(administration, seen.moderation), directory, connections]
+    admin, batch = AdminRoutes(administration, seen.moderation), BatchRoutes(administration)
+    return [live, admin, batch, directory, connections]
 
 
 def _connection_routes(seen: Seen) -> ConnectionRoutes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from contextvars import ContextVar
 from secrets import token_hex
-from time import time
 from typing import Any, Self
 
 from constantly import NamedConstant
@@ -37,18 +36,7 @@ class Logger(logger.Logger):
         if trace and format is not None:
             kwargs.setdefault("trace", trace)
             format += " trace={trace}"
-        if "log_trace" in kwargs:  # Twisted's own way to debug a log
-            super().emit(level, format, **kwargs)
-            return
-        kwargs |= {
-            "log_logger": self,
-            "log_level": level,
-            "log_namespace": self.namespace,
-            "log_source": self.source,
-            "log_format": format,
-            "log_time": time(),
-        }
-        self.observer(kwargs)  # Twisted would look the level up among all levels first, for 2 us
+        super().emit(level, format, **kwargs)
 
 
 def new_trace() -> str:

@@ -103,7 +103,8 @@ class Description(Struct, frozen=True):
 
     ``returns`` is the struct of a success, in its envelope; None for a body without an envelope, of one
     of the types in ``media``. Where a query decides between the two, both are given. ``query`` and
-    ``body`` are structs of requests; fields that the path fills come from neither.
+    ``body`` are structs of requests; fields that the path fills come from neither. A body may be
+    ``body_factor`` times as long as `--max-packet`.
     """
 
     summary: str
@@ -115,6 +116,7 @@ class Description(Struct, frozen=True):
     body: type[Struct] | None
     refuses: tuple[type[GimError], ...]
     status: HTTPStatus
+    body_factor: int
 
     def refusals(self, path: Collection[str]) -> list[type[GimError]]:
         """Return all errors that the route may return, in order of their codes.
@@ -140,13 +142,17 @@ def describe(
     body: type[Struct] | None = None,
     refuses: tuple[type[GimError], ...] = (),
     status: HTTPStatus = HTTPStatus.OK,
+    body_factor: int = 1,
 ) -> Callable[[F], F]:
     """Describe a route, below its ``@app.route``; `Description` explains the arguments.
 
     *refuses* leaves out the errors that follow from *access*, from a query, a body or a path with
-    parameters, and those of every route. *status* is that of a success.
+    parameters, and those of every route. *status* is that of a success. With a
+    *body_factor* above 1, the route must be one of the administrator, and have no parameters in its path.
     """
-    description = Description(summary, group, access, returns, media, query, body, refuses, status)
+    description = Description(
+        summary, group, access, returns, media, query, body, refuses, status, body_factor
+    )
 
     def mark(route: F) -> F:
         route.description = description  # type: ignore[attr-defined]

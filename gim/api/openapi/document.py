@@ -98,6 +98,7 @@ class _Writer:
         self._trace_header = trace_header
         self._answers: dict[str, type[Struct]] = {}
         self._errors: dict[str, type[GimError]] = {}
+        self._in_bodies: dict[str, Any] = {}  # schemas, by name
         self._groups: set[str] = set()
 
     def operation(self, route: Route) -> dict[str, Any]:
@@ -114,6 +115,7 @@ class _Writer:
         }
         if description.body is not None:
             written["requestBody"] = schemas.request_body(description.body, _filled(route))
+            self._in_bodies |= schemas.within(description.body)
         written["security"] = _SECURITY.get(description.access, [])
         self._groups.add(description.group)
         return written
@@ -160,7 +162,8 @@ class _Writer:
         about = "1 to 128 printable ASCII characters; without it the server makes one up."
         sent = trace | {"name": self._trace_header, "in": "header", "description": about}
         return {
-            "schemas": schemas.components([*self._answers.values(), Refusal, *ENVELOPES.values()]),
+            "schemas": self._in_bodies
+            | schemas.components([*self._answers.values(), Refusal, *ENVELOPES.values()]),
             "responses": {name: self._response(error) for name, error in sorted(self._errors.items())},
             "parameters": {"trace": sent},
             "headers": {"trace": trace | {"required": True}},

@@ -33,9 +33,14 @@ def plain(kind: Any) -> dict[str, Any]:
     return dict(_neutral(msgspec.json.schema(kind)))
 
 
+def within(struct: type[Struct]) -> dict[str, Any]:
+    """Return the schemas of the structs in a struct, by name, to which its `fields` refer."""
+    return {name: found for name, found in components([struct]).items() if name != struct.__name__}
+
+
 def fields(struct: type[Struct], filled: Collection[str]) -> dict[str, Any]:
-    """Return the schema of a struct without the fields in *filled*; it refers to no other schema."""
-    schema = _neutral(msgspec.json.schema(struct)["$defs"][struct.__name__])
+    """Return the schema of a struct without the fields in *filled*."""
+    schema = components([struct])[struct.__name__]
     properties = {name: field for name, field in schema["properties"].items() if name not in filled}
     required = [name for name in schema.get("required", ()) if name not in filled]
     return {"type": "object", "properties": properties, "required": required}

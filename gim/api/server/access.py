@@ -81,7 +81,7 @@ class AccessControl:
     def _check_changes(self, request: Any) -> None:
         """Raise `Forbidden` if a request of the console changes what may only be read."""
         is_change = request.method not in SAFE_METHODS
-        if is_change and self._is_console_read_only and not self._has_key(request):
+        if is_change and self._is_console_read_only and not self.has_key_of(request):
             raise Forbidden("the console is read-only: use the key in the header X-API-Key for changes")
 
     def wants_key(self, request: IRequest) -> bool:
@@ -95,14 +95,15 @@ class AccessControl:
 
     def is_admin(self, request: IRequest) -> bool:
         """Say whether ``X-API-Key`` holds the key, or the request is of a session of the console."""
-        return self._has_key(request) or self.session_of(request) is not None
+        return self.has_key_of(request) or self.session_of(request) is not None
 
     def is_key(self, text: str) -> bool:
         """Say whether a text is the key. All wrong ones of one length take equally long."""
         key = self._admin_key
         return key is not None and compare_digest(text.encode("utf-8", "replace"), key)
 
-    def _has_key(self, request: IRequest) -> bool:
+    def has_key_of(self, request: IRequest) -> bool:
+        """Say whether the header ``X-API-Key`` of a request holds the key."""
         return self.is_key(header_of(request, "x-api-key"))
 
     def session_of(self, request: Any) -> Session | None:
@@ -134,12 +135,12 @@ class AccessControl:
         """
         session, cookie = self.session_of(request), cookie_of(request)
         if session is None or cookie is None or self._sessions is None:
-            return not self.has_key or self._has_key(request)
+            return not self.has_key or self.has_key_of(request)
         return self._sessions.goes_on(session, cookie)
 
     def name_of(self, request: IRequest) -> str:
         """Return how the log names the administrator of a request."""
-        session = None if self._has_key(request) else self.session_of(request)
+        session = None if self.has_key_of(request) else self.session_of(request)
         return "key" if session is None else f"console session {session.number}"
 
 

@@ -40,6 +40,7 @@ class Route(NamedTuple):
     name: str
     access: Access
     handle: Callable[..., Coroutine[Any, Any, Any]]
+    body_factor: int  # times --max-packet: how long a body may be
 
 
 class RouteTable:
@@ -56,7 +57,8 @@ class RouteTable:
             self.url_map.converters.update(routes.app.url_map.converters)
             for name in routes.app.endpoints:
                 handle = getattr(routes, name)
-                self._routes[name] = Route(name, description_of(handle).access, handle)
+                about = description_of(handle)
+                self._routes[name] = Route(name, about.access, handle, about.body_factor)
             for rule in routes.app.url_map.iter_rules():
                 self.url_map.add(rule.empty())
         self._matcher = self.url_map.bind("gim")

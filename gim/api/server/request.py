@@ -37,6 +37,7 @@ class ApiRequest(server.Request):
     began_ns = 0  # by perf_counter_ns
     op = ""  # the name of its route, once that is found
     body_size = 0
+    max_body = 0  # bytes
     is_counted = False
     target = ""  # what it changes, if its path does not say that: see gim.api.server.changes
     is_session_read = False
@@ -47,7 +48,7 @@ class ApiRequest(server.Request):
 
     def handleContentChunk(self, data: bytes) -> None:
         self.body_size += len(data)
-        if self.body_size <= self.channel.site.max_body:  # more is counted, not kept
+        if self.body_size <= self.max_body:  # more is counted, not kept
             super().handleContentChunk(data)
 
     def take_whole(self, received: WholeRequest) -> None:
@@ -55,6 +56,7 @@ class ApiRequest(server.Request):
         self.requestHeaders = received.headers
         self.content = BytesIO(received.body)
         self.body_size = len(received.body)
+        self.max_body = self.channel.site.max_body_of(self, received.method, received.uri)
         self.method, self.uri, self.clientproto = received.method, received.uri, b"HTTP/1.1"
         self.path, _, query = received.uri.partition(b"?")
         self.args = http.parse_qs(query, True) if query else {}

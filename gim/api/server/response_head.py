@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from time import time
 
 from twisted.web.http import datetimeToString
 from twisted.web.http_headers import Headers
 from twisted.web.server import version as server_version
+
+from gim.concurrency.clocks import WallClock
 
 
 def canonical(name: str) -> bytes:
@@ -20,13 +21,14 @@ def canonical(name: str) -> bytes:
 class CommonFields:
     """The fields ``Server`` and ``Date`` as they go over the wire, written anew once a second."""
 
-    def __init__(self) -> None:
+    def __init__(self, wall: WallClock) -> None:
+        self._wall = wall
         self._second = 0
         self._written = b""
 
     def written(self) -> bytes:
         """Return their lines."""
-        second = int(time())
+        second = self._wall.now_ms() // 1000
         if second != self._second:
             self._second = second
             self._written = b"Server: %b\r\nDate: %b\r\n" % (server_version, datetimeToString(second))

@@ -41,14 +41,11 @@ class ApiRoot(Resource):
 
     isLeaf = True
 
-    def __init__(
-        self, route_sets: Sequence[RouteSet], access: AccessControl, max_body: int, hits: LimitHits
-    ) -> None:
+    def __init__(self, route_sets: Sequence[RouteSet], access: AccessControl, hits: LimitHits) -> None:
         super().__init__()
         self.routes = RouteTable(route_sets)
         self._branches = _branches_of(route_sets)
         self._access = access
-        self._max_body = max_body
         self._hits = hits
 
     def render(self, request: Any) -> Any:
@@ -63,9 +60,9 @@ class ApiRoot(Resource):
         if route is None and self._leads_to_console(request):
             request.redirect(b"/console/")
             return plain(request, TEXT, b"")
-        if request.body_size > self._max_body:
+        if request.body_size > request.max_body:
             self._hits.hit(PACKET)
-            return refuse(request, PayloadTooLarge(f"body: shorten it to {self._max_body} bytes"))
+            return refuse(request, PayloadTooLarge(f"body: shorten it to {request.max_body} bytes"))
         if route is not None:
             return serve(route, request, {})
         if not _is_text(request):

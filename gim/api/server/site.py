@@ -12,6 +12,7 @@ from gim.api.decoding import header_of
 from gim.api.openapi.describe import RouteSet
 from gim.api.server.access import AccessControl
 from gim.api.server.access_lines import AccessLines
+from gim.api.server.app import Route
 from gim.api.server.channel import IDLE_TIMEOUT, BoundedChannel
 from gim.api.server.cors import Cors
 from gim.api.server.event_stream import EventStreams
@@ -21,6 +22,7 @@ from gim.api.server.response_head import CommonFields, canonical
 from gim.api.server.root import ApiRoot
 from gim.api.server.upgrade import Gateway
 from gim.api.settings import ApiSettings
+from gim.concurrency.clocks import WallClock
 from gim.concurrency.turns import Turns
 from gim.errors import BadRequest, Misdirected
 from gim.limits.limits import LimitHits
@@ -35,12 +37,16 @@ class ApiChannel(BoundedChannel):
 
     transport: Any
     length: int | None  # of the body; None if it comes in chunks
+    _command: bytes  # the method
+    _path: bytes
     persistent: bool
     requests: list[ApiRequest]
     site: ApiSite
 
     def allHeadersReceived(self) -> None:
-        if self.length is not None and self.length > self.site.max_body and self._expects_continue():
+        request = self.requests[-1]
+        request.max_body = self.site.max_body_of(request, self._command, self._path)
+        if self.length is not None and self.length > request.max_body and self._expects_continue():
             self._refuse_body(self.length)
         else:
             super().allHeadersReceived()
@@ -94,7 +100,7 @@ class ApiSite(server.Site):
     ) -> None:
         """*hits* counts bodies that are too long; *requests* counts requests, None counts nothing;
         *proxies* are trusted to name their clients. Without *gateway* no WebSocket is served."""
-        root = ApiRoot(route_sets, access, settings.max_packet, hits)
+        root = ApiRoot(route_sets, access, hits)
         super().__init__(
             root,
             ApiRequest,
@@ -109,7 +115,7 @@ class ApiSite(server.Site):
         self.max_body = settings.max_packet
         self.trace_header = settings.trace_header
         self.trace_field = canonical(settings.trace_header)
-        self.common_fields = CommonFields()
+        self.common_fields = CommonFields(WallClock())
         self._requests = requests
         self.cors = Cors(settings.origins, settings.trace_header)
         self._proxies = proxies
@@ -123,6 +129,16 @@ class ApiSite(server.Site):
         channel: Any = super().buildProtocol(addr)
         channel.idle = self.idle
         return channel
+
+    def max_body_of(self, request: Any, method: bytes, path: bytes) -> int:
+        """Return how many bytes the body of a request may have, of which only the headers are there.
+
+        Only the administrator, with the key, may send a longer body where a route takes one.
+        """
+        route: Route | None = self.resource.routes.fixed.get((method, path))
+        if route is None or route.body_factor == 1 or not self.access.has_key_of(request):
+            return self.max_body
+        return self.max_body * route.body_factor
 
     def check_host(self, request: Any) -> None:
         """Raise `BadRequest` unless there is one Host, `Misdirected` unless it is served here."""

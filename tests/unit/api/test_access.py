@@ -45,7 +45,7 @@ class ConsoleCase(GatewayTestCase):
     options: tuple[str, ...] = ("--metrics=false",)  # which know the names of real routes only
 
     def serve(self, *sets: Any) -> None:
-        self.api.resource = ApiRoot(sets, self.api.access, 1000, LimitHits(True))
+        self.api.resource = ApiRoot(sets, self.api.access, LimitHits(True))
 
     def status(
         self, path: str, *headers: str, host: str = "localhost", method: str = "GET", peer: Any = HERE

@@ -65,7 +65,7 @@ class StreamCase(GatewayTestCase):
         self.patch(os, "environ", os.environ | {"GIM_ADMIN_KEY": KEY})
         super().setUp()
         self.routes = NewsRoutes()
-        self.api.resource = ApiRoot([self.routes], self.api.access, 1000, LimitHits(True))
+        self.api.resource = ApiRoot([self.routes], self.api.access, LimitHits(True))
         self.lines: list[dict[str, Any]] = []
         self.patch(Logger, "info", lambda _, line, **fields: self.lines.append(fields))
 
