@@ -6,12 +6,12 @@ import argparse
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
-from bench import build, report
+from bench import build, centrifugo, report
 from bench.bars import judge
 from bench.jobs import (
     against,
@@ -56,6 +56,7 @@ JOBS: dict[str, Callable[[Plan], list[Table]]] = {
     "console": console.run,
     "against": against.run,
 }
+WITH_PEERS = {"fanout", "private", "idle", "logins"}  # jobs that compare servers which may be absent
 LETTERS = dict(zip("abcdefghijk", JOBS, strict=False))  # the others have none
 
 FULL = Plan(
@@ -67,7 +68,7 @@ FULL = Plan(
     latency_seconds=8,
     logins=1000,
     stores=(10**4, 10**5, 10**6),
-    kinds=("gim", "stock", "floor", "ws", "uws"),
+    kinds=("gim", "stock", "floor", "ws", "uws", *centrifugo.KINDS),
 )
 QUICK = msgspec.structs.replace(
     FULL,
@@ -107,12 +108,21 @@ def fit(plan: Plan, wanted: list[str]) -> Plan:
         plan = msgspec.structs.replace(plan, big=most)
         if most < plan.small:
             raise BenchError(f"fewer than {plan.small} connections are not enough")
-    needs_node = {"fanout", "private", "logins"} & set(wanted)
-    if needs_node and build.node_modules() is None:
-        say("no node, or its packages can't be had: without ws and uWebSockets.js")
-        kinds = tuple(kind for kind in plan.kinds if kind not in ("ws", "uws"))
-        plan = msgspec.structs.replace(plan, kinds=kinds)
+    if WITH_PEERS & set(wanted):
+        plan = msgspec.structs.replace(plan, kinds=tuple(_without_absent(plan.kinds)))
     return plan
+
+
+def _without_absent(kinds: Iterable[str]) -> Iterator[str]:
+    """Return the kinds of servers that can be had here; say on stderr which can't, and what to do."""
+    absent: set[str] = set()
+    if build.node_modules() is None:
+        say("no node, or its packages can't be had: without ws and uWebSockets.js")
+        absent |= {"ws", "uws"}
+    if not centrifugo.is_here():
+        say(f"no centrifugo on the PATH: without Centrifugo; {centrifugo.HOW_TO_GET} builds it")
+        absent |= set(centrifugo.KINDS)
+    return (kind for kind in kinds if kind not in absent)
 
 
 def say(line: str) -> None:

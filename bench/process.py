@@ -20,6 +20,7 @@ ROOT = Path(os.environ.get("BENCH_ROOT") or Path(__file__).resolve().parent.pare
 BUILD = Path(__file__).resolve().parent / "build"
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
+_given: set[int] = set()  # by free_port: nothing may listen there yet
 
 
 class BenchError(Exception):
@@ -32,7 +33,14 @@ def die_with_parent() -> None:
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on."""
+    """Return a port of 127.0.0.1 where nothing listens, another one each time."""
+    while (port := _unused_port()) in _given:
+        pass
+    _given.add(port)
+    return port
+
+
+def _unused_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from bench import centrifugo
 from bench.bars import HEAD, Bar
 from bench.process import BenchError
 from bench.results import Plan, Table, aligned
@@ -40,6 +41,8 @@ def machine() -> dict[str, str]:
         facts["node"] = subprocess.run(
             ["node", "--version"], capture_output=True, text=True
         ).stdout.strip()
+    if centrifugo.is_here():
+        facts["Centrifugo"] = centrifugo.version()
     return facts
 
 

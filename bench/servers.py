@@ -12,6 +12,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+from bench import centrifugo
 from bench.process import BUILD, ROOT, BenchError, Process, free_port
 
 PEERS = ROOT / "bench" / "peers"
@@ -37,12 +38,16 @@ WORDS = {
     "floor": "C send() loop",
     "ws": "ws on Node",
     "uws": "uWebSockets.js",
+    "centrifugo": "Centrifugo, one core",
+    "centrifugo-cores": "Centrifugo, all cores",
 }
 
 
-def _command(kind: str, port: int) -> tuple[list[str], dict[str, str]]:
+def _command(kind: str, port: int, http_port: int) -> tuple[list[str], dict[str, str]]:
     if kind == "gim":
-        return _gim(port, free_port()), {}
+        return _gim(port, http_port), {}
+    if kind in centrifugo.KINDS:
+        return centrifugo.command(kind, port)
     if kind == "stock":
         return [sys.executable, str(PEERS / "stock.py"), str(port)], {}
     if kind == "floor":
@@ -97,20 +102,21 @@ class Load:
 
 
 class Server:
-    """A server that listens."""
+    """A server that listens; *http_port* is 0 if it has no HTTP API."""
 
     def __init__(self, kind: str, process: Process, port: int, http_port: int = 0) -> None:
         self.kind = kind
         self.process = process
         self.port = port
         self.http_port = http_port
+        self.dialect = "centrifugo" if kind in centrifugo.KINDS else "gim"
 
     @contextmanager
     def load(
         self, first_id: int = 0, nice: int = 0, timeout: int = 180, beside: Server | None = None
     ) -> Iterator[Load]:
         """Start a generator for it; its users are u<first_id> and up, every other one at *beside*."""
-        options = ["-t", str(timeout), "-f", str(first_id)]
+        options = ["-t", str(timeout), "-f", str(first_id), "-d", self.dialect]
         options += ["-p", str(beside.port)] if beside else []
         command = [str(BUILD / "load"), *options, str(self.port), "-"]
         with Process(f"load-{self.kind}-{first_id}", command, pipes=True, nice=nice) as process:
@@ -121,10 +127,11 @@ class Server:
 def serving(kind: str) -> Iterator[Server]:
     """Start a server."""
     port = free_port()
-    command, environment = _command(kind, port)
+    http_port = free_port() if kind == "gim" else port if kind in centrifugo.KINDS else 0
+    command, environment = _command(kind, port, http_port)
     with Process(kind, command, environment) as process:
         process.wait_for_port(port)
-        yield Server(kind, process, port)
+        yield Server(kind, process, port, http_port)
 
 
 @contextmanager

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+from bench import centrifugo
 from bench.results import Column, Plan, Table, new_table
 from bench.servers import WORDS, Load, all_connected
 
-KINDS = ("gim", "floor", "stock", "ws", "uws")
+KINDS = ("gim", "floor", "stock", "ws", "uws", *centrifugo.KINDS)
 ROOM = "9999"
 _COLUMNS = (
     Column("cpu_us", "CPU µs per frame", 2),

@@ -7,7 +7,7 @@ import time
 from bench.results import Column, Plan, Table, new_table
 from bench.servers import WORDS, serving
 
-KINDS = ("gim", "stock")
+KINDS = ("gim", "stock", "ws", "uws", "centrifugo")
 FIRST = 50  # connections before the count begins: they bring in what is loaded late
 _COLUMNS = (Column("bytes", "bytes per connection"), Column("rss_mb", "RSS, MB", 1))
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 
+from bench import centrifugo
 from bench.results import Column, Plan, Table, new_table
 from bench.servers import WORDS, Load, all_connected
 
-KINDS = ("gim", "stock", "ws", "uws")
+KINDS = ("gim", "stock", "ws", "uws", *centrifugo.KINDS)
 _COLUMNS = (
     Column("cpu_us", "CPU µs per login"),
     Column("per_s", "logins/s"),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from bench import centrifugo
 from bench.results import Column, Plan, Table, new_table
 from bench.servers import WORDS, Load, all_connected
 
-KINDS = ("gim", "stock", "ws", "uws", "floor")
+KINDS = ("gim", "stock", "ws", "uws", "floor", *centrifugo.KINDS)
 CONNECTIONS = 100
 IN_FLIGHT = (1, 8)  # messages of each connection that have not got both ack and push yet
 _COLUMNS = (

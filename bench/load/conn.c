@@ -15,12 +15,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "dialect.h"
+
 #define READ_SIZE (256 * 1024)
 #define BATCH 512
 
 uint64_t frames_in, bytes_in;
 void (*on_open)(struct conn *);
-void (*on_text)(struct conn *, const char *, size_t);
 double give_up_at;
 int net_readable;
 
@@ -139,17 +140,17 @@ void net_send(struct conn *c, const char *text, size_t len)
 
 static void shake(struct conn *c)
 {
-    static const char request[] = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
-                                  "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    int error = 0;
+    char request[512];
+    int len = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+                       "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", dialect->path), error = 0;
     socklen_t size = sizeof error;
     getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size);
     if (error)
         fail("connect: %s", strerror(error));
     c->state = SHAKING;
     watch(c->fd, EPOLLIN, c, EPOLL_CTL_MOD);
-    write_all(c, request, sizeof request - 1);
+    write_all(c, request, len);
 }
 
 /* Each take_ function returns how many bytes it used, 0 for "more is needed". */
@@ -185,7 +186,7 @@ static size_t take_frame(struct conn *c, const char *data, size_t len)
     if (b[0] == 0x81) {
         frames_in++;
         bytes_in += head + size;
-        on_text(c, data + head, size);
+        sort_out(c, data + head, size);
     } else if ((b[0] & 15) == 9) {
         send_frame(c, 0x8a, data + head, size);
     } else if ((b[0] & 15) == 8) {

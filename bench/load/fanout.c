@@ -9,8 +9,8 @@ static unsigned done;
 
 static void fanned_out(struct conn *c, const char *text, size_t len)
 {
-    if (op_of(text, len) != 207) {
-        check_reply(text, len, 202);
+    if (!dialect->is_push(text, len)) {
+        check_reply(text, len, SENT);
         acked = 1;
     } else if (number_of(text, len) == round_number && c->got_push != round_number) {
         c->got_push = round_number;
@@ -30,7 +30,7 @@ double cmd_fanout(const char *room, unsigned rounds, double every, double wait)
         round_number++;
         done = 0;
         acked = 0;
-        send_to(&conns[0], 1, room, round_number);
+        dialect->send_to(&conns[0], ROOM, room, round_number);
         if (wait > 0) {
             usleep((useconds_t)(wait * 1e6));
             start = now();

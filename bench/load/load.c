@@ -19,7 +19,7 @@ static double timeout = 120;
 
 static void usage(void)
 {
-    fputs("usage: load [-t SECONDS] [-f FIRST_ID] [-s CONTENT_BYTES] [-p SECOND_PORT] PORT COMMAND...\n"
+    fputs("usage: load [-t SECONDS] [-f FIRST_ID] [-s CONTENT_BYTES] [-p SECOND_PORT] [-d DIALECT] PORT COMMAND...\n"
           "Runs the commands one after the other on 127.0.0.1:PORT and prints a JSON object, one line,\n"
           "for each; latencies are in microseconds. The command - reads commands from stdin, one a line.\n"
           "  connect N AT_A_TIME          N more connections: handshake and login, as u0, u1, u2 ...\n"
@@ -36,7 +36,8 @@ static void usage(void)
           "                               server does; latencies count from when each was due\n"
           "  close                        hang up all connections\n"
           "-t is the most that one command may take (120). With -p, every other connection is made to\n"
-          "SECOND_PORT, so that the two of a pair are at different servers.\n",
+          "SECOND_PORT, so that the two of a pair are at different servers. The dialects are gim and\n"
+          "centrifugo.\n",
           stderr);
     exit(2);
 }
@@ -120,16 +121,16 @@ int main(int argc, char **argv)
     prctl(PR_SET_TIMERSLACK, 1000);   /* nanoseconds: paced messages leave on time */
     signal(SIGPIPE, SIG_IGN);
     setvbuf(stdout, NULL, _IOFBF, 4096);
-    while ((option = getopt(argc, argv, "+t:f:s:p:")) != -1) {
+    while ((option = getopt(argc, argv, "+t:f:s:p:d:")) != -1) {
         if (option == 't')
             timeout = atof(optarg);
         else if (option == 'f')
             first_id = strtoul(optarg, NULL, 10);
         else if (option == 's')
-            content_size = atoi(optarg);
+            content_size = atoi(optarg) < CONTENT_MOST ? atoi(optarg) : CONTENT_MOST;
         else if (option == 'p' && atoi(optarg) > 0)
             second_port = atoi(optarg);
-        else
+        else if (option != 'd' || !speak(optarg))
             usage();
     }
     if (argc - optind < 2 || (port = atoi(argv[optind])) <= 0)

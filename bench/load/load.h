@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "conn.h"
+#include "dialect.h"
 #include "samples.h"
 
 #define FOREVER 1e18
@@ -15,12 +16,6 @@ extern unsigned count, first_id;
 extern int port, second_port, content_size; /* second_port: 0 for none */
 extern struct samples acks, pushes;
 extern uint64_t unexpected; /* messages that came twice, out of order, or that nothing waits for */
-
-/* packets.c: every server of this benchmark writes op first, as in {"op":202,... */
-int op_of(const char *text, size_t len);
-void check_reply(const char *text, size_t len, int op);
-void send_to(struct conn *c, int type, const char *target, uint32_t number);
-uint32_t number_of(const char *text, size_t len); /* of a content that send_to made */
 
 double cmd_connect(unsigned n, unsigned at_a_time, int with_login);
 double cmd_ports(void);

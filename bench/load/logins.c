@@ -10,16 +10,9 @@
 
 static unsigned done, room_for;
 
-static void log_in(struct conn *c)
-{
-    char text[128];
-    int len = snprintf(text, sizeof text, "{\"op\":101,\"body\":\"{\\\"id\\\":\\\"u%u\\\"}\",\"seq\":1}", c->id);
-    net_send(c, text, len);
-}
-
 static void logged_in(struct conn *c, const char *text, size_t len)
 {
-    check_reply(text, len, 102);
+    check_reply(text, len, LOGGED_IN);
     samples_add(&acks, now() - c->began);
     done++;
 }
@@ -40,7 +33,7 @@ double cmd_connect(unsigned n, unsigned at_a_time, int with_login)
         room_for = n > 20000 ? n : 20000;
         conns = calloc(room_for, sizeof *conns);
     }
-    on_open = with_login ? log_in : shaken;
+    on_open = with_login ? dialect->log_in : shaken;
     on_text = logged_in;
     for (done = 0; done < n; net_turn(FOREVER))
         for (; opened < n && opened - done < at_a_time; opened++, count++) {
@@ -57,20 +50,18 @@ double cmd_connect(unsigned n, unsigned at_a_time, int with_login)
 static void joined(struct conn *c, const char *text, size_t len)
 {
     (void)c;
-    check_reply(text, len, 302);
+    check_reply(text, len, JOINED);
     done++;
 }
 
 double cmd_join(const char *room)
 {
-    char text[256];
     double began = now();
     unsigned asked = 0;
-    int len = snprintf(text, sizeof text, "{\"op\":301,\"body\":\"{\\\"id\\\":\\\"%s\\\"}\",\"seq\":1}", room);
     on_text = joined;
     for (done = 0; done < count; net_turn(FOREVER))
         for (; asked < count && asked - done < JOINING; asked++)
-            net_send(&conns[asked], text, len);
+            dialect->join(&conns[asked], room);
     return now() - began;
 }
 

@@ -25,7 +25,7 @@ static void send_private(struct conn *c, double due)
         fail("%d messages of one connection wait for the server: it is too slow for this pace", RING);
     snprintf(target, sizeof target, "u%u", peer_of(c)->id);
     c->sent_at[c->sent++ % RING] = due;
-    send_to(c, 2, target, c->sent);
+    dialect->send_to(c, USER, target, c->sent);
 }
 
 static void fill(struct conn *c)
@@ -39,7 +39,7 @@ static void went(struct conn *c, const char *text, size_t len)
     double at = now();
     struct conn *sender = c;
     uint32_t before, number;
-    if (op_of(text, len) == 207) {
+    if (dialect->is_push(text, len)) {
         sender = peer_of(c);
         before = least_done(sender);
         number = number_of(text, len);
@@ -47,7 +47,7 @@ static void went(struct conn *c, const char *text, size_t len)
             unexpected++;
         samples_add(&pushes, at - sender->sent_at[sender->pushed++ % RING]);
     } else {
-        check_reply(text, len, 202);
+        check_reply(text, len, SENT);
         before = least_done(sender);
         samples_add(&acks, at - sender->sent_at[sender->acked++ % RING]);
     }
