@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import centrifugo
-from bench.bars import HEAD, Bar
+from bench import centrifugo, summary
+from bench.bar import HEAD, Bar
 from bench.process import BenchError
 from bench.results import Plan, Table, aligned
 
@@ -52,6 +52,8 @@ def as_text(plan: Plan, tables: Mapping[str, Table], bars: Sequence[Bar]) -> str
     if plan.quick:
         parts.append("A smoke run: it shows that everything works; its figures mean little.")
     parts.append("\n".join(aligned([["machine", ""], *map(list, machine().items())], lambda _: True)))
+    if side_by_side := summary.as_text(plan, tables):
+        parts += ["### Side by side", side_by_side]
     for table in tables.values():
         parts += [f"### {table.title}", table.text()]
     if bars:
