@@ -15,7 +15,7 @@ from twisted.internet import tcp, unix
 from twisted.internet.interfaces import IListeningPort
 from twisted.python.failure import Failure
 
-MAX_ACCEPTS = 16  # connections accepted per iteration of the reactor, about 5 ms: a rush starves no one
+from gim.gateway.accepting import accept_some
 
 if TYPE_CHECKING:
     _Transport = tcp.Server
@@ -221,13 +221,7 @@ def _use(port: IListeningPort, on_tcp: type[tcp.Server], on_unix: type[unix.Serv
         port.transport = on_tcp
     else:
         return
-    accept = type(port).doRead
-
-    def accept_some() -> None:
-        port.numberAccepts = min(port.numberAccepts, MAX_ACCEPTS)  # Twisted lets it grow
-        accept(port)
-
-    port.doRead = accept_some  # type: ignore[method-assign]
+    accept_some(port)
 
 
 class OpaqueBuffer:

@@ -15,8 +15,8 @@ from twisted.internet import tcp
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory
 
+from gim.gateway.accepting import MAX_ACCEPTS
 from gim.gateway.connection_rules import OVERLOADED, ConnectionRules
-from gim.gateway.transport import MAX_ACCEPTS
 from gim.workers.accept_messages import AddressQuestion, ConnectionsClosed
 from gim.workers.hand_over import GATEWAY, Arrival, HandOver, encode
 from gim.workers.verdicts import number_of

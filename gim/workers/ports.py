@@ -14,9 +14,9 @@ from twisted.internet.interfaces import IAddress, IListeningPort, IReadDescripto
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from gim.gateway.accepting import MAX_ACCEPTS
 from gim.gateway.connection_rules import Rejection
 from gim.gateway.transport import (
-    MAX_ACCEPTS,
     BufferingServer,
     BufferingUnixServer,
     DirectServer,

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 from twisted.internet.defer import maybeDeferred
 
-from gim.gateway.transport import MAX_ACCEPTS
+from gim.gateway.accepting import MAX_ACCEPTS
 from gim.net.client_address import Proxies
 from gim.startup import StartupError
 from gim.workers import hand_over, ports

@@ -30,8 +30,8 @@ from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 
+from gim.gateway.accepting import MAX_ACCEPTS
 from gim.gateway.transport import (
-    MAX_ACCEPTS,
     BufferingServer,
     BufferingUnixServer,
     DirectServer,
