@@ -12,12 +12,14 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from gim.concurrency.deadline import shielded
+from gim.concurrency.gather import gather
 from gim.errors import GimError, Unavailable
 from gim.ids import chatroom_session
 from gim.log.logger import Logger
 from gim.model import EventType
 from gim.storage.announcements import MemberLeft
 from gim.storage.redis.client.interface import Redis
+from gim.storage.redis.client.protocol import Word
 from gim.storage.redis.store import scripts
 from gim.storage.redis.store.chatrooms import RedisChatrooms
 from gim.storage.redis.store.exits import Exits
@@ -25,6 +27,7 @@ from gim.storage.redis.store.keys import Keys
 from gim.storage.redis.store.retries import WriteRetries
 from gim.storage.redis.store.script_errors import check
 
+MEMBERS_READ = 500  # ids of members that are read in one reply
 MEMBERS_AT_A_TIME = 50  # whose own keys change in one step: 0.3 ms of the server, and 1 ms of each node
 PAUSE = 0.002  # seconds from one step to the next, for all else that the servers and the nodes do
 ANSWER_AFTER = 1.0  # seconds that the one who dismisses a chatroom waits for its members to be out
@@ -93,25 +96,33 @@ class Dismissals:
             raise
 
     async def _exit_all(self, chatroom_id: str, by: str) -> None:
-        """Change the keys of all members of a dismissed chatroom.
+        """Change the keys of all members of a dismissed chatroom."""
+        going = f"{self._base(chatroom_id)}:going"
+        self._under_way.add(chatroom_id)
+        try:
+            while ids := await self._call(chatroom_id, "ZRANGE", going, 0, MEMBERS_READ - 1):
+                await self._exit_some(chatroom_id, by, ids)
+            await self._call_list("HDEL", chatroom_id)
+        finally:
+            self._under_way.discard(chatroom_id)
+
+    async def _exit_some(self, chatroom_id: str, by: str, ids: list[bytes]) -> None:
+        """Change the keys of some members, and take these from those who are going.
 
         A node of an earlier version may have let them join again meanwhile; they stay.
         """
         base = self._base(chatroom_id)
-        self._under_way.add(chatroom_id)
-        try:
-            while going := await self._redis.call(
-                base, "ZRANGE", f"{base}:going", 0, MEMBERS_AT_A_TIME - 1
-            ):
-                back = await self._redis.call(base, "ZMSCORE", f"{base}:members", *going)
-                gone = [one.decode() for one, score in zip(going, back, strict=True) if score is None]
-                await self._exit(MemberLeft(one, chatroom_id, EventType.DISMISSED, by) for one in gone)
-                await self._redis.call(base, "ZREM", f"{base}:going", *going)
-                if len(going) == MEMBERS_AT_A_TIME:
-                    await self._pause()
-            await self._call_list("HDEL", chatroom_id)
-        finally:
-            self._under_way.discard(chatroom_id)
+        back = await self._call(chatroom_id, "ZMSCORE", f"{base}:members", *ids)
+        for begin in range(0, len(ids), MEMBERS_AT_A_TIME):
+            end = begin + MEMBERS_AT_A_TIME
+            some, scores = ids[begin:end], back[begin:end]
+            gone = [one.decode() for one, score in zip(some, scores, strict=True) if score is None]
+            await self._exit(MemberLeft(one, chatroom_id, EventType.DISMISSED, by) for one in gone)
+            taking = self._call(chatroom_id, "ZREM", f"{base}:going", *some)
+            await gather([taking, self._pause()] if end < len(ids) else [taking])
+
+    def _call(self, chatroom_id: str, *words: Word) -> Awaitable[Any]:
+        return self._redis.call(self._base(chatroom_id), *words)
 
     async def _exit(self, lefts: Iterable[MemberLeft]) -> None:
         for left in await self._exits.try_exits(list(lefts)):
