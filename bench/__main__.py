@@ -30,6 +30,7 @@ from bench.jobs import (
     private,
     profiling,
     redis,
+    stalls,
     store,
     workers,
 )
@@ -49,6 +50,7 @@ JOBS: dict[str, Callable[[Plan], list[Table]]] = {
     "workers": workers.run,
     "durable": durable.run,
     "hub": hub.run,
+    "stalls": stalls.run,
     "generator": generator.run,
     "collector": collector.run,
     "profiling": profiling.run,
@@ -132,7 +134,7 @@ def say(line: str) -> None:
 def measure(options: argparse.Namespace) -> None:
     if options.write:
         report.check_document(options.write)
-    if not set(options.only) <= {"store", "codecs", "dear", "hub"}:  # which need no generator
+    if not set(options.only) <= {"store", "codecs", "dear", "hub", "stalls"}:  # which need no generator
         build.compile_all()
     plan = fit(QUICK if options.quick else FULL, options.only)
     plan = msgspec.structs.replace(plan, against=options.against)
