@@ -16,17 +16,12 @@ from gim.gateway.transport import WritesAtOnce, buffer_of
 from gim.gateway.write_batch import WriteBatch
 from gim.log.logger import Logger
 from gim.model import Event, Push
-from gim.push.presence import NOT_DIRECT, Drained
+from gim.push.presence import NO_DESCRIPTOR, Drained
 from gim.wire.packets import Codec
 
 MAX_CORKED = 16 * 1024  # bytes that wait for the end of an iteration of the reactor
 CLOSE_FACTOR = 4  # times `max_unsent`: with more unsent bytes the connection is closed
 _UNLIMITED = 2**62  # bytes
-
-
-def _not_now(frame: bytes) -> int:
-    """Take no bytes: for a connection that gets no frames directly."""
-    return NOT_DIRECT
 
 
 @implementer(IPullProducer)
@@ -52,9 +47,9 @@ class OutboundQueue:
         "_uncounted",
         "_waiting",
         "_write",
+        "descriptor",
         "key",
         "kind",
-        "send_now",
     )
 
     def __init__(
@@ -79,23 +74,23 @@ class OutboundQueue:
         self._source: Callable[[], bool] | None = None
         self._waiting: dict[Drained, None] | None = None
         self._write: Callable[[bytes], None] = transport.write
-        self.send_now: Callable[[bytes], int] = _not_now
+        self.descriptor = NO_DESCRIPTOR
         self._send_directly(True)
 
     def _send_directly(self, may: bool) -> None:
-        """Let frames go to the socket while the transport is free; or let all go through `_write`.
+        """Let pushes go to the socket while the transport is free; or let all go through `_write`.
 
         A transport of another class is a layer such as TLS, which has no socket.
         """
         if isinstance(self._transport, WritesAtOnce):
             self._transport.follower = self if may else None
-            self.send_now = _not_now
+            self.descriptor = NO_DESCRIPTOR
             if may:
                 self.free_changed()
 
     def free_changed(self) -> None:
         """See `gim.gateway.transport.Follower`."""
-        self.send_now = self._transport.send_now if self._transport.free else _not_now
+        self.descriptor = self._transport.fileno() if self._transport.free else NO_DESCRIPTOR
 
     def close(self) -> None:
         """Write nothing any more: a close frame is on its way, or the connection is gone."""

@@ -35,11 +35,11 @@ class WritesAtOnce(_Transport):
 
     ``free`` says whether a write may go to the kernel at once. It is false while data waits, from the
     moment the connection begins to close in any way, under TLS that was started on the transport, and
-    with a pull producer, which Twisted asks for more in the next turn. While it is true, ``send_now``,
-    the socket's own method, may be called too; what it does not take must go to `write_later`.
+    with a pull producer, which Twisted asks for more in the next turn. While it is true, its file
+    descriptor may be written to; what that does not take must go to `write_later`.
     """
 
-    __slots__ = ("follower", "free", "send_now", "when_drained")
+    __slots__ = ("_send", "follower", "free", "when_drained")
     writes_at_once = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -47,7 +47,7 @@ class WritesAtOnce(_Transport):
         self.follower: Follower | None = None
         self.when_drained: Callable[[], None] | None = None  # called once when no data waits
         super().__init__(*args, **kwargs)
-        self.send_now: Callable[[bytes], int] = self.socket.send
+        self._send: Callable[[bytes], int] = self.socket.send
         self._update_free()
 
     def write(self, data: bytes) -> None:
@@ -55,7 +55,7 @@ class WritesAtOnce(_Transport):
             super().write(data)
             return
         try:
-            sent = self.send_now(data)
+            sent = self._send(data)
         except OSError:  # it would block or is broken: Twisted finds out which, and handles it
             sent = 0
         if sent < len(data):

@@ -6,12 +6,9 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 from msgspec import Struct
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
-from twisted.python.failure import Failure
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from gim.ids import CHATROOM, chatroom_session
-from gim.log.logger import Logger
 from gim.model import Event, EventType, Message, Push, SessionHead
 from gim.push.catchup import recalled
 from gim.push.counts import PushCounts
@@ -35,13 +32,11 @@ class PushPolicy(Struct, frozen=True):
 class ChatroomPusher:
     """Collects messages and pushes them at intervals.
 
-    A message in a quiet chatroom is pushed at once and starts the loop. From then on each tick pushes
-    the messages that have come in. The first tick that finds none ends the loop: the chatroom is quiet
-    again and costs nothing. The interval counts from the end of a push, so that it holds for every member
-    even if a push had to wait for its turn or took a while to write.
+    A message in a quiet chatroom is pushed at once, and an interval begins. At its end, a tick pushes the
+    messages that have come in, and another interval begins. A tick that finds none begins none: the
+    chatroom is quiet again and costs nothing. The interval counts from the end of a push, so that it
+    holds for every member even if a push had to wait for its turn or took a while to write.
     """
-
-    _log = Logger()
 
     def __init__(
         self,
@@ -67,14 +62,13 @@ class ChatroomPusher:
         self._missed: dict[Connection, int] = {}  # how many messages slow readers did not get
         self._events: list[tuple[Event, Collection[Connection]]] = []  # with the connections to skip
         self._is_sending_event = False
-        # made with the first push: most chatrooms are quiet
-        self._loop: LoopingCall | None = None
-        self._recent: RecentCount | None = None
+        self._next_tick: IDelayedCall | None = None  # at the end of the interval, while one runs
+        self._recent: RecentCount | None = None  # made with the first push: most chatrooms are quiet
 
     @property
     def is_quiet(self) -> bool:
         """Say whether nothing was pushed for a whole interval, and no message waits."""
-        return not self._submitted and (self._loop is None or not self._loop.running)
+        return not self._submitted and self._next_tick is None
 
     @property
     def is_empty(self) -> bool:
@@ -168,8 +162,9 @@ class ChatroomPusher:
 
     def stop(self) -> None:
         """End the interval."""
-        if self._loop is not None and self._loop.running:
-            self._loop.stop()
+        if self._next_tick is not None:
+            self._next_tick.cancel()
+            self._next_tick = None
 
     def write(self, chunk_size: int) -> Iterator[int]:
         """Push the messages to each connection that is here now, and still is when its turn comes."""
@@ -227,18 +222,8 @@ class ChatroomPusher:
     def written(self) -> None:
         """Begin a new interval."""
         self._submitted = False
-        loop = self._loop if self._loop is not None else self._make_loop()
-        if not loop.running:
-            loop.start(self._policy.interval, now=False).addErrback(self._failed)
-        else:
-            loop.starttime = self._clock.seconds()  # for a tick in progress
-            loop.reset()  # for the next tick otherwise
+        self._next_tick = self._clock.callLater(self._policy.interval, self._tick)
         self._send_next_event()
-
-    def _make_loop(self) -> LoopingCall:
-        self._loop = LoopingCall(self._tick)
-        self._loop.clock = self._clock
-        return self._loop
 
     def _take(self) -> Push:
         push = self._waiting()
@@ -256,19 +241,16 @@ class ChatroomPusher:
         return SessionHead(chatroom_session(self.id).id, CHATROOM, self._title)
 
     def _submit(self) -> None:
+        """Hand the writer a push. No interval runs until it is written."""
+        self.stop()
         self._submitted = True
         self._writer.submit(self)
 
     def _tick(self) -> None:
-        if self._submitted:
-            return
+        self._next_tick = None
         if self._arrived:
             self._submit()
         else:
-            self.stop()
             for connection in tuple(self._missed):
                 self.drained(connection)
             self._when_quiet(self)
-
-    def _failed(self, failure: Failure) -> None:
-        self._log.failure("the push loop of a chatroom ended", failure)

@@ -8,7 +8,7 @@ from typing import Protocol
 from gim.model import Event, Push
 from gim.push.catchup import CatchUp
 
-NOT_DIRECT = -1  # what `Connection.send_now` returns if a frame must not go to the socket now
+NO_DESCRIPTOR = -1  # of a connection whose socket must not be written to directly now
 
 
 class Drained(Protocol):
@@ -23,14 +23,7 @@ class Connection(Protocol):
 
     key: str  # unique among all connections of all nodes
     kind: str  # connections of one kind get the same bytes for a push
-
-    @property
-    def send_now(self) -> Callable[[bytes], int]:
-        """A function that hands the socket a frame and returns how many bytes it took, or `NOT_DIRECT`.
-
-        It raises `OSError`. What was not taken must go to `send_later` at once. It must not be called
-        while frames of the connection wait for the end of the iteration.
-        """
+    descriptor: int  # of its socket, see `gim.push.direct`, or `NO_DESCRIPTOR`
 
     @property
     def peer(self) -> str:

@@ -20,7 +20,7 @@ from gim.model import Event, LoggedIn, Push, Sent, User
 from gim.push.catchup import MAX_MISSED
 from gim.push.chatroom import PushPolicy
 from gim.push.dispatcher import PushDispatcher
-from gim.push.presence import NOT_DIRECT, Drained, Login
+from gim.push.presence import NO_DESCRIPTOR, Drained, Login
 from gim.push.settings import PushSettings
 from gim.push.writer import PER_CHUNK, PER_TURN
 from gim.storage.interface import Storage
@@ -46,6 +46,7 @@ class Recorder:
     """A connection that records its pushes. Its socket takes all at once, or only when told to."""
 
     kind = "recorder"
+    descriptor = NO_DESCRIPTOR
 
     def __init__(self, clock: Clock, takes_all: bool = True) -> None:
         self.key = f"c{next(_keys)}"
@@ -78,11 +79,8 @@ class Recorder:
             self.deliver(push)
         return not self.congested
 
-    def send_now(self, frame: bytes) -> int:
-        return NOT_DIRECT
-
     def send_later(self, rest: bytes) -> None:
-        raise AssertionError("nothing was sent")
+        raise AssertionError("nothing goes to a socket")
 
     def frame_of(self, push: Push) -> bytes:
         return b""
