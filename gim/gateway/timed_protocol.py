@@ -47,9 +47,12 @@ class TimedProtocol(BoundedProtocol):
 
     def logged_out(self) -> None:
         """Start the timeout of the login again."""
-        self._logged_out_at = self.factory.timeout_wheel.now
+        wheel = self.factory.timeout_wheel
+        self._logged_out_at = wheel.now
         self.logged_in_until(None)
-        self.factory.timeout_wheel.schedule(self, self.check_timeouts())
+        # after the handshake it is mostly on the wheel already, and will be checked early enough
+        if not 0 < self.due_at <= wheel.now + wheel.ticks_to_first:
+            wheel.schedule(self, self.check_timeouts())
 
     def logged_in_until(self, expires: float | None) -> None:
         """Close the connection at this Unix time unless it logs in again first; None for no deadline."""
