@@ -32,6 +32,7 @@ from bench.jobs import (
     redis,
     stalls,
     store,
+    storm,
     workers,
 )
 from bench.process import BUILD, BenchError, Others
@@ -54,6 +55,7 @@ JOBS: dict[str, Callable[[Plan], list[Table]]] = {
     "generator": generator.run,
     "collector": collector.run,
     "profiling": profiling.run,
+    "storm": storm.run,
     "codecs": codecs.run,
     "console": console.run,
     "against": against.run,

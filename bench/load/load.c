@@ -24,6 +24,8 @@ static void usage(void)
           "for each; latencies are in microseconds. The command - reads commands from stdin, one a line.\n"
           "  connect N AT_A_TIME          N more connections: handshake and login, as u0, u1, u2 ...\n"
           "  open N AT_A_TIME             the same without a login: the handshake only\n"
+          "  arrive N SECONDS             N more connections, evenly over that time whatever the server does;\n"
+          "                               latencies count from when each was due\n"
           "  ports                        the local port of each connection, in the order of their ids\n"
           "  join ROOM                    all connections join the chatroom\n"
           "  fanout ROOM COUNT EVERY_MS   COUNT messages of the first connection, each when all members\n"
@@ -58,6 +60,8 @@ static double obey(const char *line)
         return cmd_connect(a, b, 1);
     if (sscanf(line, "open %u %u", &a, &b) == 2 && b > 0)
         return cmd_connect(a, b, 0);
+    if (sscanf(line, "arrive %u %lf", &a, &x) == 2 && a > 0)
+        return cmd_arrive(a, x);
     if (strncmp(line, "ports", 5) == 0)
         return cmd_ports();
     if (sscanf(line, "join %63s", word) == 1)

@@ -18,6 +18,7 @@ extern struct samples acks, pushes;
 extern uint64_t unexpected; /* messages that came twice, out of order, or that nothing waits for */
 
 double cmd_connect(unsigned n, unsigned at_a_time, int with_login);
+double cmd_arrive(unsigned n, double seconds);
 double cmd_ports(void);
 double cmd_join(const char *room);
 double cmd_close(void);

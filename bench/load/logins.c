@@ -23,22 +23,49 @@ static void shaken(struct conn *c)
     done++;
 }
 
-double cmd_connect(unsigned n, unsigned at_a_time, int with_login)
+static void make_room(unsigned n)
 {
-    unsigned opened = 0;
-    double began = now();
     if (count + n > room_for) {
         if (count > 0) /* epoll holds pointers into it */
             fail("connect: at most %u connections without a close between", room_for);
         room_for = n > 20000 ? n : 20000;
         conns = calloc(room_for, sizeof *conns);
     }
+}
+
+static void open_next(void)
+{
+    conns[count].id = first_id + count;
+    net_open(&conns[count], second_port && count % 2 ? second_port : port);
+    count++;
+}
+
+double cmd_connect(unsigned n, unsigned at_a_time, int with_login)
+{
+    unsigned opened = 0;
+    double began = now();
+    make_room(n);
     on_open = with_login ? dialect->log_in : shaken;
     on_text = logged_in;
     for (done = 0; done < n; net_turn(FOREVER))
-        for (; opened < n && opened - done < at_a_time; opened++, count++) {
-            conns[count].id = first_id + count;
-            net_open(&conns[count], second_port && count % 2 ? second_port : port);
+        for (; opened < n && opened - done < at_a_time; opened++)
+            open_next();
+    printf("\"connections\":%u,", n);
+    samples_print(&acks, "login_us");
+    return now() - began;
+}
+
+double cmd_arrive(unsigned n, double seconds)
+{
+    unsigned opened = 0;
+    double began = now();
+    make_room(n);
+    on_open = dialect->log_in;
+    on_text = logged_in;
+    for (done = 0; done < n; net_turn(opened < n ? began + opened * seconds / n : FOREVER))
+        for (; opened < n && now() >= began + opened * seconds / n; opened++) {
+            open_next();
+            conns[count - 1].began = began + opened * seconds / n;
         }
     printf("\"connections\":%u,", n);
     samples_print(&acks, "login_us");
