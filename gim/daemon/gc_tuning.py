@@ -53,7 +53,10 @@ class GcTuner(Periodic):
     def _collect(self) -> None:
         if not gc.isenabled():  # data is being restored: none of it is garbage, and it is much to follow
             return
-        if _weight(gc.get_objects(generation=2)) <= MAX_WEIGHT:
+        objects = gc.get_objects(generation=2)
+        # to weigh many objects, as after a rush of connections, would itself take long
+        if len(objects) <= MAX_WEIGHT and _weight(objects) <= MAX_WEIGHT:
+            del objects
             gc.collect()
         else:
             gc.freeze()
