@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from base64 import urlsafe_b64encode
+from binascii import b2a_base64
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
@@ -30,8 +30,11 @@ _OPTIONS: Options = {  # `read` checks the expiry by the injected clock: PyJWT h
 _encode = msgspec.json.Encoder().encode
 
 
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")  # RFC 4648, section 5
+
+
 def _base64(data: bytes) -> bytes:
-    return urlsafe_b64encode(data).rstrip(b"=")
+    return b2a_base64(data, newline=False).translate(_URL_SAFE, b"=")
 
 
 _HEAD = _base64(b'{"alg":"HS256","typ":"JWT"}') + b"."

@@ -7,16 +7,17 @@ answer: tests/unit/gateway/test_opening.py compares them.
 from __future__ import annotations
 
 import re
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Mapping
 from hashlib import sha1
 from typing import NamedTuple
 
-from gim.gateway.handshake import END, VERSION
+from gim.gateway.handshake import VERSION
 
 # The whole request: printable ASCII, a path that holds neither a host nor a fragment, fields of the
 # simplest form. The empty line ends it.
 _COMMON = re.compile(rb"GET /(?:[!-\"$-.0-~][!-\"$-~]*)? HTTP/1\.1\r\n(?:[0-9A-Za-z-]+:[ -~]*\r\n)+\r\n")
+_FIELD = re.compile(r"\n([^:\r]+):([^\r]*)")
 _HOST = re.compile(r"(?:[0-9A-Za-z._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _KEY = re.compile(r"[0-9A-Za-z+/]{22}==")
 _UPGRADES = ("upgrade", "keep-alive, upgrade")  # of browsers; the second one is Firefox's
@@ -37,15 +38,12 @@ def read(request: bytes) -> Opening | None:
     """Read a request up to and with the empty line; None if it is not a common handshake."""
     if _COMMON.fullmatch(request) is None:
         return None
-    headers: dict[str, str] = {}
-    lines = request[: -len(END)].decode("ascii").split("\r\n")
-    for line in lines[1:]:
-        name, _, value = line.partition(":")
-        headers[name.lower()] = value.strip()
+    fields = _FIELD.findall(request.decode("ascii"))
+    headers = {name.lower(): value.strip() for name, value in fields}
     get = headers.get
     key = get("sec-websocket-key", "")
     if (
-        len(headers) < len(lines) - 1  # a field came twice
+        len(headers) < len(fields)  # a field came twice
         or get("sec-websocket-version") != VERSION
         or get("upgrade", "").lower() != "websocket"
         or get("connection", "").lower() not in _UPGRADES
@@ -68,5 +66,5 @@ def answer(server: str, key: str, protocol: str | None, headers: Mapping[str, st
         lines += f"{name}: {value}\r\n"
     if protocol is not None:
         lines += f"Sec-WebSocket-Protocol: {protocol}\r\n"
-    accept = b64encode(sha1(key.encode() + _MAGIC, usedforsecurity=False).digest()).decode()
-    return f"{lines}Sec-WebSocket-Accept: {accept}\r\n\r\n".encode()
+    digest = sha1(key.encode() + _MAGIC, usedforsecurity=False).digest()
+    return b"%bSec-WebSocket-Accept: %b\r\n\r\n" % (lines.encode(), b2a_base64(digest, newline=False))

@@ -150,10 +150,10 @@ class GatewayProtocol(TimedProtocol):
         except Exception as error:
             self._deny(error)
             return
-        if isinstance(decided, Deferred):
-            decided.addCallbacks(self._open, lambda failure: self._deny(failure.value), (request.key,))
-        else:
+        if isinstance(decided, tuple):
             self._open(decided, request.key)
+        else:
+            decided.addCallbacks(self._open, lambda failure: self._deny(failure.value), (request.key,))
 
     def _open(self, accepted: _Answer, key: str) -> None:
         protocol, headers = accepted

@@ -63,7 +63,7 @@ class TimeoutWheel(Periodic):
         self._clock = clock
         self._wall = wall
         self.tick = min(shortest / TICKS_PER_TIMEOUT, MAX_TICK)  # in seconds
-        self.ticks_to_first = ceil(shortest / self.tick)  # no timeout is over before
+        self.ticks_to_first = ceil(shortest / self.tick) + 1  # `tick_after` now, of the shortest timeout
         self._buckets: dict[int, dict[HasTimeout, None]] = {}
         super().__init__(self._advance, self.tick, clock)
 

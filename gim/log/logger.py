@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from contextvars import ContextVar
-from secrets import token_hex
+from os import urandom
 from typing import Any, Self
 
 from constantly import NamedConstant
+from twisted.python.runtime import seconds
 
 from twisted import logger
 
@@ -19,6 +20,9 @@ MAX_TRACE = 128  # characters
 _TRACEPARENT = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}((?:-.*)?)", re.DOTALL
 )
+
+
+_LEVELS = frozenset(logger.LogLevel.iterconstants())
 
 
 class Logger(logger.Logger):
@@ -36,12 +40,25 @@ class Logger(logger.Logger):
         if trace and format is not None:
             kwargs.setdefault("trace", trace)
             format += " trace={trace}"
-        super().emit(level, format, **kwargs)
+        if level not in _LEVELS or "log_trace" in kwargs:
+            super().emit(level, format, **kwargs)
+            return
+        self.observer(  # as Twisted does, which sorts all levels each time to find this one among them
+            {
+                **kwargs,
+                "log_logger": self,
+                "log_level": level,
+                "log_namespace": self.namespace,
+                "log_source": self.source,
+                "log_format": format,
+                "log_time": seconds(),
+            }
+        )
 
 
 def new_trace() -> str:
     """Make up a trace id."""
-    return token_hex(8)
+    return urandom(8).hex()
 
 
 def accept_trace(value: str, traceparent: str = "") -> str:
@@ -49,7 +66,7 @@ def accept_trace(value: str, traceparent: str = "") -> str:
     trace id of its W3C *traceparent* if that is valid, else one made up."""
     if 0 < len(value) <= MAX_TRACE and value.isascii() and value.isprintable():
         return value
-    return _id_of(traceparent) or new_trace()
+    return (traceparent and _id_of(traceparent)) or new_trace()
 
 
 def _id_of(traceparent: str) -> str:

@@ -61,6 +61,8 @@ class LocalChatrooms:
 
     def begin_entering(self, user: OnlineUser, chatroom_ids: list[str]) -> None:
         """Keep the subscriptions to chatrooms that a login of the user is about to enter."""
+        if not chatroom_ids:
+            return
         user.chatrooms.update(chatroom_ids)
         self._subscribing.update(chatroom_ids)
 
