@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from msgspec import Struct
 
 from gim import ids
@@ -44,9 +46,9 @@ class Authenticator:
             raise Unauthorized("id: the token is for another user: its sub must be the id")
         return Identity(user_id, _checked(name if claims.name is None else claims.name), claims.exp)
 
-    async def issue(self, user: User, until: float | None) -> str:
+    def issue(self, user: User, until: float | None) -> Awaitable[str]:
         """Return a token for the HTTP API that expires at *until* (Unix seconds) at the latest."""
-        return await self._tokens.issue(user, until)
+        return self._tokens.issue(user, until)
 
     async def user_of_token(self, token: str) -> User:
         """Return the user of a token of the HTTP API; raises what `ApiTokens.read` does."""

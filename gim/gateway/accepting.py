@@ -19,7 +19,9 @@ def accept_some(port: tcp.Port) -> None:
 
 
 def _way_of(port: Any) -> Callable[[], None]:
-    if type(port) is tcp.Port and port.addressFamily == socket.AF_INET:
+    is_of_ipv4 = type(port) is tcp.Port and port.addressFamily == socket.AF_INET
+    if is_of_ipv4:
+        port.writes_at_once = True  # like its connections: see `gim.gateway.reading`
         return partial(_accept, port)
     accept = type(port).doRead
 

@@ -116,7 +116,11 @@ class Operations:
         if client.login is not None:
             answer = await self._chat.renew(client.login, who, point)
         else:
-            login, answer = await self._login_first(client, who, point)
+            try:
+                login, answer = await self._chat.login(client.outbound, who, point)
+            except TooManyConnections:
+                client.too_many_connections()
+                raise
             if not client.can_write():  # the connection ended meanwhile
                 self._chat.logout(login)
                 return answer
@@ -126,15 +130,6 @@ class Operations:
         client.user = answer.user
         client.logged_in_until(who.expires)
         return answer
-
-    async def _login_first(
-        self, client: Client, who: Identity, point: Point | None
-    ) -> tuple[Login, LoggedIn]:
-        try:
-            return await self._chat.login(client.outbound, who, point)
-        except TooManyConnections:
-            client.too_many_connections()
-            raise
 
     def _identify(self, client: Client, body: requests.LoginRequest) -> Identity:
         try:

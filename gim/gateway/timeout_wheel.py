@@ -88,7 +88,8 @@ class TimeoutWheel(Periodic):
 
     def schedule(self, timed: HasTimeout, tick: int) -> None:
         """Check a connection at a tick, the next one at the earliest. Replaces what was scheduled."""
-        self.cancel(timed)
+        if timed.due_at:
+            self.cancel(timed)
         timed.due_at = max(tick, self.now + 1)
         self._buckets.setdefault(timed.due_at, {})[timed] = None
 

@@ -7,6 +7,7 @@ browsers from other sites, and authenticates no client.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 from typing import NamedTuple
 
@@ -108,6 +109,7 @@ def _read(text: str) -> _Origin | None:
     return _Origin(scheme, written, number, wildcard is not None)
 
 
+@lru_cache(maxsize=256)  # nearly all clients name the same host
 def host_name(authority: str) -> str | None:
     """Return the host of a Host header without the port; None for a value that is not valid."""
     found = _AUTHORITY.fullmatch(authority.strip().lower())

@@ -61,7 +61,7 @@ class OpenFilesTests(SynchronousTestCase):
         self.assertEqual(self.count_measurements(2**20, 5 * (MAX_UNMEASURED + 1)), 5)
 
     def test_near_the_reserve_they_are_counted_for_each_client(self) -> None:
-        self.assertEqual(self.count_measurements(2 * RESERVED_FILES, 5), 5)
+        self.assertEqual(self.count_measurements(40, 5), 5)
 
     def test_an_idle_connection_makes_room_for_a_websocket_client(self) -> None:
         self.leave(RESERVED_FILES, idle=FOR_HTTP + 1)
