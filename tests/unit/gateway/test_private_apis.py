@@ -6,12 +6,17 @@ docs/architecture.md says what relies on it.
 
 from __future__ import annotations
 
+import os
+import socket
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.protocol import TrafficStats
 from twisted.internet import tcp, unix
+from twisted.internet.address import IPv4Address
+from twisted.internet.protocol import Factory
+from twisted.internet.testing import MemoryReactor
 from twisted.trial.unittest import SynchronousTestCase
 
 from gim.gateway.autobahn_log import AutobahnLog
@@ -158,3 +163,15 @@ class TransportTests(SynchronousTestCase):
 
     def test_a_port_names_the_class_of_its_transports(self) -> None:
         self.assertEqual((tcp.Port.transport, unix.Port.transport), (tcp.Server, unix.Server))
+
+    def test_a_port_accepts_by_the_names_of_its_parts(self) -> None:
+        port: Any = tcp.Port(0, Factory(), interface="127.0.0.1", reactor=MemoryReactor())
+        self.assertEqual((port.sessionno, port.numberAccepts > 0), (0, True))
+        address = IPv4Address("TCP", "127.0.0.1", 7)
+        self.assertEqual(port._buildAddr((address.host, address.port)), address)
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            client = socket.create_connection(listening.getsockname())
+            self.addCleanup(client.close)
+            number, peer = cast(Any, listening)._accept()
+        os.close(number)
+        self.assertEqual(peer, client.getsockname())
