@@ -9,12 +9,16 @@ from random import Random
 from tempfile import mkdtemp
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from gim.ids import SYSTEM
 from gim.journal import pace
 from gim.journal.files import LOG, STATE, TEMPORARY, path_of, read_file
+from gim.model import User
 from gim.storage.durable import state
 from gim.storage.durable.ledger import ERASE_AFTER_START
 from gim.storage.durable.upkeep import TIDY_INTERVAL
+from gim.storage.memory import endings
 from tests.support.clocks import HOUR
 from tests.support.journal.upkeep import ANN, BOB, Crashing, Failing, KeptStore, UpkeepTestCase
 
@@ -101,6 +105,44 @@ class CheckpointTests(UpkeepTestCase):
         rooms = {user: list(people.make(user).rooms) for user in ("ann", "bob")}
         sequences = [(one, archive[one].sequence, archive[one].count) for one in conversations]
         return [self.texts(process), rooms, sequences, sorted(archive.emptied())]
+
+
+class DismissalTests(UpkeepTestCase):
+    """A process ends while the members of a chatroom that was dismissed are being taken out."""
+
+    def interrupted(self) -> KeptStore:
+        """Return a process that has begun to dismiss a chatroom of many members."""
+        self.patch(endings, "PAUSE", HOUR)
+        process = self.start()
+        for number in range(3 * endings.STEPS_OF_PORTION):
+            user = User(f"user{number}", "")
+            self.done(process.store.chatrooms.join("r", user, ""))
+        self.send(process, "text", room="r", sender=User("user0", ""))
+        Deferred.fromCoroutine(process.store.moderation.dismiss("r", SYSTEM))
+        self.assertEqual(len(process.data.memberships), 2 * endings.STEPS_OF_PORTION)
+        return process
+
+    def assertGone(self, process: KeptStore) -> None:
+        sizes = process.data.sizes()
+        self.assertEqual([sizes[kind] for kind in ("messages", "conversations", "memberships")], [0] * 3)
+        for members in range(2):
+            self.assertEqual(len(process.data.memberships), members)
+            self.assertEqual(self.done(process.store.chatrooms.join("r", BOB, "")), 1)
+            process.end(killed=True)
+            process = self.start()
+
+    def test_the_next_start_finishes_it(self) -> None:
+        self.interrupted().end(killed=True)
+        self.assertGone(self.start())
+
+    def test_a_checkpoint_meanwhile_has_no_member_of_it(self) -> None:
+        process = self.interrupted()
+        process.journal.roll()
+        self.wait(2.0)
+        self.assertEqual(self.numbers(STATE), [process.journal.position[0]])
+        self.assertEqual(len(process.data.memberships), 2 * endings.STEPS_OF_PORTION)
+        process.end(killed=True)
+        self.assertGone(self.start())
 
 
 class SequenceTests(UpkeepTestCase):
