@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 
 from gim.errors import Unavailable
 from gim.ids import session
@@ -17,6 +18,8 @@ from gim.storage.interface import Draft, Entry, Storage
 from gim.storage.linked import calls
 from gim.storage.linked.news import EncodedNews
 from gim.storage.linked.serving import missed_messages, serve_simple_calls
+
+ENDED_AT_A_TIME = 250  # connections or subscriptions of a worker that has ended, some 1 ms
 
 
 class StoreServer:
@@ -35,6 +38,7 @@ class StoreServer:
         self._send_encoded = channel.send_encoded
         self._encoded = news.encoded
         self._append_draft = store.messages.append
+        self._clock = clock
         self._seconds = clock.seconds
         self._connections: Counter[str] = Counter()  # by user
         self._grants = 0
@@ -60,10 +64,14 @@ class StoreServer:
         """End the connections and subscriptions of the worker. May be repeated."""
         self._is_stopped = True
         connections, self._connections = self._connections, Counter()
-        for user_id in connections.elements():
+        for number, user_id in enumerate(connections.elements(), 1):
             self._store.users.exit(user_id)
+            if not number % ENDED_AT_A_TIME:
+                await deferLater(self._clock, 0)
         while self._granted:
             self._store.chatrooms.unsubscribe(self._granted.popitem()[0])
+            if self._granted and not len(self._granted) % ENDED_AT_A_TIME:
+                await deferLater(self._clock, 0)
         await self._store.stop()
 
     # the listener of the store

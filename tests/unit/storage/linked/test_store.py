@@ -26,6 +26,7 @@ from gim.storage.announcements import (
 )
 from gim.storage.interface import Entrance, Entry
 from gim.storage.linked import news as linked_news
+from gim.storage.linked import server
 from gim.storage.linked.long_answers import MAX_UNDER_WAY
 from gim.storage.linked.store import LinkedStore
 from tests.support.clocks import SettableWallClock
@@ -447,6 +448,27 @@ class DeathTests(WorkersCase):
         self.die()
         self.assertEqual(self.stores.data.archive.watched, 0)
         self.done(self.other.messages.append(posted("room", "ann")))
+
+    def test_the_parent_ends_its_connections_some_at_a_time(self) -> None:
+        self.patch(server, "ENDED_AT_A_TIME", 2)
+        names = [f"user{number}" for number in range(5)]
+        for name in names:
+            self.join(self.one, name, name)
+            self.enter(self.one, name)
+        self.stores.worker_ends[0].abortConnection()
+        pauses: list[Deferred[None]] = []
+
+        def pause(*args: object) -> Deferred[None]:
+            pauses.append(Deferred())
+            return pauses[-1]
+
+        self.patch(server, "deferLater", pause)
+        ending, online = Deferred.fromCoroutine(self.stores.servers[0].stop()), []
+        while not ending.called:
+            online.append(sum(self.done(self.other.users.get(name)).online for name in names))
+            pauses[-1].callback(None)
+        self.assertEqual(online[:3], [3, 1, 0])
+        self.assertEqual(self.stores.data.archive.watched, 0)
 
     def test_a_command_does_not_wait_for_it(self) -> None:
         for store in (self.one, self.other):
