@@ -23,7 +23,7 @@ class Writes(Protocol):
     refusal."""
 
     def append(self, draft: Draft) -> Awaitable[Any]:
-        """Store and announce a message; return its id and its sequence."""
+        """Store and announce a message; return its id and its sequence, or a `gim.model.Sent` of them."""
 
     async def join(
         self, session_id: str, chatroom_id: str, user: User, name: str, create_missing: bool = True

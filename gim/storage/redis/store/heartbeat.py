@@ -75,6 +75,7 @@ class Heartbeat(Periodic):
         self._beat_at = 0.0  # seconds, our clock at the last beat
         self._back_at_ms = -inf  # the server's clock at the first beat after an outage
         self.newest_seen = FIRST  # the largest message id that this node has seen
+        self._stored = FIRST  # the newest message of the last reply to a send
 
     @property
     def data(self) -> DataSet:
@@ -87,6 +88,15 @@ class Heartbeat(Periodic):
         """Note that everything announced up to this id has been handed over."""
         if message_id > self.newest_seen:
             self.newest_seen = message_id
+
+    def answered(self, message_id: str) -> None:
+        """Note the reply to sends, with the newest message of it.
+
+        All that was published before the previous reply has been handed over. That of this one may come
+        behind it: Redis 7.2 and newer publish to the sender after the reply.
+        """
+        self.mark_seen(self._stored)
+        self._stored = message_id
 
     def resume_point(self) -> str:
         """Return an id up to which all announcements to this node have been handed over.
@@ -170,7 +180,7 @@ class Heartbeat(Periodic):
             self._last_broadcast = int(broadcast_count)
         if before is not None and before.epoch != self._data.epoch:
             self._log.warn("Redis has another data set: epoch {epoch}", epoch=self._data.epoch)
-            self.newest_seen, self._alive = FIRST, frozenset()
+            self.newest_seen, self._stored, self._alive = FIRST, FIRST, frozenset()
             self._on_replaced(self._data.epoch)
 
     async def beat(self) -> None:

@@ -64,8 +64,7 @@ class RedisMessages:
         self.sessions = inbox.sessions
         self.missed = inbox.missed
         self.delivered = marks.move
-        self._sent_before = ""
-        self.stored = 0  # messages since the start
+        self.stored = 0  # messages since the start, without those of `PrivateSends`
 
     async def append(self, draft: Draft, /) -> Sent:
         """See `gim.storage.interface.Messages.append`."""
@@ -89,13 +88,12 @@ class RedisMessages:
         return self._clock.seconds() - begun < SECOND_ATTEMPT_WITHIN
 
     def _sent(self, session: Session, reply: Any) -> Sent:
+        if type(reply) is Sent:
+            return reply
         if reply == b"late":
             raise Unavailable("the storage was too slow, nothing was stored: send again")
         message_id = check(reply, session.parts[0])[0].decode()
-        self._heartbeat.mark_seen(
-            self._sent_before
-        )  # Redis 7.2 and newer announce to the sender after the reply
-        self._sent_before = message_id
+        self._heartbeat.answered(message_id)
         self.stored += len(reply) == 2  # else it was asked for again
         return Sent(message_id, session.id, reply[1], time_of(message_id))
 

@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from gim.log.logger import Logger
-from gim.model import Message, MessageStatus, User
+from gim.model import Message, MessageStatus, Sent, User
 from gim.storage.announcements import MessageStored
 from gim.storage.interface import Draft
 from gim.storage.redis.client.interface import Redis
@@ -22,15 +22,16 @@ from gim.storage.redis.store.heartbeat import Heartbeat
 from gim.storage.redis.store.keys import Keys
 from gim.storage.redis.store.records import time_of
 from gim.storage.redis.store.retention import Retention
-from gim.storage.redis.store.subscriptions import Subscriptions
+from gim.storage.redis.store.subscriptions import Subscription, Subscriptions
 from gim.storage.rules import REQUEST_ID_WINDOW
 
 MAX_TOGETHER = 32  # messages in one script, which stops the server for some 0.5 ms
 _VARIANT = 0b10 << 62
 _NORMAL = MessageStatus.NORMAL.value
+_NAME, _TITLE = 2, 3  # where a result has the sender's name, and the title for the sender
 
 _Waiting = tuple[Draft, Deferred[Any]]
-_Announce = Callable[[str, MessageStored], None]
+_Hearing = tuple[Subscription | None, Subscription | None]  # of the sender, of the receiver
 
 
 def random_tail() -> str:
@@ -66,20 +67,22 @@ class PrivateSends:
         heartbeat: Heartbeat,
         retention: Retention,
         subscriptions: Subscriptions,
-        announce: _Announce,
+        hear: Callable[[Subscription, MessageStored], None],
         clock: IReactorTime,
     ) -> None:
-        """*announce* is called with a user and the announcement of a message to that user."""
+        """*hear* is called with what a subscription would have got, had it been published."""
         self._redis = redis
         self._keys = keys
         self._heartbeat = heartbeat
         self._subscriptions = subscriptions
-        self._announce = announce
+        self._hear = hear
         self._clock = clock
         self._storing_words = storing_words(retention)
         self._users_ms = retention.users_ms
+        self._ids_begin = len(keys.user("").encode())
         self._waiting: list[_Waiting] = []
         self._soon: IDelayedCall | None = None
+        self.stored = 0  # messages since the start
 
     def append(self, draft: Draft) -> Deferred[Any]:
         """Store and announce a message; fires with what `Writes.append` returns."""
@@ -106,89 +109,108 @@ class PrivateSends:
 
     async def _send(self, some: list[_Waiting]) -> None:
         try:
-            heard, bases, words = self._command([draft for draft, _ in some])
+            hearing, bases, words = self._command(some)
             is_local, *results = await self._redis.run(scripts.SEND_PRIVATE, bases, *words)
         except Exception:
             failure = Failure()
             for _, deferred in some:
                 deferred.errback(failure)
             return
-        for n, ((draft, deferred), result) in enumerate(zip(some, results, strict=True)):
-            if isinstance(result, ReplyError):
-                deferred.errback(self._redis.explained(bases[0], result))
-            elif isinstance(result, bytes) or isinstance(result[2], int):  # refused, or stored before
-                deferred.callback(result)
-            else:
+        if not is_local:
+            self._note(results)
+        for (draft, deferred), listeners, result in zip(some, hearing, results, strict=True):
+            if type(result) is not list:
+                self._refuse(deferred, result)
+                continue
+            message_id, session_id = result[0].decode(), draft.session.id
+            sent = Sent(message_id, session_id, result[1], time_of(message_id))
+            if type(result[2]) is bytes:  # else it is the status of one that was stored before
+                self.stored += 1
                 if is_local:
-                    self._announce_here(draft, heard[2 * n : 2 * n + 2], *result)
-                deferred.callback(result[:2])
+                    self._announce(draft, sent, listeners, result)
+            deferred.callback(sent)
 
-    def _command(self, drafts: list[Draft]) -> tuple[str, tuple[str, ...], list[Word]]:
-        """Return the digits that say which users this node hears, the keys, and the other words."""
+    def _note(self, results: list[Any]) -> None:
+        """Note the newest message of a reply whose messages are published."""
+        if stored := [result[0] for result in results if type(result) is list]:
+            self._heartbeat.answered(max(stored).decode())
+
+    def _refuse(self, deferred: Deferred[Any], result: bytes | ReplyError) -> None:
+        if isinstance(result, ReplyError):
+            deferred.errback(self._redis.explained(self._keys.data, result))
+        else:
+            deferred.callback(result)
+
+    def _command(self, some: list[_Waiting]) -> tuple[list[_Hearing], tuple[str, ...], tuple[Word, ...]]:
+        """Return the subscriptions that hear the messages here, the keys, and the other words."""
         keys, user = self._keys, self._subscriptions.user
-        users: list[str] = []
-        sessions: list[str] = []
-        heard = ""
-        each: list[Word] = []
-        usual = self._redis.deadline(keys.data)
-        for draft in drafts:
-            session, sender = draft.session, draft.sender
+        hearing: list[_Hearing] = []
+        users, sessions, each = [], [], list[Word]()
+        alone = heard = ""
+        for draft, _ in some:
+            sender, session = draft.sender, draft.session
             receiver = session.peer_of(sender.id)
-            for user_id in (sender.id, receiver):
-                users.append(keys.user(user_id))
-                subscription = user(user_id)
-                heard += "1" if subscription is not None and subscription.held is None else "0"
+            own, its = user(sender.id), user(receiver)
+            users.append(keys.user(sender.id) if own is None else own.base)
+            users.append(keys.user(receiver) if its is None else its.base)
             sessions.append(keys.session(session.id))
+            # what is held back waits for a lookup, which finds this message: it may as well be published
+            if own is not None and own.held is not None:
+                own = None
+            if its is not None and its.held is not None:
+                its = None
+            hearing.append((own, its))
+            alone += "1" if draft.is_alone else "0"
+            heard += ("1" if own is not None else "0") + ("1" if its is not None else "0")
             each += (
-                usual if draft.answer_by is None else self._deadline(draft.answer_by),
-                random_tail(),
-                session.id,
-                sender.id,
+                "" if draft.answer_by is None else self._deadline(draft.answer_by),
                 sender.name,
-                receiver,
                 draft.category,
                 draft.content,
                 draft.request_id,
                 draft.origin,
-                int(draft.is_alone),
             )
-        start = self._heartbeat.retention_start()
-        of_all = (*self._storing_words, start, self._users_ms, heard)
-        return heard, (keys.data, *users, *sessions), [*of_all, *each]
+        of_all = (
+            self._redis.deadline(keys.data),
+            random_tail(),
+            *self._storing_words,
+            self._heartbeat.retention_start(),
+            self._users_ms,
+            self._ids_begin,
+            alone,
+            heard,
+        )
+        return hearing, (keys.data, *users, *sessions), (*of_all, *each)
 
     def _deadline(self, answer_by: float) -> int:
         return self._redis.deadline(self._keys.data, answer_by - self._clock.seconds())
 
-    def _announce_here(
-        self,
-        draft: Draft,
-        heard: str,
-        packed_id: bytes,
-        sequence: int,
-        packed_name: bytes,
-        title: bytes | None = None,
-    ) -> None:
-        """Announce a message to its users here. The sender is one if there is a *title* for them."""
-        session, sender, message_id = draft.session, draft.sender, packed_id.decode()
-        if (name := packed_name.decode()) != sender.name:
-            sender = User(sender.id, name)
-        message = Message(
-            message_id,
-            session.id,
-            sender,
-            draft.category,
-            draft.content,
-            sequence,
-            _NORMAL,
-            time_of(message_id),
-        )
-        self._heartbeat.mark_seen(message_id)
+    def _announce(self, draft: Draft, sent: Sent, hearing: _Hearing, result: list[Any]) -> None:
+        """Announce a message to its users here; the title for the sender is there if they need it."""
+        self._heartbeat.mark_seen(sent.id)
+        session, origin, (own, its) = draft.session, draft.origin, hearing
+        message = _message(draft, sent, result[_NAME].decode())
+        sender = message.sender
         try:
-            if heard[1] == "1":
-                receiver = session.peer_of(sender.id)
-                self._announce(receiver, MessageStored(message, session, name, draft.origin, receiver))
-            if title is not None and heard[0] == "1":
-                news = MessageStored(message, session, title.decode(), draft.origin, sender.id)
-                self._announce(sender.id, news)
+            if its is not None:
+                self._hear(its, MessageStored(message, session, sender.name, origin, its.user_id))
+            if own is not None and len(result) > _TITLE:
+                title = result[_TITLE].decode()
+                self._hear(own, MessageStored(message, session, title, origin, sender.id))
         except Exception:  # the message is stored, and its sender is to know
             self._log.failure("a message could not be announced")
+
+
+def _message(draft: Draft, sent: Sent, name: str) -> Message:
+    """Return the message that was made of a draft. The sender may have got another name elsewhere."""
+    sender = draft.sender
+    return Message(
+        sent.id,
+        sent.session_id,
+        sender if name == sender.name else User(sender.id, name),
+        draft.category,
+        draft.content,
+        sent.sequence,
+        _NORMAL,
+        sent.created_at,
+    )

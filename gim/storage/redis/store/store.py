@@ -130,7 +130,9 @@ class RedisStore:
         self._subscriptions = subscriptions = Subscriptions(keys, clock if redis.is_cluster else None)
         announcements = ClusterAnnouncements(redis, keys, heartbeat, retention, self._retries)
         exits = Exits(redis, keys, retention, self._retries, self._membership_ended)
-        private = PrivateSends(redis, keys, heartbeat, retention, subscriptions, self._announce_to, clock)
+        self._private = private = PrivateSends(
+            redis, keys, heartbeat, retention, subscriptions, self._heard, clock
+        )
         writes = _writes(
             redis, keys, heartbeat, retention, announcements, exits, self._retries, private, clock
         )
@@ -248,11 +250,6 @@ class RedisStore:
         elif subscription.recent is None or subscription.recent.is_new(news):
             self._announce(news)
 
-    def _announce_to(self, user_id: str, news: MessageStored) -> None:
-        """Announce a message that was not published, as if it had been."""
-        if (subscription := self._subscriptions.user(user_id)) is not None:
-            self._heard(subscription, news)
-
     def dropped(self, channel: bytes) -> None:
         subscription = self._subscriptions.get(channel)
         if subscription is not None:
@@ -283,7 +280,8 @@ class RedisStore:
 
     def _counts(self) -> bytes:
         counts = self._listener.counts() if self._listener is not None else Counts()
-        return msgpack.encode(replace(counts, messages=self.messages.stored))
+        stored = self.messages.stored + self._private.stored
+        return msgpack.encode(replace(counts, messages=stored))
 
     # the data set
 

@@ -87,6 +87,7 @@ class Subscriptions:
         self._keys = keys
         self._clock = clock
         self._by_channel: dict[bytes, Subscription] = {}
+        self._by_user: dict[str, Subscription] = {}  # those of users: each private message asks for two
 
     def __iter__(self) -> Iterator[Subscription]:
         return iter(tuple(self._by_channel.values()))
@@ -98,7 +99,7 @@ class Subscriptions:
         return self._by_channel.get(channel)
 
     def user(self, user_id: str) -> Subscription | None:
-        return self._by_channel.get(self._keys.user(user_id).encode())
+        return self._by_user.get(user_id)
 
     def add_user(self, user_id: str) -> Subscription:
         """Return the subscription to a user, created if missing."""
@@ -115,15 +116,20 @@ class Subscriptions:
         if subscription is None:
             recent = AnnouncementDedup(self._clock) if self._clock else None
             subscription = self._by_channel[channel] = Subscription(base, user_id, session, recent)
+            if session is None:
+                self._by_user[user_id] = subscription
         return subscription
 
     def remove(self, base: str) -> bool:
         """Remove a subscription; say whether there was one."""
-        return self._by_channel.pop(base.encode(), None) is not None
+        subscription = self._by_channel.pop(base.encode(), None)
+        if subscription is not None and subscription.session is None:
+            del self._by_user[subscription.user_id]
+        return subscription is not None
 
     def user_ids(self) -> list[str]:
         """Return the ids of the users among the subscriptions."""
-        return [one.user_id for one in self._by_channel.values() if one.session is None]
+        return list(self._by_user)
 
     def bases(self) -> list[str]:
         """Return the channels."""

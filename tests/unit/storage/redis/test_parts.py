@@ -99,7 +99,7 @@ class LateTests(SynchronousTestCase):
     async def measure(self, base: str) -> None:
         self.measured += 1
 
-    def mark_seen(self, message_id: str) -> None:
+    def answered(self, message_id: str) -> None:
         """Take no notice."""
 
     async def append(self, draft: Any) -> Any:
