@@ -81,7 +81,7 @@ class RedisMessages:
         """Make another attempt, which ends as soon as the first one would have."""
         end = min(end, draft.answer_by or end)
         work = _await(self._writes.append(replace(draft, answer_by=end)))
-        return await within(end - self._clock.seconds(), self._clock, work)
+        return await within(max(0.0, end - self._clock.seconds()), self._clock, work)
 
     def _has_time_for_another(self, begun: float) -> bool:
         """Say whether there is time for another attempt."""

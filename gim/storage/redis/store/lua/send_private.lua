@@ -63,8 +63,8 @@ end
 
 local results = {is_local and 1 or 0}
 for n = 1, count do
-  local _, result = pcall(send, n)
-  results[n + 1] = result
+  local is_done, result = pcall(send, n)
+  results[n + 1] = is_done and result or {err = type(result) == 'table' and result.err or tostring(result)}
 end
 if newest then call('SET', G .. ':last', newest) end
 return results
