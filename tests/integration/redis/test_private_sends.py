@@ -90,3 +90,13 @@ class TogetherTests(FaultCase):
         refused.trap(Unavailable)
         stored = await messages_of(self.sender, late.session)
         self.assertEqual([(one.id, one.content) for one in stored], [(sent.id, "1")])
+
+    async def test_what_a_server_refuses_for_now_is_unavailable(self) -> None:
+        for name, value in (("maxmemory", 1), ("min-replicas-to-write", 1)):
+            _, before = await self.server.do("CONFIG", "GET", name)
+            await self.server.do("CONFIG", "SET", name, value)
+            results = await self.all_results([private("ann", "bob"), private("bob", "ann")])
+            await self.server.do("CONFIG", "SET", name, before)
+            for _, refused in results:
+                refused.trap(Unavailable)
+        await self.say(self.sender, private("ann", "bob"))
