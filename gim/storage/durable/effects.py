@@ -269,7 +269,8 @@ _decode_state: Final = msgspec.msgpack.Decoder[StateRecord](StateRecord).decode
 
 def decode_log(payload: bytes) -> LogRecord:
     """Read a record of a log. Raises `msgspec.DecodeError` for what is not one, or of an unknown kind."""
-    return _decode_log(payload)
+    record: LogRecord = _decode_log(payload)
+    return record
 
 
 def decode_state(payload: bytes) -> StateRecord:
