@@ -25,15 +25,23 @@ _TRACEPARENT = re.compile(
 _LEVELS = frozenset(logger.LogLevel.iterconstants())
 
 
+_LOGGERS: dict[tuple[logger.Logger, type], Any] = {}  # of attributes of classes
+
+
 class Logger(logger.Logger):
     """A Twisted logger that adds the current trace id, in the text and as the field ``trace``.
 
-    As an attribute of a class it is the same for all objects of that class. Twisted makes one for each
-    use, so that events name the object; nothing here asks for that.
+    As an attribute of a class it is the same for all objects of that class, with the name of the class.
+    Twisted makes one for each use, so that events name the object; nothing here asks for that.
     """
 
     def __get__(self, instance: object, owner: type | None = None) -> Self:
-        return self
+        assert owner is not None
+        found: Self | None = _LOGGERS.get((self, owner))
+        if found is None:
+            name = f"{owner.__module__}.{owner.__name__}"
+            found = _LOGGERS[self, owner] = type(self)(name, owner, self.observer)
+        return found
 
     def emit(self, level: NamedConstant, format: str | None = None, **kwargs: Any) -> None:
         trace = TRACE.get()
