@@ -166,6 +166,8 @@ class TransportTests(SynchronousTestCase):
 
     def test_a_port_accepts_by_the_names_of_its_parts(self) -> None:
         port: Any = tcp.Port(0, Factory(), interface="127.0.0.1", reactor=MemoryReactor())
+        port.startListening()
+        self.addCleanup(port.socket.close)
         self.assertEqual((port.sessionno, port.numberAccepts > 0), (0, True))
         address = IPv4Address("TCP", "127.0.0.1", 7)
         self.assertEqual(port._buildAddr((address.host, address.port)), address)
