@@ -14,7 +14,7 @@ from gim.ids import PRIVATE, SYSTEM, Session, chatroom_session
 from gim.model import Message, MessageStatus
 from gim.storage import refusals
 from gim.storage.interface import Draft
-from gim.storage.memory.message_index import MessageIndex
+from gim.storage.memory.message_index import PAGE_SIZE, MessageIndex, newest_between
 from gim.storage.memory.people import People
 from gim.storage.memory.recorder import Recorder, RoomFields
 from gim.storage.memory.records import Chatroom, Conversation, Membership, Person
@@ -111,7 +111,16 @@ class Archive:
         conversation = self._conversations.get(session_id)
         if conversation is None or not conversation.newest:
             return [], False
-        return self.messages.page(session_id, conversation.newest, self.floor(), before, count)
+        newest = conversation.newest
+        is_only = len(newest) == conversation.count
+        return self.messages.page(session_id, newest, self.floor(), before, count, is_only)
+
+    def newest_first(self, conversation: Conversation, after: str) -> Iterator[Message]:
+        """Walk the messages of a conversation backwards as far as *after*, exclusive."""
+        newest = conversation.newest
+        if newest and len(newest) == conversation.count:  # no other page need be searched for
+            return reversed(newest_between(newest, after, LAST, PAGE_SIZE))
+        return self.messages.newest_first(conversation.session.id, after)
 
     def private(self, session: Session) -> Conversation:
         """Return a private conversation; a missing one is kept once a message is stored in it."""

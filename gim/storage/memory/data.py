@@ -2,10 +2,10 @@
 
 What is kept, and for how long (sizes measured on CPython 3.11, 64 bit):
 
-- a message, about 500 bytes with 100 bytes of content: until it is older than the time to live, until
+- a message, about 400 bytes with 100 bytes of content: until it is older than the time to live, until
   its session has ``max_session_messages`` newer ones, or until there are ``max_messages`` newer ones
   in all. An expired message is not handed out; `MemoryData.sweep` removes it soon after.
-- a private session, about 600 bytes with both users' read positions: while it holds messages. The
+- a private session, about 800 bytes with both users' read positions: while it holds messages. The
   sequence goes on after that, for the sessions emptied last: `gim.storage.memory.archive.MAX_EMPTIED`.
 - a membership, about 490 bytes: until the user leaves.
 - the order of a user's private sessions, 64 bytes each: with many sessions, once they were listed.

@@ -139,7 +139,7 @@ class Inbox:
         for last_id, session_id in self._private_ranks(person):
             if last_id <= after:
                 break
-            for message in self._archive.messages.newest_first(session_id, after):
+            for message in self._archive.newest_first(self._archive[session_id], after):
                 if message.sender.id == person.id and not own:
                     continue
                 if len(heap) < limit:

@@ -76,18 +76,18 @@ class MessageIndex:
     def newest_first(self, session_id: str, after: str, before: str = LAST) -> Iterator[Message]:
         """Walk a session backwards, from *before* to *after*, both exclusive. O(log n) to start."""
         for page in self._pages_back(session_id, after, before):
-            yield from reversed(_newest_between(page, after, before, PAGE_SIZE))
+            yield from reversed(newest_between(page, after, before, PAGE_SIZE))
 
     def page(
-        self, session_id: str, newest: Page, after: str, before: str, count: int
+        self, session_id: str, newest: Page, after: str, before: str, count: int, is_only: bool = False
     ) -> tuple[list[Message], bool]:
         """Return the newest *count* messages between two ids, ascending, and if there are older.
 
-        *newest* is the newest page of the session.
+        *newest* is the newest page of the session. Where it *is_only* one, no other is searched for.
         """
-        if before is LAST or newest[0].id < before:  # it is at hand, and often all that is needed
-            found = _newest_between(newest, after, before, count + 1)
-            if len(found) <= count and newest[0].id > after:
+        if is_only or before is LAST or newest[0].id < before:  # it is often all that is needed
+            found = newest_between(newest, after, before, count + 1)
+            if not is_only and len(found) <= count and newest[0].id > after:
                 found = self._older(session_id, after, newest[0].id, count + 1 - len(found)) + found
         else:
             found = self._older(session_id, after, before, count + 1)
@@ -98,7 +98,7 @@ class MessageIndex:
         """Return up to *count* messages between two ids, the newest of them, ascending."""
         found: list[Message] = []
         for page in self._pages_back(session_id, after, before):
-            found = _newest_between(page, after, before, count - len(found)) + found
+            found = newest_between(page, after, before, count - len(found)) + found
             if len(found) == count:
                 break
         return found
@@ -257,7 +257,7 @@ def in_pages(session_id: str, messages: list[Message]) -> dict[str, Page]:
     return {prefix + messages[start].id: messages[start : start + PAGE_SIZE] for start in starts}
 
 
-def _newest_between(page: Page, after: str, before: str, count: int) -> list[Message]:
+def newest_between(page: Page, after: str, before: str, count: int) -> list[Message]:
     """Return the newest *count* messages of a page between two ids, both exclusive.
 
     Each message whose id is compared here is one more wait for memory, so few are.

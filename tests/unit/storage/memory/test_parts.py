@@ -320,6 +320,9 @@ class MessagesTests(SynchronousTestCase):
             self.assertEqual(page, (found[-count:], len(found) > count))
             page = messages.page("b", newest, low, LAST, count)
             self.assertEqual(page, (newer[-count:], len(newer) > count))
+            if len(newest) == len(kept):
+                page = messages.page("b", newest, low, high, count, is_only=True)
+                self.assertEqual(page, (found[-count:], len(found) > count))
 
     def test_a_message_is_replaced_in_whichever_page_it_is(self) -> None:
         messages = FilledIndex()
