@@ -59,6 +59,7 @@ GROUPS: Final = (
         "as the administrator",
         {
             "post": "send a message as the system or as any user",
+            "batch": "send the messages in a file, each as the system or as any user",
             "broadcast": "push an event to all connected users, or send to a chatroom as the system",
             "messages": "print messages of any session",
             "recall": "recall a message",

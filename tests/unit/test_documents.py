@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gim import errors, model
 from gim.api.openapi.document import routes_of
 from gim.api.routes.admin import AdminRoutes
+from gim.api.routes.batch import BatchRoutes
 from gim.api.routes.chat import ChatRoutes
 from gim.api.routes.connections import ConnectionRoutes
 from gim.api.routes.directory import DirectoryRoutes
@@ -156,7 +157,9 @@ class HttpDocumentTests(SynchronousTestCase):
     def test_every_route_of_the_administrator_is_listed_and_no_other(self) -> None:
         served = {
             f"{route.method} {re.sub('{.*?}', 'ID', route.path)}"
-            for route in routes_of([AdminRoutes, DirectoryRoutes, ConnectionRoutes, LiveRoutes])
+            for route in routes_of(
+                [AdminRoutes, BatchRoutes, DirectoryRoutes, ConnectionRoutes, LiveRoutes]
+            )
         }
         listed = re.findall(
             r"(?m)^\| ((?:GET|POST|PUT|PATCH|DELETE) /v1/admin/\S+) \|", document("administration.md")

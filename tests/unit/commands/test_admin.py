@@ -9,6 +9,7 @@ from typing import Any
 
 from gim.api.openapi.document import routes_of
 from gim.api.routes.admin import AdminRoutes
+from gim.api.routes.batch import BatchRoutes
 from gim.api.routes.connections import ConnectionRoutes
 from gim.api.routes.directory import DirectoryRoutes
 from tests.support.command import KEY, CommandTestCase, ServedTestCase, response
@@ -19,6 +20,7 @@ UNKNOWN_ID = "0" * 32
 COMMANDS = {
     "statistics": ["stats"],
     "send_as": ["post", "ann", "hi"],
+    "send_batch": ["batch", "-"],
     "broadcast": ["broadcast", "hi"],
     "broadcast_to_chatroom": ["broadcast", "hi", "--room", "den"],
     "recall": ["recall", "2:ann:bob", UNKNOWN_ID],
@@ -55,7 +57,8 @@ class RouteTests(CommandTestCase):
 
     def test_every_route_has_a_command_and_every_command_a_route(self) -> None:
         routes = {
-            route.name: route for route in routes_of([AdminRoutes, DirectoryRoutes, ConnectionRoutes])
+            route.name: route
+            for route in routes_of([AdminRoutes, BatchRoutes, DirectoryRoutes, ConnectionRoutes])
         }
         self.assertEqual(set(routes), set(COMMANDS))
         for name, words in COMMANDS.items():
@@ -113,6 +116,30 @@ class AnswerTests(ServedTestCase):
     def test_a_repeated_request_sends_nothing_new(self) -> None:
         words = "post", "ann", "hi", "--request-id", "r1"
         self.assertEqual(self.said(*words), self.said(*words))
+
+    def test_each_line_of_a_file_is_a_message(self) -> None:
+        lines = [json.dumps({"type": 2, "target_id": "ann", "content": text}) for text in ("a", "b")]
+        self.assertRegex(self.said("batch", "-", stdin="\n".join(lines)), "^([0-9a-f]{32}\n){2}$")
+        path = self.file("messages", f'{lines[0]}\n{{"type":1}}\nnull\n{lines[1]}\n')
+        run = self.gim("batch", path)
+        self.assertEqual((run.status, len(run.out.splitlines())), (1, 2))
+        self.assertEqual(
+            run.err,
+            "gim: line 2: 400, target_id: missing, but required\n"
+            "gim: line 3: 400, type: missing, but required\n",
+        )
+        replies = [json.loads(line) for line in self.gim("batch", path, "--json").out.splitlines()]
+        self.assertEqual([reply["code"] for reply in replies], [0, 400, 400, 0])
+        self.assertIn("line 1: this is not valid JSON", self.refused("batch", "-", stdin="x"))
+        self.assertIn("can't be read", self.refused("batch", "/nowhere"))
+
+    def test_more_lines_than_a_request_takes_are_several(self) -> None:
+        messages = [
+            {"type": 2, "target_id": "ann", "sender_id": f"u{number % 9}", "content": "hi"}
+            for number in range(2001)
+        ]
+        lines = "\n".join(map(json.dumps, messages))
+        self.assertEqual(len(self.said("batch", "-", stdin=lines).splitlines()), 2001)
 
     def test_a_recalled_message_has_no_content(self) -> None:
         sent = self.printed("post", "ann", "hi")
