@@ -23,6 +23,7 @@ from bench.jobs import (
     durable,
     fanout,
     generator,
+    http,
     hub,
     idle,
     latency,
@@ -58,6 +59,7 @@ JOBS: dict[str, Callable[[Plan], list[Table]]] = {
     "storm": storm.run,
     "codecs": codecs.run,
     "console": console.run,
+    "http": http.run,
     "against": against.run,
 }
 WITH_PEERS = {"fanout", "private", "idle", "logins"}  # jobs that compare servers which may be absent

@@ -19,6 +19,8 @@ def compile_all() -> None:
     """Compile the generator and the C server, if they are older than their sources."""
     BUILD.mkdir(exist_ok=True)
     _compile(BUILD / "load", sorted((BENCH / "load").glob("*.c")))
+    http = BENCH / "load" / "http" / "requests.c"
+    _compile(BUILD / "requests", [http, BENCH / "load" / "samples.c"])
     _compile(BUILD / "floor", [BENCH / "peers" / "floor.c"])
 
 
