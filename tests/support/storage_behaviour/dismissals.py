@@ -44,8 +44,11 @@ class DismissalBehaviour(StorageCase):
                 return dismissing
 
     async def finish(self, dismissing: Deferred[None]) -> None:
-        while not dismissing.called:
+        for _ in range(1000):
+            if dismissing.called:
+                break
             await self.advance(0.01)
+            await self.settle()
         await dismissing
         await self.settle()
 
