@@ -39,12 +39,12 @@ static void join(struct conn *c, const char *room)
 }
 
 /* Each user has a channel that the server has subscribed: personal:#u1 for u1. */
-static void send_to(struct conn *c, enum target type, const char *target, uint32_t number)
+static void send_to(struct conn *c, enum target type, const char *target, const char *content, uint32_t seq)
 {
     char text[2048];
     int len = snprintf(text, sizeof text,
                        "{\"id\":%u,\"publish\":{\"channel\":\"%s%s\",\"data\":{\"type\":%d,\"content\":\"%s\"}}}",
-                       number + 2, type == ROOM ? "room:" : "personal:#", target, type, content_of(number));
+                       seq + 2, type == ROOM ? "room:" : "personal:#", target, type, content);
     net_send(c, text, len);
 }
 

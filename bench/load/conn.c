@@ -140,17 +140,18 @@ void net_send(struct conn *c, const char *text, size_t len)
 
 static void shake(struct conn *c)
 {
-    char request[512];
-    int len = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
-                       "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", dialect->path), error = 0;
+    static const char format[] = "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+                                 "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                                 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    char request[sizeof format + 64];
+    int error = 0;
     socklen_t size = sizeof error;
     getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size);
     if (error)
         fail("connect: %s", strerror(error));
     c->state = SHAKING;
     watch(c->fd, EPOLLIN, c, EPOLL_CTL_MOD);
-    write_all(c, request, len);
+    write_all(c, request, snprintf(request, sizeof request, format, dialect->path));
 }
 
 /* Each take_ function returns how many bytes it used, 0 for "more is needed". */

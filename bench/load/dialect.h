@@ -18,8 +18,8 @@ struct dialect {
     const char *path; /* of the handshake */
     void (*log_in)(struct conn *c);
     void (*join)(struct conn *c, const char *room);
-    /* The content is content_of(number): each message has a number, which number_of finds in the push. */
-    void (*send_to)(struct conn *c, enum target type, const char *target, uint32_t number);
+    /* seq: the number of the request, which its reply repeats. */
+    void (*send_to)(struct conn *c, enum target type, const char *target, const char *content, uint32_t seq);
     int (*is_push)(const char *text, size_t len);
     int (*is_good)(const char *text, size_t len, enum reply which);
 };
@@ -32,7 +32,8 @@ int speak(const char *name);
 /* End with an error unless it is a reply of that kind that says that all went well. */
 void check_reply(const char *text, size_t len, enum reply which);
 
-const char *content_of(uint32_t number); /* of content_size bytes, valid until the next call */
+/* A content of content_size bytes, valid until the next call; number_of finds its number in a push. */
+const char *content_of(uint32_t number);
 uint32_t number_of(const char *text, size_t len);
 
 /* Hand the messages of a frame to on_text, one by one; answer pings. */

@@ -30,7 +30,7 @@ double cmd_fanout(const char *room, unsigned rounds, double every, double wait)
         round_number++;
         done = 0;
         acked = 0;
-        dialect->send_to(&conns[0], ROOM, room, round_number);
+        dialect->send_to(&conns[0], ROOM, room, content_of(round_number), round_number);
         if (wait > 0) {
             usleep((useconds_t)(wait * 1e6));
             start = now();

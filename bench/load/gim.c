@@ -20,13 +20,13 @@ static void join(struct conn *c, const char *room)
     net_send(c, text, len);
 }
 
-static void send_to(struct conn *c, enum target type, const char *target, uint32_t number)
+static void send_to(struct conn *c, enum target type, const char *target, const char *content, uint32_t seq)
 {
     char text[2048];
     int len = snprintf(text, sizeof text,
                        "{\"op\":201,\"body\":\"{\\\"type\\\":%d,\\\"target_id\\\":\\\"%s\\\","
                        "\\\"content\\\":\\\"%s\\\"}\",\"seq\":%u}",
-                       type, target, content_of(number), number);
+                       type, target, content, seq);
     net_send(c, text, len);
 }
 

@@ -25,7 +25,7 @@ static void send_private(struct conn *c, double due)
         fail("%d messages of one connection wait for the server: it is too slow for this pace", RING);
     snprintf(target, sizeof target, "u%u", peer_of(c)->id);
     c->sent_at[c->sent++ % RING] = due;
-    dialect->send_to(c, USER, target, c->sent);
+    dialect->send_to(c, USER, target, content_of(c->sent), c->sent);
 }
 
 static void fill(struct conn *c)
