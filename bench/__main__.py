@@ -62,7 +62,13 @@ JOBS: dict[str, Callable[[Plan], list[Table]]] = {
     "http": http.run,
     "against": against.run,
 }
-WITH_PEERS = {"fanout", "private", "idle", "logins"}  # jobs that compare servers which may be absent
+WITH_PEERS = {
+    "fanout",
+    "private",
+    "idle",
+    "logins",
+    "http",
+}  # jobs that compare servers which may be absent
 LETTERS = dict(zip("abcdefghijk", JOBS, strict=False))  # the others have none
 
 FULL = Plan(

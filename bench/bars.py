@@ -21,7 +21,10 @@ def judge(plan: Plan, tables: Mapping[str, Table]) -> list[Bar]:
         "latency": peer_bars.latency,
         "idle": peer_bars.idle,
         "logins": peer_bars.logins,
+        "http": peer_bars.http,
+        "storm": peer_bars.storm,
         "store": _store,
+        "stalls": _stalls,
         "redis": _redis,
         "profiling": _profiling,
         "counting": _counting,
@@ -54,6 +57,12 @@ def _redis(plan: Plan, table: Table) -> Iterator[Bar]:
     for n in (1, 8):
         ratio = table.ratio(f"one-{n}", f"memory-{n}", "per_s")
         yield Bar("g", f"messages/s on Redis by those of memory, {n} in flight", ratio, 0.65, True)
+
+
+def _stalls(plan: Plan, table: Table) -> Iterator[Bar]:
+    longest = [table.median(row, key) for row in table.labels for key in ("turn_ms", "redis_ms")]
+    found = max((each for each in longest if each is not None), default=None)
+    yield Bar("stalls", "longest turn or command while others wait, ms, absolute", found, 10, False)
 
 
 def _profiling(plan: Plan, table: Table) -> Iterator[Bar]:

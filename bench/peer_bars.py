@@ -13,6 +13,7 @@ _NAMES = {
     "centrifugo": "Centrifugo",
     "stock": "stock Autobahn",
 }
+_HTTP = (("send", "a send", 180), ("healthz", "GET /healthz", 120), ("batch", "a message of a batch", 25))
 
 
 def fanout(plan: Plan, table: Table) -> Iterator[Bar]:
@@ -65,6 +66,17 @@ def idle(plan: Plan, table: Table) -> Iterator[Bar]:
         used = table.median(f"gim-{size}", "bytes")
         kib = used / 1024 if used is not None else None
         yield Bar("d", f"KiB per idle connection, at {size:,}", kib, 12, False)
+
+
+def storm(plan: Plan, table: Table) -> Iterator[Bar]:
+    ratio = table.ratio("spread", "alone", "p99_ms")
+    yield Bar("storm", "p99 beside clients that come within 10 s, by p99 alone", ratio, 5, False)
+
+
+def http(plan: Plan, table: Table) -> Iterator[Bar]:
+    for what, words, limit in _HTTP:
+        cost = table.median(f"{what}-all", "cpu_us")
+        yield Bar("http", f"CPU µs of {words}, absolute", cost, limit, False)
 
 
 def logins(plan: Plan, table: Table) -> Iterator[Bar]:

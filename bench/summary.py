@@ -22,6 +22,7 @@ class _Figure(Struct, frozen=True):
     head: str
     job: str
     row: str
+    gim: str = "gim"  # what stands there for gim
 
 
 def as_text(plan: Plan, tables: Mapping[str, Table]) -> str:
@@ -40,16 +41,18 @@ def _figures(plan: Plan) -> Iterator[_Figure]:
     for n in (1, 8):
         yield _Figure(f"private, {n} in flight", "private", f"{{}}-{n}")
     yield _Figure("login", "logins", "{}")
+    yield _Figure("HTTP send", "http", "send-{}", "all")
     yield _Figure("idle, KiB", "idle", f"{{}}-{plan.big}")
 
 
 def _cell(figure: _Figure, kind: str, tables: Mapping[str, Table]) -> str:
-    table, row = tables[figure.job], figure.row.format(kind)
+    table, gim = tables[figure.job], figure.row.format(figure.gim)
+    row = gim if kind == "gim" else figure.row.format(kind)
     if figure.job == "idle":
         used = table.median(row, "bytes")
         return f"{used / 1024:.1f}" if used is not None else ""
     if kind == "gim":
         cost = table.median(row, "cpu_us")
         return f"1 ({cost:,.{0 if cost >= 100 else 1}f})" if cost is not None else ""
-    ratio = table.ratio(row, figure.row.format("gim"), "cpu_us")
+    ratio = table.ratio(row, gim, "cpu_us")
     return f"{ratio:.2f}" if ratio is not None else ""

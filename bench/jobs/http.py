@@ -1,16 +1,18 @@
-"""What a request over HTTP costs: a send, ``GET /healthz``, and a message of a batch of 1,000."""
+"""What a request over HTTP costs: a send, ``GET /healthz``, and a message of a batch of 1,000. Beside
+it, a publication over the server API of Centrifugo, which is not pushed to a connection either."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
 from typing import Any
 
+from bench import centrifugo
 from bench.process import BUILD, BenchError, Process
 from bench.results import Column, Plan, Table, new_table
-from bench.servers import Server, serving_gim
+from bench.servers import WORDS, Server, serving, serving_gim
 
 CONNECTIONS = {"send": 50, "healthz": 50, "batch": 2}  # keep-alive, each with one request in flight
 MESSAGES = 1000  # of a batch
@@ -27,14 +29,18 @@ _LINES = {"all": "", "off": ", no lines of requests in the log"}
 
 
 def run(plan: Plan) -> list[Table]:
-    """Measure both servers in turn."""
+    """Measure all servers in turn."""
+    peers = plan.of("centrifugo")
     labels = {f"{what}-{lines}": _WORDS[what] + _LINES[lines] for what in _WORDS for lines in _LINES}
+    labels |= {f"send-{kind}": f"{WORDS[kind]}: publish" for kind in peers}
     table = new_table("http", "Requests over HTTP", _COLUMNS, labels)
-    with _serving("all") as on, _serving("off") as off:
+    with ExitStack() as stack:
+        servers = {lines: stack.enter_context(_serving(lines)) for lines in _LINES}
+        servers |= {kind: stack.enter_context(serving(kind)) for kind in peers}
         for _ in plan.each_round("HTTP"):
             for what in _WORDS:
-                for lines, server in ("all", on), ("off", off):
-                    table.add(f"{what}-{lines}", **_measure(server, what, plan.seconds))
+                for name in servers if what == "send" else _LINES:
+                    table.add(f"{what}-{name}", **_measure(servers[name], what, plan.seconds))
     return [table]
 
 
@@ -76,6 +82,8 @@ def _requests(server: Server, what: str) -> list[bytes]:
     if what == "batch":
         items = [_message(n % 50) | {"sender_id": f"u{n % 50}"} for n in range(MESSAGES)]
         return [_written("POST /v1/admin/batch", json.dumps({"items": items}).encode(), X_API_Key=_KEY)]
+    if server.dialect == "centrifugo":
+        return [_publication(n) for n in range(CONNECTIONS[what])]
     tokens = [_token(server, f"u{n}") for n in range(CONNECTIONS[what])]
     return [
         _written("POST /v1/messages", json.dumps(_message(n)).encode(), Authorization=f"Bearer {token}")
@@ -85,6 +93,11 @@ def _requests(server: Server, what: str) -> list[bytes]:
 
 def _message(sender: int) -> dict[str, Any]:
     return {"type": 2, "target_id": f"u{sender ^ 1}", "content": CONTENT}
+
+
+def _publication(sender: int) -> bytes:
+    body = {"channel": f"personal:#u{sender ^ 1}", "data": {"type": 2, "content": CONTENT}}
+    return _written("POST /api/publish", json.dumps(body).encode(), X_API_Key=centrifugo.API_KEY)
 
 
 def _token(server: Server, user_id: str) -> str:

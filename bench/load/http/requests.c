@@ -111,7 +111,13 @@ static void send_request(struct conn *c)
     }
 }
 
-/* Whether the answer is complete; anything but a success of the envelope ends the program. */
+/* Bodies of success begin so at gim and at Centrifugo. */
+static int is_success(const char *body)
+{
+    return strncmp(body, "{\"code\":0,", 10) == 0 || strncmp(body, "{\"result\":{", 11) == 0;
+}
+
+/* Whether the answer is complete; anything but a success ends the program. */
 static int is_complete(struct conn *c)
 {
     char *body, *field;
@@ -125,7 +131,7 @@ static int is_complete(struct conn *c)
         fail("an answer without Content-Length");
     if (c->have < (size_t)(body - c->answer) + strtoul(field + 17, NULL, 10))
         return 0;
-    if (strncmp(c->answer, "HTTP/1.1 200 ", 13) != 0 || strncmp(body, "{\"code\":0,", 10) != 0)
+    if (strncmp(c->answer, "HTTP/1.1 200 ", 13) != 0 || !is_success(body))
         fail("not a success: %.12s", c->answer);
     return 1;
 }
