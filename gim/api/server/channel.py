@@ -37,7 +37,9 @@ class BoundedChannel(http.HTTPChannel):
     def connectionMade(self) -> None:
         super().connectionMade()
         self.abortTimeout = LINGER
-        self.write_whole = getattr(self.transport, "write_whole", self.transport.write)
+        # of its class: a layer such as TLS shows all attributes of the transport below it
+        is_direct = hasattr(type(self.transport), "write_whole")
+        self.write_whole = self.transport.write_whole if is_direct else self.transport.write
         self.idle.add(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
