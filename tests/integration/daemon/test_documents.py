@@ -150,6 +150,7 @@ class CurlTests(DaemonTestCase):
         await self.play(messages, before)
         self.assertIn("your parcel is here", await client.next())
         self.assertIn("sold!", await client.next())
+        self.assertIn("your parcel has left", await client.next())
         self.assertIn("maintenance at 5", await client.next())
         connection = await self.connection_of_1001(before)
         await self.play([line.replace("/5f1d2c3a-1 ", f"/{connection} ") for line in users], before)
