@@ -28,6 +28,16 @@ class BrokenJob(Job):
         yield 1 // 0
 
 
+class Batch:
+    is_empty = True
+
+    def __init__(self, log: list[str]) -> None:
+        self.log = log
+
+    def flush(self) -> None:
+        self.log.append("flushed")
+
+
 class PushWriterTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
@@ -93,6 +103,22 @@ class PushWriterTests(SynchronousTestCase):
         writer.flush()
         self.assertEqual(len(self.log), 3 * (3 * PER_TURN + 1))
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_it_goes_on_while_the_reactor_is_idle(self) -> None:
+        idle = [True, True, False, True]
+        writer = PushWriter(self.clock, 2, is_idle=lambda: bool(idle) and idle.pop(0))
+        self.submit(writer, "a", 4 * PER_TURN)
+        self.submit(writer, "b", 3 * PER_TURN)
+        slices = [sum(map(str.islower, turn)) // PER_TURN for turn in self.turns()]
+        self.assertEqual(slices[:4], [1, 3, 2, 1])
+        self.assertEqual(sorted(self.log), sorted("A" + "a" * 4 * PER_TURN + "B" + "b" * 3 * PER_TURN))
+
+    def test_what_waits_for_the_end_of_an_iteration_goes_first(self) -> None:
+        batch = Batch(self.log)
+        self.submit(PushWriter(self.clock, 1, batch), "a", PER_TURN + 1)
+        self.assertNotIn("flushed", self.log)
+        self.clock.advance(0)
+        self.assertEqual(self.log[PER_TURN:], ["flushed", "a", "A"])
 
 
 class LargeChatroomTests(ChatTestCase):
