@@ -15,6 +15,7 @@ from bench import build, centrifugo, report
 from bench.bars import judge
 from bench.jobs import (
     against,
+    batched,
     codecs,
     collector,
     console,
@@ -60,9 +61,11 @@ JOBS: dict[str, Callable[[Plan], list[Table]]] = {
     "codecs": codecs.run,
     "console": console.run,
     "http": http.run,
+    "batched": batched.run,
     "against": against.run,
 }
 WITH_PEERS = {
+    "batched",
     "fanout",
     "private",
     "idle",

@@ -22,6 +22,7 @@ def judge(plan: Plan, tables: Mapping[str, Table]) -> list[Bar]:
         "idle": peer_bars.idle,
         "logins": peer_bars.logins,
         "http": peer_bars.http,
+        "batched": peer_bars.batched,
         "storm": peer_bars.storm,
         "store": _store,
         "stalls": _stalls,

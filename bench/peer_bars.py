@@ -30,6 +30,13 @@ def fanout(plan: Plan, table: Table) -> Iterator[Bar]:
     yield from _by("a", "CPU per frame", table, rows, {"ws": 1.0}, required=False)
 
 
+def batched(plan: Plan, table: Table) -> Iterator[Bar]:
+    for size in (plan.small, plan.big):
+        found = table.median(f"gim-{size}", "per_cpu_s")
+        millions = found / 1e6 if found is not None else None
+        yield Bar("batched", f"million messages per CPU s, {size:,} members, absolute", millions, 4, True)
+
+
 def private(plan: Plan, table: Table) -> Iterator[Bar]:
     for n in (1, 8):
         ratio = table.ratio(f"stock-{n}", f"gim-{n}", "cpu_us")

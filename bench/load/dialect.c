@@ -31,7 +31,7 @@ void check_reply(const char *text, size_t len, enum reply which)
 const char *content_of(uint32_t number)
 {
     static char content[CONTENT_MOST + 32];
-    int pad = content_size - 14, len = snprintf(content, sizeof content, "no=%010u ", number);
+    int pad = content_size - 14, len = snprintf(content, sizeof content, NUMBER_MARK "%010u ", number);
     if (pad > 0)
         memset(content + len, '.', pad);
     content[len + (pad > 0 ? pad : 0)] = 0;
@@ -40,8 +40,8 @@ const char *content_of(uint32_t number)
 
 uint32_t number_of(const char *text, size_t len)
 {
-    const char *mark = memmem(text, len, "no=", 3);
-    return mark == NULL ? 0 : (uint32_t)strtoul(mark + 3, NULL, 10);
+    const char *mark = memmem(text, len, NUMBER_MARK, strlen(NUMBER_MARK));
+    return mark == NULL ? 0 : (uint32_t)strtoul(mark + strlen(NUMBER_MARK), NULL, 10);
 }
 
 /* Centrifugo puts several messages into a frame, one a line; in a frame of gim there is no line feed. */

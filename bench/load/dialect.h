@@ -9,6 +9,7 @@
 #include "conn.h"
 
 #define CONTENT_MOST 1000 /* bytes */
+#define NUMBER_MARK "no=" /* before the number in a content */
 
 enum reply { LOGGED_IN, JOINED, SENT };
 enum target { ROOM = 1, USER = 2 };

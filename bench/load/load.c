@@ -32,6 +32,9 @@ static void usage(void)
           "                               have got the one before, and EVERY_MS after its start\n"
           "  drain ROOM COUNT WAIT_MS     as fanout, but read only when all of a push waits to be read,\n"
           "                               which must be so after WAIT_MS: how fast this program can read\n"
+          "  batched ROOM SIZE COUNT EVERY_MS  COUNT batches of SIZE messages of the first connection, each\n"
+          "                               when all members have got all of the one before, and EVERY_MS after\n"
+          "                               its start\n"
           "  private CONNS INFLIGHT SECONDS  pairs send to each other; a message is under way until its\n"
           "                               sender has the ack and its receiver the push\n"
           "  paced CONNS RATE SECONDS     the same, RATE messages a second in all, on time whatever the\n"
@@ -56,6 +59,8 @@ static double obey(const char *line)
     char word[64];
     unsigned a, b;
     double x, y;
+    if (sscanf(line, "batched %63s %u %u %lf", word, &a, &b, &x) == 4 && count > 0)
+        return cmd_batched(word, a, b, x / 1000);
     if (sscanf(line, "connect %u %u", &a, &b) == 2 && b > 0)
         return cmd_connect(a, b, 1);
     if (sscanf(line, "open %u %u", &a, &b) == 2 && b > 0)

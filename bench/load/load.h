@@ -23,6 +23,7 @@ double cmd_ports(void);
 double cmd_join(const char *room);
 double cmd_close(void);
 double cmd_fanout(const char *room, unsigned rounds, double every, double wait);
+double cmd_batched(const char *room, unsigned size, unsigned rounds, double every);
 double cmd_private(unsigned conns_used, unsigned window, double seconds);
 double cmd_paced(unsigned conns_used, double rate, double seconds);
 
