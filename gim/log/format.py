@@ -61,7 +61,7 @@ def as_text(event: LogEvent, with_time: bool = True) -> str:
 def _line_of(event: LogEvent, with_time: bool) -> str:
     """Return what Twisted's `eventAsText` does, at a tenth of the cost for a line of gim."""
     try:
-        fill = _filling(event["log_format"]) if "log_flattened" not in event else None
+        fill = _filling_of(event)
         if fill is None:
             return eventAsText(event, False, with_time, formatTime=local_time)
         message, system = fill(event), event.get("log_system")
@@ -73,6 +73,11 @@ def _line_of(event: LogEvent, with_time: bool) -> str:
         return ""
     time = f"{local_time(event.get('log_time'))} " if with_time else ""
     return f"{time}[{system}] {message}"
+
+
+def _filling_of(event: LogEvent) -> Callable[[LogEvent], str] | None:
+    """Return what fills the format of an event, None where Twisted must. Raises for one without any."""
+    return _filling(event["log_format"]) if "log_flattened" not in event else None
 
 
 @lru_cache(maxsize=512)  # formats stand in the code, so they are few
@@ -120,7 +125,7 @@ def _said(event: LogEvent) -> tuple[str, object]:
 def _message_of(event: LogEvent) -> str:
     """Return what `formatEvent` does."""
     try:
-        fill = _filling(event["log_format"]) if "log_flattened" not in event else None
+        fill = _filling_of(event)
         return fill(event) if fill is not None else formatEvent(event)
     except Exception:  # Twisted writes a line about what it can't format
         return formatEvent(event)
